@@ -1,0 +1,160 @@
+"""The coreset file: Parquet, one row an element in greedy order, and the facts about it as JSON in the schema.
+
+| column  | type    | meaning                                                                          |
+| index   | int64   | 0-based row in the input; of several inputs, counted through in the order given   |
+| weight  | float64 | gamma_j; sums to the number of input rows                                         |
+| rank    | int64   | 0 for the first pick; rank < k is the greedy prefix of size k                     |
+| epsilon | float64 | bound on the gradient error of the prefix that ends here; inf until every class has an element |
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from craig_cli.artifacts.files import STDIO, write_bytes
+from craig_cli.dataset import Dataset
+from craig_cli.errors import DataError, os_error
+
+FORMAT = 1
+KIND = "coreset"
+METADATA_KEY = b"craig"
+SCHEMA = pa.schema(
+    [
+        pa.field("index", pa.int64(), nullable=False),
+        pa.field("weight", pa.float64(), nullable=False),
+        pa.field("rank", pa.int64(), nullable=False),
+        pa.field("epsilon", pa.float64(), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Coreset:
+    """A weighted subset, in greedy order.
+
+    index    (r,) int64, rows of the data it was selected from, all different
+    weight   (r,) float64, gamma_j >= 0
+    rank     (r,) int64, 0 .. r-1
+    epsilon  (r,) float64, bound on ||sum_i grad f_i(w) - sum_{j in prefix} gamma_j grad f_j(w)|| (equation 5),
+             in the units that ``metadata["units"]`` names
+    metadata JSON-like facts: n, features, classes with counts and quotas, loss, metric, scale, radius, ...
+    """
+
+    index: np.ndarray
+    weight: np.ndarray
+    rank: np.ndarray
+    epsilon: np.ndarray
+    metadata: dict = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+
+def write_coreset(path: str | os.PathLike, coreset: Coreset) -> None:
+    """Write the coreset file, all or nothing; the same coreset gives the same bytes."""
+    facts = {"format": FORMAT, "kind": KIND, **coreset.metadata}
+    text = json.dumps(facts, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    table = pa.table(
+        [coreset.index, coreset.weight, coreset.rank, coreset.epsilon],
+        schema=SCHEMA.with_metadata({METADATA_KEY: text.encode()}),
+    )
+    write_bytes(path, lambda stream: pq.write_table(table, stream, compression="zstd", store_schema=False))
+
+
+def read_coreset(path: str | os.PathLike) -> Coreset:
+    """Read and check a coreset file (``-`` is standard input). Raises DataError where it is not a valid one."""
+    try:
+        source = pa.BufferReader(sys.stdin.buffer.read()) if os.fspath(path) == STDIO else pa.OSFile(os.fspath(path))
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    try:
+        table = pq.read_table(source)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise DataError(f"{path}: expected a coreset file (Parquet), found something else or a damaged file") from error
+    finally:
+        source.close()
+    facts = _facts(path, table.schema.metadata or {})
+    if table.column_names != SCHEMA.names or table.schema.types != SCHEMA.types:
+        found = ", ".join(f"{name} {kind}" for name, kind in zip(table.column_names, table.schema.types))
+        raise DataError(
+            f"{path}: expected the columns index int64, weight double, rank int64, epsilon double, found {found}"
+        )
+    columns = [column.combine_chunks().to_numpy(zero_copy_only=False) for column in table.columns]
+    if any(column.null_count for column in table.columns):
+        raise DataError(f"{path}: expected no missing values in a coreset, found some")
+    coreset = Coreset(*columns, metadata=facts)
+    _check(path, coreset)
+    return coreset
+
+
+def check_matches(coreset: Coreset, path: str, dataset: Dataset) -> None:
+    """Raise DataError unless ``coreset`` (read from ``path``) was selected from ``dataset``."""
+    facts = coreset.metadata
+    recorded = [(source["rows"], source["fingerprint"]) for source in facts["inputs"]]
+    found = [(source.rows, source.fingerprint) for source in dataset.sources]
+    if recorded and found and recorded != found:
+        names = ", ".join(source["name"] for source in facts["inputs"])
+        given = ", ".join(source.name for source in dataset.sources)
+        detail = f"expected {sum(rows for rows, _ in recorded)} rows of {names}"
+        if sum(rows for rows, _ in recorded) == sum(rows for rows, _ in found):
+            found_text = f"found other content in {given}"
+        else:
+            found_text = f"found {sum(rows for rows, _ in found)} rows in {given}"
+        raise DataError(f"{path}: was selected from other data: {detail}, {found_text}")
+
+
+def _unreadable(path: str | os.PathLike, error: OSError) -> DataError:
+    if isinstance(error, FileNotFoundError):
+        return DataError(f"{path}: no such file")
+    return os_error(error, path, "read")
+
+
+def _facts(path: str | os.PathLike, metadata: dict[bytes, bytes]) -> dict:
+    if METADATA_KEY not in metadata:
+        raise DataError(f'{path}: expected a coreset file, found Parquet without its "craig" metadata')
+    try:
+        facts = json.loads(metadata[METADATA_KEY])
+    except (ValueError, RecursionError) as error:
+        raise DataError(f'{path}: expected JSON in the "craig" metadata, found something else') from error
+    if not isinstance(facts, dict) or facts.get("kind") != KIND:
+        raise DataError(f"{path}: expected a coreset, found {facts.get('kind') if isinstance(facts, dict) else facts!r}")
+    if facts.get("format") != FORMAT:
+        raise DataError(f"{path}: expected coreset format {FORMAT}, found {facts.get('format')!r}")
+    valid = isinstance(facts.get("n"), int) and isinstance(facts.get("inputs"), list) and all(
+        isinstance(source, dict)
+        and isinstance(source.get("rows"), int)
+        and isinstance(source.get("name"), str)
+        and isinstance(source.get("fingerprint"), str)
+        for source in facts["inputs"]
+    )
+    if not valid:
+        raise DataError(f'{path}: expected "n" and "inputs" in the coreset\'s metadata, found them missing or damaged')
+    return facts
+
+
+def _check(path: str | os.PathLike, coreset: Coreset) -> None:
+    n_rows = coreset.metadata["n"]
+    size = len(coreset)
+    if size == 0:
+        raise DataError(f"{path}: expected at least one element, found an empty coreset")
+    if not np.array_equal(coreset.rank, np.arange(size)):
+        raise DataError(f"{path}: expected the ranks 0 to {size - 1} in order, found others")
+    if coreset.index.min() < 0 or coreset.index.max() >= n_rows:
+        raise DataError(
+            f"{path}: expected indices from 0 to {n_rows - 1}, found {coreset.index.min()} to {coreset.index.max()}"
+        )
+    if len(np.unique(coreset.index)) != size:
+        raise DataError(f"{path}: expected every index once, found one twice")
+    if not np.isfinite(coreset.weight).all() or (coreset.weight < 0).any():
+        raise DataError(f"{path}: expected finite weights of 0 or more, found another")
+    if coreset.weight.sum() <= 0:
+        raise DataError(f"{path}: expected weights with a positive sum, found all zero")
+    if np.isnan(coreset.epsilon).any() or (coreset.epsilon < 0).any():
+        raise DataError(f"{path}: expected epsilon of 0 or more, found another")

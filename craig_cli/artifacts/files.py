@@ -1,0 +1,96 @@
+"""Writing files so that a reader sees the old one or the new one, never half of one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from craig_cli.errors import DataError, UsageError, os_error
+
+STDIO = "-"
+
+
+@contextlib.contextmanager
+def atomic_output(path: str | os.PathLike) -> Iterator[BinaryIO]:
+    """Open a temporary file beside ``path`` for writing bytes; it takes the place of ``path`` when the block ends well.
+
+    When the block raises, the temporary file is removed and ``path`` is as it was. ``-`` is standard output. Each
+    writer has a temporary file of its own, so of two runs that write the same path the last to finish wins, whole.
+    A path that is not a regular file (``/dev/null``, a named pipe) is written as it is.
+    """
+    if os.fspath(path) == STDIO:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    target = Path(os.path.realpath(path))  # a link stays a link
+    if target.is_dir():
+        raise DataError(f"{path}: cannot write: Is a directory")
+    if target.exists() and not target.is_file():
+        try:
+            with open(target, "wb") as stream:
+                yield stream
+        except OSError as error:
+            raise os_error(error, path, "write") from error
+        return
+    temporary = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    try:
+        # 0o666 less the umask, as any new file; a temporary file's own 0o600 would surprise.
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(temporary, target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise os_error(error, path, "write") from error
+
+
+def write_bytes(path: str | os.PathLike, write: Callable[[BinaryIO], None]) -> None:
+    """``write(stream)`` into ``path``, all or nothing."""
+    with atomic_output(path) as stream:
+        write(stream)
+
+
+def check_output(path: str | os.PathLike, inputs: tuple[str, ...] = (), binary: bool = False) -> None:
+    """Refuse an output that cannot be right before any work is done.
+
+    Raises UsageError for an output that is one of the ``inputs`` or for binary output on a terminal, DataError
+    for a folder that is missing or not writable.
+    """
+    if os.fspath(path) == STDIO:
+        if binary and sys.stdout.isatty():
+            raise UsageError("-o -: refusing to write a binary file to a terminal; give a file name or a pipe")
+        return
+    target = Path(path)
+    for name in inputs:
+        if name != STDIO and target.exists() and Path(name).exists() and target.samefile(name):
+            raise UsageError(f"-o {path}: is also an input; give another name")
+    folder = Path(os.path.realpath(path)).parent
+    if not folder.is_dir():
+        raise DataError(f"{path}: cannot write: no such folder: {folder}")
+    if target.is_dir():
+        raise DataError(f"{path}: cannot write: Is a directory")
+    if not os.access(target if target.exists() else folder, os.W_OK):
+        raise DataError(f"{path}: cannot write: Permission denied")
+
+
+def default_output(first_input: str, suffix: str) -> str:
+    """``data/covtype.libsvm.gz`` and ``.coreset.parquet`` -> ``covtype.coreset.parquet`` in the current directory."""
+    if first_input == STDIO:
+        return STDIO
+    stem = Path(first_input.rstrip("/")).name
+    for ending in (".gz", ".bz2", ".xz", ".zst"):
+        stem = stem.removesuffix(ending)
+    for ending in (".libsvm", ".svm", ".parquet", ".txt", ".data", ".coreset", ".model", ".json"):
+        stem = stem.removesuffix(ending)
+    return stem + suffix

@@ -1,0 +1,129 @@
+"""The model file: one JSON object a person or jq can read, floats that round-trip exactly, never pickle."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+
+import numpy as np
+
+from craig_cli.artifacts.files import STDIO, write_bytes
+from craig_cli.errors import DataError, os_error
+
+FORMAT = 1
+KIND = "model"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A linear model in the units of the raw input, whatever scaling was used to train it.
+
+    loss        name in the registry
+    classes     labels in ascending order; empty for regression. Binary: the margin is for classes[1]
+    coef        (d,) float64, or (k, d) for a multinomial model with k classes
+    intercept   float, or (k,) for a multinomial model; 0 where trained without one
+    l2          lambda of lambda/2 ||w||^2
+    optimizer   settings that led here; data and coreset: where the rows came from
+    """
+
+    loss: str
+    classes: tuple[float, ...]
+    coef: np.ndarray
+    intercept: float | np.ndarray
+    l2: float
+    optimizer: dict = field(default_factory=dict)
+    data: list = field(default_factory=list)
+    coreset: dict | None = None
+
+    @property
+    def n_features(self) -> int:
+        return self.coef.shape[-1]
+
+    def decision(self, features) -> np.ndarray:
+        """<w, x> + b of each row of ``features`` (n, d), dense or CSR: (n,), or (n, k) for a multinomial model."""
+        return np.asarray(features @ self.coef.T) + self.intercept
+
+
+_KEYS = ("format", "kind", "loss", "classes", "n_features", "coef", "intercept", "l2", "optimizer", "data", "coreset")
+
+
+def write_model(path: str | os.PathLike, model: Model) -> None:
+    """Write the model file, all or nothing. Keys in a fixed order, one line each, so that it diffs well."""
+    values = {entry.name: getattr(model, entry.name) for entry in fields(model)}
+    values |= {"format": FORMAT, "kind": KIND, "n_features": model.n_features, "classes": list(model.classes)}
+    values |= {"coef": np.asarray(model.coef).tolist(), "intercept": np.asarray(model.intercept).tolist()}
+    lines = [f"  {json.dumps(key)}: {json.dumps(values[key], allow_nan=False)}" for key in _KEYS]
+    text = "{\n" + ",\n".join(lines) + "\n}\n"
+    write_bytes(path, lambda stream: stream.write(text.encode()))
+
+
+def read_model(path: str | os.PathLike) -> Model:
+    """Read and check a model file (``-`` is standard input). Raises DataError where it is not a valid one."""
+    try:
+        raw = sys.stdin.buffer.read() if os.fspath(path) == STDIO else Path(path).read_bytes()
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file") from error
+    except OSError as error:
+        raise os_error(error, path, "read") from error
+    try:
+        values = json.loads(raw, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: expected a model file (JSON), found something else or a damaged file") from error
+    if not isinstance(values, dict) or values.get("kind") != KIND:
+        raise DataError(f'{path}: expected a model file, with "kind": "model", found something else')
+    if values.get("format") != FORMAT:
+        raise DataError(f"{path}: expected model format {FORMAT}, found {values.get('format')!r}")
+    for key in _KEYS:
+        if key not in values:
+            raise DataError(f"{path}: expected the key {key!r}, found it missing")
+    for key in values:
+        if key not in _KEYS:
+            raise DataError(f"{path}: expected no key {key!r}; made by a newer version?")
+    return _model(path, values)
+
+
+def provenance(sources) -> list[dict]:
+    """The inputs as they are recorded in models and coresets."""
+    return [asdict(source) for source in sources]
+
+
+def _no_constant(name: str):
+    raise ValueError(f"{name} is not a finite number")
+
+
+def _model(path: str | os.PathLike, values: dict) -> Model:
+    from craig_cli.registry import LOSSES
+
+    if values["loss"] not in LOSSES:
+        raise DataError(f"{path}: expected a loss among {', '.join(LOSSES)}, found {values['loss']!r}")
+    try:
+        coef = np.array(values["coef"], dtype=np.float64)
+        intercept = np.array(values["intercept"], dtype=np.float64)
+        classes = tuple(float(value) for value in values["classes"])
+        l2 = float(values["l2"])
+    except (TypeError, ValueError, OverflowError) as error:
+        raise DataError(f"{path}: expected numbers in classes, coef, intercept and l2, found others") from error
+    # The number of outputs: one for a margin, one a class for a multinomial model.
+    expected = (len(classes), values["n_features"]) if values["loss"] == "multinomial" else (values["n_features"],)
+    if coef.shape != expected or intercept.shape != expected[:-1]:
+        raise DataError(
+            f"{path}: expected coef of shape {expected} with an intercept to match, "
+            f"found {coef.shape} and {intercept.shape}"
+        )
+    if not (np.isfinite(coef).all() and np.isfinite(intercept).all() and np.isfinite(l2) and l2 >= 0):
+        raise DataError(f"{path}: expected finite numbers in coef, intercept and l2, found others")
+    if not isinstance(values["optimizer"], dict) or not isinstance(values["data"], list):
+        raise DataError(f"{path}: expected an object in optimizer and a list in data, found others")
+    return Model(
+        loss=values["loss"],
+        classes=classes,
+        coef=coef,
+        intercept=float(intercept) if intercept.ndim == 0 else intercept,
+        l2=l2,
+        optimizer=values["optimizer"],
+        data=values["data"],
+        coreset=values["coreset"],
+    )

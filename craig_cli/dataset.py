@@ -1,0 +1,147 @@
+"""The data set every stage works on: features (dense or CSR), labels, multiplicities, and where they came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy.sparse as sp
+
+from craig_cli.errors import DataError, UsageError
+
+
+@dataclass(frozen=True)
+class Source:
+    """One input: its name (no folder), bytes and fingerprint of its content (after decompression), rows."""
+
+    name: str
+    size: int
+    rows: int
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Rows of a training or test set.
+
+    features      (n, d) C-contiguous float64 array, or CSR matrix of float64 with int32 column indices, sorted
+                  and without duplicates in each row
+    labels        (n,) float64
+    multiplicity  (n,) float64, how many rows each row stands for, or None where all are 1
+    rows          (n,) int64, the row numbers in the input where only some were kept, or None for all of them
+    sources       the inputs, in the order given; empty for arrays handed over in Python
+    """
+
+    features: np.ndarray | sp.csr_matrix
+    labels: np.ndarray
+    multiplicity: np.ndarray | None = None
+    rows: np.ndarray | None = None
+    sources: tuple[Source, ...] = ()
+
+    @property
+    def n_rows(self) -> int:
+        return self.features.shape[0]
+
+    @property
+    def n_features(self) -> int:
+        return self.features.shape[1]
+
+    @property
+    def is_sparse(self) -> bool:
+        return sp.issparse(self.features)
+
+    @property
+    def total(self) -> float:
+        """Number of rows the data set stands for: n, or the sum of the multiplicities."""
+        return float(self.n_rows if self.multiplicity is None else self.multiplicity.sum())
+
+    @property
+    def name(self) -> str:
+        """What to call the data in a message."""
+        return self.sources[0].name if self.sources else "data"
+
+    def take(self, index: np.ndarray) -> Dataset:
+        """The rows ``index`` (int64, positions in this data set), in that order."""
+        return replace(
+            self,
+            features=self.features[index],
+            labels=self.labels[index],
+            multiplicity=None if self.multiplicity is None else self.multiplicity[index],
+            rows=index if self.rows is None else self.rows[index],
+        )
+
+    def with_features(self, n_features: int, owner: str) -> Dataset:
+        """The same rows in a space of ``n_features`` columns: missing trailing columns are zero.
+
+        LIBSVM files do not state their width, so a test file may lack the last columns of the training file.
+        Raises DataError where the data has a column that ``owner`` (a model, say) does not know.
+        """
+        if self.n_features == n_features:
+            return self
+        if self.n_features > n_features:
+            raise DataError(
+                f"{self.name}: expected at most {n_features} features, as {owner} has, found {self.n_features}"
+            )
+        if self.is_sparse:
+            shape = (self.n_rows, n_features)
+            wide = sp.csr_matrix((self.features.data, self.features.indices, self.features.indptr), shape=shape)
+        else:
+            wide = np.zeros((self.n_rows, n_features))
+            wide[:, : self.n_features] = self.features
+        return replace(self, features=wide)
+
+
+def from_arrays(features, labels=None, multiplicity=None) -> Dataset:
+    """A Dataset from arrays: ``features`` (n, d) array-like or scipy sparse, ``labels`` (n,), ``multiplicity`` (n,).
+
+    Raises UsageError for shapes that do not fit and DataError for values that are not finite.
+    """
+    if sp.issparse(features):
+        matrix = sp.csr_matrix(features, dtype=np.float64, copy=True)
+        matrix.sum_duplicates()
+        values = matrix.data
+        matrix.indices = matrix.indices.astype(np.int32, copy=False)
+        matrix.indptr = matrix.indptr.astype(np.int64, copy=False)
+    else:
+        matrix = np.ascontiguousarray(features, dtype=np.float64)
+        if matrix.ndim != 2:
+            raise UsageError(f"features: expected a matrix (n, d), found {matrix.ndim} dimension(s)")
+        values = matrix
+    n_rows = matrix.shape[0]
+    if n_rows == 0:
+        raise DataError("features: expected at least one row, found none")
+    labels = _vector(np.zeros(n_rows) if labels is None else labels, n_rows, "labels")
+    if not np.isfinite(values).all():
+        raise DataError("features: expected finite numbers, found nan or inf")
+    if multiplicity is not None:
+        multiplicity = _vector(multiplicity, n_rows, "multiplicity")
+        if (multiplicity <= 0).any():
+            raise DataError("multiplicity: expected positive numbers, found one that is not")
+    return Dataset(matrix, labels, multiplicity)
+
+
+def _vector(values, n_rows: int, what: str) -> np.ndarray:
+    vector = np.ascontiguousarray(values, dtype=np.float64)
+    if vector.shape != (n_rows,):
+        raise UsageError(f"{what}: expected {n_rows} numbers, found shape {vector.shape}")
+    if not np.isfinite(vector).all():
+        raise DataError(f"{what}: expected finite numbers, found nan or inf")
+    return vector
+
+
+def class_values(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(classes, codes): the distinct labels in ascending order, float64, and each row's position in them, int64."""
+    classes, codes = np.unique(labels, return_inverse=True)
+    return classes, codes.astype(np.int64).reshape(-1)
+
+
+def csr_arrays(matrix: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(data float64, indices int32, indptr int64): the one combination kernels are compiled for.
+
+    scipy changes the index types as it likes, so every kernel call takes its arrays from here.
+    """
+    return (
+        matrix.data.astype(np.float64, copy=False),
+        matrix.indices.astype(np.int32, copy=False),
+        matrix.indptr.astype(np.int64, copy=False),
+    )

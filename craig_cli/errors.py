@@ -1,0 +1,22 @@
+"""The exceptions a user may see: one line each, no traceback, and the exit status they lead to."""
+
+
+class CraigError(Exception):
+    """Something the user can put right; the message is one line saying where, what was expected, what was found."""
+
+    exit_status = 1
+
+
+class DataError(CraigError, ValueError):
+    """The data or a file is at fault (exit status 1)."""
+
+
+class UsageError(CraigError, ValueError):
+    """The command line, or an argument of the Python API, is at fault (exit status 2)."""
+
+    exit_status = 2
+
+
+def os_error(error: OSError, path: object, doing: str) -> DataError:
+    """A DataError for a failed system call, e.g. ``out.parquet: cannot write: No space left on device``."""
+    return DataError(f"{path}: cannot {doing}: {error.strerror or error}")

@@ -1,0 +1,74 @@
+"""The only place that imports numba.
+
+Kernels are compiled on first use and kept on disk. The folder is named by a hash of the package's own sources,
+because numba does not notice a change in a function that was inlined from another file, and it lies under the
+user's cache directory, because an installed package may be read-only. Where that cannot be written either, a
+temporary folder serves for the one process.
+"""
+
+import atexit
+import hashlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+
+def _source_hash() -> str:
+    digest = hashlib.sha256()
+    package = Path(__file__).parent
+    for path in sorted(package.rglob("*.py")):
+        digest.update(str(path.relative_to(package)).encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _cache_folder() -> Path:
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "craig"
+    folder = base / f"kernels-{_source_hash()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+        return folder
+    except OSError:
+        temporary = tempfile.mkdtemp(prefix="craig-kernels-")
+        atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+        return Path(temporary)
+
+
+if "NUMBA_CACHE_DIR" not in os.environ:
+    os.environ["NUMBA_CACHE_DIR"] = str(_cache_folder())
+
+import numba  # noqa: E402  (the cache folder has to be set first)
+from numba import prange  # noqa: E402
+
+__all__ = ["available_threads", "is_cold", "njit", "prange", "set_threads"]
+
+
+def njit(*args, **options):
+    """``numba.njit`` with what every kernel here wants: cached on disk, releasing the GIL, no Python errors.
+
+    ``error_model="numpy"`` makes a division by zero give inf or nan as in C, which keeps loops vectorisable.
+    No explicit signatures: they would compile at import.
+    """
+    defaults = {"cache": True, "nogil": True, "error_model": "numpy"}
+    return numba.njit(*args, **{**defaults, **options})
+
+
+def available_threads() -> int:
+    """Number of cores this process may run on."""
+    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+               numba.config.NUMBA_NUM_THREADS)
+
+
+def set_threads(threads: int | None) -> int:
+    """Let parallel kernels use ``threads`` cores (None: all there are); returns the number in force."""
+    number = min(threads or available_threads(), numba.config.NUMBA_NUM_THREADS)
+    numba.set_num_threads(number)
+    return number
+
+
+def is_cold(part: str) -> bool:
+    """True where no kernel of the sub-package ``part`` ("selection", "training", ...) was compiled yet."""
+    return not any(Path(os.environ["NUMBA_CACHE_DIR"]).glob(f"{part}_*/*.nbi"))

@@ -1,0 +1,38 @@
+"""Names a user may give -> where they live, as "module:attribute".
+
+No heavy imports here, so that ``--help`` and shell completion can list every name at once. A newcomer is one new
+file and one line in its table; the contract tests run over every name in these tables.
+"""
+
+from importlib import import_module
+
+ALGORITHMS = {
+    "lazy": "craig_cli.selection.lazy:select",
+    "random": "craig_cli.selection.random:select",
+}
+
+LOSSES = {
+    "logistic": "craig_cli.training.losses:LOGISTIC",
+    "multinomial": "craig_cli.training.losses:MULTINOMIAL",
+    "squared": "craig_cli.training.losses:SQUARED",
+}
+
+OPTIMIZERS = {
+    "sgd": "craig_cli.training.optimizers.sgd:SGD",
+}
+
+FORMATS = {
+    "libsvm": "craig_cli.formats.libsvm:read",
+    "parquet": "craig_cli.formats.parquet:read",
+}
+
+SCHEDULES = ("auto", "constant", "exponential", "k-inverse", "power")
+ORDERS = ("shuffle", "cyclic", "greedy", "replacement")
+SCALES = ("none", "minmax", "standard", "unit")
+METRICS = ("euclidean", "cosine", "manhattan")
+
+
+def load(table: dict[str, str], name: str):
+    """The object registered under ``name``."""
+    module, _, attribute = table[name].partition(":")
+    return getattr(import_module(module), attribute)
