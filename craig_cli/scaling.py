@@ -1,0 +1,97 @@
+"""Scaling of the features: x' = (x - shift) * factor, one factor a column.
+
+none      as they are
+minmax    each column to [0, 1]
+standard  each column to mean 0 and standard deviation 1
+unit      all columns divided by the largest row norm, so that ||x|| <= 1 (as the paper assumes below equation 83)
+
+All four are affine in x, so a model trained on x' folds back to the raw input exactly, and Euclidean and Manhattan
+distances do not feel the shift. Sparse data is never shifted, which would fill it: its zeros stay zeros.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """shift (d,) and factor (d,) float64 of x' = (x - shift) * factor; both None for no scaling at all."""
+
+    name: str
+    shift: np.ndarray | None = None
+    factor: np.ndarray | None = None
+
+    def apply(self, features: np.ndarray | sp.csr_matrix) -> np.ndarray | sp.csr_matrix:
+        """The scaled copy of ``features`` (n, d); the same object where there is nothing to do."""
+        if self.factor is None:
+            return features
+        if sp.issparse(features):
+            scaled = features.copy()
+            scaled.data = features.data * self.factor[features.indices]
+            return scaled
+        return (features - self.shift) * self.factor
+
+    def to_raw(self, coef: np.ndarray, intercept):
+        """(coef, intercept) of a model on x' -> the same model on x; coef (d,) or (k, d), intercept () or (k,)."""
+        if self.factor is None:
+            return coef, intercept
+        raw = coef * self.factor
+        return raw, intercept - raw @ self.shift
+
+    def from_raw(self, coef: np.ndarray, intercept):
+        """The inverse of ``to_raw``."""
+        if self.factor is None:
+            return coef, intercept
+        return coef / self.factor, intercept + coef @ self.shift
+
+
+def fit_scaling(name: str, features: np.ndarray | sp.csr_matrix, multiplicity: np.ndarray | None = None) -> Scaling:
+    """The scaling ``name`` of these features (n, d); rows count ``multiplicity`` times in mean and deviation."""
+    if name == "none":
+        return Scaling(name)
+    n_features = features.shape[1]
+    sparse = sp.issparse(features)
+    shift = np.zeros(n_features)
+    if name == "unit":
+        squares = features.multiply(features).sum(axis=1) if sparse else np.einsum("ij,ij->i", features, features)
+        largest = float(np.sqrt(np.max(squares, initial=0.0)))
+        return Scaling(name, shift, np.full(n_features, 1.0 / largest if largest > 0 else 1.0))
+    if name == "minmax":
+        low, high = column_range(features)
+        spread = high - low
+        if not sparse:
+            shift = low
+    else:
+        mean, spread = _mean_and_deviation(features, multiplicity)
+        if not sparse:
+            shift = mean
+    return Scaling(name, shift, 1.0 / np.where(spread > 0, spread, 1.0))
+
+
+def column_range(features: np.ndarray | sp.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
+    """(least, greatest) value of each column, (d,) each; a sparse matrix's zeros count."""
+    if sp.issparse(features):
+        return features.min(axis=0).toarray().ravel(), features.max(axis=0).toarray().ravel()
+    return features.min(axis=0), features.max(axis=0)
+
+
+def _mean_and_deviation(features, multiplicity) -> tuple[np.ndarray, np.ndarray]:
+    weights = np.ones(features.shape[0]) if multiplicity is None else multiplicity
+    total = weights.sum()
+    mean = np.asarray(features.T @ weights).ravel() / total
+    if sp.issparse(features):
+        variance = np.asarray(features.multiply(features).T @ weights).ravel() / total - mean**2
+        # Rounding leaves a constant column with a variance of about the unit in the last place of its square.
+        variance[variance < 1e-12 * mean**2] = 0.0
+    else:
+        variance = np.zeros(features.shape[1])
+        for start in range(0, features.shape[0], 8192):  # in chunks: no second copy of the data
+            part = features[start : start + 8192] - mean
+            variance += weights[start : start + 8192] @ (part * part)
+        variance /= total
+        variance[np.ptp(features, axis=0) == 0] = 0.0
+    return mean, np.sqrt(np.maximum(variance, 0.0))
