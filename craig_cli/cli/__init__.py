@@ -1,0 +1,163 @@
+"""The ``craig`` command: finds the sub-commands, runs one, and turns whatever goes wrong into one line.
+
+Only click and the standard library are imported here and at the top of the command files, so that ``--help``
+is instant; numpy and the rest are imported inside the commands that need them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import signal
+import sys
+
+import click
+
+from craig_cli.cli.options import debug_option
+from craig_cli.errors import CraigError
+from craig_cli.version import __version__
+
+# name -> "module:attribute"; in the order in which the help lists them, which is the order of use
+COMMANDS = {
+    "select": "craig_cli.cli.select:select",
+    "train": "craig_cli.cli.train:train",
+    "eval": "craig_cli.cli.eval:evaluate",
+}
+
+INTERRUPTED = 130
+TERMINATED = 143  # 128 + SIGTERM, as a shell reports it
+BROKEN_PIPE = 141  # 128 + SIGPIPE
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[name].partition(":")
+        return getattr(importlib.import_module(module), attribute)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]):
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            close = get_close_matches(args[0], COMMANDS, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(COMMANDS)}"
+            raise click.UsageError(f"no such command {args[0]!r}; {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 110,
+        "show_default": True,
+    },
+    no_args_is_help=False,
+    epilog="Run 'craig COMMAND --help' for the options of a command and examples.",
+)
+@click.version_option(__version__, prog_name="craig", help="Show the version and exit.")
+@debug_option
+def cli() -> None:
+    """Train on a tenth of the data: select a small weighted subset (a coreset) whose gradient stays close to
+    the full gradient, train on it, and see honestly what it cost.
+    """
+
+
+class Terminated(BaseException):
+    """SIGTERM or SIGHUP arrived; an exception so that every ``finally`` on the way out removes its files."""
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command line ``args`` (default: this process's) and exit with 0, 1, 2, 130, ... as documented."""
+    if "_CRAIG_COMPLETE" in os.environ:
+        cli.main(prog_name="craig")  # shell completion is click's own business
+    state: dict = {}
+    try:
+        _exit_cleanly_on_signals()
+        status = _run(sys.argv[1:] if args is None else list(args), state)
+        sys.stdout.flush()
+    except BaseException as error:
+        if state.get("debug") and not isinstance(error, (SystemExit, BrokenPipeError)):
+            import traceback
+
+            traceback.print_exc()
+        status, line = _explain(error)
+        _say(line)
+    _finish(status)
+
+
+def _run(args: list[str], state: dict) -> int:
+    # Not cli.main(): it prints a blank line of its own on Ctrl-C and has its own idea of a closed pipe.
+    try:
+        with cli.make_context("craig", args, obj=state) as context:
+            cli.invoke(context)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    return 0
+
+
+def _explain(error: BaseException) -> tuple[int, str]:
+    """(exit status, the line for stderr or nothing) for anything that can end a command."""
+    if isinstance(error, CraigError):
+        return error.exit_status, f"Error: {error}"
+    if isinstance(error, click.ClickException):
+        return error.exit_code, f"Error: {_usage_message(error)}"
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        return INTERRUPTED, "Interrupted"
+    if isinstance(error, Terminated):
+        return TERMINATED, "Terminated"
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else int(error.code is not None), ""
+    if isinstance(error, BrokenPipeError):
+        return BROKEN_PIPE, ""
+    if isinstance(error, MemoryError):
+        return 1, f"Error: out of memory{f': {error}' if str(error) else ''}"
+    if isinstance(error, OSError) and error.strerror:
+        return 1, f"Error: {error.filename or 'standard output'}: {error.strerror}"
+    detail = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return 1, f"Error: internal: {detail}; run again with --debug for the traceback"
+
+
+def _usage_message(error: click.ClickException) -> str:
+    message = error.format_message().rstrip(".")
+    context = getattr(error, "ctx", None)
+    if context is None:
+        return message
+    if message == "Missing command":
+        message = f"expected a command, one of {', '.join(COMMANDS)}"
+    return f"{message} (see '{context.command_path} --help')"
+
+
+def _say(line: str) -> None:
+    if line:
+        # Where nobody is listening the exit status still tells.
+        with contextlib.suppress(OSError):
+            click.echo(" ".join(line.split()), err=True)
+
+
+def _finish(status: int) -> None:
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        # Or the interpreter would flush again on its way out and complain in several lines.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        status = status or BROKEN_PIPE
+    sys.exit(status)
+
+
+def _exit_cleanly_on_signals() -> None:
+    def stop(number, frame):
+        raise Terminated
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        # A signal that is ignored (nohup) stays ignored.
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, stop)

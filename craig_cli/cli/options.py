@@ -1,0 +1,295 @@
+"""The options that commands share, each with one spelling, one help text and one default.
+
+A command takes what it needs as decorators and is called with the parameter named in the comment. ``-q`` and
+``--debug`` are not handed to the command: ``note`` and ``progress_bar`` know of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import sys
+from collections.abc import Callable, Iterator
+
+import click
+
+from craig_cli.registry import FORMATS, LOSSES, SCALES
+
+STDIO = "-"
+
+
+class Number(click.ParamType):
+    """A finite number between ``low`` and ``high``; nan and inf are refused, and so is an open end."""
+
+    name = "number"
+
+    def __init__(
+        self, low: float = -math.inf, high: float = math.inf, low_open: bool = False, high_open: bool = False
+    ) -> None:
+        self.low, self.high, self.low_open, self.high_open = low, high, low_open, high_open
+
+    def convert(self, value, param, ctx) -> float:
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        inside = (self.low < number if self.low_open else self.low <= number) and (
+            number < self.high if self.high_open else number <= self.high
+        )
+        if not inside or not math.isfinite(number):
+            self.fail(f"expected a number{self._range()}, found {value!r}", param, ctx)
+        return number
+
+    def _range(self) -> str:
+        ends = []
+        if self.low > -math.inf:
+            ends.append(f"{'greater than' if self.low_open else 'at least'} {self.low:g}")
+        if self.high < math.inf:
+            ends.append(f"{'less than' if self.high_open else 'at most'} {self.high:g}")
+        return " " + " and ".join(ends) if ends else ""
+
+
+class Integer(click.ParamType):
+    """A whole number of at least ``low``."""
+
+    name = "integer"
+
+    def __init__(self, low: int = 0) -> None:
+        self.low = low
+
+    def convert(self, value, param, ctx) -> int:
+        try:
+            number = int(value)
+        except ValueError:
+            number = self.low - 1
+        if not self.low <= number < 2**63:
+            self.fail(f"expected a whole number of at least {self.low}, found {value!r}", param, ctx)
+        return number
+
+
+class Size(click.ParamType):
+    """A number of bytes such as 4096, 500M or 2G; K, M, G and T are powers of 1024."""
+
+    name = "size"
+
+    def convert(self, value, param, ctx) -> int:
+        if isinstance(value, int):
+            return value
+        text = value.strip().upper().removesuffix("B").removesuffix("I")
+        power = "KMGT".find(text[-1:]) + 1 if text else 0
+        try:
+            number = float(text[:-1] if power else text) * 1024**power
+        except ValueError:
+            number = math.nan
+        if not 1 <= number < 2**63:
+            self.fail(f"expected a size such as 500M or 2G, found {value!r}", param, ctx)
+        return int(number)
+
+
+class Names(click.ParamType):
+    """Names separated by commas, as a tuple."""
+
+    name = "names"
+
+    def convert(self, value, param, ctx) -> tuple[str, ...]:
+        if isinstance(value, tuple):
+            return value
+        names = tuple(name.strip() for name in value.split(","))
+        if "" in names:
+            self.fail(f"expected names separated by commas, found {value!r}", param, ctx)
+        return names
+
+
+# --- what goes in -------------------------------------------------------------------------------------------
+
+data_argument = click.argument(
+    "data", nargs=-1, required=True, metavar="DATA...", type=click.Path()
+)  # data: tuple
+
+format_option = click.option(  # input_format
+    "--format",
+    "input_format",
+    type=click.Choice(list(FORMATS)),
+    show_default="from the content",
+    help="Format of the input.",
+)
+label_option = click.option(  # label
+    "--label", default="label", metavar="NAME", help="Parquet: the column that holds the label."
+)
+weight_column_option = click.option(  # weight_column
+    "--weight-column", metavar="NAME", help="Parquet: a column saying how many rows each row stands for."
+)
+features_option = click.option(  # features
+    "--features",
+    type=Names(),
+    metavar="NAME,...",
+    show_default="all but label and weight",
+    help="Parquet: the feature columns, separated by commas.",
+)
+zero_based_option = click.option(  # zero_based
+    "--zero-based", is_flag=True, help="LIBSVM: feature numbers start from 0 instead of 1."
+)
+
+
+def data_options(command: Callable) -> Callable:
+    """DATA... and how to read it: data, input_format, label, weight_column, features, zero_based."""
+    for option in (zero_based_option, features_option, weight_column_option, label_option, format_option):
+        command = option(command)
+    return data_argument(command)
+
+
+def read_data(
+    data: tuple[str, ...],
+    input_format: str | None,
+    label: str,
+    weight_column: str | None,
+    features: tuple[str, ...] | None,
+    zero_based: bool,
+    threads: int | None = None,
+):
+    """The Dataset that the parameters of ``data_options`` describe."""
+    from craig_cli.formats import read_dataset
+
+    return read_dataset(
+        list(data),
+        format=input_format,
+        label=label,
+        weight_column=weight_column,
+        features=features,
+        zero_based=zero_based,
+        threads=threads,
+    )
+
+
+def check_stdin(*names: str | None) -> None:
+    """Refuse ``-`` for more than one input: standard input can be read once."""
+    if sum(name == STDIO for name in names) > 1:
+        raise click.UsageError("standard input (-) can serve for one input only", click.get_current_context())
+
+
+def coreset_option(help_text: str) -> Callable:
+    """coreset: path of a coreset file, or None."""
+    return click.option("--coreset", type=click.Path(), metavar="FILE", help=help_text)
+
+
+# --- what goes out ------------------------------------------------------------------------------------------
+
+
+def output_option(suffix: str) -> Callable:
+    """output: a path, ``-``, or None for the input's stem and ``suffix`` in the current directory."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Path(),
+        metavar="FILE",
+        show_default=f"the input's name with {suffix}, in the current directory",
+        help="Where to write; - is standard output.",
+    )
+
+
+json_option = click.option(  # as_json
+    "--json", "as_json", is_flag=True, help="Print the results as one JSON object on standard output."
+)
+
+# --- how to work --------------------------------------------------------------------------------------------
+
+seed_option = click.option(  # seed
+    "--seed", type=Integer(), default=0, metavar="N", help="Seed of everything that is random."
+)
+threads_option = click.option(  # threads
+    "--threads",
+    type=Integer(1),
+    metavar="N",
+    show_default="all cores",
+    help="Cores to use; the result is the same.",
+)
+memory_option = click.option(  # memory_limit
+    "--memory-limit",
+    type=Size(),
+    metavar="SIZE",
+    show_default="none",
+    help="Memory the selection may use beside the data, such as 500M or 2G.",
+)
+
+
+def scale_option(help_text: str, default: str = "none") -> Callable:
+    """scale: a name of registry.SCALES."""
+    return click.option("--scale", type=click.Choice(SCALES), default=default, help=help_text)
+
+
+def loss_option(help_text: str, show_default: str) -> Callable:
+    """loss: a name of registry.LOSSES, or None."""
+    return click.option("--loss", type=click.Choice(list(LOSSES)), show_default=show_default, help=help_text)
+
+
+def _remember(name: str) -> Callable:
+    def callback(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+        if value:
+            ctx.ensure_object(dict)[name] = True
+
+    return callback
+
+
+quiet_option = click.option(
+    "-q",
+    "--quiet",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_remember("quiet"),
+    help="No progress, notes or summary on standard error.",
+)
+debug_option = click.option(
+    "--debug",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_remember("debug"),
+    help="Show the traceback of an error.",
+)
+
+
+def common_options(command: Callable) -> Callable:
+    """-q/--quiet and --debug, last in the help of every command."""
+    return quiet_option(debug_option(command))
+
+
+def examples(*commands: str) -> str:
+    """The end of a command's help; the tests run every line of it in the project's folder."""
+    return "Examples:\n\n\b\n" + "\n".join(f"  {command}" for command in commands)
+
+
+# --- what a user sees while it runs -------------------------------------------------------------------------
+
+
+def is_quiet() -> bool:
+    """True where the running command was given -q."""
+    context = click.get_current_context(silent=True)
+    return bool(context is not None and (context.obj or {}).get("quiet"))
+
+
+def note(text: str) -> None:
+    """A line for people, on stderr; nothing with -q."""
+    if is_quiet():
+        return
+    if "tqdm" in sys.modules:  # above a progress bar, should one be there
+        sys.modules["tqdm"].tqdm.write(text, file=sys.stderr)
+    else:
+        click.echo(text, err=True)
+
+
+@contextlib.contextmanager
+def progress_bar(label: str, unit: str = "row") -> Iterator[Callable[[int, int], None] | None]:
+    """A function ``progress(done, total)`` that draws a bar on stderr, or None with -q or off a terminal."""
+    if is_quiet() or not sys.stderr.isatty():
+        yield None
+        return
+    import tqdm
+
+    with tqdm.tqdm(desc=label, unit=unit, leave=False, file=sys.stderr, dynamic_ncols=True) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield progress
