@@ -75,7 +75,7 @@ class Terminated(BaseException):
 
 
 def main(args: list[str] | None = None) -> None:
-    """Run the command line ``args`` (default: this process's) and exit with 0, 1, 2, 130, ... as documented."""
+    """Run the command line ``args`` (default: this process's) and exit with its status."""
     if "_CRAIG_COMPLETE" in os.environ:
         cli.main(prog_name="craig")  # shell completion is click's own business
     state: dict = {}
