@@ -1,16 +1,16 @@
 """Makes the sample data sets: ``python sample_data/make.py [FOLDER]`` (default: the folder of this script).
 
-Synthetic and small, for the demo, the tests and the examples in the help. The same rows come as LIBSVM text and as
-Parquet, each set with a test part from the same distribution:
+Synthetic and small, for the demo, the tests and the examples in the help. The same rows come as LIBSVM text
+and as Parquet, each set with a test part from the same distribution:
 
     binary       3,000 + 1,000 rows, 12 features, labels -1 and 1
     multiclass   2,400 + 1,000 rows, 10 features, labels 1 to 4 (Parquet: one list column ``x``)
     regression   2,400 + 1,000 rows, 8 features
 
 What makes them worth a coreset is what real tables have: rows gather in clusters of very different sizes (the
-largest holds a hundred times the rows of the smallest), features are correlated and not in one unit, two are rare
-indicators, one label in ten is noise, and no linear model fits every cluster. A random tenth misses the small
-clusters or counts them wrong.
+largest is 60 times the smallest), features are correlated and not in one unit, two are rare indicators, one
+label in ten is noise, and no linear model fits every cluster. A random tenth misses the small clusters or counts
+them wrong.
 
 The generator is numpy's legacy RandomState, whose stream never changes, and every value is rounded to three
 digits, so that any machine makes the same files.
@@ -106,7 +106,7 @@ def make(folder: Path) -> list[Path]:
     """Write all sets into ``folder``; returns the paths."""
     written = []
     for position, (name, maker, n_train, n_test, as_list) in enumerate(SETS):
-        rng = np.random.RandomState(SEED + position)  # noqa: NPY002 (the one whose stream is frozen)
+        rng = np.random.RandomState(SEED + position)
         features, labels = maker(rng, n_train + n_test)
         features = np.round(features, 3) + 0.0  # no -0
         labels = labels if labels.dtype.kind == "i" else np.round(labels, 3)

@@ -131,11 +131,16 @@ zero_based_option = click.option(  # zero_based
 )
 
 
-def data_options(command: Callable) -> Callable:
-    """DATA... and how to read it: data, input_format, label, weight_column, features, zero_based."""
+def reading_options(command: Callable) -> Callable:
+    """How to read the data: input_format, label, weight_column, features, zero_based."""
     for option in (zero_based_option, features_option, weight_column_option, label_option, format_option):
         command = option(command)
-    return data_argument(command)
+    return command
+
+
+def data_options(command: Callable) -> Callable:
+    """DATA... and how to read it, in one."""
+    return data_argument(reading_options(command))
 
 
 def read_data(
@@ -147,7 +152,7 @@ def read_data(
     zero_based: bool,
     threads: int | None = None,
 ):
-    """The Dataset that the parameters of ``data_options`` describe."""
+    """The Dataset that ``data`` and the parameters of ``reading_options`` describe."""
     from craig_cli.formats import read_dataset
 
     return read_dataset(

@@ -1,0 +1,218 @@
+"""``craig select``: data in, coreset file out."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+import click
+
+from craig_cli.cli import options
+from craig_cli.cli.options import Integer, Number, note
+from craig_cli.registry import ALGORITHMS, METRICS
+
+SUFFIX = ".coreset.parquet"
+UNEVEN = 100.0  # feature ranges that differ by more than this get a note
+
+
+@click.command(
+    epilog=options.examples(
+        "craig select sample_data/binary.libsvm --fraction 0.1",
+        "craig select sample_data/binary.parquet --size 200 --scale standard -o small.coreset.parquet",
+        "craig select sample_data/multiclass.libsvm --epsilon 2000 --json",
+        "craig select sample_data/binary.libsvm --fraction 0.1 --loss logistic --radius 5 --json",
+        "craig select sample_data/regression.parquet --fraction 0.1 --loss squared -o - > r.coreset.parquet",
+        "craig select sample_data/binary.libsvm --fraction 0.1 --algorithm random -o random.coreset.parquet",
+    )
+)
+@options.data_argument
+@click.option(
+    "--fraction",
+    type=Number(0, 1, low_open=True),
+    metavar="F",
+    help="Select this fraction of the rows, greater than 0 and at most 1.",
+)
+@click.option("--size", type=Integer(1), metavar="N", help="Select this many rows.")
+@click.option(
+    "--epsilon",
+    type=Number(0),
+    metavar="E",
+    help="Select the smallest greedy prefix whose bound on the gradient error is at most E.",
+)
+@options.output_option(SUFFIX)
+@click.option(
+    "--algorithm",
+    type=click.Choice(["auto", *ALGORITHMS]),
+    default="auto",
+    help="How to select; auto takes what suits the size of the data, random is the baseline.",
+)
+@click.option("--metric", type=click.Choice(METRICS), default="euclidean", help="Distance between rows.")
+@options.scale_option("Scaling of the features for the distance.")
+@options.loss_option(
+    "The loss to be trained: with --radius, epsilon is in gradient norm. A regression loss has no classes.",
+    show_default="none: epsilon is in feature distance",
+)
+@click.option(
+    "--radius",
+    type=Number(0, low_open=True),
+    metavar="B",
+    help="The bound holds for all models of at most this norm, intercept included (after --scale).",
+)
+@click.option(
+    "--per-class/--no-per-class", default=True, help="Select from each class in proportion to its rows."
+)
+@options.reading_options
+@options.seed_option
+@options.threads_option
+@options.memory_option
+@options.json_option
+@options.common_options
+def select(
+    data,
+    input_format,
+    label,
+    weight_column,
+    features,
+    zero_based,
+    fraction,
+    size,
+    epsilon,
+    output,
+    algorithm,
+    metric,
+    scale,
+    loss,
+    radius,
+    per_class,
+    seed,
+    threads,
+    memory_limit,
+    as_json,
+) -> None:
+    """Select a weighted subset of DATA whose gradient stays close to the gradient of all of it.
+
+    DATA is one or more LIBSVM or Parquet files, a directory of Parquet files, or - for standard input;
+    .gz, .bz2, .xz and .zst are read as they are. Say how much to select with one of --fraction, --size and
+    --epsilon. The coreset is a Parquet file of row numbers, weights, ranks and error bounds, in greedy order:
+    its first k rows are the picks of a coreset of size k.
+    """
+    _check_budget(fraction, size, epsilon)
+    from craig_cli.artifacts.coreset import write_coreset
+    from craig_cli.artifacts.files import STDIO, check_output, default_output
+
+    output = output or default_output(data[0], SUFFIX)
+    if as_json and output == STDIO:
+        raise click.UsageError("--json and -o - both write to standard output; give -o a file name")
+    check_output(output, data, binary=True)
+
+    started = time.perf_counter()
+    dataset = options.read_data(data, input_format, label, weight_column, features, zero_based, threads)
+    read = time.perf_counter()
+
+    from craig_cli.jit import is_cold
+    from craig_cli.selection.select import select_dataset
+
+    if scale == "none" and algorithm != "random":
+        _note_uneven_ranges(dataset)
+    if is_cold("selection"):
+        note("compiling kernels, once (some seconds)")
+    with options.progress_bar("select") as progress:
+        coreset = select_dataset(
+            dataset,
+            fraction=fraction,
+            size=size,
+            epsilon=epsilon,
+            algorithm=algorithm,
+            metric=metric,
+            scale=scale,
+            loss=loss,
+            radius=radius,
+            per_class=per_class,
+            seed=seed,
+            threads=threads,
+            memory_limit=memory_limit,
+            progress=progress,
+            note=note,
+        )
+    selected = time.perf_counter()
+    write_coreset(output, coreset)
+    written = time.perf_counter()
+
+    seconds = {"read": read - started, "select": selected - read, "write": written - selected}
+    summary = summarise(coreset) | {
+        "seconds": {stage: round(value, 4) for stage, value in seconds.items()},
+        "peak_memory": _peak_memory(),
+        "output": output,
+    }
+    if as_json:
+        click.echo(json.dumps(summary))
+    else:
+        _tell(summary)
+
+
+def summarise(coreset) -> dict:
+    """What a coreset is, as plain values: n, size, epsilon, units, algorithm, and the same of its classes."""
+    facts = coreset.metadata
+    return {
+        "n": facts["n"],
+        "size": len(coreset),
+        "epsilon": _finite(coreset.epsilon[-1]),
+        "units": facts["units"],
+        "algorithm": facts["algorithm"],
+        "classes": [
+            {"label": entry["label"], "count": entry["count"], "size": entry["quota"]}
+            | ({"epsilon": entry["epsilon"]} if "epsilon" in entry else {})
+            for entry in facts["classes"]
+        ],
+    }
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if abs(value) < float("inf") else None  # JSON has no infinity
+
+
+def _check_budget(fraction: float | None, size: int | None, epsilon: float | None) -> None:
+    values = {"--fraction": fraction, "--size": size, "--epsilon": epsilon}
+    given = [name for name, value in values.items() if value is not None]
+    if len(given) != 1:
+        found = " and ".join(given) or "none"
+        raise click.UsageError(f"expected one of --fraction, --size and --epsilon, found {found}")
+
+
+def _note_uneven_ranges(dataset) -> None:
+    from craig_cli.scaling import column_range
+
+    low, high = column_range(dataset.features)
+    spread = (high - low)[high > low]
+    if len(spread) and spread.max() > UNEVEN * spread.min():
+        note(
+            f"feature ranges differ {spread.max() / spread.min():.0f} times, so the widest decide the "
+            "distance; consider --scale standard"
+        )
+
+
+def _peak_memory() -> int | None:
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _tell(summary: dict) -> None:
+    n, size, epsilon = summary["n"], summary["size"], summary["epsilon"]
+    text = f"selected {size:,} of {n:,} rows ({100 * size / n:.3g} %) by {summary['algorithm']}"
+    classes = summary["classes"]
+    if 1 < len(classes) <= 10:
+        text += "; " + ", ".join(f"class {c['label']:g}: {c['size']:,} of {c['count']:,}" for c in classes)
+    elif classes:
+        text += f"; {len(classes)} classes"
+    note(text)
+    note("epsilon: none" if epsilon is None else f"epsilon {epsilon:.6g} ({summary['units']})")
+    seconds = summary["seconds"]
+    note(
+        f"wrote {summary['output']} in {sum(seconds.values()):.2f} s"
+        f" (read {seconds['read']:.2f}, select {seconds['select']:.2f}, write {seconds['write']:.2f})"
+    )
