@@ -9,8 +9,8 @@ and as Parquet, each set with a test part from the same distribution:
 
 What makes them worth a coreset is what real tables have: rows gather in clusters of very different sizes (the
 largest is 60 times the smallest), features are correlated and not in one unit, two are rare indicators, one
-label in ten is noise, and no linear model fits every cluster. A random tenth misses the small clusters or counts
-them wrong.
+label in ten is noise, and no linear model fits every cluster. A random tenth misses the small clusters or
+counts them wrong.
 
 The generator is numpy's legacy RandomState, whose stream never changes, and every value is rounded to three
 digits, so that any machine makes the same files.

@@ -1,0 +1,84 @@
+"""What a model is worth on a data set: its loss, its objective, and its error rate or RMSE and R2.
+
+loss       (1/n) sum_i phi(y_i, <w, x_i> + b), over the rows as often as they count
+objective  loss + lambda/2 ||w||^2
+
+Every sum here is numpy's own pairwise sum, so the numbers do not depend on the number of threads.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from craig_cli.artifacts.model import Model
+from craig_cli.dataset import Dataset
+from craig_cli.evaluation.pointwise import class_codes, encode_targets, losses
+
+
+def evaluate(model: Model, dataset: Dataset, name: str = "the model") -> dict:
+    """The metrics of ``model`` on ``dataset`` as plain values; None where a metric is not defined.
+
+    Always: rows, loss, l2_term, objective. With classes: error_rate, per_class (label, rows, error_rate);
+    with two of them: auc; for a loss that is a likelihood: log_loss. Regression: rmse, r2. ``name`` is what
+    to call the model in a message. Raises DataError for features or classes the model does not know.
+    """
+    dataset = dataset.with_features(model.n_features, name)
+    weight = np.ones(dataset.n_rows) if dataset.multiplicity is None else dataset.multiplicity
+    margin = model.decision(dataset.features)
+    loss = _mean(losses(model, margin, encode_targets(model, dataset, name)), weight)
+    l2_term = 0.5 * model.l2 * float(np.sum(model.coef**2))
+    result = {
+        "rows": dataset.n_rows,
+        "loss": loss,
+        "l2_term": l2_term,
+        "objective": loss + l2_term,
+    }
+    if not model.classes:
+        return result | _regression(margin, dataset.labels, weight)
+    codes = class_codes(model, dataset, name)
+    result |= _classification(margin, codes, model.classes, weight)
+    if model.loss in ("logistic", "multinomial"):
+        result["log_loss"] = loss
+    return result
+
+
+def auc(margin: np.ndarray, positive: np.ndarray, weight: np.ndarray) -> float | None:
+    """Probability that a positive row's margin is above a negative row's, ties counting half.
+
+    margin (n,), positive (n,) bool, weight (n,). None where there is only one class.
+    """
+    order = np.argsort(margin, kind="stable")
+    margin, plus = margin[order], np.where(positive, weight, 0.0)[order]
+    minus = np.where(positive, 0.0, weight)[order]
+    starts = np.flatnonzero(np.diff(margin, prepend=np.nan) != 0)  # groups of equal margins
+    plus, minus = np.add.reduceat(plus, starts), np.add.reduceat(minus, starts)
+    below = np.cumsum(minus) - minus
+    pairs = plus.sum() * minus.sum()
+    return float(np.sum(plus * (below + 0.5 * minus)) / pairs) if pairs > 0 else None
+
+
+def _classification(margin, codes, classes, weight) -> dict:
+    predicted = (margin > 0).astype(np.int64) if margin.ndim == 1 else np.argmax(margin, axis=1)
+    wrong = (predicted != codes).astype(np.float64)
+    per_class = []
+    for position, label in enumerate(classes):
+        rows = codes == position
+        error = _mean(wrong[rows], weight[rows]) if rows.any() else None
+        per_class.append({"label": label, "rows": int(rows.sum()), "error_rate": error})
+    result = {"error_rate": _mean(wrong, weight), "per_class": per_class}
+    if margin.ndim == 1:
+        result["auc"] = auc(margin, codes == 1, weight)
+    return result
+
+
+def _regression(margin, labels, weight) -> dict:
+    mean_square = _mean((margin - labels) ** 2, weight)
+    variance = _mean((labels - _mean(labels, weight)) ** 2, weight)
+    return {
+        "rmse": float(np.sqrt(mean_square)),
+        "r2": 1.0 - mean_square / variance if variance > 0 else None,
+    }
+
+
+def _mean(numbers: np.ndarray, weight: np.ndarray) -> float:
+    return float(np.sum(numbers * weight) / np.sum(weight))
