@@ -58,7 +58,7 @@ def fit_scaling(name: str, features: np.ndarray | sp.csr_matrix, multiplicity: n
     shift = np.zeros(n_features)
     if name == "unit":
         squares = features.multiply(features).sum(axis=1) if sparse else np.einsum("ij,ij->i", features, features)
-        largest = float(np.sqrt(np.max(squares, initial=0.0)))
+        largest = float(np.sqrt(np.max(np.asarray(squares), initial=0.0)))
         return Scaling(name, shift, np.full(n_features, 1.0 / largest if largest > 0 else 1.0))
     if name == "minmax":
         low, high = column_range(features)

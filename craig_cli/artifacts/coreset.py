@@ -65,7 +65,7 @@ def write_coreset(path: str | os.PathLike, coreset: Coreset) -> None:
         [coreset.index, coreset.weight, coreset.rank, coreset.epsilon],
         schema=SCHEMA.with_metadata({METADATA_KEY: text.encode()}),
     )
-    write_bytes(path, lambda stream: pq.write_table(table, stream, compression="zstd", store_schema=False))
+    write_bytes(path, lambda stream: pq.write_table(table, stream, compression="zstd"))
 
 
 def read_coreset(path: str | os.PathLike) -> Coreset:

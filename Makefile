@@ -1,0 +1,81 @@
+# make demo    install into .venv and show select -> train -> eval on the sample data
+# make test    lint, format check and tests
+# make bench   the benchmarks (slow; real data where there is any)
+# make format  put the code into the form that the lint asks for
+# make clean   remove what the demo, the benchmarks and the installation left behind
+#
+# Needs Python >= 3.10 with venv, and make; PYTHON=python3.12 picks another one.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := .demo
+
+# Stamps: an installation is repeated only when pyproject.toml changed. The package is installed as a link to this
+# folder, so changes of the code need none.
+INSTALLED := $(VENV)/installed
+TEST_INSTALLED := $(VENV)/installed-test
+
+DATA := sample_data/binary.libsvm
+TEST_DATA := sample_data/binary.test.libsvm
+# With a loss and a radius the bound is on the gradient of that loss, for all models of at most that norm.
+SELECT := --fraction 0.1 --loss logistic --radius 10
+SOURCES := $(shell find craig_cli -name '*.py')
+MODELS := $(DEMO)/full.model.json $(DEMO)/coreset.model.json $(DEMO)/random.model.json
+
+.PHONY: demo test lint format bench clean
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+demo: $(MODELS)
+	@echo
+	@echo "== What the coreset costs and keeps: the training data, and the gradient error of the coreset"
+	@$(BIN)/craig eval $(MODELS) $(DATA) --coreset $(DEMO)/coreset.parquet
+	@echo
+	@echo "== The same models on test data"
+	@$(BIN)/craig eval $(MODELS) $(TEST_DATA)
+
+$(DEMO)/coreset.parquet: $(DATA) $(SOURCES) | $(INSTALLED) $(DEMO)
+	$(BIN)/craig select $(DATA) $(SELECT) -o $@
+
+$(DEMO)/random.parquet: $(DATA) $(SOURCES) | $(INSTALLED) $(DEMO)
+	$(BIN)/craig select $(DATA) $(SELECT) --algorithm random -o $@
+
+$(DEMO)/full.model.json: $(DATA) $(SOURCES) | $(INSTALLED) $(DEMO)
+	$(BIN)/craig train $(DATA) -o $@
+
+$(DEMO)/%.model.json: $(DEMO)/%.parquet $(DATA) $(SOURCES)
+	$(BIN)/craig train $(DATA) --coreset $< -o $@
+
+$(DEMO):
+	@mkdir -p $@
+
+test: $(TEST_INSTALLED) lint
+	$(BIN)/python -m pytest -n 2
+
+lint: $(TEST_INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(TEST_INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(TEST_INSTALLED)
+	$(BIN)/python -m pytest tests/benchmarks -s -o python_files='bench_*.py'
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Error: craig needs Python 3.10 or newer")'
+	$(PYTHON) -m venv $(VENV)
+
+$(INSTALLED): pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(TEST_INSTALLED): pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $(INSTALLED) $@
+
+clean:
+	rm -rf $(VENV) $(DEMO) .bench .pytest_cache .ruff_cache build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

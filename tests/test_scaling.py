@@ -1,0 +1,82 @@
+"""Scaling: what each one promises, dense and sparse, and that models fold back to raw units exactly."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from craig_cli.registry import SCALES
+from craig_cli.scaling import column_range, fit_scaling
+
+
+@pytest.fixture
+def features() -> np.ndarray:
+    rng = np.random.default_rng(1)
+    table = rng.normal(3.0, [1.0, 10.0, 0.1, 5.0], size=(200, 4)) * (rng.random((200, 4)) < 0.7)
+    table[:, 3] = 7.0  # a constant column
+    return table
+
+
+@pytest.mark.parametrize("name", SCALES)
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("outputs", [(), (3,)])
+def test_a_model_says_the_same_in_both_spaces(features, name, sparse, outputs):
+    data = sp.csr_matrix(features) if sparse else features
+    scaling = fit_scaling(name, data)
+    rng = np.random.default_rng(2)
+    coef, intercept = rng.normal(size=(*outputs, 4)), rng.normal(size=outputs)
+    raw_coef, raw_intercept = scaling.to_raw(coef, intercept)
+    scaled = scaling.apply(data)
+    np.testing.assert_allclose(data @ raw_coef.T + raw_intercept, scaled @ coef.T + intercept, atol=1e-9)
+    back_coef, back_intercept = scaling.from_raw(raw_coef, raw_intercept)
+    np.testing.assert_allclose(back_coef, coef, rtol=1e-12)
+    np.testing.assert_allclose(back_intercept, intercept, atol=1e-9)
+
+
+def test_minmax_fills_the_unit_interval(features):
+    low, high = column_range(fit_scaling("minmax", features).apply(features))
+    np.testing.assert_allclose(low, 0.0, atol=1e-15)
+    np.testing.assert_allclose(high[:3], 1.0)
+
+
+def test_standard_has_mean_0_and_deviation_1(features):
+    scaled = fit_scaling("standard", features).apply(features)
+    np.testing.assert_allclose(scaled.mean(axis=0), 0.0, atol=1e-12)
+    np.testing.assert_allclose(scaled.std(axis=0)[:3], 1.0)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_unit_has_a_largest_row_of_norm_1(features, sparse):
+    data = sp.csr_matrix(features) if sparse else features
+    scaled = fit_scaling("unit", data).apply(data)
+    dense = scaled.toarray() if sparse else scaled
+    assert np.linalg.norm(dense, axis=1).max() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("name", SCALES)
+def test_sparse_zeros_stay_zeros_and_the_input_is_untouched(features, name):
+    data = sp.csr_matrix(features)
+    before = data.copy()
+    scaled = fit_scaling(name, data).apply(data)
+    assert scaled.nnz == data.nnz
+    assert (data != before).nnz == 0
+
+
+@pytest.mark.parametrize("name", SCALES)
+def test_a_multiplicity_counts_like_repeated_rows(features, name):
+    repeats = np.arange(len(features)) % 3 + 1
+    expected = fit_scaling(name, np.repeat(features, repeats, axis=0))
+    found = fit_scaling(name, features, repeats.astype(float))
+    if name == "none":
+        assert found.factor is None
+    else:
+        np.testing.assert_allclose(found.factor, expected.factor)
+        np.testing.assert_allclose(found.shift, expected.shift)
+
+
+@pytest.mark.parametrize("name", ["minmax", "standard", "unit"])
+def test_constant_columns_give_finite_factors(name):
+    for table in (np.zeros((5, 2)), np.full((5, 2), 0.1)):
+        scaling = fit_scaling(name, table)
+        assert np.isfinite(scaling.apply(table)).all()
