@@ -15,6 +15,8 @@ LOSSES = {
     "logistic": "craig_cli.training.losses:LOGISTIC",
     "multinomial": "craig_cli.training.losses:MULTINOMIAL",
     "squared": "craig_cli.training.losses:SQUARED",
+    "squared-hinge": "craig_cli.training.losses:SQUARED_HINGE",
+    "smoothed-hinge": "craig_cli.training.losses:SMOOTHED_HINGE",
 }
 
 OPTIMIZERS = {

@@ -1,0 +1,245 @@
+"""The coordinates an optimizer works in: an affine change of variables that leaves the objective as it is.
+
+Incremental gradient needs a number of steps that grows with the condition of the problem, and raw columns
+(elevation in metres beside 0/1 flags) make it 10^10. So the optimizers see, for the row x,
+
+    x' = R^T ((x - shift) * factor) / spread,        w' = spread * R^T w
+
+with which <w, (x - shift) * factor> = <w', x'>, and l2/2 ||w||^2 becomes 1/2 sum_k (l2 / spread_k^2) w'_k^2: the same
+function of the same model, only its level sets are rounder. ``factor`` is what the user asked for (``--scale``, in
+whose units the penalty is measured); R and spread are ours:
+
+none      R = I, spread = 1: the coordinates of the paper
+diagonal  R = I, spread_k^2 = variance of column k + l2/L
+full      R the principal directions of the rows, spread_k^2 = variance along the k-th + l2/L. R is orthogonal, so
+          the penalty stays a sum over coordinates and costs a step nothing extra
+
+The shift is absorbed by the intercept; without an intercept, or where it would fill a sparse matrix, there is none.
+Everything is computed in kernels of our own, since the sums of a BLAS differ with its number of threads.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from craig_cli.jit import njit
+from craig_cli.training.objective import map_blocks
+from craig_cli.training.rows import span
+
+KINDS = ("auto", "none", "diagonal", "full")
+MOST_COLUMNS_FULL = 200
+_MOST_BYTES_DENSE = 2 << 30
+_SMALLEST_SPREAD = 1e-7  # of the largest: what is less is rounding
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """shift, factor, spread (d,) float64; rotation (d, d) with the directions as columns, or None for R = I.
+
+    ``origin`` (d,) is the shift of ``--scale``, which the user's own intercept speaks of.
+    """
+
+    kind: str
+    origin: np.ndarray
+    shift: np.ndarray
+    factor: np.ndarray
+    spread: np.ndarray
+    rotation: np.ndarray | None = None
+
+    def inside(self, coef: np.ndarray, intercept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Raw (k, d) and (k,) -> the same model in these coordinates."""
+        scaled = coef / self.factor
+        rotated = scaled if self.rotation is None else _multiply(scaled, self.rotation)
+        return rotated * self.spread, intercept + (coef * self.shift).sum(axis=1)
+
+    def raw(self, coef: np.ndarray, intercept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The inverse of ``inside``."""
+        rotated = coef / self.spread
+        scaled = rotated if self.rotation is None else _multiply(rotated, self.rotation.T)
+        raw = scaled * self.factor
+        return raw, intercept - (raw * self.shift).sum(axis=1)
+
+
+def choose(kind: str, dense: bool, n_rows: int, n_columns: int) -> str:
+    """What "auto" stands for: full up to 200 columns (sparse data is small then as well), else diagonal."""
+    if kind != "auto":
+        return kind
+    fits = n_columns <= MOST_COLUMNS_FULL and (dense or 8 * n_rows * (n_columns + 1) <= _MOST_BYTES_DENSE)
+    return "full" if fits else "diagonal"
+
+
+def fit_coordinates(
+    kind: str, rows, gamma, scaling, intercept: bool, floor: float, threads: int
+) -> Coordinates:
+    """Coordinates ``kind`` ("none", "diagonal", "full") for the raw ``rows`` (data, indices, indptr, n_columns).
+
+    ``floor`` is l2/L: a direction in which the data varies less than that is governed by the penalty.
+    """
+    data, indices, indptr, n_columns = rows
+    ones, zeros = np.ones(n_columns), np.zeros(n_columns)
+    factor = ones if scaling.factor is None else scaling.factor
+    origin = shift = zeros if scaling.shift is None else scaling.shift
+    if kind == "none":
+        return Coordinates(kind, origin, shift, factor, ones)
+    n_rows = len(gamma)
+    if intercept and (indices is None or kind == "full"):
+
+        def block_mean(start, stop):
+            return _weighted_sum(data, indices, indptr, gamma, start, stop, n_columns)
+
+        shift = np.add.reduce(map_blocks(block_mean, n_rows, threads)) / n_rows
+
+    if kind == "diagonal":
+
+        def block_variance(start, stop):
+            return _variances(data, indices, indptr, gamma, start, stop, shift, factor)
+
+        variance = np.add.reduce(map_blocks(block_variance, n_rows, threads)) / n_rows
+        return Coordinates(kind, origin, shift, factor, _spread(variance, floor))
+
+    def block_moment(start, stop):
+        return _second_moment(data, indices, indptr, gamma, start, stop, shift, factor)
+
+    moment = np.add.reduce(map_blocks(block_moment, n_rows, threads)) / n_rows
+    variance, rotation = _eigen(moment)
+    return Coordinates(kind, origin, shift, factor, _spread(variance, floor), rotation)
+
+
+def full_rows(coordinates: Coordinates, rows, n_rows: int, intercept: bool, threads: int) -> np.ndarray:
+    """The rows in ``coordinates`` as a dense (n_rows, columns) array, a last column of ones for the intercept."""
+    data, indices, indptr, n_columns = rows
+    out = np.empty((n_rows, n_columns + intercept))
+    matrix = coordinates.rotation / coordinates.spread
+
+    def block(start, stop):
+        _rotate(data, indices, indptr, start, stop, coordinates.shift, coordinates.factor, matrix, out)
+
+    map_blocks(block, n_rows, threads)
+    return out
+
+
+def _spread(variance: np.ndarray, floor: float) -> np.ndarray:
+    squares = np.maximum(variance, 0.0) + floor
+    largest = squares.max(initial=0.0)
+    if largest == 0.0:
+        return np.ones_like(squares)
+    return np.sqrt(np.maximum(squares, largest * _SMALLEST_SPREAD**2))
+
+
+def _multiply(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    return np.einsum("ij,jk->ik", left, right)
+
+
+@njit
+def _centred(data, indices, lo, hi, shift, factor, out):
+    if indices is None:
+        for k in range(out.size):
+            out[k] = (data[lo + k] - shift[k]) * factor[k]
+    else:
+        for k in range(out.size):
+            out[k] = -shift[k] * factor[k]
+        for position in range(lo, hi):
+            k = indices[position]
+            out[k] = (data[position] - shift[k]) * factor[k]
+
+
+@njit
+def _weighted_sum(data, indices, indptr, gamma, start, stop, n_columns):
+    total = np.zeros(n_columns)
+    for row in range(start, stop):
+        lo, hi = span(indices, indptr, row, n_columns)
+        for position in range(lo, hi):
+            k = position - lo if indices is None else indices[position]
+            total[k] += gamma[row] * data[position]
+    return total
+
+
+@njit
+def _variances(data, indices, indptr, gamma, start, stop, shift, factor):
+    """Sparse data has no shift here, so its zeros add nothing."""
+    total = np.zeros(shift.size)
+    for row in range(start, stop):
+        lo, hi = span(indices, indptr, row, shift.size)
+        for position in range(lo, hi):
+            k = position - lo if indices is None else indices[position]
+            centred = (data[position] - shift[k]) * factor[k]
+            total[k] += gamma[row] * centred * centred
+    return total
+
+
+@njit
+def _second_moment(data, indices, indptr, gamma, start, stop, shift, factor):
+    size = shift.size
+    total = np.zeros((size, size))
+    centred = np.empty(size)
+    for row in range(start, stop):
+        lo, hi = span(indices, indptr, row, size)
+        _centred(data, indices, lo, hi, shift, factor, centred)
+        for i in range(size):
+            scale = gamma[row] * centred[i]
+            if scale != 0.0:
+                for j in range(i + 1):
+                    total[i, j] += scale * centred[j]
+    for i in range(size):
+        for j in range(i):
+            total[j, i] = total[i, j]
+    return total
+
+
+@njit
+def _rotate(data, indices, indptr, start, stop, shift, factor, matrix, out):
+    size = shift.size
+    centred = np.empty(size)
+    for row in range(start, stop):
+        lo, hi = span(indices, indptr, row, size)
+        _centred(data, indices, lo, hi, shift, factor, centred)
+        target = out[row]
+        target[:] = 0.0
+        target[size:] = 1.0
+        for i in range(size):
+            scale = centred[i]
+            if scale != 0.0:
+                for j in range(size):
+                    target[j] += scale * matrix[i, j]
+
+
+@njit
+def _eigen(matrix):
+    """(values, vectors as columns) of a symmetric matrix by Jacobi's cyclic rotations (Golub and Van Loan, 8.5)."""
+    size = matrix.shape[0]
+    work = matrix.copy()
+    vectors = np.eye(size)  # as rows, for the sake of memory order
+    for _ in range(30):
+        off = 0.0
+        for i in range(size):
+            for j in range(i):
+                off += work[i, j] * work[i, j]
+        diagonal = 0.0
+        for i in range(size):
+            diagonal += work[i, i] * work[i, i]
+        if off <= 1e-30 * diagonal:
+            break
+        for p in range(size):
+            for q in range(p + 1, size):
+                if work[p, q] == 0.0:
+                    continue
+                theta = (work[q, q] - work[p, p]) / (2.0 * work[p, q])
+                tangent = math.copysign(1.0, theta) / (abs(theta) + math.sqrt(theta * theta + 1.0))
+                cosine = 1.0 / math.sqrt(tangent * tangent + 1.0)
+                sine = tangent * cosine
+                for k in range(size):
+                    a, b = work[p, k], work[q, k]
+                    work[p, k] = cosine * a - sine * b
+                    work[q, k] = sine * a + cosine * b
+                for k in range(size):
+                    a, b = work[k, p], work[k, q]
+                    work[k, p] = cosine * a - sine * b
+                    work[k, q] = sine * a + cosine * b
+                for k in range(size):
+                    a, b = vectors[p, k], vectors[q, k]
+                    vectors[p, k] = cosine * a - sine * b
+                    vectors[q, k] = sine * a + cosine * b
+    return np.diag(work).copy(), vectors.T.copy()

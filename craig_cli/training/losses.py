@@ -1,0 +1,133 @@
+"""The losses phi(y, m) of a margin m = <w, x> + b, their slopes d phi / d m, and what labels each of them takes.
+
+name             phi(y, m)                                                   y            L     G
+logistic         log(1 + exp(-y m))                                          -1 or 1      1/4   1
+multinomial      log sum_o exp(m_o) - m_y, one margin o a class              class        1/2   sqrt(2)
+squared          (m - y)^2 / 2                                               any number   1     none
+squared-hinge    max(0, 1 - y m)^2 / 2                                       -1 or 1      1     none
+smoothed-hinge   0 from y m = 1 on, (1 - y m)^2 / 2 down to y m = 0,         -1 or 1      1     1
+                 then 1/2 - y m
+
+L is the Lipschitz constant of the slope and G bounds its norm; both enter the bound on gradient differences
+(equation 9) and the step sizes. The smoothed hinge is Rennie's, with the quadratic piece one wide.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from craig_cli.dataset import class_values
+from craig_cli.errors import DataError
+from craig_cli.jit import njit
+
+# Kernels take the loss as one of these numbers: numba caches an if/elif, but no function passed as an argument.
+_LOGISTIC, _MULTINOMIAL, _SQUARED, _SQUARED_HINGE, _SMOOTHED_HINGE = range(5)
+
+MOST_CLASSES_GUESSED = 20
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss: its registered ``name``, ``code`` in kernels, and the ``labels`` it takes: "two" or "many" classes, "numbers".
+
+    ``lipschitz`` is L above and ``slope_bound`` is G, inf where the slope has no bound of its own.
+    """
+
+    name: str
+    code: int
+    labels: str
+    lipschitz: float
+    slope_bound: float
+
+
+LOGISTIC = Loss("logistic", _LOGISTIC, "two", 0.25, 1.0)
+MULTINOMIAL = Loss("multinomial", _MULTINOMIAL, "many", 0.5, math.sqrt(2.0))
+SQUARED = Loss("squared", _SQUARED, "numbers", 1.0, math.inf)
+SQUARED_HINGE = Loss("squared-hinge", _SQUARED_HINGE, "two", 1.0, math.inf)
+SMOOTHED_HINGE = Loss("smoothed-hinge", _SMOOTHED_HINGE, "two", 1.0, 1.0)
+
+
+@njit
+def value(loss, label, margins):
+    """phi(label, margins); ``margins`` (k,), where k = 1 but for the multinomial loss."""
+    if loss == _MULTINOMIAL:
+        largest = margins.max()
+        total = 0.0
+        for output in range(margins.size):
+            total += math.exp(margins[output] - largest)
+        return math.log(total) + largest - margins[int(label)]
+    if loss == _SQUARED:
+        return 0.5 * (margins[0] - label) ** 2
+    agreement = label * margins[0]
+    if loss == _LOGISTIC:
+        return math.log1p(math.exp(-abs(agreement))) + max(0.0, -agreement)
+    short = max(0.0, 1.0 - agreement)
+    if loss == _SMOOTHED_HINGE and short > 1.0:
+        return short - 0.5
+    return 0.5 * short * short
+
+
+@njit
+def to_slopes(loss, label, margins):
+    """Replace ``margins`` (k,) by the slopes d phi / d margin."""
+    if loss == _MULTINOMIAL:
+        largest = margins.max()
+        total = 0.0
+        for output in range(margins.size):
+            margins[output] = math.exp(margins[output] - largest)
+            total += margins[output]
+        for output in range(margins.size):
+            margins[output] /= total
+        margins[int(label)] -= 1.0
+    elif loss == _SQUARED:
+        margins[0] -= label
+    elif loss == _LOGISTIC:
+        margins[0] = -label / (1.0 + math.exp(label * margins[0]))
+    else:
+        short = max(0.0, 1.0 - label * margins[0])
+        if loss == _SMOOTHED_HINGE:
+            short = min(short, 1.0)
+        margins[0] = -label * short
+
+
+def guess_loss(labels: np.ndarray) -> str:
+    """The loss that ``labels`` (n,) ask for: two distinct values logistic, 3 to 20 integers multinomial, else squared.
+
+    One distinct value gets "logistic" too, whose check then says what is missing.
+    """
+    classes = np.unique(labels)
+    if len(classes) <= 2:
+        return "logistic"
+    whole = bool((classes == np.rint(classes)).all())
+    return "multinomial" if whole and len(classes) <= MOST_CLASSES_GUESSED else "squared"
+
+
+def encode_labels(loss: Loss, labels: np.ndarray, name: str) -> tuple[tuple[float, ...], np.ndarray]:
+    """(classes, labels for the kernels (n,) float64): -1/1 for two classes, the class's position for many.
+
+    Regression has no classes and keeps its labels. Raises DataError, naming the data set, for labels that the
+    loss does not take.
+    """
+    if loss.labels == "numbers":
+        return (), np.ascontiguousarray(labels, dtype=np.float64)
+    classes, codes = class_values(labels)
+    if len(classes) == 1:
+        raise DataError(f"{name}: expected labels of at least two classes, found only {classes[0]:g}")
+    if loss.labels == "two":
+        if len(classes) != 2:
+            raise DataError(
+                f"{name}: the {loss.name} loss expects two classes, found {len(classes)} labels ({_some(classes)})"
+            )
+        return tuple(classes.tolist()), 2.0 * codes - 1.0
+    if (classes != np.rint(classes)).any():
+        odd = classes[classes != np.rint(classes)][0]
+        raise DataError(f"{name}: the {loss.name} loss expects whole numbers as class labels, found {odd:g}")
+    return tuple(classes.tolist()), codes.astype(np.float64)
+
+
+def _some(classes: np.ndarray) -> str:
+    shown = ", ".join(f"{value:g}" for value in classes[:3])
+    return shown + (", ..." if len(classes) > 3 else "")

@@ -1,0 +1,109 @@
+"""Incremental gradient, "SGD", equation 20:    w <- P(w - alpha_k * g_j * grad f_j(w)),    f_j = phi_j + l2/2 ||w||^2
+
+with g_j = gamma_j / mean gamma, so that alpha does not depend on the size of the data, and P the projection of
+equation 18. With a batch of several rows the step is along the mean of their g_j grad f_j, all at the same w.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from craig_cli.jit import njit
+from craig_cli.training.losses import to_slopes
+from craig_cli.training.optimizers import Optimizer
+from craig_cli.training.projection import project
+from craig_cli.training.rows import AHEAD, dot, fetch, settle, settle_all, shrink_and_add, span
+
+
+def auto_step(problem, visits, batch_size: int) -> float:
+    """1 / (largest curvature of a step): of one row, or of the mean of a batch, at most largest/size + mean."""
+    if batch_size == 1:
+        return 1.0 / visits.stiffest
+    return 1.0 / (visits.stiffest / batch_size + problem.smoothness)
+
+
+def start(problem, visits, coef, options) -> dict:
+    return {
+        "coef": coef,
+        "batch": options["batch_size"],
+        "radius": options["radius"],
+        "every": problem.steps_a_projection(options["batch_size"]),
+        "settled": np.zeros(problem.n_columns),
+        "slopes": np.empty((options["batch_size"], problem.n_outputs)),
+    }
+
+
+def run(problem, visits, state, order, step) -> int:
+    _epoch(
+        *problem.rows,
+        visits.share,
+        order,
+        problem.loss,
+        problem.penalty,
+        problem.ball,
+        step,
+        state["batch"],
+        state["radius"],
+        state["every"],
+        state["coef"],
+        state["settled"],
+        state["slopes"],
+    )
+    return len(order)
+
+
+@njit
+def _epoch(
+    data,
+    indices,
+    indptr,
+    labels,
+    share,
+    order,
+    loss,
+    penalty,
+    ball,
+    step,
+    batch,
+    radius,
+    every,
+    coef,
+    settled,
+    slopes,
+):
+    n_outputs, n_columns = coef.shape
+    clock = 0.0
+    steps = 0
+    for first in range(0, order.size, batch):
+        last = min(first + batch, order.size)
+        due = 0.0
+        for turn in range(first, last):
+            if turn + AHEAD < order.size:
+                fetch(data, indices, indptr, order[turn + AHEAD], n_columns)
+            row = order[turn]
+            lo, hi = span(indices, indptr, row, n_columns)
+            settle(indices, lo, hi, clock, settled, penalty, coef)
+            margins = slopes[turn - first]
+            for output in range(n_outputs):
+                margins[output] = dot(data, indices, lo, hi, coef[output])
+            to_slopes(loss, labels[row], margins)
+            due += share[row]
+        rate = step / (last - first)
+        due *= rate
+        clock += due
+        for turn in range(first, last):
+            row = order[turn]
+            lo, hi = span(indices, indptr, row, n_columns)
+            for output in range(n_outputs):
+                scale = -rate * share[row] * slopes[turn - first, output]
+                shrink_and_add(data, indices, lo, hi, due, penalty, scale, coef[output])
+            due = 0.0  # the whole batch's, with its first row
+        steps += 1
+        if radius > 0.0 and (steps % every == 0 or last == order.size):
+            settle_all(indices, clock, settled, penalty, coef)
+            clock = 0.0
+            project(coef, ball, None, radius)
+    settle_all(indices, clock, settled, penalty, coef)
+
+
+SGD = Optimizer("sgd", start, run, auto_step)

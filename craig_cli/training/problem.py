@@ -1,0 +1,214 @@
+"""A training problem as the kernels see it: rows in the optimizer's coordinates, labels, weights of mean 1, penalties.
+
+    F(w) = (1/r) sum_j g_j phi(y_j, <w, x_j>) + 1/2 sum_k penalty_k w_k^2,        g_j = gamma_j * r / sum gamma
+
+The intercept is a last column of ones with no penalty. Labels of a regression are standardised, which scales the
+objective by a constant and makes every default free of the labels' units.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from craig_cli.dataset import Dataset, csr_arrays
+from craig_cli.errors import DataError
+from craig_cli.training import coordinates as coords
+from craig_cli.training.coordinates import Coordinates
+from craig_cli.training.losses import Loss, encode_labels
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What optimizers work on.
+
+    data, indices, indptr  the rows: CSR, or with indices None dense and row-major
+    labels, gamma          (r,) float64; gamma has mean 1
+    curvature              (r,) float64, L * ||x_j||^2 + max penalty: the Lipschitz constant of grad f_j for g_j = 1
+    penalty                (columns,) float64, 0 for the intercept
+    ball                   (columns,) float64: ||w||^2 of the user's w is sum_k ball_k w_k^2
+    n_outputs              k, the number of margins
+    label_shift, label_scale  y = shift + scale * label
+    """
+
+    data: np.ndarray
+    indices: np.ndarray | None
+    indptr: np.ndarray
+    labels: np.ndarray
+    gamma: np.ndarray
+    curvature: np.ndarray
+    penalty: np.ndarray
+    ball: np.ndarray
+    loss: int
+    lipschitz: float
+    n_outputs: int
+    intercept: bool
+    classes: tuple[float, ...]
+    coordinates: Coordinates
+    label_shift: float = 0.0
+    label_scale: float = 1.0
+
+    @property
+    def n_rows(self) -> int:
+        return len(self.labels)
+
+    @property
+    def n_columns(self) -> int:
+        return len(self.penalty)
+
+    @property
+    def rows(self) -> tuple:
+        """(data, indices, indptr, labels): the first arguments of every kernel that reads rows."""
+        return self.data, self.indices, self.indptr, self.labels
+
+    @property
+    def smoothness(self) -> float:
+        """An upper bound on the largest eigenvalue of the objective's Hessian."""
+        mean = float((self.gamma * self.curvature).mean())
+        if self.coordinates.kind != "full":
+            return mean
+        # Every direction has variance 1 at most there, the constant column 1 exactly.
+        return min(mean, self.lipschitz + float(self.penalty.max(initial=0.0)))
+
+    def steps_a_projection(self, batch_size: int) -> int:
+        """Steps between projections: 1, but of sparse data so many that projecting costs no more than the steps."""
+        if self.indices is None:
+            return 1
+        touched = max(1.0, len(self.data) / self.n_rows) * batch_size
+        return max(1, round(self.n_columns / touched))
+
+    def on(self, dataset: Dataset) -> Problem:
+        """The same problem, coordinates and all, on other rows (with their multiplicities): a validation set."""
+        if self.classes:
+            codes = np.searchsorted(self.classes, dataset.labels)
+            codes = np.minimum(codes, len(self.classes) - 1)
+            unknown = np.asarray(self.classes)[codes] != dataset.labels
+            if unknown.any():
+                raise DataError(
+                    f"{dataset.name}: expected the labels of the training data, found {dataset.labels[unknown][0]:g}"
+                )
+            labels = codes.astype(np.float64) if self.n_outputs > 1 else 2.0 * codes - 1.0
+        else:
+            labels = (dataset.labels - self.label_shift) / self.label_scale
+        gamma = np.ones(dataset.n_rows) if dataset.multiplicity is None else dataset.multiplicity
+        dataset = dataset.with_features(len(self.coordinates.shift), "the training data")
+        data, indices, indptr, _ = _inside(self.coordinates, dataset, _raw_rows(dataset), self.intercept, 1)
+        return replace(
+            self,
+            data=data,
+            indices=indices,
+            indptr=indptr,
+            labels=labels,
+            gamma=gamma * (len(gamma) / gamma.sum()),
+            penalty=np.zeros_like(self.penalty),
+        )
+
+    def to_model(self, coef: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(coef (k, d), intercept (k,)) in raw units, from coefficients (k, columns) in the optimizer's coordinates."""
+        weights, constants = self._split(coef)
+        raw, constants = self.coordinates.raw(weights, constants)
+        return raw * self.label_scale, constants * self.label_scale + self.label_shift
+
+    def from_model(self, coef: np.ndarray, intercept: np.ndarray) -> np.ndarray:
+        """The inverse of ``to_model``; an intercept that this problem does not have is dropped."""
+        weights, constants = self.coordinates.inside(
+            coef / self.label_scale, (intercept - self.label_shift) / self.label_scale
+        )
+        return np.ascontiguousarray(np.hstack([weights, constants[:, None]]) if self.intercept else weights)
+
+    def gradient_norm(self, gradient: np.ndarray) -> float:
+        """||grad|| of the user's objective by (w, b), w in the units of ``--scale``, from the gradient inside."""
+        weights, constants = self._split(gradient)
+        place = self.coordinates
+        weights = weights * place.spread
+        if place.rotation is not None:
+            weights = np.einsum("ij,kj->ik", weights, place.rotation)
+        # The intercept inside is b + <w, (shift - origin) * factor>, so w moves it too.
+        weights = weights + constants[:, None] * ((place.shift - place.origin) * place.factor)
+        return float(np.sqrt((weights**2).sum() + (constants**2).sum()) * self.label_scale)
+
+    def _split(self, coef: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        if self.intercept:
+            return coef[:, :-1], coef[:, -1]
+        return coef, np.zeros(len(coef))
+
+
+def build_problem(
+    dataset: Dataset,
+    gamma: np.ndarray,
+    loss: Loss,
+    l2: float,
+    intercept: bool,
+    scaling,
+    precondition: str,
+    threads: int = 1,
+) -> Problem:
+    """The problem of ``dataset`` with weights ``gamma`` (r,) > 0; raises DataError for labels the loss does not take."""
+    classes, labels = encode_labels(loss, dataset.labels, dataset.name)
+    gamma = gamma * (len(gamma) / gamma.sum())
+    shift, scale = 0.0, 1.0
+    if loss.labels == "numbers":
+        labels, shift, scale = _standardise(labels, gamma, intercept)
+    rows = _raw_rows(dataset)
+    kind = coords.choose(precondition, not dataset.is_sparse, dataset.n_rows, dataset.n_features)
+    place = coords.fit_coordinates(kind, rows, gamma, scaling, intercept, l2 / loss.lipschitz, threads)
+    data, indices, indptr, squares = _inside(place, dataset, rows, intercept, threads)
+    ball = 1.0 / place.spread**2
+    if intercept:
+        ball = np.append(ball, 0.0)
+    penalty = l2 * ball
+    return Problem(
+        data=data,
+        indices=indices,
+        indptr=indptr,
+        labels=labels,
+        gamma=gamma,
+        curvature=loss.lipschitz * squares + penalty.max(initial=0.0),
+        penalty=penalty,
+        ball=ball,
+        loss=loss.code,
+        lipschitz=loss.lipschitz,
+        n_outputs=len(classes) if loss.labels == "many" else 1,
+        intercept=intercept,
+        classes=classes,
+        coordinates=place,
+        label_shift=shift,
+        label_scale=scale,
+    )
+
+
+def _raw_rows(dataset: Dataset) -> tuple:
+    if dataset.is_sparse:
+        return (*csr_arrays(dataset.features), dataset.n_features)
+    return np.ascontiguousarray(dataset.features).reshape(-1), None, np.zeros(1, np.int64), dataset.n_features
+
+
+def _standardise(labels: np.ndarray, gamma: np.ndarray, intercept: bool) -> tuple[np.ndarray, float, float]:
+    shift = float(np.mean(labels * gamma)) if intercept else 0.0
+    scale = float(np.sqrt(np.mean(gamma * (labels - shift) ** 2)))
+    if not scale > 1e-12 * np.abs(labels).max(initial=0.0):
+        scale = 1.0  # all labels alike
+    return (labels - shift) / scale, shift, scale
+
+
+def _inside(place: Coordinates, dataset: Dataset, rows, intercept: bool, threads: int):
+    """(data, indices, indptr, squared norms) of the rows in these coordinates, with the column of ones."""
+    n_rows, n_features = dataset.features.shape
+    if place.kind == "full" or not dataset.is_sparse:
+        if place.kind == "full":
+            dense = coords.full_rows(place, rows, n_rows, intercept, threads)
+        else:
+            dense = np.ones((n_rows, n_features + intercept))
+            np.subtract(dataset.features, place.shift, out=dense[:, :n_features])
+            dense[:, :n_features] *= place.factor / place.spread
+        return dense.reshape(-1), None, np.zeros(1, np.int64), np.einsum("ij,ij->i", dense, dense)
+    data, indices, indptr, _ = rows
+    data = data * (place.factor / place.spread)[indices]
+    if intercept:
+        ends = indptr[1:]
+        data = np.insert(data, ends, 1.0)
+        indices = np.insert(indices, ends, np.int32(n_features))
+        indptr = indptr + np.arange(n_rows + 1)
+    owners = np.repeat(np.arange(n_rows), np.diff(indptr))
+    return data, indices, indptr, np.bincount(owners, data * data, n_rows)

@@ -1,0 +1,45 @@
+"""Step sizes alpha_k of epoch k = 0, 1, ...
+
+constant      a0
+exponential   a0 * b^k                 (section 5.1: "often worked better")
+k-inverse     a0 / (1 + b k)           (section 5.1)
+power         a0 / (k + 1)^tau         (theorems 1 and 2)
+auto          constant for saga and svrg; else exponential, from a0 to ``final_ratio`` * a0 in the last epoch
+"""
+
+from __future__ import annotations
+
+from craig_cli.errors import UsageError
+from craig_cli.registry import SCHEDULES
+
+DEFAULT_DECAY = {"exponential": 0.9, "k-inverse": 1.0, "power": 0.5}
+
+
+def steps_of(
+    schedule: str,
+    first: float,
+    decay: float | None,
+    epochs: int,
+    vanishing: bool = True,
+    final_ratio: float = 1.0,
+) -> tuple[list[float], float | None]:
+    """(alpha_k for k < ``epochs``, the decay in force). Raises UsageError for a decay that is none."""
+    if schedule not in SCHEDULES:
+        raise UsageError(f"--schedule: expected one of {', '.join(SCHEDULES)}, found {schedule!r}")
+    if schedule == "auto":
+        schedule = "exponential" if vanishing or decay is not None else "constant"
+        if decay is None:
+            decay = final_ratio ** (1.0 / max(1, epochs - 1))
+    if schedule == "constant":
+        return [first] * epochs, None
+    decay = DEFAULT_DECAY[schedule] if decay is None else decay
+    if not decay > 0 or (schedule == "exponential" and decay > 1):
+        most = " and at most 1" if schedule == "exponential" else ""
+        raise UsageError(
+            f"--decay: expected a number above 0{most} for the {schedule} schedule, found {decay:g}"
+        )
+    if schedule == "exponential":
+        return [first * decay**k for k in range(epochs)], decay
+    if schedule == "k-inverse":
+        return [first / (1.0 + decay * k) for k in range(epochs)], decay
+    return [first / (k + 1) ** decay for k in range(epochs)], decay
