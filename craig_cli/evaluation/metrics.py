@@ -26,12 +26,12 @@ def evaluate(model: Model, dataset: Dataset, name: str = "the model") -> dict:
     weight = np.ones(dataset.n_rows) if dataset.multiplicity is None else dataset.multiplicity
     margin = model.decision(dataset.features)
     loss = _mean(losses(model, margin, encode_targets(model, dataset, name)), weight)
-    l2_term = 0.5 * model.l2 * float(np.sum(model.coef**2))
+    l2_term = penalty(model)
     result = {
         "rows": dataset.n_rows,
         "loss": loss,
         "l2_term": l2_term,
-        "objective": loss + l2_term,
+        "objective": None if l2_term is None else loss + l2_term,
     }
     if not model.classes:
         return result | _regression(margin, dataset.labels, weight)
@@ -40,6 +40,16 @@ def evaluate(model: Model, dataset: Dataset, name: str = "the model") -> dict:
     if model.loss in ("logistic", "multinomial"):
         result["log_loss"] = loss
     return result
+
+
+def penalty(model: Model) -> float | None:
+    """lambda/2 ||w||^2 in the units of training; None where the model was scaled and does not record it."""
+    recorded = model.optimizer.get("l2_term")
+    if isinstance(recorded, (int, float)):
+        return float(recorded)
+    if model.optimizer.get("scale", "none") != "none":
+        return None
+    return 0.5 * model.l2 * float(np.sum(model.coef**2))
 
 
 def auc(margin: np.ndarray, positive: np.ndarray, weight: np.ndarray) -> float | None:

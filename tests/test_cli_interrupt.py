@@ -1,0 +1,69 @@
+"""Stopping a run: Ctrl-C and SIGTERM leave no file behind and a status that says so."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
+WORDS = {signal.SIGINT: "Interrupted", signal.SIGTERM: "Terminated"}
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """Data without clusters, on which an exact selection takes long."""
+    path = tmp_path_factory.mktemp("large") / "large.parquet"
+    table = np.random.default_rng(0).normal(size=(60_000, 30)).round(2)
+    columns = {f"x{column}": table[:, column] for column in range(30)}
+    pq.write_table(pa.table({**columns, "label": np.arange(60_000) % 2}), path)
+    return path
+
+
+def stop(process: subprocess.Popen, number: signal.Signals) -> tuple[int, str, float]:
+    """(exit status, stderr, seconds it took to stop)."""
+    start = time.perf_counter()
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=60)
+    return process.returncode, stderr.decode(), time.perf_counter() - start
+
+
+@pytest.mark.parametrize("number", STATUS)
+def test_while_reading(craig, number):
+    process = craig.start("select", "-", "--size", "3", "-o", "out", stdin=subprocess.PIPE)
+    time.sleep(1.0)
+    status, stderr, _ = stop_open(process, number)
+    assert (status, stderr) == (STATUS[number], WORDS[number] + "\n")
+    assert os.listdir(craig.folder) == []
+
+
+def stop_open(process: subprocess.Popen, number: signal.Signals) -> tuple[int, str, float]:
+    """As ``stop``, with standard input still open, or the end of the data could come first."""
+    start = time.perf_counter()
+    process.send_signal(number)
+    status = process.wait(timeout=60)
+    seconds = time.perf_counter() - start
+    process.stdin.close()
+    stderr = process.stderr.read().decode()
+    process.stdout.close()
+    process.stderr.close()
+    return status, stderr, seconds
+
+
+@pytest.mark.parametrize("number", STATUS)
+def test_while_selecting(craig, large, number):
+    (craig.folder / "out").write_text("old")
+    process = craig.start("select", large, "--fraction", "0.2", "-o", "out", "-q")
+    time.sleep(3.0)
+    assert process.poll() is None, "selected too fast for this test"
+    status, stderr, seconds = stop(process, number)
+    assert (status, stderr) == (STATUS[number], WORDS[number] + "\n")
+    assert os.listdir(craig.folder) == ["out"]
+    assert (craig.folder / "out").read_text() == "old"
+    assert seconds < 10
