@@ -29,6 +29,8 @@ FORMATS = {
 }
 
 SCHEDULES = ("auto", "constant", "exponential", "k-inverse", "power")
+PRECONDITIONS = ("auto", "none", "diagonal", "full")
+TUNERS = ("grid", "halving")
 ORDERS = ("shuffle", "cyclic", "greedy", "replacement")
 SCALES = ("none", "minmax", "standard", "unit")
 METRICS = ("euclidean", "cosine", "manhattan")

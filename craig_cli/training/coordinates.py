@@ -5,17 +5,18 @@ Incremental gradient needs a number of steps that grows with the condition of th
 
     x' = R^T ((x - shift) * factor) / spread,        w' = spread * R^T w
 
-with which <w, (x - shift) * factor> = <w', x'>, and l2/2 ||w||^2 becomes 1/2 sum_k (l2 / spread_k^2) w'_k^2: the same
-function of the same model, only its level sets are rounder. ``factor`` is what the user asked for (``--scale``, in
-whose units the penalty is measured); R and spread are ours:
+with which <w, (x - shift) * factor> = <w', x'>, and l2/2 ||w||^2 becomes 1/2 sum_k (l2 / spread_k^2) w'_k^2:
+the same function of the same model, only its level sets are rounder. ``factor`` is what the user asked for
+(``--scale``, in whose units the penalty is measured); R and spread are ours:
 
 none      R = I, spread = 1: the coordinates of the paper
 diagonal  R = I, spread_k^2 = variance of column k + l2/L
-full      R the principal directions of the rows, spread_k^2 = variance along the k-th + l2/L. R is orthogonal, so
-          the penalty stays a sum over coordinates and costs a step nothing extra
+full      R the principal directions of the rows, spread_k^2 = variance along the k-th + l2/L. R is
+          orthogonal, so the penalty stays a sum over coordinates and costs a step nothing extra
 
-The shift is absorbed by the intercept; without an intercept, or where it would fill a sparse matrix, there is none.
-Everything is computed in kernels of our own, since the sums of a BLAS differ with its number of threads.
+The shift is absorbed by the intercept; without an intercept, or where it would fill a sparse matrix, there
+is none. Everything is computed in kernels of our own, since the sums of a BLAS differ with its number of
+threads.
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ from craig_cli.jit import njit
 from craig_cli.training.objective import map_blocks
 from craig_cli.training.rows import span
 
-KINDS = ("auto", "none", "diagonal", "full")
 MOST_COLUMNS_FULL = 200
 _MOST_BYTES_DENSE = 2 << 30
 _SMALLEST_SPREAD = 1e-7  # of the largest: what is less is rounding
@@ -74,7 +74,7 @@ def choose(kind: str, dense: bool, n_rows: int, n_columns: int) -> str:
 def fit_coordinates(
     kind: str, rows, gamma, scaling, intercept: bool, floor: float, threads: int
 ) -> Coordinates:
-    """Coordinates ``kind`` ("none", "diagonal", "full") for the raw ``rows`` (data, indices, indptr, n_columns).
+    """Coordinates ``kind`` (not "auto") for the raw ``rows`` (data, indices, indptr, n_columns).
 
     ``floor`` is l2/L: a direction in which the data varies less than that is governed by the penalty.
     """
@@ -109,7 +109,7 @@ def fit_coordinates(
 
 
 def full_rows(coordinates: Coordinates, rows, n_rows: int, intercept: bool, threads: int) -> np.ndarray:
-    """The rows in ``coordinates`` as a dense (n_rows, columns) array, a last column of ones for the intercept."""
+    """The rows in ``coordinates``, dense (n_rows, columns); a last column of ones for the intercept."""
     data, indices, indptr, n_columns = rows
     out = np.empty((n_rows, n_columns + intercept))
     matrix = coordinates.rotation / coordinates.spread
@@ -208,7 +208,7 @@ def _rotate(data, indices, indptr, start, stop, shift, factor, matrix, out):
 
 @njit
 def _eigen(matrix):
-    """(values, vectors as columns) of a symmetric matrix by Jacobi's cyclic rotations (Golub and Van Loan, 8.5)."""
+    """(values, vectors as columns) of a symmetric matrix, by Jacobi's rotations (Golub and Van Loan, 8.5)."""
     size = matrix.shape[0]
     work = matrix.copy()
     vectors = np.eye(size)  # as rows, for the sake of memory order

@@ -1,9 +1,9 @@
-"""Fit a linear model to weighted rows by an incremental gradient method: the paper's problem (1) with weights,
+"""Fit a linear model to weighted rows by incremental gradient: problem (1) of the paper with weights,
 
     minimise  (1/n) sum_j gamma_j phi(y_j, <w, x_j> + b) + l2/2 ||w||^2        n = sum gamma_j
 
-over ||w|| <= B where a radius is given. All rows with gamma = 1 is plain training; a coreset's rows with its weights is
-the method of the paper. Same data, options and seed give the same bytes, at any number of threads.
+over ||w|| <= B where a radius is given. All rows with gamma = 1 is plain training; a coreset's rows with its
+weights is the method of the paper. Same data, options and seed give the same bytes, at any number of threads.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ import numpy as np
 from craig_cli.artifacts.model import Model
 from craig_cli.dataset import Dataset
 from craig_cli.errors import DataError, UsageError
-from craig_cli.registry import LOSSES, OPTIMIZERS, ORDERS, SCALES, load
+from craig_cli.registry import LOSSES, OPTIMIZERS, ORDERS, PRECONDITIONS, SCALES, TUNERS, load
 from craig_cli.scaling import Scaling, fit_scaling
-from craig_cli.training.coordinates import KINDS
 from craig_cli.training.losses import guess_loss
 from craig_cli.training.objective import evaluate
 from craig_cli.training.optimizers import Optimizer
@@ -35,12 +34,11 @@ PATIENCE = 5
 
 @dataclass(frozen=True)
 class Fit:
-    """A trained model, its history (one dict an epoch, see artifacts/history.py; epoch 0 is the start), and notes."""
+    """A trained model, its history (artifacts/history.py; its epoch 0 is the start) and notes for people."""
 
     model: Model
     history: list[dict]
     notes: list[str] = field(default_factory=list)
-    tries: list[dict] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ class Setup:
 
 
 def default_epochs(n_rows: int) -> int:
-    """30, or as many as make a million visits to rows, at most 1000: small data needs more passes, and has the time."""
+    """30, or what makes a million visits to rows, at most 1000: small data needs more, and has the time."""
     return min(MOST_EPOCHS, max(LEAST_EPOCHS, math.ceil(LEAST_VISITS / n_rows)))
 
 
@@ -94,23 +92,23 @@ def fit(
     tune: str | None = None,
     seed: int = 0,
     threads: int | None = None,
-    progress: Callable[[dict], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Fit:
     """Train on ``dataset`` with ``weights`` gamma (r,), by default its multiplicities, or 1.
 
-    loss          name in the registry; "auto": two distinct labels logistic, 3 to 20 whole numbers multinomial, else
-                  squared
+    loss          name in the registry; "auto": two distinct labels logistic, 3 to 20 whole numbers
+                  multinomial, else squared
     step, decay   a0 and b (or tau) of schedules.py; None: chosen from the data
     epochs        passes over the rows; None: ``default_epochs``
     rank          (r,) place of each row in the greedy order of its coreset, for order="greedy"
     scale         scaling of the columns in whose units the penalty and the radius are measured
-    precondition  coordinates the optimizer works in (coordinates.py): same objective, better condition; "none" is
-                  equation 20 to the letter
+    precondition  coordinates the optimizer works in (coordinates.py): same objective, better condition;
+                  "none" is equation 20 to the letter
     radius        B of equation 18
     tol           stop when the gradient norm is at most ``tol`` times that of the zero model
     validation    stop when its loss has not improved for ``patience`` epochs, and keep the best epoch's model
     tune          None, "grid" or "halving": choose step and decay (tuning.py)
-    progress      called with the history's newest entry after each epoch
+    progress      called as progress(epochs done, epochs in all) after each epoch
 
     Raises UsageError for options that are wrong or do not go together, DataError for labels the loss does not
     take and for an objective that diverges.
@@ -172,7 +170,9 @@ def fit(
         l2=l2,
         optimizer=settings,
     )
-    return Fit(model, result.history, result.notes, tries)
+    if tries:
+        result.history[0]["tries"] = tries
+    return Fit(model, result.history, result.notes)
 
 
 def _check_options(options: dict) -> None:
@@ -180,8 +180,8 @@ def _check_options(options: dict) -> None:
         "loss": ("auto", *LOSSES),
         "optimizer": tuple(OPTIMIZERS),
         "order": ORDERS,
-        "precondition": KINDS,
-        "tune": (None, "grid", "halving"),
+        "precondition": PRECONDITIONS,
+        "tune": (None, *TUNERS),
     }
     if isinstance(options["scale"], str):
         choices["scale"] = SCALES
@@ -204,7 +204,8 @@ def _check_options(options: dict) -> None:
         value = options[name]
         if value is not None and not (math.isfinite(value) and (value >= low if closed else value > low)):
             range_text = f"{'at least' if closed else 'greater than'} {low}"
-            raise UsageError(f"--{name.replace('_', '-')}: expected a number {range_text}, found {value!r}")
+            flag = name.replace("_", "-")
+            raise UsageError(f"--{flag}: expected a number {range_text}, found {value!r}")
     if not 0 <= options["momentum"] < 1:
         raise UsageError(f"--momentum: expected a number from 0 to below 1, found {options['momentum']!r}")
     if options["order"] == "greedy" and options["rank"] is None:
@@ -297,9 +298,9 @@ def train(
     decay: float | None,
     *,
     epochs: int | None = None,
-    progress: Callable[[dict], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Result:
-    """Run the optimizer of ``setup`` with one schedule. Raises DataError where the objective stops being finite."""
+    """Run the optimizer of ``setup`` with one schedule. Raises DataError for an objective that diverges."""
     problem, visits, method = setup.problem, setup.visits, setup.optimizer
     if step is None:
         step = method.auto_step(problem, visits, setup.options["batch_size"])
@@ -345,7 +346,7 @@ def train(
                 f"the objective became {objective:g} in epoch {epoch} at step {alpha:g}; lower --step"
             )
         if progress is not None:
-            progress(history[-1])
+            progress(epoch, len(steps))
         if setup.validation is not None:
             if history[-1]["validation_loss"] < best["validation_loss"]:
                 best, best_coef = history[-1], coef.copy()
@@ -356,9 +357,8 @@ def train(
         coef = best_coef
         notes.append(f"the model is that of epoch {best['epoch']}, the best on the validation data")
     elif history[-1]["objective"] > history[0]["objective"] * (1 + 1e-9):
-        notes.append(
-            f"the objective rose from {history[0]['objective']:.6g} to {history[-1]['objective']:.6g}; lower --step"
-        )
+        first, last = history[0]["objective"], history[-1]["objective"]
+        notes.append(f"the objective rose from {first:.6g} to {last:.6g}; lower --step")
     return Result(coef, history, notes, step, decay)
 
 

@@ -1,4 +1,4 @@
-"""The losses phi(y, m) of a margin m = <w, x> + b, their slopes d phi / d m, and what labels each of them takes.
+"""The losses phi(y, m) of a margin m = <w, x> + b, their slopes d phi / d m, and the labels they take.
 
 name             phi(y, m)                                                   y            L     G
 logistic         log(1 + exp(-y m))                                          -1 or 1      1/4   1
@@ -23,7 +23,7 @@ from craig_cli.dataset import class_values
 from craig_cli.errors import DataError
 from craig_cli.jit import njit
 
-# Kernels take the loss as one of these numbers: numba caches an if/elif, but no function passed as an argument.
+# Kernels take the loss as one of these numbers: numba caches an if/elif, but no function as an argument.
 _LOGISTIC, _MULTINOMIAL, _SQUARED, _SQUARED_HINGE, _SMOOTHED_HINGE = range(5)
 
 MOST_CLASSES_GUESSED = 20
@@ -31,7 +31,7 @@ MOST_CLASSES_GUESSED = 20
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss: its registered ``name``, ``code`` in kernels, and the ``labels`` it takes: "two" or "many" classes, "numbers".
+    """A loss: its registered ``name``, ``code`` in kernels, ``labels`` it takes ("two", "many", "numbers").
 
     ``lipschitz`` is L above and ``slope_bound`` is G, inf where the slope has no bound of its own.
     """
@@ -94,7 +94,7 @@ def to_slopes(loss, label, margins):
 
 
 def guess_loss(labels: np.ndarray) -> str:
-    """The loss that ``labels`` (n,) ask for: two distinct values logistic, 3 to 20 integers multinomial, else squared.
+    """The loss for ``labels`` (n,): two distinct values logistic, 3 to 20 integers multinomial, else squared.
 
     One distinct value gets "logistic" too, whose check then says what is missing.
     """
@@ -118,9 +118,8 @@ def encode_labels(loss: Loss, labels: np.ndarray, name: str) -> tuple[tuple[floa
         raise DataError(f"{name}: expected labels of at least two classes, found only {classes[0]:g}")
     if loss.labels == "two":
         if len(classes) != 2:
-            raise DataError(
-                f"{name}: the {loss.name} loss expects two classes, found {len(classes)} labels ({_some(classes)})"
-            )
+            found = f"found {len(classes)} labels ({_some(classes)})"
+            raise DataError(f"{name}: the {loss.name} loss expects two classes, {found}")
         return tuple(classes.tolist()), 2.0 * codes - 1.0
     if (classes != np.rint(classes)).any():
         odd = classes[classes != np.rint(classes)][0]

@@ -2,14 +2,15 @@
 
     F(w) = (1/r) sum_j g_j phi(y_j, <w, x_j>) + 1/2 sum_k penalty_k w_k^2        (equation 1 with weights)
 
-for r rows whose weights g_j have mean 1. The rows are cut into blocks that depend on nothing but r; a block is one
-kernel call, and the blocks' sums are added in order, so the result is the same at any number of threads.
+for r rows whose weights g_j have mean 1. The rows are cut into blocks that depend on nothing but r; a block is
+one kernel call, and the blocks' sums are added in order, so the result is the same at any number of threads.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 
@@ -26,7 +27,7 @@ def map_blocks(work: Callable[[int, int], object], n_rows: int, threads: int) ->
     blocks = max(1, min(_MOST_BLOCKS, n_rows // _ROWS_A_BLOCK))
     ends = [n_rows * block // blocks for block in range(blocks + 1)]
     if threads < 2 or blocks == 1:
-        return [work(start, stop) for start, stop in zip(ends, ends[1:])]
+        return [work(start, stop) for start, stop in pairwise(ends)]
     with ThreadPoolExecutor(min(threads, blocks)) as pool:
         return list(pool.map(work, ends[:-1], ends[1:]))
 

@@ -1,12 +1,12 @@
 """Which row comes when in an epoch (sigma of equation 20), and how heavy rows are spread over it.
 
-A step along g_j grad f_j must not exceed what that row's curvature allows, so one heavy or long row would force a
-tiny step on all. Here such a row is visited m_j times an epoch with a share g_j / m_j of its weight each time:
+A step along g_j grad f_j must not exceed what that row's curvature allows, so one heavy or long row would
+force a tiny step on all. Here such a row is visited m_j times an epoch with a share g_j / m_j of its weight:
 
     m_j = ceil(g_j L_j / (SPREAD * mean_i g_i L_i))
 
-An epoch grows by a factor of at most 1 + 1/SPREAD, the sum of the parts is the same objective, and no visit is stiffer than
-SPREAD times the mean. For saga and svrg that is sampling by importance.
+An epoch grows by a factor of at most 1 + 1/SPREAD, the sum of the parts is the same objective, and no visit
+is stiffer than SPREAD times the mean. For saga and svrg that is sampling by importance.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Visits:
 def plan_visits(
     gamma: np.ndarray, curvature: np.ndarray, split: bool, rank: np.ndarray | None = None
 ) -> Visits:
-    """The visits of an epoch; ``rank`` (r,) is the place of each row in "greedy" order, by default the rows' own."""
+    """The visits of an epoch; ``rank`` (r,) is the place of each row in "greedy" order, None: as they come."""
     n_rows = len(gamma)
     stiffness = gamma * curvature
     mean = stiffness.mean()
@@ -56,7 +56,7 @@ def plan_visits(
 
 
 def epoch_order(order: str, visits: Visits, rng: np.random.Generator) -> np.ndarray:
-    """The rows of one epoch, (v,) int64: "shuffle", "replacement" (drawn), "cyclic" or "greedy" (as planned)."""
+    """The rows of one epoch, (v,) int64: shuffled, drawn ("replacement") or as planned."""
     if order == "shuffle":
         return rng.permutation(visits.rows)
     if order == "replacement":

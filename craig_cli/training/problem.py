@@ -1,9 +1,9 @@
-"""A training problem as the kernels see it: rows in the optimizer's coordinates, labels, weights of mean 1, penalties.
+"""A training problem as the kernels see it: rows in the optimizer's coordinates, labels, weights, penalties.
 
-    F(w) = (1/r) sum_j g_j phi(y_j, <w, x_j>) + 1/2 sum_k penalty_k w_k^2,        g_j = gamma_j * r / sum gamma
+    F(w) = (1/r) sum_j g_j phi(y_j, <w, x_j>) + 1/2 sum_k penalty_k w_k^2,      g_j = r * gamma_j / sum gamma
 
-The intercept is a last column of ones with no penalty. Labels of a regression are standardised, which scales the
-objective by a constant and makes every default free of the labels' units.
+The intercept is a last column of ones with no penalty. Labels of a regression are standardised, which scales
+the objective by a constant and makes every default free of the labels' units.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ class Problem:
 
     data, indices, indptr  the rows: CSR, or with indices None dense and row-major
     labels, gamma          (r,) float64; gamma has mean 1
-    curvature              (r,) float64, L * ||x_j||^2 + max penalty: the Lipschitz constant of grad f_j for g_j = 1
+    curvature              (r,) float64, L * ||x_j||^2 + max penalty: the Lipschitz constant of grad f_j for
+                           g_j = 1
     penalty                (columns,) float64, 0 for the intercept
     ball                   (columns,) float64: ||w||^2 of the user's w is sum_k ball_k w_k^2
     n_outputs              k, the number of margins
@@ -72,22 +73,21 @@ class Problem:
         return min(mean, self.lipschitz + float(self.penalty.max(initial=0.0)))
 
     def steps_a_projection(self, batch_size: int) -> int:
-        """Steps between projections: 1, but of sparse data so many that projecting costs no more than the steps."""
+        """Steps between projections: 1; of sparse data so many that projecting costs no more than stepping."""
         if self.indices is None:
             return 1
         touched = max(1.0, len(self.data) / self.n_rows) * batch_size
         return max(1, round(self.n_columns / touched))
 
     def on(self, dataset: Dataset) -> Problem:
-        """The same problem, coordinates and all, on other rows (with their multiplicities): a validation set."""
+        """The same problem, coordinates and all, on other rows, such as a validation set."""
         if self.classes:
             codes = np.searchsorted(self.classes, dataset.labels)
             codes = np.minimum(codes, len(self.classes) - 1)
             unknown = np.asarray(self.classes)[codes] != dataset.labels
             if unknown.any():
-                raise DataError(
-                    f"{dataset.name}: expected the labels of the training data, found {dataset.labels[unknown][0]:g}"
-                )
+                found = f"found {dataset.labels[unknown][0]:g}"
+                raise DataError(f"{dataset.name}: expected the labels of the training data, {found}")
             labels = codes.astype(np.float64) if self.n_outputs > 1 else 2.0 * codes - 1.0
         else:
             labels = (dataset.labels - self.label_shift) / self.label_scale
@@ -105,7 +105,7 @@ class Problem:
         )
 
     def to_model(self, coef: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(coef (k, d), intercept (k,)) in raw units, from coefficients (k, columns) in the optimizer's coordinates."""
+        """(coef (k, d), intercept (k,)) in raw units, from ``coef`` (k, columns) in these coordinates."""
         weights, constants = self._split(coef)
         raw, constants = self.coordinates.raw(weights, constants)
         return raw * self.label_scale, constants * self.label_scale + self.label_shift
@@ -118,7 +118,7 @@ class Problem:
         return np.ascontiguousarray(np.hstack([weights, constants[:, None]]) if self.intercept else weights)
 
     def gradient_norm(self, gradient: np.ndarray) -> float:
-        """||grad|| of the user's objective by (w, b), w in the units of ``--scale``, from the gradient inside."""
+        """||grad|| of the user's objective by (w, b), w in the units of ``--scale``, from that inside."""
         weights, constants = self._split(gradient)
         place = self.coordinates
         weights = weights * place.spread
@@ -144,7 +144,7 @@ def build_problem(
     precondition: str,
     threads: int = 1,
 ) -> Problem:
-    """The problem of ``dataset`` with weights ``gamma`` (r,) > 0; raises DataError for labels the loss does not take."""
+    """The problem of ``dataset`` with weights ``gamma`` (r,) > 0. Raises DataError as ``encode_labels``."""
     classes, labels = encode_labels(loss, dataset.labels, dataset.name)
     gamma = gamma * (len(gamma) / gamma.sum())
     shift, scale = 0.0, 1.0

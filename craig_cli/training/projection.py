@@ -1,7 +1,8 @@
 """Projection onto ||w|| <= B, equation 18.
 
-In the optimizers' coordinates the ball is an ellipsoid sum_k q_k w_k^2 <= B^2, q_k = 1/spread_k^2 (0 for the intercept,
-which is free), and the nearest point in the metric D of the step (D = 1 but for adagrad and adam) is
+In the optimizers' coordinates the ball is an ellipsoid sum_k q_k w_k^2 <= B^2, q_k = 1/spread_k^2 (0 for the
+intercept, which is free), and the nearest point in the metric D of the step (D = 1 but for adagrad and adam)
+is
 
     z_k = w_k / (1 + nu q_k / D_k)        with the nu >= 0 that puts it on the boundary
 

@@ -1,12 +1,12 @@
-"""Rows inside kernels, dense and sparse through the same few functions, so that every optimizer is written once.
+"""Rows inside kernels, dense and sparse through the same few functions: each optimizer is written once.
 
-Row i is data[lo:hi] in the columns indices[lo:hi]. For dense data ``indices`` is None and the columns are all of
-them in order; numba compiles a version for each and leaves out the branch that cannot be taken, so the dense
-version is as fast as one written for dense data alone.
+Row i is data[lo:hi] in the columns indices[lo:hi]. For dense data ``indices`` is None and the columns are
+all of them in order; numba compiles a version for each and leaves out the branch that cannot be taken, so
+the dense version is as fast as one written for dense data alone.
 
-Shrinking by the penalty is due on every coordinate at every step. Dense data does so as it goes. Sparse data keeps a
-clock, the sum of the rates so far, and settles a coordinate's debt when a row next touches it, by an implicit step
-w <- w / (1 + penalty * due), which is stable for any debt.
+Shrinking by the penalty is due on every coordinate at every step. Dense data does so as it goes. Sparse data
+keeps a clock, the sum of the rates so far, and settles a coordinate's debt when a row next touches it, by an
+implicit step w <- w / (1 + penalty * due), which is stable for any debt.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def add(data, indices, lo, hi, scale, vector):
 
 @njit(fastmath=SUMS)
 def shrink_and_add(data, indices, lo, hi, rate, penalty, scale, vector):
-    """vector <- (1 - rate * penalty) * vector + scale * x; of sparse data only the second part, see ``settle``."""
+    """vector <- (1 - rate * penalty) * vector + scale * x; of sparse data the latter only, see ``settle``."""
     if indices is None:
         values = data[lo:hi]
         for k in range(values.size):
@@ -81,7 +81,7 @@ def shrink_and_add(data, indices, lo, hi, rate, penalty, scale, vector):
 
 @njit
 def settle(indices, lo, hi, clock, settled, penalty, coef):
-    """Sparse data only: bring the columns of the row at lo:hi up to the penalty that fell due since last time."""
+    """Sparse data only: the penalty that fell due on the columns of the row at lo:hi since last time."""
     if indices is not None:
         for position in range(lo, hi):
             k = indices[position]

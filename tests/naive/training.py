@@ -1,4 +1,6 @@
-"""The objective in a few plain lines of numpy, in raw units, and its optimum by scipy's L-BFGS or a Newton method."""
+"""The objective in a few plain lines of numpy, in raw units, and its optimum by scipy's L-BFGS or a Newton
+method.
+"""
 
 from __future__ import annotations
 

@@ -10,10 +10,13 @@ from dataclasses import dataclass
 class Optimizer:
     """An incremental gradient method.
 
-    start      start(problem, visits, coef, options) -> state, a dict with "coef" (k, columns), changed in place
-    run        run(problem, visits, state, order, step) -> row gradients computed: one epoch over the rows ``order``
+    start      start(problem, visits, coef, options) -> state, a dict with "coef" (k, columns), changed in
+               place
+    run        run(problem, visits, state, order, step) -> row gradients computed: one epoch over the rows
+               ``order``
     auto_step  auto_step(problem, visits, batch_size) -> the first step, from the data
-    vanishing  whether noise in the gradient asks for steps that go to zero; saga and svrg remove the noise instead
+    vanishing  whether noise in the gradient asks for steps that go to zero; saga and svrg remove the noise
+               instead
     batches    whether ``batch_size`` means anything to it
     options    its own options with their defaults, such as momentum=0.9
     """

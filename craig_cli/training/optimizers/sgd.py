@@ -1,7 +1,9 @@
-"""Incremental gradient, "SGD", equation 20:    w <- P(w - alpha_k * g_j * grad f_j(w)),    f_j = phi_j + l2/2 ||w||^2
+"""Incremental gradient, "SGD", equation 20 with the projection P of equation 18:
 
-with g_j = gamma_j / mean gamma, so that alpha does not depend on the size of the data, and P the projection of
-equation 18. With a batch of several rows the step is along the mean of their g_j grad f_j, all at the same w.
+    w <- P(w - alpha_k * g_j * grad f_j(w))        f_j = phi_j + l2/2 ||w||^2
+
+with g_j = gamma_j / mean gamma, so that alpha does not depend on the size of the data. With a batch of several
+rows the step is along the mean of their g_j grad f_j, all at the same w.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from craig_cli.training.rows import AHEAD, dot, fetch, settle, settle_all, shrin
 
 
 def auto_step(problem, visits, batch_size: int) -> float:
-    """1 / (largest curvature of a step): of one row, or of the mean of a batch, at most largest/size + mean."""
+    """1 / (largest curvature of a step): of one row, or of a batch, at most stiffest/size + smoothness."""
     if batch_size == 1:
         return 1.0 / visits.stiffest
     return 1.0 / (visits.stiffest / batch_size + problem.smoothness)
@@ -73,7 +75,6 @@ def _epoch(
 ):
     n_outputs, n_columns = coef.shape
     clock = 0.0
-    steps = 0
     for first in range(0, order.size, batch):
         last = min(first + batch, order.size)
         due = 0.0
@@ -98,8 +99,7 @@ def _epoch(
                 scale = -rate * share[row] * slopes[turn - first, output]
                 shrink_and_add(data, indices, lo, hi, due, penalty, scale, coef[output])
             due = 0.0  # the whole batch's, with its first row
-        steps += 1
-        if radius > 0.0 and (steps % every == 0 or last == order.size):
+        if radius > 0.0 and ((first // batch) % every == 0 or last == order.size):
             settle_all(indices, clock, settled, penalty, coef)
             clock = 0.0
             project(coef, ball, None, radius)

@@ -1,0 +1,255 @@
+"""``craig train``: data and perhaps a coreset in, model file out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from pathlib import Path
+
+import click
+
+from craig_cli.cli import options
+from craig_cli.cli.options import Integer, Number, note
+from craig_cli.registry import LOSSES, OPTIMIZERS, ORDERS, PRECONDITIONS, SCHEDULES, TUNERS
+
+SUFFIX = ".model.json"
+
+
+@click.command(
+    epilog=options.examples(
+        "craig train sample_data/binary.libsvm",
+        "craig select sample_data/binary.libsvm --fraction 0.1 -o tenth.coreset.parquet",
+        "craig train sample_data/binary.libsvm --coreset tenth.coreset.parquet -o tenth.model.json",
+        "craig train sample_data/multiclass.libsvm --optimizer saga --history multiclass.jsonl --json",
+        "craig train sample_data/regression.parquet --loss squared --l2 0.001",
+        "craig train sample_data/binary.libsvm --precondition none --schedule k-inverse --tune grid",
+    )
+)
+@options.data_argument
+@options.coreset_option("Train on the rows of this coreset only, with its weights.")
+@options.output_option(SUFFIX)
+@click.option("--history", type=click.Path(), metavar="FILE", help="Write one JSON object an epoch here.")
+@click.option(
+    "--loss",
+    type=click.Choice(list(LOSSES)),
+    show_default="logistic for 2 labels, multinomial for 3 to 20 whole numbers, else squared",
+    help="The loss; an L2 penalty is always added.",
+)
+@click.option("--optimizer", type=click.Choice(list(OPTIMIZERS)), default="sgd", help="The method.")
+@click.option(
+    "--l2", type=Number(0), default=1e-5, metavar="L", help="Penalty L/2 ||w||^2, the intercept exempt."
+)
+@click.option(
+    "--epochs",
+    type=Integer(1),
+    metavar="N",
+    show_default="30, more for small data",
+    help="Passes over the rows.",
+)
+@click.option(
+    "--schedule",
+    type=click.Choice(SCHEDULES),
+    default="auto",
+    help="Step in epoch k: exponential a0*b^k, k-inverse a0/(1+b*k), power a0/(k+1)^b.",
+)
+@click.option(
+    "--step", type=Number(0, low_open=True), metavar="A0", show_default="from the data", help="First step a0."
+)
+@click.option(
+    "--decay",
+    type=Number(0, low_open=True),
+    metavar="B",
+    show_default="by schedule",
+    help="Decay b of the schedule.",
+)
+@click.option(
+    "--tune",
+    type=click.Choice(TUNERS),
+    help="Try pairs of step and decay and keep the best, by training objective or --validation.",
+)
+@click.option(
+    "--order",
+    type=click.Choice(ORDERS),
+    default="shuffle",
+    help="Order of the rows in an epoch; greedy is the coreset's, replacement draws them.",
+)
+@click.option("--batch-size", type=Integer(1), default=1, metavar="N", help="Rows a step.")
+@click.option("--momentum", type=Number(0, 1, high_open=True), default=0.9, metavar="M", help="For momentum.")
+@click.option("--nesterov", is_flag=True, help="For momentum: look ahead.")
+@click.option("--intercept/--no-intercept", default=True, help="Fit an intercept, which is not penalised.")
+@options.scale_option("Scaling in whose units the penalty is measured; the model is in raw units anyway.")
+@click.option(
+    "--precondition",
+    type=click.Choice(PRECONDITIONS),
+    default="auto",
+    help="Coordinates to step in; the objective stays the same. none is the paper's plain step.",
+)
+@click.option(
+    "--radius",
+    type=Number(0, low_open=True),
+    metavar="B",
+    help="Keep ||w|| at most B (after --scale) by projection.",
+)
+@click.option(
+    "--tol",
+    type=Number(0),
+    default=0.0,
+    metavar="T",
+    help="Stop at T times the gradient norm of the zero model.",
+)
+@click.option("--init", type=click.Path(), metavar="MODEL", help="Start from this model.")
+@click.option(
+    "--validation",
+    type=click.Path(),
+    metavar="DATA",
+    help="Stop when the loss on this data no longer falls, and keep the best epoch's model.",
+)
+@click.option(
+    "--patience", type=Integer(1), default=5, metavar="N", help="Epochs --validation waits for better."
+)
+@options.reading_options
+@options.seed_option
+@options.threads_option
+@options.json_option
+@options.common_options
+def train(
+    data,
+    coreset,
+    output,
+    history,
+    loss,
+    init,
+    validation,
+    input_format,
+    label,
+    weight_column,
+    features,
+    zero_based,
+    as_json,
+    **settings,
+) -> None:
+    """Train a linear model on DATA by incremental gradient, on all rows or on those of a coreset.
+
+    The objective is the weighted mean of the loss plus the penalty. Without --step the step and its decay
+    come from the data. The model is a JSON file in the units of the input. With a coreset only its rows are
+    kept in memory.
+    """
+    options.check_stdin(*data, coreset, init, validation)
+    if settings["order"] == "greedy" and coreset is None:
+        raise click.UsageError("--order greedy: is the order of a coreset; give one with --coreset")
+
+    from craig_cli.artifacts.files import STDIO, check_output, default_output
+    from craig_cli.artifacts.history import write_history
+    from craig_cli.artifacts.model import read_model, write_model
+
+    output = output or default_output(data[0], SUFFIX)
+    if as_json and output == STDIO:
+        raise click.UsageError("--json and -o - both write to standard output; give -o a file name")
+    inputs = tuple(name for name in (*data, coreset, init, validation) if name)
+    check_output(output, inputs)
+    if history is not None:
+        if history == output:
+            raise click.UsageError("--history and -o name the same file")
+        check_output(history, inputs)
+
+    reading = {
+        "format": input_format,
+        "label": label,
+        "weight_column": weight_column,
+        "features": features,
+        "zero_based": zero_based,
+        "threads": settings["threads"],
+    }
+    began = time.perf_counter()
+    dataset, weighted, facts = _read_rows(data, coreset, reading)
+    held_out = None if validation is None else _read_rows((validation,), None, reading)[0]
+    start = None if init is None else read_model(init)
+    read = time.perf_counter()
+
+    from craig_cli.jit import is_cold
+    from craig_cli.training.fit import fit
+
+    if is_cold("training"):
+        note("compiling kernels, once (some seconds)")
+    with options.progress_bar("train", "epoch") as progress:
+        result = fit(
+            dataset,
+            loss=loss or "auto",
+            init=start,
+            validation=held_out,
+            progress=progress,
+            **weighted,
+            **settings,
+        )
+    trained = time.perf_counter()
+    model = _with_provenance(result.model, dataset, facts)
+    write_model(output, model)
+    if history is not None:
+        write_history(history, result.history)
+
+    last = result.history[-1]
+    summary = {
+        "loss": model.loss,
+        "classes": list(model.classes),
+        "rows": dataset.n_rows,
+        "coreset": coreset is not None,
+        "epochs": last["epoch"],
+        "step": model.optimizer["step"],
+        "decay": model.optimizer["decay"],
+        "objective": last["objective"],
+        "gradient_norm": last["gradient_norm"],
+        "gradient_evaluations": last["gradient_evaluations"],
+        "seconds": {
+            "read": round(read - began, 4),
+            "fit": round(trained - read, 4),
+            "kernel": last["seconds"],
+        },
+        "output": output,
+    }
+    for text in result.notes:
+        note(text)
+    if as_json:
+        click.echo(json.dumps(summary))
+    else:
+        note(
+            f"{model.loss} loss on {dataset.n_rows:,} rows: objective {last['objective']:.6g}, gradient norm "
+            f"{last['gradient_norm']:.3g} after {last['epoch']} epochs of {settings['optimizer']}"
+        )
+        note(f"wrote {output} (read {read - began:.2f} s, trained {trained - read:.2f} s)")
+
+
+def _read_rows(data: tuple[str, ...], coreset_path: str | None, reading: dict):
+    """(dataset, the weights and ranks that ``fit`` takes, facts about the coreset or None)."""
+    from craig_cli.formats import read_dataset
+
+    if coreset_path is None:
+        return read_dataset(list(data), **reading), {}, None
+    import numpy as np
+
+    from craig_cli.artifacts.coreset import check_matches, read_coreset
+
+    coreset = read_coreset(coreset_path)
+    place = np.argsort(coreset.index)
+    dataset = read_dataset(list(data), rows=coreset.index[place], **reading)
+    check_matches(coreset, coreset_path, dataset)
+    digest = hashlib.sha256(coreset.index.tobytes() + coreset.weight.tobytes()).hexdigest()
+    epsilon = float(coreset.epsilon[-1])
+    facts = {
+        "name": Path(coreset_path).name,
+        "size": len(coreset),
+        "sha256": digest,  # of the indices and weights, in greedy order
+        "n": coreset.metadata["n"],
+        "algorithm": coreset.metadata.get("algorithm"),
+        "epsilon": epsilon if epsilon < float("inf") else None,
+        "units": coreset.metadata.get("units"),
+    }
+    return dataset, {"weights": coreset.weight[place], "rank": coreset.rank[place]}, facts
+
+
+def _with_provenance(model, dataset, facts: dict | None):
+    from dataclasses import replace
+
+    from craig_cli.artifacts.model import provenance
+
+    return replace(model, data=provenance(dataset.sources), coreset=facts)
