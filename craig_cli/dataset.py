@@ -135,6 +135,21 @@ def class_values(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return classes, codes.astype(np.int64).reshape(-1)
 
 
+MOST_CLASSES = 1000
+
+
+def has_classes(labels: np.ndarray) -> bool:
+    """True where the labels look like classes: whole numbers, few of them different (at most sqrt(n), and 1000).
+
+    Two different labels are classes whatever they are; a handful of rows may all be of different classes.
+    """
+    distinct = np.unique(labels)
+    if len(distinct) <= 2:
+        return True
+    most = min(MOST_CLASSES, max(10, int(np.sqrt(len(labels)))))
+    return len(distinct) <= most and bool((distinct == np.floor(distinct)).all())
+
+
 def csr_arrays(matrix: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(data float64, indices int32, indptr int64): the one combination kernels are compiled for.
 

@@ -7,8 +7,8 @@ file and one line in its table; the contract tests run over every name in these 
 from importlib import import_module
 
 ALGORITHMS = {
-    "lazy": "craig_cli.selection.lazy:select",
-    "random": "craig_cli.selection.random:select",
+    "lazy": "craig_cli.selection.space:begin_lazy",
+    "random": "craig_cli.selection.random:begin",
 }
 
 LOSSES = {

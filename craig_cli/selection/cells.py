@@ -1,0 +1,284 @@
+"""Cells: groups of nearby rows, stored so that one candidate meets a whole cell in a few vector instructions.
+
+Rows are split in two along their main direction, again and again, until at most WIDTH are left. A cell keeps its
+rows transposed, ``block[k, p]`` = coordinate k of its p-th row, so a loop over p is a loop over contiguous memory and
+every distance is summed in the same order of coordinates, whoever asks for it. By the triangle inequality no row i of
+a cell with centre p is closer to a candidate e than  d(p, e) - d(i, p). Coordinates are ordered by falling variance:
+after the first few, most cells that hold nothing near are known not to.
+
+Distances are rounded to whole quanta (a power of two, about 2^-52 of the largest total): sums of them are then exact
+in float64 in any order, so ties are real ties and neither skipping nor threads can change a pick.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from craig_cli.jit import njit
+from craig_cli.selection.vectors import WIDTH, add_absolutes, add_squares
+
+STEP = 8  # coordinates between two looks at whether a cell still holds anything near
+EUCLIDEAN, COSINE, MANHATTAN = 0, 1, 2
+METRIC_CODES = {"euclidean": EUCLIDEAN, "cosine": COSINE, "manhattan": MANHATTAN}
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Rows arranged in cells; all coordinates are in units in which one quantum of distance is 1.
+
+    order    (n,) int64, position -> row: the rows of cell c are order[c * WIDTH : (c + 1) * WIDTH]
+    rows     (n, d) float64, the rows by position
+    blocks   (c, d, WIDTH) float64, the same transposed; the last cell is filled up with copies of its last row
+    centres  (c', d, WIDTH) float64, the centres of the cells in blocks of WIDTH, likewise
+    offsets  (c * WIDTH,) float64, distance (of the kind that pruning uses) from each position to its cell's centre
+    quantum  the distance that 1 stands for, a power of two
+    metric   code of the metric
+    diameter no two rows are farther apart, in the units of the rows
+    """
+
+    order: np.ndarray
+    rows: np.ndarray
+    blocks: np.ndarray
+    centres: np.ndarray
+    offsets: np.ndarray
+    quantum: float
+    metric: int
+    diameter: float
+
+
+def diameter_bound(rows: np.ndarray, metric: int) -> float:
+    """No two of the ``rows`` (n, d) are farther apart: twice the greatest distance from any one of them."""
+    if metric == COSINE:
+        return 2.0
+    farthest = 0.0
+    for start in range(0, len(rows), 8192):
+        spread = np.abs(rows[start : start + 8192] - rows[0])
+        distance = spread.sum(axis=1) if metric == MANHATTAN else np.sqrt(np.einsum("ij,ij->i", spread, spread))
+        farthest = max(farthest, float(distance.max()))
+    return 2.0 * farthest
+
+
+def quantum_for(diameter: float, metric: int, total: float) -> float:
+    """The grid of distances: a power of two (of four for cosine) such that ``total`` times the diameter stays exact."""
+    if diameter == 0.0:
+        return 1.0
+    exponent = int(np.ceil(np.log2(diameter) + np.log2(total) - 51))
+    return 2.0 ** (exponent + (exponent % 2 if metric == COSINE else 0))
+
+
+def build_cells(rows: np.ndarray, metric: int, total: float) -> Cells:
+    """Arrange ``rows`` (n, d) float64 in cells. ``total`` is the sum of the multiplicities.
+
+    For the cosine metric the rows must be of unit length already.
+    """
+    diameter = diameter_bound(rows, metric)
+    quantum = quantum_for(diameter, metric, total)
+    order = split(rows, WIDTH)
+    widest_first = np.argsort(-rows.var(axis=0), kind="stable")
+    scaled = np.ascontiguousarray(rows[order][:, widest_first])
+    scaled *= 1.0 / (np.sqrt(quantum) if metric == COSINE else quantum)
+    blocks, centres, offsets = _arrange(scaled, metric == MANHATTAN)
+    return Cells(order, scaled, blocks, centres, offsets, quantum, metric, diameter)
+
+
+def split(rows: np.ndarray, width: int) -> np.ndarray:
+    """Order (n,) int64 of the rows such that each run of ``width`` is a group of nearby rows."""
+    order = np.arange(len(rows))
+    _split(np.ascontiguousarray(rows, dtype=np.float64), order, width)
+    return order
+
+
+@njit
+def _main_direction(rows, order, start, stop, direction, mean):
+    """Principal direction of a sample of the rows, by a few power iterations from the widest coordinate."""
+    n_features = rows.shape[1]
+    step = max(1, (stop - start) // 128)
+    count = 0
+    mean[:] = 0.0
+    for t in range(start, stop, step):
+        count += 1
+        for k in range(n_features):
+            mean[k] += rows[order[t], k]
+    for k in range(n_features):
+        mean[k] /= count
+    direction[:] = 0.0
+    for t in range(start, stop, step):
+        for k in range(n_features):
+            direction[k] += (rows[order[t], k] - mean[k]) ** 2
+    widest = np.argmax(direction)
+    if direction[widest] == 0.0:
+        return False
+    direction[:] = 0.0
+    direction[widest] = 1.0
+    following = np.empty(n_features)
+    for _ in range(4):
+        following[:] = 0.0
+        for t in range(start, stop, step):
+            i = order[t]
+            along = 0.0
+            for k in range(n_features):
+                along += (rows[i, k] - mean[k]) * direction[k]
+            for k in range(n_features):
+                following[k] += along * (rows[i, k] - mean[k])
+        norm = 0.0
+        for k in range(n_features):
+            norm += following[k] * following[k]
+        if norm == 0.0:
+            return True
+        norm = 1.0 / np.sqrt(norm)
+        for k in range(n_features):
+            direction[k] = following[k] * norm
+    return True
+
+
+@njit
+def _select_nth(keys, order, start, stop, nth):
+    """Quickselect: afterwards no key before position ``nth`` is larger than one at or behind it."""
+    low = start
+    high = stop - 1
+    while low < high:
+        middle = (low + high) >> 1
+        a, b, c = keys[low], keys[middle], keys[high]
+        pivot = max(min(a, b), min(max(a, b), c))
+        i = low
+        j = high
+        while i <= j:
+            while keys[i] < pivot:
+                i += 1
+            while keys[j] > pivot:
+                j -= 1
+            if i <= j:
+                keys[i], keys[j] = keys[j], keys[i]
+                order[i], order[j] = order[j], order[i]
+                i += 1
+                j -= 1
+        if nth <= j:
+            high = j
+        elif nth >= i:
+            low = i
+        else:
+            return
+
+
+@njit
+def _split(rows, order, width):
+    n_rows, n_features = rows.shape
+    direction = np.empty(n_features)
+    mean = np.empty(n_features)
+    keys = np.empty(n_rows)
+    stack = [(0, n_rows)]
+    while len(stack) > 0:
+        start, stop = stack.pop()
+        groups = (stop - start + width - 1) // width
+        if groups <= 1 or not _main_direction(rows, order, start, stop, direction, mean):
+            continue
+        for t in range(start, stop):
+            along = 0.0
+            for k in range(n_features):
+                along += rows[order[t], k] * direction[k]
+            keys[t] = along
+        middle = start + (groups // 2) * width  # whole groups to the left: only the last one is ever short
+        _select_nth(keys, order, start, stop, middle)
+        stack.append((middle, stop))
+        stack.append((start, middle))
+
+
+@njit
+def _arrange(rows, manhattan):
+    n_rows, n_features = rows.shape
+    n_cells = (n_rows + WIDTH - 1) // WIDTH
+    blocks = np.empty((n_cells, n_features, WIDTH))
+    centres = np.zeros(((n_cells + WIDTH - 1) // WIDTH, n_features, WIDTH))
+    offsets = np.zeros(n_cells * WIDTH)
+    for c in range(n_cells):
+        count = min(WIDTH, n_rows - c * WIDTH)
+        for k in range(n_features):
+            total = 0.0
+            for p in range(WIDTH):
+                value = rows[c * WIDTH + min(p, count - 1), k]
+                blocks[c, k, p] = value
+                if p < count:
+                    total += value
+            centres[c // WIDTH, k, c % WIDTH] = total / count
+        for p in range(WIDTH):
+            distance = 0.0
+            for k in range(n_features):
+                gap = abs(blocks[c, k, p] - centres[c // WIDTH, k, c % WIDTH])
+                distance += gap if manhattan else gap * gap
+            offsets[c * WIDTH + p] = distance if manhattan else np.sqrt(distance)
+    return blocks, centres, offsets
+
+
+@njit
+def block_distances(block, point, metric, out):
+    """Distances from ``point`` (d,) to the WIDTH rows of ``block`` (d, WIDTH), into ``out``.
+
+    Euclidean, or Manhattan for Manhattan: the kind that obeys the triangle inequality.
+    """
+    for p in range(WIDTH):
+        out[p] = 0.0
+    if metric == MANHATTAN:
+        add_absolutes(block, point, 0, len(point), out)
+    else:
+        add_squares(block, point, 0, len(point), out)
+        for p in range(WIDTH):
+            out[p] = np.sqrt(out[p])
+
+
+@njit
+def block_distances_within(block, point, metric, limit, out):
+    """As ``block_distances``, but False as soon as no row of the block can be nearer than its limit.
+
+    ``limit`` (WIDTH,) comes from ``limit_of``. The distances are those of ``block_distances``, to the bit.
+    """
+    for p in range(WIDTH):
+        out[p] = 0.0
+    start = 0
+    while start < len(point):
+        stop = min(len(point), start + STEP)
+        if metric == MANHATTAN:
+            add_absolutes(block, point, start, stop, out)
+        else:
+            add_squares(block, point, start, stop, out)
+        inside = 0
+        for p in range(WIDTH):
+            inside += out[p] < limit[p]
+        if inside == 0:
+            return False
+        start = stop
+    if metric != MANHATTAN:
+        for p in range(WIDTH):
+            out[p] = np.sqrt(out[p])
+    return True
+
+
+@njit
+def limit_of(distance, metric):
+    """What a sum over coordinates has to stay below for the distance to be below ``distance`` (quanta)."""
+    if metric == EUCLIDEAN:
+        return distance * distance
+    return 2.0 * distance if metric == COSINE else distance
+
+
+@njit
+def to_quanta(distance, metric, out):
+    """Euclidean distances ``distance`` (WIDTH,) to distances of the metric in whole quanta, into ``out``."""
+    if metric == COSINE:  # 1 - cos = ||u - v||^2 / 2 for unit vectors
+        for p in range(WIDTH):
+            out[p] = np.rint(0.5 * distance[p] * distance[p])
+    else:
+        for p in range(WIDTH):
+            out[p] = np.rint(distance[p])
+
+
+@njit
+def reach_of(distance, offset, metric):
+    """A candidate at least this far from the cell's centre (Euclidean, Manhattan) is no closer than ``distance``.
+
+    One quantum more than the triangle inequality asks for covers rounding.
+    """
+    if metric == COSINE:  # 1 - cos = ||u - v||^2 / 2 for unit vectors
+        return (np.sqrt(2.0 * distance + 2.0) + offset) * (1.0 + 1e-12)
+    return (distance + offset + 1.0) * (1.0 + 1e-12)

@@ -1,0 +1,427 @@
+"""Exact greedy facility location without an n x n matrix (Minoux 1978, pruned by geometry).
+
+Greedily maximises  F(S) = L({s0}) - L(S u {s0}),  L(S) = sum_i mult_i min_{j in S} d_ij  (equations 8 and 11), where
+the auxiliary s0 is so far away that the first pick is the medoid. The marginal gain of a row e is
+
+    F(e | S) = sum_i mult_i max(0, m_i - d_ie),    m_i = min_{j in S} d_ij
+
+and can only fall as S grows, so an old gain is an upper bound: rows wait in a heap, and only those at its top are
+evaluated anew. An evaluation looks at the cells whose reach, max over its rows of m_i + d(i, centre), is larger than
+the candidate's distance from the centre; all others contribute nothing. Memory is O(n d).
+
+The first two rounds concern all pairs. One pass over half of them serves both: distances are symmetric, and the
+first pick is guessed from a sample, so that its gains are summed beside the totals that prove the guess right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from craig_cli import jit
+from craig_cli.jit import njit, prange
+from craig_cli.selection.heap import pop, push
+from craig_cli.selection.cells import WIDTH, Cells, block_distances, block_distances_within, limit_of, reach_of, to_quanta
+
+TILE = 16  # candidates that meet a cell while it is in the fast cache
+SAMPLE = 256  # rows that stand for all in the guess of the first pick
+FINALISTS = 64  # candidates of that guess that are evaluated in full
+
+
+@dataclass
+class Greedy:
+    """Greedy selection that can be carried on: ``extend`` adds picks to those there are.
+
+    picks   (r,) int64 rows in greedy order; gains (r,) float64 marginal gains, in the units of the rows, inf first
+    """
+
+    cells: Cells
+    multiplicity: np.ndarray  # by position, 0 in the padding
+    row_of: np.ndarray  # by position
+    current: np.ndarray  # m_i by position
+    limit: np.ndarray  # limit_of(m_i) by position
+    reach: np.ndarray  # by cell
+    bound: np.ndarray  # by position: gain at round ``stamp``
+    stamp: np.ndarray
+    heap: np.ndarray  # positions
+    state: np.ndarray  # [picks, heap size, gain evaluations]
+    chosen: np.ndarray
+    gain: np.ndarray
+    pick_blocks: np.ndarray  # the picks' coordinates, in blocks like those of the cells
+    influence: np.ndarray  # by pick: candidates at least this far away did not feel it
+
+    @property
+    def picks(self) -> np.ndarray:
+        return self.row_of[self.chosen[: self.state[0]]]
+
+    @property
+    def gains(self) -> np.ndarray:
+        gains = self.gain[: self.state[0]] * self.cells.quantum
+        gains[:1] = np.inf
+        return gains
+
+    def _make_room(self, budget: int) -> None:
+        blocks = (budget + WIDTH - 1) // WIDTH
+        if blocks > len(self.pick_blocks):
+            grown = np.zeros((blocks, *self.pick_blocks.shape[1:]))
+            grown[: len(self.pick_blocks)] = self.pick_blocks
+            self.pick_blocks = grown
+
+    def extend(self, budget: int, min_gain: float = 0.0, progress: Callable[[int], None] | None = None) -> None:
+        """Pick until there are ``budget`` picks or the best gain is below ``min_gain`` (units of the rows)."""
+        budget = min(budget, len(self.row_of))
+        threshold = min_gain / self.cells.quantum
+        self._make_room(budget)
+        threads = jit.threads_in_force()
+        while self.state[0] < budget:
+            # A bounded piece of work at a time, so that Ctrl-C and progress are never far away.
+            done = _extend(
+                self.cells.rows,
+                self.cells.blocks,
+                self.cells.centres,
+                self.cells.offsets,
+                self.cells.metric,
+                self.multiplicity,
+                self.row_of,
+                self.current,
+                self.limit,
+                self.reach,
+                self.bound,
+                self.stamp,
+                self.heap,
+                self.state,
+                self.chosen,
+                self.gain,
+                self.pick_blocks,
+                self.influence,
+                budget,
+                threshold,
+                TILE * threads,
+                2_000,
+            )
+            if progress is not None:
+                progress(int(self.state[0]))
+            if done:
+                break
+
+
+def start(cells: Cells, multiplicity: np.ndarray, progress: Callable[[float], None] | None = None) -> Greedy:
+    """The first pick and every row's gain after it. ``multiplicity`` (n,) float64 by row.
+
+    ``progress`` is told the share of the all-pairs pass that is done, from 0 to 1.
+    """
+    n_rows = len(cells.order)
+    n_cells = len(cells.blocks)
+    padded = np.zeros(n_cells * WIDTH)
+    padded[:n_rows] = multiplicity[cells.order]
+    guess = _guess_first(cells, padded, n_rows)
+    totals, gains, current = _all_pairs(cells, padded, guess, progress)
+    first = _best(-totals[:n_rows], cells.order)
+    if first != guess:  # the sample was wrong: the totals stand, the gains are those of another first pick
+        _, gains, current = _all_pairs(cells, padded, first, progress)
+    current[n_rows:] = 0.0
+    bound = gains[:n_rows].copy()
+    bound[first] = -1.0  # never again
+    heap = np.lexsort((cells.order, -bound))[: n_rows - 1]
+    reach = np.empty(n_cells)
+    limit = np.empty(len(current))
+    _all_reaches(current, limit, cells.offsets, cells.metric, n_rows, reach)
+    size = len(bound)
+    chosen = np.zeros(size, dtype=np.int64)
+    chosen[0] = first
+    return Greedy(
+        cells=cells,
+        multiplicity=padded,
+        row_of=cells.order,
+        current=current,
+        limit=limit,
+        reach=reach,
+        bound=bound,
+        stamp=np.ones(size, dtype=np.int64),
+        heap=np.ascontiguousarray(heap),
+        state=np.array([1, n_rows - 1, n_rows], dtype=np.int64),
+        chosen=chosen,
+        gain=np.zeros(size),
+        pick_blocks=np.zeros((0, cells.rows.shape[1], WIDTH)),
+        influence=np.zeros(size),
+    )
+
+
+def _best(score: np.ndarray, row_of: np.ndarray) -> int:
+    """Position of the largest score, of equals the one with the lowest row."""
+    top = np.flatnonzero(score == score.max())
+    return int(top[np.argmin(row_of[top])])
+
+
+def _guess_first(cells: Cells, multiplicity: np.ndarray, n_rows: int) -> int:
+    """Position of the row with (most likely) the least total distance to all others."""
+    everything = np.arange(n_rows)
+    sample = np.unique(np.linspace(0, n_rows - 1, min(n_rows, SAMPLE)).astype(np.int64))
+    totals = np.zeros(n_rows)
+    _sample_totals(cells.rows, cells.blocks, cells.metric, multiplicity, sample, totals)
+    if len(sample) == n_rows:
+        return _best(-totals, cells.order)
+    finalists = everything[np.argsort(totals, kind="stable")[:FINALISTS]]
+    exact = np.empty(len(finalists))
+    _exact_totals(cells.rows, cells.blocks, cells.metric, multiplicity, finalists, exact)
+    return int(finalists[_best(-exact, cells.order[finalists])])
+
+
+def _all_pairs(cells: Cells, multiplicity, first: int, progress):
+    n_cells = len(cells.blocks)
+    threads = jit.threads_in_force()
+    current = np.empty(n_cells * WIDTH)
+    _distances_from(cells.rows[first], cells.blocks, cells.metric, current)
+    totals = np.zeros((threads, n_cells * WIDTH))
+    gains = np.zeros((threads, n_cells * WIDTH))
+    # Stripe a meets the cells from a on: the first stripes are long, the last short, and threads take turns.
+    stripe = threads * max(1, int(2e8 / (cells.rows.shape[1] * WIDTH * WIDTH * n_cells)))
+    for begin in range(0, n_cells, stripe):
+        end = min(n_cells, begin + stripe)
+        _pair_stripes(
+            cells.rows, cells.blocks, cells.metric, multiplicity, current, begin, end, threads, totals, gains
+        )
+        if progress is not None:
+            progress(1.0 - (1.0 - end / n_cells) ** 2)
+    return totals.sum(axis=0), gains.sum(axis=0), current  # exact, so in any order
+
+
+# Sums of whole quanta are exact in any order, so the compiler may take the fastest.
+@njit(fastmath={"reassoc", "nsz"})
+def _total(multiplicity, quanta):
+    total = 0.0
+    for p in range(WIDTH):
+        total += multiplicity[p] * quanta[p]
+    return total
+
+
+@njit(fastmath={"reassoc", "nsz"})
+def _gain(multiplicity, current, quanta):
+    gain = 0.0
+    for p in range(WIDTH):
+        gain += multiplicity[p] * max(0.0, current[p] - quanta[p])
+    return gain
+
+
+@njit
+def _distances_from(point, blocks, metric, out):
+    distance = np.empty(WIDTH)
+    for c in range(blocks.shape[0]):
+        block_distances(blocks[c], point, metric, distance)
+        to_quanta(distance, metric, out[c * WIDTH : (c + 1) * WIDTH])
+
+
+@njit(parallel=True)
+def _sample_totals(rows, blocks, metric, multiplicity, sample, totals):
+    n_rows = rows.shape[0]
+    for c in prange(blocks.shape[0]):
+        distance = np.empty(WIDTH)
+        quanta = np.empty(WIDTH)
+        for t in sample:
+            block_distances(blocks[c], rows[t], metric, distance)
+            to_quanta(distance, metric, quanta)
+            for p in range(min(WIDTH, n_rows - c * WIDTH)):
+                totals[c * WIDTH + p] += multiplicity[t] * quanta[p]
+
+
+@njit(parallel=True)
+def _exact_totals(rows, blocks, metric, multiplicity, candidates, totals):
+    for t in prange(len(candidates)):
+        distance = np.empty(WIDTH)
+        quanta = np.empty(WIDTH)
+        total = 0.0
+        for c in range(blocks.shape[0]):
+            block_distances(blocks[c], rows[candidates[t]], metric, distance)
+            to_quanta(distance, metric, quanta)
+            total += _total(multiplicity[c * WIDTH : (c + 1) * WIDTH], quanta)
+        totals[t] = total
+
+
+@njit(parallel=True)
+def _pair_stripes(rows, blocks, metric, multiplicity, current, begin, end, threads, totals, gains):
+    """Totals and gains of all rows of the cells begin .. end - 1 with the rows of the cells from there on."""
+    n_rows = rows.shape[0]
+    n_cells = blocks.shape[0]
+    for thread in prange(threads):
+        distance = np.empty(WIDTH)
+        quanta = np.empty(WIDTH)
+        total = totals[thread]
+        gain = gains[thread]
+        for a in range(begin + thread, end, threads):
+            for b in range(a, n_cells):
+                other = multiplicity[b * WIDTH : (b + 1) * WIDTH]
+                level = current[b * WIDTH : (b + 1) * WIDTH]
+                total_b = total[b * WIDTH : (b + 1) * WIDTH]
+                gain_b = gain[b * WIDTH : (b + 1) * WIDTH]
+                for e in range(a * WIDTH, min((a + 1) * WIDTH, n_rows)):
+                    block_distances(blocks[b], rows[e], metric, distance)
+                    to_quanta(distance, metric, quanta)
+                    total[e] += _total(other, quanta)
+                    gain[e] += _gain(other, level, quanta)
+                    if b != a:
+                        mine = multiplicity[e]
+                        level_e = current[e]
+                        for p in range(WIDTH):
+                            total_b[p] += mine * quanta[p]
+                            gain_b[p] += mine * max(0.0, level_e - quanta[p])
+
+
+@njit
+def _all_reaches(current, limit, offsets, metric, n_rows, reach):
+    for p in range(len(current)):
+        limit[p] = limit_of(current[p], metric)
+    for c in range(len(reach)):
+        reach[c] = _reach(current, offsets, metric, n_rows, c)
+
+
+@njit
+def _reach(current, offsets, metric, n_rows, c):
+    farthest = 0.0
+    for p in range(c * WIDTH, min((c + 1) * WIDTH, n_rows)):
+        if current[p] > 0.0:
+            farthest = max(farthest, reach_of(current[p], offsets[p], metric))
+    return farthest
+
+
+@njit(parallel=True)
+def _evaluate(rows, blocks, centres, metric, multiplicity, current, limit, reach, candidates, count, bound):
+    """bound[e] = F(e | S) of the first ``count`` candidates. Threads take TILE of them at a time through the cells."""
+    n_cells = blocks.shape[0]
+    for tile in prange((count + TILE - 1) // TILE):
+        here = candidates[tile * TILE : min(count, (tile + 1) * TILE)]
+        gains = np.zeros(TILE)
+        centre_distance = np.empty((TILE, WIDTH))
+        distance = np.empty(WIDTH)
+        quanta = np.empty(WIDTH)
+        for group in range(centres.shape[0]):
+            for t in range(len(here)):
+                block_distances(centres[group], rows[here[t]], metric, centre_distance[t])
+            for c in range(group * WIDTH, min((group + 1) * WIDTH, n_cells)):
+                first = c * WIDTH
+                for t in range(len(here)):
+                    if centre_distance[t, c - group * WIDTH] < reach[c] and block_distances_within(
+                        blocks[c], rows[here[t]], metric, limit[first : first + WIDTH], distance
+                    ):
+                        to_quanta(distance, metric, quanta)
+                        gains[t] += _gain(
+                            multiplicity[first : first + WIDTH], current[first : first + WIDTH], quanta
+                        )
+        for t in range(len(here)):
+            bound[here[t]] = gains[t]
+
+
+@njit
+def _pick(e, rows, blocks, centres, offsets, metric, current, limit, reach):
+    """Lower m_i to the distance from the new pick, and the reach of the cells where that changed anything.
+
+    Returns the pick's influence: a candidate at least that far from it has the gain it had. (A row i that changed
+    was at m_i; a candidate c with d(c, pick) >= d(i, pick) + m_i is no closer to i than m_i.)
+    """
+    n_rows = rows.shape[0]
+    n_cells = blocks.shape[0]
+    centre_distance = np.empty(WIDTH)
+    distance = np.empty(WIDTH)
+    quanta = np.empty(WIDTH)
+    influence = 0.0
+    for group in range(centres.shape[0]):
+        block_distances(centres[group], rows[e], metric, centre_distance)
+        for c in range(group * WIDTH, min((group + 1) * WIDTH, n_cells)):
+            first = c * WIDTH
+            if centre_distance[c - group * WIDTH] < reach[c] and block_distances_within(
+                blocks[c], rows[e], metric, limit[first : first + WIDTH], distance
+            ):
+                to_quanta(distance, metric, quanta)
+                changed = False
+                for p in range(min(WIDTH, n_rows - first)):
+                    if quanta[p] < current[first + p]:
+                        influence = max(influence, reach_of(current[first + p], distance[p], metric))
+                        current[first + p] = quanta[p]
+                        limit[first + p] = limit_of(quanta[p], metric)
+                        changed = True
+                if changed:
+                    reach[c] = _reach(current, offsets, metric, n_rows, c)
+    return influence
+
+
+@njit
+def _felt(point, since, rounds, pick_blocks, influence, metric, distance):
+    """True where one of the picks ``since`` .. ``rounds`` - 1 may have changed the gain of ``point``."""
+    for block in range(since // WIDTH, (rounds + WIDTH - 1) // WIDTH):
+        block_distances(pick_blocks[block], point, metric, distance)
+        for pick in range(max(since, block * WIDTH), min(rounds, (block + 1) * WIDTH)):
+            if distance[pick - block * WIDTH] < influence[pick]:
+                return True
+    return False
+
+
+@njit
+def _extend(
+    rows,
+    blocks,
+    centres,
+    offsets,
+    metric,
+    multiplicity,
+    row_of,
+    current,
+    limit,
+    reach,
+    bound,
+    stamp,
+    heap,
+    state,
+    chosen,
+    gain,
+    pick_blocks,
+    influence,
+    budget,
+    threshold,
+    batch,
+    work,
+):
+    """Pick until the budget is reached or the best gain is below the threshold (True), or ``work`` is done (False)."""
+    candidates = np.empty(batch, dtype=np.int64)
+    distance = np.empty(WIDTH)
+    done = 0
+    while state[0] < budget:
+        rounds = state[0]
+        # A gain of zero cannot fall, so it is fresh whatever its stamp says.
+        while stamp[heap[0]] != rounds and bound[heap[0]] > 0.0:
+            count = 0
+            while count < batch and state[1] > 0:
+                top = heap[0]
+                if stamp[top] == rounds or bound[top] == 0.0:
+                    break
+                since = stamp[top]
+                stamp[top] = rounds
+                if not _felt(rows[top], since, rounds, pick_blocks, influence, metric, distance):
+                    break  # the old gain is the new one, and it is the largest there is
+                pop(heap, state[1], bound, row_of)
+                state[1] -= 1
+                candidates[count] = top
+                count += 1
+            if count > 0:
+                _evaluate(
+                    rows, blocks, centres, metric, multiplicity, current, limit, reach, candidates, count, bound
+                )
+            for t in range(count):
+                push(heap, state[1], candidates[t], bound, row_of)
+                state[1] += 1
+            state[2] += count
+            done += count + 1
+            if done >= work:
+                return False
+        top = heap[0]
+        if bound[top] < threshold:
+            return True
+        pop(heap, state[1], bound, row_of)
+        state[1] -= 1
+        chosen[rounds] = top
+        gain[rounds] = bound[top]
+        influence[rounds] = _pick(top, rows, blocks, centres, offsets, metric, current, limit, reach)
+        for k in range(rows.shape[1]):
+            pick_blocks[rounds // WIDTH, k, rounds % WIDTH] = rows[top, k]
+        state[0] += 1
+    return True

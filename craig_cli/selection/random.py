@@ -1,0 +1,37 @@
+"""The baseline: a uniform random subset of each class, in random order; every element weighs n_c / r_c."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from craig_cli.selection.space import Space
+
+
+class RandomOrder:
+    """A random order of the rows; ``picks`` are its first ones, and nothing is gained by any of them."""
+
+    def __init__(self, n_rows: int, generator: np.random.Generator):
+        self._order = generator.permutation(n_rows)
+        self._size = 1
+
+    @property
+    def picks(self) -> np.ndarray:
+        return self._order[: self._size]
+
+    @property
+    def gains(self) -> np.ndarray:
+        # Falling in step with the share of the group that is picked, so that groups interleave evenly.
+        gains = 1.0 / np.arange(1, self._size + 1) - 1.0 / len(self._order)
+        gains[0] = np.inf
+        return gains
+
+    def extend(self, budget: int, min_gain: float = 0.0, progress: Callable[[int], None] | None = None) -> None:
+        """Pick until there are ``budget`` picks."""
+        self._size = min(budget, len(self._order))
+
+
+def begin(space: Space, generator: np.random.Generator, progress: Callable[[float], None] | None) -> RandomOrder:
+    """A random order of the rows of ``space``."""
+    return RandomOrder(space.n_rows, generator)

@@ -1,0 +1,60 @@
+"""A group of rows with a metric: what greedy selection and assignment work on, dense or sparse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from craig_cli.selection import assignment, cells, lazy, sparse
+
+
+@dataclass(frozen=True)
+class Space:
+    """Rows arranged for distances: ``cells.Cells`` of dense rows or ``sparse.Index`` of sparse ones."""
+
+    arranged: cells.Cells | sparse.Index
+    multiplicity: np.ndarray
+
+    @property
+    def n_rows(self) -> int:
+        return len(self.multiplicity)
+
+    @property
+    def diameter(self) -> float:
+        """No two rows are farther apart than this."""
+        return self.arranged.diameter
+
+    def assign(self, picks: np.ndarray, constants: np.ndarray, grid: float) -> tuple[np.ndarray, np.ndarray]:
+        """(nearest, loss), see ``assignment.assign``."""
+        if isinstance(self.arranged, cells.Cells):
+            return assignment.assign(self.arranged, picks, constants, grid)
+        return sparse.assign(self.arranged, picks, constants, grid)
+
+
+def build_space(rows: np.ndarray | sp.csr_matrix, metric: str, multiplicity: np.ndarray) -> Space:
+    """Arrange ``rows`` (n, d) for the metric; for cosine they are brought to unit length (rows of zeros stay)."""
+    code = cells.METRIC_CODES[metric]
+    if code == cells.COSINE:
+        rows = _unit_rows(rows)
+    total = float(multiplicity.sum())
+    build = sparse.build_index if sp.issparse(rows) else cells.build_cells
+    return Space(build(rows, code, total), multiplicity)
+
+
+def _unit_rows(rows):
+    if sp.issparse(rows):
+        norms = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
+        scaled = rows.copy()
+        scaled.data = rows.data / np.repeat(np.where(norms > 0, norms, 1.0), np.diff(rows.indptr))
+        return scaled
+    norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    return rows / np.where(norms > 0, norms, 1.0)[:, None]
+
+
+def begin_lazy(space: Space, generator: np.random.Generator, progress: Callable[[float], None] | None):
+    """Exact lazy greedy with its first pick made; ``extend`` makes more. Nothing in it is random."""
+    start = lazy.start if isinstance(space.arranged, cells.Cells) else sparse.start
+    return start(space.arranged, space.multiplicity, progress)

@@ -1,0 +1,312 @@
+"""Exact greedy and assignment on sparse rows, through an inverted index; nothing is ever densified.
+
+The index lists for each feature the rows that have it. The distances from one row e to all others come from walking
+the lists of e's own features, then one pass over the rows:
+
+    d(i, e)^2 = ||x_i||^2 + ||e||^2 - 2 <x_i, e>                  Euclidean (and cosine, half of it on unit rows)
+    d(i, e)   = ||x_i||_1 + ||e||_1 + sum_{k in both} |x_ik - e_k| - |x_ik| - |e_k|        Manhattan
+
+A product of equal rows is summed in the order their norm was, so their distance is exactly 0. Distances are rounded
+to whole quanta as in the dense case (see cells.py), and greedy is the same (see lazy.py) without the geometry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from craig_cli import jit
+from craig_cli.dataset import csr_arrays
+from craig_cli.jit import njit, prange
+from craig_cli.selection.cells import COSINE, MANHATTAN, quantum_for
+from craig_cli.selection.heap import pop, push
+
+
+@dataclass(frozen=True)
+class Index:
+    """Sparse rows and their transpose, in units in which one quantum of distance is 1.
+
+    values, columns, starts       CSR arrays (float64, int32, int64)
+    t_values, t_rows, t_starts    the same of the transpose
+    norms (n,) float64            ||x_i||^2, or ||x_i||_1 for Manhattan
+    """
+
+    values: np.ndarray
+    columns: np.ndarray
+    starts: np.ndarray
+    t_values: np.ndarray
+    t_rows: np.ndarray
+    t_starts: np.ndarray
+    norms: np.ndarray
+    quantum: float
+    metric: int
+    diameter: float
+
+    @property
+    def n_rows(self) -> int:
+        return len(self.starts) - 1
+
+    @property
+    def arrays(self) -> tuple:
+        return (self.values, self.columns, self.starts, self.t_values, self.t_rows, self.t_starts, self.norms,
+                self.metric)  # fmt: skip
+
+
+def build_index(rows: sp.csr_matrix, metric: int, total: float) -> Index:
+    """Index ``rows`` (n, d). ``total`` is the sum of the multiplicities; unit rows for the cosine metric."""
+    values, columns, starts = csr_arrays(rows)
+    norms = _norms(values, starts, metric)
+    if metric == COSINE:
+        diameter = 2.0
+    else:
+        diameter = 2.0 * float(norms.max(initial=0.0) if metric == MANHATTAN else np.sqrt(norms.max(initial=0.0)))
+    quantum = quantum_for(diameter, metric, total)
+    values = values / (np.sqrt(quantum) if metric == COSINE else quantum)
+    used, columns = np.unique(columns, return_inverse=True)  # a huge feature number must not cost a huge index
+    matrix = sp.csr_matrix((values, columns, starts), shape=(rows.shape[0], max(1, len(used))))
+    transposed = csr_arrays(matrix.T.tocsr())
+    columns = columns.astype(np.int32)
+    return Index(values, columns, starts, *transposed, _norms(values, starts, metric), quantum, metric, diameter)
+
+
+@njit
+def _norms(values, starts, metric):
+    norms = np.empty(len(starts) - 1)
+    for i in range(len(norms)):
+        total = 0.0
+        for t in range(starts[i], starts[i + 1]):
+            total += abs(values[t]) if metric == MANHATTAN else values[t] * values[t]
+        norms[i] = total
+    return norms
+
+
+@njit
+def _shared(e, values, columns, starts, t_values, t_rows, t_starts, metric, shared):
+    """What the features in common contribute: shared[i] (n,) of row e with every row i."""
+    shared[:] = 0.0
+    for t in range(starts[e], starts[e + 1]):
+        value = values[t]
+        for u in range(t_starts[columns[t]], t_starts[columns[t] + 1]):
+            if metric == MANHATTAN:
+                shared[t_rows[u]] += abs(t_values[u] - value) - abs(t_values[u]) - abs(value)
+            else:
+                shared[t_rows[u]] += t_values[u] * value
+
+
+@njit
+def _distance(shared, norm_i, norm_e, metric):
+    if metric == MANHATTAN:
+        return max(0.0, norm_i + norm_e + shared)
+    square = max(0.0, norm_i + norm_e - 2.0 * shared)
+    return 0.5 * square if metric == COSINE else np.sqrt(square)
+
+
+@dataclass
+class SparseGreedy:
+    """Greedy selection on sparse rows that can be carried on; the same picks as naive greedy.
+
+    picks (r,) int64 rows in greedy order; gains (r,) float64 in the units of the rows, inf first
+    """
+
+    index: Index
+    multiplicity: np.ndarray
+    current: np.ndarray
+    bound: np.ndarray
+    stamp: np.ndarray
+    heap: np.ndarray
+    state: np.ndarray  # [picks, heap size, gain evaluations]
+    chosen: np.ndarray
+    gain: np.ndarray
+
+    @property
+    def picks(self) -> np.ndarray:
+        return self.chosen[: self.state[0]].copy()
+
+    @property
+    def gains(self) -> np.ndarray:
+        gains = self.gain[: self.state[0]] * self.index.quantum
+        gains[:1] = np.inf
+        return gains
+
+    def extend(self, budget: int, min_gain: float = 0.0, progress: Callable[[int], None] | None = None) -> None:
+        """Pick until there are ``budget`` picks or the best gain is below ``min_gain`` (units of the rows)."""
+        threads = jit.threads_in_force()
+        while self.state[0] < min(budget, self.index.n_rows):
+            done = _extend(
+                *self.index.arrays, self.multiplicity, self.current, self.bound, self.stamp, self.heap, self.state,
+                self.chosen, self.gain, min(budget, self.index.n_rows), min_gain / self.index.quantum, 4 * threads,
+                500,
+            )  # fmt: skip
+            if progress is not None:
+                progress(int(self.state[0]))
+            if done:
+                break
+
+
+def start(
+    index: Index, multiplicity: np.ndarray, progress: Callable[[float], None] | None = None
+) -> SparseGreedy:
+    """The first pick and every row's gain after it; ``progress`` is told the share of all pairs that is done."""
+    n_rows = index.n_rows
+    everything = np.arange(n_rows)
+    totals = np.empty(n_rows)
+    chunk = 64 * jit.threads_in_force()
+    unlimited = np.full(n_rows, np.inf)
+    for begin in range(0, n_rows, chunk):
+        _evaluate(*index.arrays, multiplicity, unlimited, everything[begin : begin + chunk], totals)
+        if progress is not None:
+            progress(0.5 * min(1.0, (begin + chunk) / n_rows))
+    first = int(np.argmin(totals))
+    current = _distances_from(first, *index.arrays)
+    bound = np.empty(n_rows)
+    for begin in range(0, n_rows, chunk):
+        _evaluate(*index.arrays, multiplicity, current, everything[begin : begin + chunk], bound)
+        if progress is not None:
+            progress(0.5 + 0.5 * min(1.0, (begin + chunk) / n_rows))
+    bound[first] = -1.0
+    chosen = np.zeros(n_rows, dtype=np.int64)
+    chosen[0] = first
+    return SparseGreedy(
+        index=index,
+        multiplicity=multiplicity,
+        current=current,
+        bound=bound,
+        stamp=np.ones(n_rows, dtype=np.int64),
+        heap=np.ascontiguousarray(np.lexsort((everything, -bound))[: n_rows - 1]),
+        state=np.array([1, n_rows - 1, 2 * n_rows], dtype=np.int64),
+        chosen=chosen,
+        gain=np.zeros(n_rows),
+    )
+
+
+@njit
+def _distances_from(e, values, columns, starts, t_values, t_rows, t_starts, norms, metric):
+    shared = np.empty(len(norms))
+    _shared(e, values, columns, starts, t_values, t_rows, t_starts, metric, shared)
+    for i in range(len(norms)):
+        shared[i] = np.rint(_distance(shared[i], norms[i], norms[e], metric))
+    return shared
+
+
+@njit(parallel=True)
+def _evaluate(
+    values, columns, starts, t_values, t_rows, t_starts, norms, metric, multiplicity, current, candidates, bound
+):
+    """bound[e] = F(e | S) of the candidates, or their total distance to all rows where ``current`` is inf."""
+    n_rows = len(norms)
+    for t in prange(len(candidates)):
+        e = candidates[t]
+        shared = np.empty(n_rows)
+        _shared(e, values, columns, starts, t_values, t_rows, t_starts, metric, shared)
+        gain = 0.0
+        for i in range(n_rows):
+            distance = np.rint(_distance(shared[i], norms[i], norms[e], metric))
+            if current[i] == np.inf:
+                gain += multiplicity[i] * distance
+            elif distance < current[i]:
+                gain += multiplicity[i] * (current[i] - distance)
+        bound[e] = gain
+
+
+@njit
+def _extend(
+    values, columns, starts, t_values, t_rows, t_starts, norms, metric, multiplicity, current, bound, stamp, heap,
+    state, chosen, gain, budget, threshold, batch, work,
+):  # fmt: skip
+    """Pick until the budget is reached or the best gain is below the threshold (True), or ``work`` is done (False)."""
+    n_rows = len(norms)
+    row_of = np.arange(n_rows)
+    candidates = np.empty(batch, dtype=np.int64)
+    done = 0
+    while state[0] < budget:
+        rounds = state[0]
+        while stamp[heap[0]] != rounds and bound[heap[0]] > 0.0:
+            count = 0
+            while count < batch and state[1] > 0 and stamp[heap[0]] != rounds and bound[heap[0]] > 0.0:
+                candidates[count] = pop(heap, state[1], bound, row_of)
+                stamp[candidates[count]] = rounds
+                state[1] -= 1
+                count += 1
+            _evaluate(
+                values, columns, starts, t_values, t_rows, t_starts, norms, metric, multiplicity, current,
+                candidates[:count], bound,
+            )  # fmt: skip
+            for t in range(count):
+                push(heap, state[1], candidates[t], bound, row_of)
+                state[1] += 1
+            state[2] += count
+            done += count
+            if done >= work:
+                return False
+        top = heap[0]
+        if bound[top] < threshold:
+            return True
+        pop(heap, state[1], bound, row_of)
+        state[1] -= 1
+        chosen[rounds] = top
+        gain[rounds] = bound[top]
+        distance = _distances_from(top, values, columns, starts, t_values, t_rows, t_starts, norms, metric)
+        for i in range(n_rows):
+            current[i] = min(current[i], distance[i])
+        state[0] += 1
+        done += 1
+    return True
+
+
+def assign(index: Index, picks: np.ndarray, constants: np.ndarray, grid: float) -> tuple[np.ndarray, np.ndarray]:
+    """(nearest, loss) for ``picks`` (r,) int64 rows in greedy order, as ``assignment.assign`` for dense rows."""
+    matrix = sp.csr_matrix(
+        (index.values, index.columns, index.starts), shape=(index.n_rows, max(1, len(index.t_starts) - 1))
+    )
+    t_values, t_picks, t_starts = csr_arrays(matrix[picks].T.tocsr())
+    threads = jit.threads_in_force()
+    nearest = np.empty(index.n_rows, dtype=np.int64)
+    change = np.zeros((threads, len(picks)))
+    place = np.full(index.n_rows, -1, dtype=np.int64)
+    place[picks] = np.arange(len(picks))
+    _assign(
+        index.values, index.columns, index.starts, index.norms, index.metric, t_values, t_picks, t_starts,
+        index.norms[picks], constants * (index.quantum / grid), place, threads, nearest, change,
+    )  # fmt: skip
+    return nearest, np.cumsum(change.sum(axis=0)) * grid
+
+
+@njit(parallel=True)
+def _assign(
+    values, columns, starts, norms, metric, t_values, t_picks, t_starts, pick_norms, factor, place, threads, nearest,
+    change,
+):  # fmt: skip
+    n_rows = len(norms)
+    n_picks = len(pick_norms)
+    for thread in prange(threads):
+        shared = np.empty(n_picks)
+        for i in range(thread, n_rows, threads):
+            _shared(i, values, columns, starts, t_values, t_picks, t_starts, metric, shared)
+            # The difference of nearly equal numbers: what rounding may have hidden keeps the bound an upper bound.
+            slack = 4e-16 * (starts[i + 1] - starts[i] + 4)
+            current = np.inf
+            value = 0.0
+            for j in range(n_picks):
+                distance = _distance(shared[j], norms[i], pick_norms[j], metric)
+                if place[i] == j:
+                    distance = -1.0  # its own exemplar, whatever duplicates there are
+                if distance < current:
+                    current = distance
+                    nearest[i] = j
+                    if distance < 0.0:
+                        terms = 0.0
+                    else:
+                        size = slack * (norms[i] + pick_norms[j])
+                        if metric == MANHATTAN:
+                            upper = distance + size
+                        elif metric == COSINE:
+                            upper = distance + 0.5 * size
+                        else:
+                            upper = np.sqrt(distance * distance + size)
+                        terms = np.ceil(factor[i] * upper)
+                    terms = min(terms, value) if j > 0 else terms
+                    change[thread, j] += terms - value
+                    value = terms
