@@ -11,6 +11,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 
@@ -96,6 +97,21 @@ def set_threads(threads: int | None) -> int:
 def threads_in_force() -> int:
     """Number of cores parallel kernels use now."""
     return numba.get_num_threads()
+
+
+def in_threads(kernel, *arguments) -> None:
+    """Run ``kernel(thread, threads, *arguments)`` once in each thread, thread = 0 .. threads - 1.
+
+    For work that is cut into few large pieces: such a kernel compiles several times faster than one with ``prange``.
+    It has to release the GIL, as all kernels here do.
+    """
+    threads = threads_in_force()
+    if threads == 1:
+        kernel(0, 1, *arguments)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        for done in [pool.submit(kernel, thread, threads, *arguments) for thread in range(threads)]:
+            done.result()
 
 
 def is_cold(part: str) -> bool:

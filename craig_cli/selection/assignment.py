@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from craig_cli import jit
-from craig_cli.jit import njit, prange
+from craig_cli.jit import njit
 from craig_cli.selection.cells import COSINE, Cells, block_distances, block_distances_within, limit_of, reach_of
 from craig_cli.selection.vectors import WIDTH
 
@@ -37,8 +37,8 @@ def assign(cells: Cells, picks: np.ndarray, constants: np.ndarray, grid: float) 
     change = np.zeros((threads, len(picks)))
     nearest = np.empty(n_rows, dtype=np.int64)
     factor = constants[cells.order] * (cells.quantum / grid)
-    _assign(
-        cells.rows, cells.blocks, cells.centres, cells.offsets, cells.metric, points, blocks, factor, threads,
+    jit.in_threads(
+        _assign, cells.rows, cells.blocks, cells.centres, cells.offsets, cells.metric, points, blocks, factor,
         nearest, change,
     )  # fmt: skip
     by_row = np.empty(n_rows, dtype=np.int64)
@@ -47,48 +47,49 @@ def assign(cells: Cells, picks: np.ndarray, constants: np.ndarray, grid: float) 
     return by_row, np.cumsum(change.sum(axis=0)) * grid
 
 
-@njit(parallel=True)
-def _assign(rows, blocks, centres, offsets, metric, points, point_blocks, factor, threads, nearest, change):
+@njit
+def _assign(
+    thread, threads, rows, blocks, centres, offsets, metric, points, point_blocks, factor, nearest, change
+):
     n_rows, n_features = rows.shape
-    n_cells = blocks.shape[0]
     n_picks = points.shape[0]
-    for thread in prange(threads):
-        changes = change[thread]
-        centre = np.empty(n_features)
-        centre_distance = np.empty(WIDTH)
-        distance = np.empty(WIDTH)
-        current = np.empty(WIDTH)
-        limit = np.empty(WIDTH)
-        value = np.empty(WIDTH)
-        for c in range(thread, n_cells, threads):
-            count = min(WIDTH, n_rows - c * WIDTH)
-            for k in range(n_features):
-                centre[k] = centres[c // WIDTH, k, c % WIDTH]
-            for p in range(WIDTH):  # padding never asks for anything
-                current[p] = np.inf if p < count else 0.0
-                limit[p] = current[p]
-                value[p] = 0.0
-            reach = np.inf
-            for block in range(point_blocks.shape[0]):
-                block_distances(point_blocks[block], centre, metric, centre_distance)
-                for j in range(block * WIDTH, min((block + 1) * WIDTH, n_picks)):
-                    if centre_distance[j - block * WIDTH] >= reach or not block_distances_within(
-                        blocks[c], points[j], metric, limit, distance
-                    ):
-                        continue
-                    changed = False
+    changes = change[thread]
+    centre = np.empty(n_features)
+    centre_distance = np.empty(WIDTH)
+    distance = np.empty(WIDTH)
+    current = np.empty(WIDTH)
+    limit = np.empty(WIDTH)
+    value = np.empty(WIDTH)
+    for c in range(thread, blocks.shape[0], threads):
+        first = c * WIDTH
+        count = min(WIDTH, n_rows - first)
+        for k in range(n_features):
+            centre[k] = centres[c // WIDTH, k, c % WIDTH]
+        for p in range(WIDTH):  # padding never asks for anything
+            current[p] = np.inf if p < count else 0.0
+            limit[p] = current[p]
+            value[p] = 0.0
+        reach = np.inf
+        for block in range(point_blocks.shape[0]):
+            block_distances(point_blocks[block], centre, metric, centre_distance)
+            for j in range(block * WIDTH, min((block + 1) * WIDTH, n_picks)):
+                if centre_distance[j - block * WIDTH] >= reach or not block_distances_within(
+                    blocks[c], points[j], metric, limit, distance
+                ):
+                    continue
+                changed = False
+                for p in range(count):
+                    apart = 0.5 * distance[p] * distance[p] if metric == COSINE else distance[p]
+                    if apart < current[p]:
+                        current[p] = apart
+                        limit[p] = limit_of(apart, metric)
+                        nearest[first + p] = j
+                        terms = np.ceil(factor[first + p] * apart)
+                        changes[j] += terms - value[p]
+                        value[p] = terms
+                        changed = True
+                if changed:
+                    reach = 0.0
                     for p in range(count):
-                        apart = 0.5 * distance[p] * distance[p] if metric == COSINE else distance[p]
-                        if apart < current[p]:
-                            current[p] = apart
-                            limit[p] = limit_of(apart, metric)
-                            nearest[c * WIDTH + p] = j
-                            terms = np.ceil(factor[c * WIDTH + p] * apart)
-                            changes[j] += terms - value[p]
-                            value[p] = terms
-                            changed = True
-                    if changed:
-                        reach = 0.0
-                        for p in range(count):
-                            if current[p] > 0.0:
-                                reach = max(reach, reach_of(current[p], offsets[c * WIDTH + p], metric))
+                        if current[p] > 0.0:
+                            reach = max(reach, reach_of(current[p], offsets[first + p], metric))

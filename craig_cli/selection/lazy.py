@@ -160,12 +160,12 @@ def _guess_first(cells: Cells, multiplicity: np.ndarray, n_rows: int) -> int:
     everything = np.arange(n_rows)
     sample = np.unique(np.linspace(0, n_rows - 1, min(n_rows, SAMPLE)).astype(np.int64))
     totals = np.zeros(n_rows)
-    _sample_totals(cells.rows, cells.blocks, cells.metric, multiplicity, sample, totals)
+    jit.in_threads(_sample_totals, cells.rows, cells.blocks, cells.metric, multiplicity, sample, totals)
     if len(sample) == n_rows:
         return _best(-totals, cells.order)
     finalists = everything[np.argsort(totals, kind="stable")[:FINALISTS]]
     exact = np.empty(len(finalists))
-    _exact_totals(cells.rows, cells.blocks, cells.metric, multiplicity, finalists, exact)
+    jit.in_threads(_exact_totals, cells.rows, cells.blocks, cells.metric, multiplicity, finalists, exact)
     return int(finalists[_best(-exact, cells.order[finalists])])
 
 
@@ -180,8 +180,8 @@ def _all_pairs(cells: Cells, multiplicity, first: int, progress):
     stripe = threads * max(1, int(2e8 / (cells.rows.shape[1] * WIDTH * WIDTH * n_cells)))
     for begin in range(0, n_cells, stripe):
         end = min(n_cells, begin + stripe)
-        _pair_stripes(
-            cells.rows, cells.blocks, cells.metric, multiplicity, current, begin, end, threads, totals, gains
+        jit.in_threads(
+            _pair_stripes, cells.rows, cells.blocks, cells.metric, multiplicity, current, begin, end, totals, gains
         )
         if progress is not None:
             progress(1.0 - (1.0 - end / n_cells) ** 2)
@@ -213,12 +213,12 @@ def _distances_from(point, blocks, metric, out):
         to_quanta(distance, metric, out[c * WIDTH : (c + 1) * WIDTH])
 
 
-@njit(parallel=True)
-def _sample_totals(rows, blocks, metric, multiplicity, sample, totals):
+@njit
+def _sample_totals(thread, threads, rows, blocks, metric, multiplicity, sample, totals):
     n_rows = rows.shape[0]
-    for c in prange(blocks.shape[0]):
-        distance = np.empty(WIDTH)
-        quanta = np.empty(WIDTH)
+    distance = np.empty(WIDTH)
+    quanta = np.empty(WIDTH)
+    for c in range(thread, blocks.shape[0], threads):
         for t in sample:
             block_distances(blocks[c], rows[t], metric, distance)
             to_quanta(distance, metric, quanta)
@@ -226,11 +226,11 @@ def _sample_totals(rows, blocks, metric, multiplicity, sample, totals):
                 totals[c * WIDTH + p] += multiplicity[t] * quanta[p]
 
 
-@njit(parallel=True)
-def _exact_totals(rows, blocks, metric, multiplicity, candidates, totals):
-    for t in prange(len(candidates)):
-        distance = np.empty(WIDTH)
-        quanta = np.empty(WIDTH)
+@njit
+def _exact_totals(thread, threads, rows, blocks, metric, multiplicity, candidates, totals):
+    distance = np.empty(WIDTH)
+    quanta = np.empty(WIDTH)
+    for t in range(thread, len(candidates), threads):
         total = 0.0
         for c in range(blocks.shape[0]):
             block_distances(blocks[c], rows[candidates[t]], metric, distance)
@@ -239,33 +239,30 @@ def _exact_totals(rows, blocks, metric, multiplicity, candidates, totals):
         totals[t] = total
 
 
-@njit(parallel=True)
-def _pair_stripes(rows, blocks, metric, multiplicity, current, begin, end, threads, totals, gains):
+@njit
+def _pair_stripes(thread, threads, rows, blocks, metric, multiplicity, current, begin, end, totals, gains):
     """Totals and gains of all rows of the cells begin .. end - 1 with the rows of the cells from there on."""
     n_rows = rows.shape[0]
-    n_cells = blocks.shape[0]
-    for thread in prange(threads):
-        distance = np.empty(WIDTH)
-        quanta = np.empty(WIDTH)
-        total = totals[thread]
-        gain = gains[thread]
-        for a in range(begin + thread, end, threads):
-            for b in range(a, n_cells):
-                other = multiplicity[b * WIDTH : (b + 1) * WIDTH]
-                level = current[b * WIDTH : (b + 1) * WIDTH]
-                total_b = total[b * WIDTH : (b + 1) * WIDTH]
-                gain_b = gain[b * WIDTH : (b + 1) * WIDTH]
-                for e in range(a * WIDTH, min((a + 1) * WIDTH, n_rows)):
-                    block_distances(blocks[b], rows[e], metric, distance)
-                    to_quanta(distance, metric, quanta)
-                    total[e] += _total(other, quanta)
-                    gain[e] += _gain(other, level, quanta)
-                    if b != a:
-                        mine = multiplicity[e]
-                        level_e = current[e]
-                        for p in range(WIDTH):
-                            total_b[p] += mine * quanta[p]
-                            gain_b[p] += mine * max(0.0, level_e - quanta[p])
+    distance = np.empty(WIDTH)
+    quanta = np.empty(WIDTH)
+    total = totals[thread]
+    gain = gains[thread]
+    for a in range(begin + thread, end, threads):
+        for b in range(a, blocks.shape[0]):
+            first = b * WIDTH
+            other = multiplicity[first : first + WIDTH]
+            level = current[first : first + WIDTH]
+            for e in range(a * WIDTH, min((a + 1) * WIDTH, n_rows)):
+                block_distances(blocks[b], rows[e], metric, distance)
+                to_quanta(distance, metric, quanta)
+                total[e] += _total(other, quanta)
+                gain[e] += _gain(other, level, quanta)
+                if b != a:
+                    mine = multiplicity[e]
+                    level_e = current[e]
+                    for p in range(WIDTH):
+                        total[first + p] += mine * quanta[p]
+                        gain[first + p] += mine * max(0.0, level_e - quanta[p])
 
 
 @njit
