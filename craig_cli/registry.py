@@ -21,6 +21,11 @@ LOSSES = {
 
 OPTIMIZERS = {
     "sgd": "craig_cli.training.optimizers.sgd:SGD",
+    "momentum": "craig_cli.training.optimizers.momentum:MOMENTUM",
+    "adagrad": "craig_cli.training.optimizers.adagrad:ADAGRAD",
+    "adam": "craig_cli.training.optimizers.adam:ADAM",
+    "saga": "craig_cli.training.optimizers.saga:SAGA",
+    "svrg": "craig_cli.training.optimizers.svrg:SVRG",
 }
 
 FORMATS = {

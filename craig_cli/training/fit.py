@@ -267,7 +267,7 @@ def prepare(
         problem=problem,
         visits=visits,
         optimizer=method,
-        options={**options, "radius": (radius or 0.0) / problem.label_scale},
+        options={**options, "radius": (radius or 0.0) / problem.label_scale, "threads": threads},
         start=start,
         order=order,
         epochs=epochs or default_epochs(problem.n_rows),
@@ -302,10 +302,11 @@ def train(
 ) -> Result:
     """Run the optimizer of ``setup`` with one schedule. Raises DataError for an objective that diverges."""
     problem, visits, method = setup.problem, setup.visits, setup.optimizer
-    if step is None:
-        step = method.auto_step(problem, visits, setup.options["batch_size"])
+    batch = setup.options["batch_size"]
+    first, last = method.auto_steps(problem, visits, batch, setup.epochs * len(visits) / batch)
+    step = first if step is None else step
     # The schedule is laid out for all the epochs, of which ``epochs`` may be only the first.
-    steps, decay = steps_of(schedule, step, decay, setup.epochs, method.vanishing, _final_ratio(setup, step))
+    steps, decay = steps_of(schedule, step, decay, setup.epochs, last)
     rng = np.random.default_rng(setup.seed)
     state = method.start(problem, visits, setup.start.copy(), setup.options)
     coef = state["coef"]
@@ -360,12 +361,6 @@ def train(
         first, last = history[0]["objective"], history[-1]["objective"]
         notes.append(f"the objective rose from {first:.6g} to {last:.6g}; lower --step")
     return Result(coef, history, notes, step, decay)
-
-
-def _final_ratio(setup: Setup, step: float) -> float:
-    """alpha in the last epoch over alpha in the first, for the auto schedule."""
-    steps = setup.epochs * len(setup.visits) / setup.options["batch_size"]
-    return min(1.0, 30.0 / (setup.problem.lipschitz * steps * step))
 
 
 def _weighted(dataset: Dataset, weights, rank) -> tuple[Dataset, np.ndarray, np.ndarray | None]:

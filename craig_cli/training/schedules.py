@@ -4,7 +4,7 @@ constant      a0
 exponential   a0 * b^k                 (section 5.1: "often worked better")
 k-inverse     a0 / (1 + b k)           (section 5.1)
 power         a0 / (k + 1)^tau         (theorems 1 and 2)
-auto          constant for saga and svrg; else exponential, from a0 to ``final_ratio`` * a0 in the last epoch
+auto          exponential from a0 to the last step that the optimizer asks for; saga and svrg ask for a0
 """
 
 from __future__ import annotations
@@ -16,20 +16,15 @@ DEFAULT_DECAY = {"exponential": 0.9, "k-inverse": 1.0, "power": 0.5}
 
 
 def steps_of(
-    schedule: str,
-    first: float,
-    decay: float | None,
-    epochs: int,
-    vanishing: bool = True,
-    final_ratio: float = 1.0,
+    schedule: str, first: float, decay: float | None, epochs: int, last: float
 ) -> tuple[list[float], float | None]:
     """(alpha_k for k < ``epochs``, the decay in force). Raises UsageError for a decay that is none."""
     if schedule not in SCHEDULES:
         raise UsageError(f"--schedule: expected one of {', '.join(SCHEDULES)}, found {schedule!r}")
     if schedule == "auto":
-        schedule = "exponential" if vanishing or decay is not None else "constant"
+        schedule = "exponential"
         if decay is None:
-            decay = final_ratio ** (1.0 / max(1, epochs - 1))
+            decay = min(1.0, last / first) ** (1.0 / max(1, epochs - 1))
     if schedule == "constant":
         return [first] * epochs, None
     decay = DEFAULT_DECAY[schedule] if decay is None else decay

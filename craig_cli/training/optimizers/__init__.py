@@ -14,9 +14,7 @@ class Optimizer:
                place
     run        run(problem, visits, state, order, step) -> row gradients computed: one epoch over the rows
                ``order``
-    auto_step  auto_step(problem, visits, batch_size) -> the first step, from the data
-    vanishing  whether noise in the gradient asks for steps that go to zero; saga and svrg remove the noise
-               instead
+    auto_steps auto_steps(problem, visits, batch_size, n_steps) -> (first, last) alpha, from the data
     batches    whether ``batch_size`` means anything to it
     options    its own options with their defaults, such as momentum=0.9
     """
@@ -24,7 +22,6 @@ class Optimizer:
     name: str
     start: Callable
     run: Callable
-    auto_step: Callable
-    vanishing: bool = True
+    auto_steps: Callable
     batches: bool = True
     options: tuple[tuple[str, float], ...] = ()

@@ -17,11 +17,14 @@ from craig_cli.training.projection import project
 from craig_cli.training.rows import AHEAD, dot, fetch, settle, settle_all, shrink_and_add, span
 
 
-def auto_step(problem, visits, batch_size: int) -> float:
-    """1 / (largest curvature of a step): of one row, or of a batch, at most stiffest/size + smoothness."""
-    if batch_size == 1:
-        return 1.0 / visits.stiffest
-    return 1.0 / (visits.stiffest / batch_size + problem.smoothness)
+def auto_steps(problem, visits, batch_size: int, n_steps: int) -> tuple[float, float]:
+    """(first, last) alpha of the auto schedule.
+
+    The first is 1 / the largest curvature of a step: of one row, or of a batch, at most stiffest/size + smoothness.
+    The last makes the noise that is left about 10 / n_steps a coordinate, and still goes 30 / L the way to go.
+    """
+    first = 1.0 / (visits.stiffest if batch_size == 1 else visits.stiffest / batch_size + problem.smoothness)
+    return first, min(first, 30.0 / (problem.lipschitz * n_steps))
 
 
 def start(problem, visits, coef, options) -> dict:
@@ -106,4 +109,4 @@ def _epoch(
     settle_all(indices, clock, settled, penalty, coef)
 
 
-SGD = Optimizer("sgd", start, run, auto_step)
+SGD = Optimizer("sgd", start, run, auto_steps)

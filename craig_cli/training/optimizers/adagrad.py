@@ -1,0 +1,124 @@
+"""Adagrad (Duchi, Hazan and Singer 2011), for each coordinate, with d = g_j grad f_j of the row or batch:
+
+    s <- s + d^2,        w <- P(w - alpha d / (sqrt(s) + tiny))
+
+P is the projection in the metric sqrt(s), the one in which the step is a gradient step. Of sparse data a
+coordinate moves when a row touches it, with all of the penalty's gradient that fell due since.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from craig_cli.jit import njit
+from craig_cli.training.optimizers import Optimizer
+from craig_cli.training.optimizers.batches import add_batch_gradient
+from craig_cli.training.projection import project
+from craig_cli.training.rows import span
+
+_TINY = 1e-10
+
+
+def auto_steps(problem, visits, batch_size: int, n_steps: int) -> tuple[float, float]:
+    """In the optimizer's coordinates the coefficients are of the order of 1, whatever the data's units."""
+    return 0.3, 0.003
+
+
+def start(problem, visits, coef, options) -> dict:
+    return {
+        "coef": coef,
+        "squares": np.zeros_like(coef),
+        "gradient": np.zeros_like(coef),
+        "metric": np.empty_like(coef),
+        "batch": options["batch_size"],
+        "radius": options["radius"],
+        "every": problem.steps_a_projection(options["batch_size"]),
+        "margins": np.empty(problem.n_outputs),
+        "settled": np.zeros(problem.n_columns),
+    }
+
+
+def run(problem, visits, state, order, step) -> int:
+    _epoch(
+        *problem.rows,
+        visits.share,
+        order,
+        problem.loss,
+        problem.penalty,
+        problem.ball,
+        step,
+        state["batch"],
+        state["radius"],
+        state["every"],
+        state["coef"],
+        state["squares"],
+        state["gradient"],
+        state["metric"],
+        state["margins"],
+        state["settled"],
+    )
+    return len(order)
+
+
+@njit
+def _epoch(
+    data,
+    indices,
+    indptr,
+    labels,
+    share,
+    order,
+    loss,
+    penalty,
+    ball,
+    step,
+    batch,
+    radius,
+    every,
+    coef,
+    squares,
+    gradient,
+    metric,
+    margins,
+    settled,
+):
+    n_outputs, n_columns = coef.shape
+    clock = 0.0
+    for first in range(0, order.size, batch):
+        last = min(first + batch, order.size)
+        due = add_batch_gradient(
+            data, indices, indptr, labels, share, order, first, last, loss, coef, margins, gradient
+        )
+        clock += due
+        if indices is None:
+            for output in range(n_outputs):
+                for k in range(n_columns):
+                    _move(output, k, due * penalty[k], step, coef, squares, gradient)
+        else:
+            for turn in range(first, last):
+                lo, hi = span(indices, indptr, order[turn], n_columns)
+                for position in range(lo, hi):
+                    k = indices[position]
+                    if settled[k] < clock:
+                        for output in range(n_outputs):
+                            _move(output, k, (clock - settled[k]) * penalty[k], step, coef, squares, gradient)
+                        settled[k] = clock
+        if radius > 0.0 and ((first // batch) % every == 0 or last == order.size):
+            for output in range(n_outputs):
+                for k in range(n_columns):
+                    metric[output, k] = math.sqrt(squares[output, k]) + _TINY
+            project(coef, ball, metric, radius)
+    settled -= clock  # what is overdue waits for the next epoch
+
+
+@njit
+def _move(output, k, overdue, step, coef, squares, gradient):
+    direction = gradient[output, k] + overdue * coef[output, k]
+    gradient[output, k] = 0.0
+    squares[output, k] += direction * direction
+    coef[output, k] -= step * direction / (math.sqrt(squares[output, k]) + _TINY)
+
+
+ADAGRAD = Optimizer("adagrad", start, run, auto_steps)

@@ -1,0 +1,153 @@
+"""Adam (Kingma and Ba 2015), for each coordinate, with d = g_j grad f_j of the row or batch:
+
+    m <- b1 m + (1 - b1) d,    v <- b2 v + (1 - b2) d^2,    w <- P(w - alpha m' / (sqrt(v') + tiny))
+
+where m' and v' are m and v over 1 - b1^t and 1 - b2^t, the share of them that is not the zero they started from.
+P is the projection in the metric sqrt(v'), the one in which the step is a gradient step.
+
+Of sparse data a coordinate moves when a row touches it, its t counts those times, and its d has all of the
+penalty's gradient that fell due since.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from craig_cli.jit import njit
+from craig_cli.training.optimizers import Optimizer
+from craig_cli.training.optimizers.batches import add_batch_gradient
+from craig_cli.training.projection import project
+from craig_cli.training.rows import span
+
+_B1, _B2, _TINY = 0.9, 0.999, 1e-10
+
+
+def auto_steps(problem, visits, batch_size: int, n_steps: int) -> tuple[float, float]:
+    """In the optimizer's coordinates the coefficients are of the order of 1, whatever the data's units."""
+    return 0.03, 1e-5
+
+
+def start(problem, visits, coef, options) -> dict:
+    return {
+        "coef": coef,
+        "gradient": np.zeros_like(coef),
+        "moments": np.zeros((2, *coef.shape)),
+        "metric": np.full_like(coef, _TINY),
+        "rest": np.ones((2, problem.n_columns)),
+        "batch": options["batch_size"],
+        "radius": options["radius"],
+        "every": problem.steps_a_projection(options["batch_size"]),
+        "margins": np.empty(problem.n_outputs),
+        "settled": np.zeros(problem.n_columns),
+    }
+
+
+def run(problem, visits, state, order, step) -> int:
+    _epoch(
+        *problem.rows,
+        visits.share,
+        order,
+        problem.loss,
+        problem.penalty,
+        problem.ball,
+        step,
+        state["batch"],
+        state["radius"],
+        state["every"],
+        state["coef"],
+        state["gradient"],
+        state["moments"][0],
+        state["moments"][1],
+        state["metric"],
+        state["rest"],
+        state["margins"],
+        state["settled"],
+    )
+    return len(order)
+
+
+@njit
+def _epoch(
+    data,
+    indices,
+    indptr,
+    labels,
+    share,
+    order,
+    loss,
+    penalty,
+    ball,
+    step,
+    batch,
+    radius,
+    every,
+    coef,
+    gradient,
+    first_moment,
+    second_moment,
+    metric,
+    rest,
+    margins,
+    settled,
+):
+    n_outputs, n_columns = coef.shape
+    clock = 0.0
+    for first in range(0, order.size, batch):
+        last = min(first + batch, order.size)
+        due = add_batch_gradient(
+            data, indices, indptr, labels, share, order, first, last, loss, coef, margins, gradient
+        )
+        clock += due
+        if indices is None:
+            rest[0, 0] *= _B1  # b1^t, the same for all
+            rest[1, 0] *= _B2
+            scale1, scale2 = 1.0 / (1.0 - rest[0, 0]), 1.0 / (1.0 - rest[1, 0])
+            for output in range(n_outputs):
+                for k in range(n_columns):
+                    direction = gradient[output, k] + due * penalty[k] * coef[output, k]
+                    _move(
+                        output, k, direction, scale1, scale2, step, coef, first_moment, second_moment, metric
+                    )
+                    gradient[output, k] = 0.0
+        else:
+            for turn in range(first, last):
+                lo, hi = span(indices, indptr, order[turn], n_columns)
+                for position in range(lo, hi):
+                    k = indices[position]
+                    if settled[k] < clock:
+                        rest[0, k] *= _B1
+                        rest[1, k] *= _B2
+                        scale1, scale2 = 1.0 / (1.0 - rest[0, k]), 1.0 / (1.0 - rest[1, k])
+                        overdue = (clock - settled[k]) * penalty[k]
+                        settled[k] = clock
+                        for output in range(n_outputs):
+                            direction = gradient[output, k] + overdue * coef[output, k]
+                            _move(
+                                output,
+                                k,
+                                direction,
+                                scale1,
+                                scale2,
+                                step,
+                                coef,
+                                first_moment,
+                                second_moment,
+                                metric,
+                            )
+                            gradient[output, k] = 0.0
+        if radius > 0.0 and ((first // batch) % every == 0 or last == order.size):
+            project(coef, ball, metric, radius)
+    settled -= clock  # what is overdue waits for the next epoch
+
+
+@njit
+def _move(output, k, direction, scale1, scale2, step, coef, first_moment, second_moment, metric):
+    first_moment[output, k] += (1.0 - _B1) * (direction - first_moment[output, k])
+    second_moment[output, k] += (1.0 - _B2) * (direction * direction - second_moment[output, k])
+    metric[output, k] = math.sqrt(second_moment[output, k] * scale2) + _TINY
+    coef[output, k] -= step * scale1 * first_moment[output, k] / metric[output, k]
+
+
+ADAM = Optimizer("adam", start, run, auto_steps)

@@ -1,0 +1,160 @@
+"""Incremental gradient with momentum (Qian 1999), and Nesterov's:
+
+    v <- beta v + (1 - beta) g_j grad phi_j(w),      w <- P(w - alpha (v + g_j penalty * w))
+    Nesterov: w moves by beta v + (1 - beta) g_j grad phi_j instead of v
+
+With the factor 1 - beta, alpha means what it means for sgd. The penalty acts at once: it carries no noise to average.
+
+Of sparse data, a column goes on moving with the velocity it has left though no row touches it; the t steps it missed
+are made up for in closed form, alpha v (beta + ... + beta^t), when a row next does.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from craig_cli.jit import njit
+from craig_cli.training.optimizers import Optimizer, sgd
+from craig_cli.training.optimizers.batches import add_batch_gradient
+from craig_cli.training.projection import project
+from craig_cli.training.rows import settle, settle_all, span
+
+
+def start(problem, visits, coef, options) -> dict:
+    return {
+        "coef": coef,
+        "velocity": np.zeros_like(coef),
+        "gradient": np.zeros_like(coef),
+        "batch": options["batch_size"],
+        "beta": options["momentum"],
+        "nesterov": options["nesterov"],
+        "radius": options["radius"],
+        "every": problem.steps_a_projection(options["batch_size"]),
+        "margins": np.empty(problem.n_outputs),
+        "settled": np.zeros(problem.n_columns),
+        "moved": np.zeros(problem.n_columns, np.int64),
+    }
+
+
+def run(problem, visits, state, order, step) -> int:
+    _epoch(
+        *problem.rows,
+        visits.share,
+        order,
+        problem.loss,
+        problem.penalty,
+        problem.ball,
+        step,
+        state["beta"],
+        state["nesterov"],
+        state["batch"],
+        state["radius"],
+        state["every"],
+        state["coef"],
+        state["velocity"],
+        state["gradient"],
+        state["margins"],
+        state["settled"],
+        state["moved"],
+    )
+    return len(order)
+
+
+@njit
+def _epoch(
+    data,
+    indices,
+    indptr,
+    labels,
+    share,
+    order,
+    loss,
+    penalty,
+    ball,
+    step,
+    beta,
+    nesterov,
+    batch,
+    radius,
+    every,
+    coef,
+    velocity,
+    gradient,
+    margins,
+    settled,
+    moved,
+):
+    n_outputs, n_columns = coef.shape
+    clock = 0.0
+    time = 0
+    for first in range(0, order.size, batch):
+        last = min(first + batch, order.size)
+        time += 1
+        if indices is not None:
+            for turn in range(first, last):
+                lo, hi = span(indices, indptr, order[turn], n_columns)
+                settle(indices, lo, hi, clock, settled, penalty, coef)
+                for position in range(lo, hi):
+                    _coast(indices[position], time - 1, step, beta, nesterov, coef, velocity, moved)
+        due = step * add_batch_gradient(
+            data, indices, indptr, labels, share, order, first, last, loss, coef, margins, gradient
+        )
+        clock += due
+        if indices is None:
+            for output in range(n_outputs):
+                for k in range(n_columns):
+                    coef[output, k] -= due * penalty[k] * coef[output, k]
+                    _move(output, k, step, beta, nesterov, coef, velocity, gradient)
+        else:
+            for turn in range(first, last):
+                lo, hi = span(indices, indptr, order[turn], n_columns)
+                for position in range(lo, hi):
+                    k = indices[position]
+                    if moved[k] < time:
+                        moved[k] = time
+                        for output in range(n_outputs):
+                            _move(output, k, step, beta, nesterov, coef, velocity, gradient)
+        if radius > 0.0 and (time % every == 0 or last == order.size):
+            _coast_all(indices, time, step, beta, nesterov, coef, velocity, moved)
+            settle_all(indices, clock, settled, penalty, coef)
+            clock = 0.0
+            time = 0
+            project(coef, ball, None, radius)
+    _coast_all(indices, time, step, beta, nesterov, coef, velocity, moved)
+    settle_all(indices, clock, settled, penalty, coef)
+
+
+@njit
+def _move(output, k, step, beta, nesterov, coef, velocity, gradient):
+    fresh = (1.0 - beta) * gradient[output, k]
+    gradient[output, k] = 0.0
+    speed = beta * velocity[output, k] + fresh
+    velocity[output, k] = speed
+    coef[output, k] -= step * (beta * speed + fresh if nesterov else speed)
+
+
+@njit
+def _coast(k, time, step, beta, nesterov, coef, velocity, moved):
+    missed = time - moved[k]
+    if missed > 0:
+        left = math.pow(beta, missed)
+        way = step * beta * (1.0 - left) / (1.0 - beta)
+        if nesterov:
+            way *= beta
+        for output in range(coef.shape[0]):
+            coef[output, k] -= way * velocity[output, k]
+            velocity[output, k] *= left
+        moved[k] = time
+
+
+@njit
+def _coast_all(indices, time, step, beta, nesterov, coef, velocity, moved):
+    if indices is not None:
+        for k in range(moved.size):
+            _coast(k, time, step, beta, nesterov, coef, velocity, moved)
+            moved[k] = 0
+
+
+MOMENTUM = Optimizer("momentum", start, run, sgd.auto_steps, options=(("momentum", 0.9), ("nesterov", False)))
