@@ -68,7 +68,8 @@ def test_module_is_the_command(tmp_path):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_says_what_it_does_and_its_default(name):
-    context = click.Context(command_named(name), info_name=name, parent=click.Context(cli))
+    parent = click.Context(cli, **cli.context_settings)
+    context = click.Context(command_named(name), info_name=name, parent=parent)
     for parameter in command_named(name).params:
         if isinstance(parameter, click.Option):
             help_text = parameter.get_help_record(context)[1]

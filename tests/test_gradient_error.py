@@ -131,6 +131,14 @@ def test_another_width_is_one_line():
         probe.at_model(model_for("logistic"), "m.json")
 
 
+def test_other_columns_of_the_same_file_are_other_data():
+    data = from_arrays(FEATURES, labels_for("logistic"), np.full(N, 2.0))
+    with pytest.raises(DataError, match="give the --weight-column"):
+        GradientProbe(bounded(1e6), data)
+    with pytest.raises(DataError, match="expected the 5 features"):
+        GradientProbe(bounded(1e6, features=5), from_arrays(FEATURES, labels_for("logistic")))
+
+
 def test_random_points_fill_the_ball():
     points = np.array(list(random_points(np.random.default_rng(0), 2000, (2,), 3.0)))
     norms = np.linalg.norm(points, axis=1)

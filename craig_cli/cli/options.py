@@ -284,7 +284,7 @@ def note(text: str) -> None:
 
 
 @contextlib.contextmanager
-def progress_bar(label: str, unit: str = "row") -> Iterator[Callable[[int, int], None] | None]:
+def progress_bar(label: str, unit: str = "row") -> Iterator[Callable[[float, float], None] | None]:
     """A function ``progress(done, total)`` that draws a bar on stderr, or None with -q or off a terminal."""
     if is_quiet() or not sys.stderr.isatty():
         yield None
@@ -293,8 +293,8 @@ def progress_bar(label: str, unit: str = "row") -> Iterator[Callable[[int, int],
 
     with tqdm.tqdm(desc=label, unit=unit, leave=False, file=sys.stderr, dynamic_ncols=True) as bar:
 
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
+        def progress(done: float, total: float) -> None:
+            bar.total = int(total)
+            bar.update(int(done) - bar.n)
 
         yield progress

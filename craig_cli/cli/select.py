@@ -164,6 +164,7 @@ def summarise(coreset) -> dict:
             {"label": entry["label"], "count": entry["count"], "size": entry["quota"]}
             | ({"epsilon": entry["epsilon"]} if "epsilon" in entry else {})
             for entry in facts["classes"]
+            if entry["label"] is not None  # one group of all rows
         ],
     }
 

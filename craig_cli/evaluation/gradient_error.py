@@ -63,6 +63,22 @@ class GradientProbe:
         self.full_weight = np.ones(dataset.n_rows) if dataset.multiplicity is None else dataset.multiplicity
         self.difference = self.full_weight.copy()
         self.difference[coreset.index] -= coreset.weight
+        self._check_view(coreset)
+
+    def _check_view(self, coreset: Coreset) -> None:
+        """The same file read with other columns is other data too."""
+        expected = coreset.metadata.get("features", self.dataset.n_features)
+        if expected != self.dataset.n_features:
+            raise DataError(
+                f"{self.dataset.name}: expected the {expected} features that the coreset was selected with, "
+                f"found {self.dataset.n_features}"
+            )
+        selected, total = float(coreset.weight.sum()), self.dataset.total
+        if abs(selected - total) > 1e-6 * total:
+            raise DataError(
+                f"{self.dataset.name}: expected rows that count {selected:g}, as the coreset's weights do, "
+                f"found {total:g}; give the --weight-column it was selected with"
+            )
 
     def at_model(self, model: Model, name: str = "the model") -> GradientError:
         """The error at ``model`` (in raw units, as models are).
