@@ -94,17 +94,11 @@ def _epoch(
         clock += due
         if indices is None:
             for output in range(n_outputs):
-                for k in range(n_columns):
-                    _move(output, k, due * penalty[k], step, coef, squares, gradient)
+                _move(due, penalty, step, coef[output], squares[output], gradient[output])
         else:
             for turn in range(first, last):
                 lo, hi = span(indices, indptr, order[turn], n_columns)
-                for position in range(lo, hi):
-                    k = indices[position]
-                    if settled[k] < clock:
-                        for output in range(n_outputs):
-                            _move(output, k, (clock - settled[k]) * penalty[k], step, coef, squares, gradient)
-                        settled[k] = clock
+                _move_touched(indices, lo, hi, clock, penalty, step, coef, squares, gradient, settled)
         if radius > 0.0 and ((first // batch) % every == 0 or last == order.size):
             for output in range(n_outputs):
                 for k in range(n_columns):
@@ -114,11 +108,26 @@ def _epoch(
 
 
 @njit
-def _move(output, k, overdue, step, coef, squares, gradient):
-    direction = gradient[output, k] + overdue * coef[output, k]
-    gradient[output, k] = 0.0
-    squares[output, k] += direction * direction
-    coef[output, k] -= step * direction / (math.sqrt(squares[output, k]) + _TINY)
+def _move(due, penalty, step, coef, squares, gradient):
+    for k in range(coef.size):
+        direction = gradient[k] + due * penalty[k] * coef[k]
+        gradient[k] = 0.0
+        squares[k] += direction * direction
+        coef[k] -= step * direction / (math.sqrt(squares[k]) + _TINY)
+
+
+@njit
+def _move_touched(indices, lo, hi, clock, penalty, step, coef, squares, gradient, settled):
+    for position in range(lo, hi):
+        k = indices[position]
+        if settled[k] < clock:  # once a batch
+            overdue = (clock - settled[k]) * penalty[k]
+            settled[k] = clock
+            for output in range(coef.shape[0]):
+                direction = gradient[output, k] + overdue * coef[output, k]
+                gradient[output, k] = 0.0
+                squares[output, k] += direction * direction
+                coef[output, k] -= step * direction / (math.sqrt(squares[output, k]) + _TINY)
 
 
 ADAGRAD = Optimizer("adagrad", start, run, auto_steps)

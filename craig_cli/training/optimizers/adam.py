@@ -103,51 +103,91 @@ def _epoch(
         if indices is None:
             rest[0, 0] *= _B1  # b1^t, the same for all
             rest[1, 0] *= _B2
-            scale1, scale2 = 1.0 / (1.0 - rest[0, 0]), 1.0 / (1.0 - rest[1, 0])
             for output in range(n_outputs):
-                for k in range(n_columns):
-                    direction = gradient[output, k] + due * penalty[k] * coef[output, k]
-                    _move(
-                        output, k, direction, scale1, scale2, step, coef, first_moment, second_moment, metric
-                    )
-                    gradient[output, k] = 0.0
+                _move(
+                    due,
+                    penalty,
+                    step,
+                    rest[0, 0],
+                    rest[1, 0],
+                    coef[output],
+                    gradient[output],
+                    first_moment[output],
+                    second_moment[output],
+                    metric[output],
+                )
         else:
             for turn in range(first, last):
                 lo, hi = span(indices, indptr, order[turn], n_columns)
-                for position in range(lo, hi):
-                    k = indices[position]
-                    if settled[k] < clock:
-                        rest[0, k] *= _B1
-                        rest[1, k] *= _B2
-                        scale1, scale2 = 1.0 / (1.0 - rest[0, k]), 1.0 / (1.0 - rest[1, k])
-                        overdue = (clock - settled[k]) * penalty[k]
-                        settled[k] = clock
-                        for output in range(n_outputs):
-                            direction = gradient[output, k] + overdue * coef[output, k]
-                            _move(
-                                output,
-                                k,
-                                direction,
-                                scale1,
-                                scale2,
-                                step,
-                                coef,
-                                first_moment,
-                                second_moment,
-                                metric,
-                            )
-                            gradient[output, k] = 0.0
+                _move_touched(
+                    indices,
+                    lo,
+                    hi,
+                    clock,
+                    penalty,
+                    step,
+                    rest,
+                    coef,
+                    gradient,
+                    first_moment,
+                    second_moment,
+                    metric,
+                    settled,
+                )
         if radius > 0.0 and ((first // batch) % every == 0 or last == order.size):
             project(coef, ball, metric, radius)
     settled -= clock  # what is overdue waits for the next epoch
 
 
 @njit
-def _move(output, k, direction, scale1, scale2, step, coef, first_moment, second_moment, metric):
-    first_moment[output, k] += (1.0 - _B1) * (direction - first_moment[output, k])
-    second_moment[output, k] += (1.0 - _B2) * (direction * direction - second_moment[output, k])
-    metric[output, k] = math.sqrt(second_moment[output, k] * scale2) + _TINY
-    coef[output, k] -= step * scale1 * first_moment[output, k] / metric[output, k]
+def _moments(direction, rest1, rest2, first, second):
+    """(m, v, m', sqrt(v') + tiny) after a gradient."""
+    first += (1.0 - _B1) * (direction - first)
+    second += (1.0 - _B2) * (direction * direction - second)
+    return first, second, first / (1.0 - rest1), math.sqrt(second / (1.0 - rest2)) + _TINY
+
+
+@njit
+def _move(due, penalty, step, rest1, rest2, coef, gradient, first_moment, second_moment, metric):
+    for k in range(coef.size):
+        direction = gradient[k] + due * penalty[k] * coef[k]
+        gradient[k] = 0.0
+        first_moment[k], second_moment[k], mean, metric[k] = _moments(
+            direction, rest1, rest2, first_moment[k], second_moment[k]
+        )
+        coef[k] -= step * mean / metric[k]
+
+
+@njit
+def _move_touched(
+    indices,
+    lo,
+    hi,
+    clock,
+    penalty,
+    step,
+    rest,
+    coef,
+    gradient,
+    first_moment,
+    second_moment,
+    metric,
+    settled,
+):
+    for position in range(lo, hi):
+        k = indices[position]
+        if settled[k] < clock:  # once a batch
+            rest[0, k] *= _B1
+            rest[1, k] *= _B2
+            overdue = (clock - settled[k]) * penalty[k]
+            settled[k] = clock
+            for output in range(coef.shape[0]):
+                direction = gradient[output, k] + overdue * coef[output, k]
+                gradient[output, k] = 0.0
+                first_moment[output, k], second_moment[output, k], mean, metric[output, k] = _moments(
+                    direction, rest[0, k], rest[1, k], first_moment[output, k], second_moment[output, k]
+                )
+                coef[output, k] -= step * mean / metric[output, k]
 
 
 ADAM = Optimizer("adam", start, run, auto_steps)

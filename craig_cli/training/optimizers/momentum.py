@@ -87,6 +87,7 @@ def _epoch(
     moved,
 ):
     n_outputs, n_columns = coef.shape
+    columns = np.arange(n_columns).astype(np.int32)
     clock = 0.0
     time = 0
     for first in range(0, order.size, batch):
@@ -96,65 +97,77 @@ def _epoch(
             for turn in range(first, last):
                 lo, hi = span(indices, indptr, order[turn], n_columns)
                 settle(indices, lo, hi, clock, settled, penalty, coef)
-                for position in range(lo, hi):
-                    _coast(indices[position], time - 1, step, beta, nesterov, coef, velocity, moved)
+                _coast(indices, lo, hi, time - 1, step, beta, nesterov, coef, velocity, moved)
         due = step * add_batch_gradient(
             data, indices, indptr, labels, share, order, first, last, loss, coef, margins, gradient
         )
         clock += due
         if indices is None:
             for output in range(n_outputs):
-                for k in range(n_columns):
-                    coef[output, k] -= due * penalty[k] * coef[output, k]
-                    _move(output, k, step, beta, nesterov, coef, velocity, gradient)
+                _move(due, penalty, step, beta, nesterov, coef[output], velocity[output], gradient[output])
         else:
             for turn in range(first, last):
                 lo, hi = span(indices, indptr, order[turn], n_columns)
-                for position in range(lo, hi):
-                    k = indices[position]
-                    if moved[k] < time:
-                        moved[k] = time
-                        for output in range(n_outputs):
-                            _move(output, k, step, beta, nesterov, coef, velocity, gradient)
+                _move_touched(indices, lo, hi, time, step, beta, nesterov, coef, velocity, gradient, moved)
         if radius > 0.0 and (time % every == 0 or last == order.size):
-            _coast_all(indices, time, step, beta, nesterov, coef, velocity, moved)
+            _coast_all(indices, columns, time, step, beta, nesterov, coef, velocity, moved)
             settle_all(indices, clock, settled, penalty, coef)
             clock = 0.0
             time = 0
             project(coef, ball, None, radius)
-    _coast_all(indices, time, step, beta, nesterov, coef, velocity, moved)
+    _coast_all(indices, columns, time, step, beta, nesterov, coef, velocity, moved)
     settle_all(indices, clock, settled, penalty, coef)
 
 
 @njit
-def _move(output, k, step, beta, nesterov, coef, velocity, gradient):
-    fresh = (1.0 - beta) * gradient[output, k]
-    gradient[output, k] = 0.0
-    speed = beta * velocity[output, k] + fresh
-    velocity[output, k] = speed
-    coef[output, k] -= step * (beta * speed + fresh if nesterov else speed)
+def _speed(speed, gradient, beta, nesterov):
+    """(velocity, what w moves by) after a gradient."""
+    fresh = (1.0 - beta) * gradient
+    speed = beta * speed + fresh
+    return speed, (beta * speed + fresh if nesterov else speed)
 
 
 @njit
-def _coast(k, time, step, beta, nesterov, coef, velocity, moved):
-    missed = time - moved[k]
-    if missed > 0:
-        left = math.pow(beta, missed)
-        way = step * beta * (1.0 - left) / (1.0 - beta)
-        if nesterov:
-            way *= beta
-        for output in range(coef.shape[0]):
-            coef[output, k] -= way * velocity[output, k]
-            velocity[output, k] *= left
-        moved[k] = time
+def _move(due, penalty, step, beta, nesterov, coef, velocity, gradient):
+    for k in range(coef.size):
+        velocity[k], move = _speed(velocity[k], gradient[k], beta, nesterov)
+        coef[k] -= step * move + due * penalty[k] * coef[k]
+        gradient[k] = 0.0
 
 
 @njit
-def _coast_all(indices, time, step, beta, nesterov, coef, velocity, moved):
+def _move_touched(indices, lo, hi, time, step, beta, nesterov, coef, velocity, gradient, moved):
+    for position in range(lo, hi):
+        k = indices[position]
+        if moved[k] < time:  # once a batch
+            moved[k] = time
+            for output in range(coef.shape[0]):
+                velocity[output, k], move = _speed(velocity[output, k], gradient[output, k], beta, nesterov)
+                coef[output, k] -= step * move
+                gradient[output, k] = 0.0
+
+
+@njit
+def _coast(indices, lo, hi, time, step, beta, nesterov, coef, velocity, moved):
+    for position in range(lo, hi):
+        k = indices[position]
+        missed = time - moved[k]
+        if missed > 0:
+            left = math.exp(missed * math.log(beta)) if beta > 0.0 else 0.0
+            way = step * beta * (1.0 - left) / (1.0 - beta)
+            if nesterov:
+                way *= beta
+            for output in range(coef.shape[0]):
+                coef[output, k] -= way * velocity[output, k]
+                velocity[output, k] *= left
+            moved[k] = time
+
+
+@njit
+def _coast_all(indices, columns, time, step, beta, nesterov, coef, velocity, moved):
     if indices is not None:
-        for k in range(moved.size):
-            _coast(k, time, step, beta, nesterov, coef, velocity, moved)
-            moved[k] = 0
+        _coast(columns, 0, columns.size, time, step, beta, nesterov, coef, velocity, moved)
+        moved[:] = 0
 
 
 MOMENTUM = Optimizer("momentum", start, run, sgd.auto_steps, options=(("momentum", 0.9), ("nesterov", False)))

@@ -103,9 +103,7 @@ def _epoch(
             fetch(data, indices, indptr, order[turn + AHEAD], n_columns)
         row = order[turn]
         lo, hi = span(indices, indptr, row, n_columns)
-        if indices is not None:
-            for position in range(lo, hi):
-                _catch_up(indices[position], time, step, penalty, mean, settled, coef)
+        _catch_up(indices, lo, hi, time, step, penalty, mean, settled, coef)
         for output in range(n_outputs):
             margins[output] = dot(data, indices, lo, hi, coef[output])
         to_slopes(loss, labels[row], margins)
@@ -139,18 +137,24 @@ def _move(data, indices, lo, hi, step, penalty, scale, change_of_mean, vector, m
 
 
 @njit
-def _catch_up(k, time, step, penalty, mean, settled, coef):
-    missed = step * (time - settled[k])
-    if missed > 0.0:
-        shrink = 1.0 / (1.0 + missed * penalty[k])
-        for output in range(coef.shape[0]):
-            coef[output, k] = (coef[output, k] - missed * mean[output, k]) * shrink
-    settled[k] = time
+def _catch_up(indices, lo, hi, time, step, penalty, mean, settled, coef):
+    if indices is not None:
+        for position in range(lo, hi):
+            k = indices[position]
+            missed = step * (time - settled[k])
+            if missed > 0.0:
+                shrink = 1.0 / (1.0 + missed * penalty[k])
+                for output in range(coef.shape[0]):
+                    coef[output, k] = (coef[output, k] - missed * mean[output, k]) * shrink
+            settled[k] = time
 
 
 @njit
 def _catch_up_all(indices, time, step, penalty, mean, settled, coef):
     if indices is not None:
         for k in range(penalty.size):
-            _catch_up(k, time, step, penalty, mean, settled, coef)
+            missed = step * (time - settled[k])
+            shrink = 1.0 / (1.0 + missed * penalty[k])
+            for output in range(coef.shape[0]):
+                coef[output, k] = (coef[output, k] - missed * mean[output, k]) * shrink
             settled[k] = 0
