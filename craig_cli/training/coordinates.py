@@ -10,7 +10,8 @@ the same function of the same model, only its level sets are rounder. ``factor``
 (``--scale``, in whose units the penalty is measured); R and spread are ours:
 
 none      R = I, spread = 1: the coordinates of the paper
-diagonal  R = I, spread_k^2 = variance of column k + l2/L
+diagonal  R = I, spread_k^2 = (mean square of column k + l2/L) / sqrt(p_k), p_k the share of rows where it is not
+          zero: halfway to making rare columns as wide as common ones, which would make their rows too long
 full      R the principal directions of the rows, spread_k^2 = variance along the k-th + l2/L. R is
           orthogonal, so the penalty stays a sum over coordinates and costs a step nothing extra
 
@@ -98,7 +99,11 @@ def fit_coordinates(
             return _variances(data, indices, indptr, gamma, start, stop, shift, factor)
 
         variance = np.add.reduce(map_blocks(block_variance, n_rows, threads)) / n_rows
-        return Coordinates(kind, origin, shift, factor, _spread(variance, floor))
+        spread = _spread(variance, floor)
+        if indices is not None:
+            share = np.bincount(indices, minlength=n_columns) / n_rows
+            spread /= np.maximum(share, 1.0 / n_rows) ** 0.25
+        return Coordinates(kind, origin, shift, factor, spread)
 
     def block_moment(start, stop):
         return _second_moment(data, indices, indptr, gamma, start, stop, shift, factor)

@@ -28,7 +28,7 @@ from craig_cli.training.problem import Problem, build_problem
 from craig_cli.training.schedules import steps_of
 
 DEFAULT_L2 = 1e-5
-LEAST_EPOCHS, LEAST_VISITS, MOST_EPOCHS = 30, 1_000_000, 1000
+LEAST_EPOCHS, LEAST_VISITS, MOST_EPOCHS = 20, 1_000_000, 1000
 PATIENCE = 5
 
 
@@ -61,7 +61,7 @@ class Setup:
 
 
 def default_epochs(n_rows: int) -> int:
-    """30, or what makes a million visits to rows, at most 1000: small data needs more, and has the time."""
+    """20, or what makes a million visits to rows, at most 1000: small data needs more, and has the time."""
     return min(MOST_EPOCHS, max(LEAST_EPOCHS, math.ceil(LEAST_VISITS / n_rows)))
 
 

@@ -4,10 +4,15 @@ constant      a0
 exponential   a0 * b^k                 (section 5.1: "often worked better")
 k-inverse     a0 / (1 + b k)           (section 5.1)
 power         a0 / (k + 1)^tau         (theorems 1 and 2)
-auto          exponential from a0 to the last step that the optimizer asks for; saga and svrg ask for a0
+auto          a0 / (1 + b k)^2, b such that the last epoch has the step that the optimizer asks for
+
+auto lies between k-inverse, which is best where the curvature is known exactly and very slow where it was taken for
+too large, and exponential, which is safe and spends most epochs at steps whose noise hides what they gain.
 """
 
 from __future__ import annotations
+
+import math
 
 from craig_cli.errors import UsageError
 from craig_cli.registry import SCHEDULES
@@ -22,9 +27,9 @@ def steps_of(
     if schedule not in SCHEDULES:
         raise UsageError(f"--schedule: expected one of {', '.join(SCHEDULES)}, found {schedule!r}")
     if schedule == "auto":
-        schedule = "exponential"
         if decay is None:
-            decay = min(1.0, last / first) ** (1.0 / max(1, epochs - 1))
+            decay = (math.sqrt(max(1.0, first / last)) - 1.0) / max(1, epochs - 1)
+        return [first / (1.0 + decay * k) ** 2 for k in range(epochs)], decay
     if schedule == "constant":
         return [first] * epochs, None
     decay = DEFAULT_DECAY[schedule] if decay is None else decay

@@ -21,10 +21,14 @@ def auto_steps(problem, visits, batch_size: int, n_steps: int) -> tuple[float, f
     """(first, last) alpha of the auto schedule.
 
     The first is 1 / the largest curvature of a step: of one row, or of a batch, at most stiffest/size + smoothness.
-    The last makes the noise that is left about 10 / n_steps a coordinate, and still goes 30 / L the way to go.
+    The last still contracts by a factor of about e^-20 in n_steps where all directions are alike ("full"); where
+    the flat ones take long steps to the end, it is a hundredth of the first at least.
     """
     first = 1.0 / (visits.stiffest if batch_size == 1 else visits.stiffest / batch_size + problem.smoothness)
-    return first, min(first, 30.0 / (problem.lipschitz * n_steps))
+    last = 20.0 / (problem.lipschitz * n_steps)
+    if problem.coordinates.kind != "full":
+        last = max(last, 0.01 * first)
+    return first, min(first, last)
 
 
 def start(problem, visits, coef, options) -> dict:
