@@ -1,0 +1,227 @@
+"""Opening an input whatever it is: a file, a pipe or standard input, as it is or compressed.
+
+What is compressed is told by its first bytes, not by its name, so that ``craig select - < data.gz`` works. Everything
+that can go wrong while opening, reading or decompressing ends in one line that names the input.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import io
+import lzma
+import os
+import stat
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from craig_cli.dataset import Source
+from craig_cli.errors import DataError, os_error
+from craig_cli.formats.messages import first_line, printable
+
+STDIN = "-"
+PARQUET_MAGIC = b"PAR1"
+BLOCK = 1 << 20
+HEAD = 6  # bytes: the longest magic below
+
+
+def _open_zstd(stream: BinaryIO) -> BinaryIO:
+    import pyarrow as pa
+
+    return pa.CompressedInputStream(pa.PythonFile(stream, "r"), "zstd")
+
+
+COMPRESSIONS: dict[bytes, tuple[str, Callable[[BinaryIO], BinaryIO]]] = {
+    b"\x1f\x8b": ("gzip", lambda stream: gzip.GzipFile(fileobj=stream)),
+    b"BZh": ("bzip2", bz2.BZ2File),
+    b"\xfd7zXZ\x00": ("xz", lzma.LZMAFile),
+    b"\x28\xb5\x2f\xfd": ("zstd", _open_zstd),
+}
+
+
+class _Ahead(io.RawIOBase):
+    """``stream`` with the bytes that were read from it to see what it is put back in front."""
+
+    def __init__(self, head: bytes, stream: BinaryIO) -> None:
+        self._head, self._stream = head, stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, view) -> int:
+        if self._head:
+            size = min(len(view), len(self._head))
+            view[:size], self._head = self._head[:size], self._head[size:]
+            return size
+        piece = self._stream.read(len(view))
+        if piece is None:
+            raise BlockingIOError("no data available on a non-blocking stream")
+        view[: len(piece)] = piece
+        return len(piece)
+
+
+@dataclass
+class Content:
+    """An opened input. ``path`` is as the user gave it; ``whole_file`` says that the path can be opened again
+    for random access (a regular file, not compressed)."""
+
+    path: str
+    stream: BinaryIO
+    head: bytes
+    compression: str | None = None
+    whole_file: bool = False
+    _opened: list = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The path without its folder."""
+        return self.path if self.path == STDIN else Path(self.path).name
+
+    @property
+    def shown(self) -> str:
+        """The path for the start of a message."""
+        return printable(self.path)
+
+    @property
+    def is_parquet(self) -> bool:
+        return self.head[:4] == PARQUET_MAGIC
+
+    def readinto(self, view: memoryview) -> int:
+        """Fill ``view`` as far as there is content; returns the number of bytes. DataError for damaged content."""
+        filled = 0
+        try:
+            while filled < len(view):
+                size = self.stream.readinto(view[filled:])
+                if not size:
+                    break
+                filled += size
+        except Exception as error:
+            raise self._failure(error) from error
+        return filled
+
+    def read_all(self) -> bytearray:
+        """All of the content."""
+        content = bytearray()
+        while True:
+            block = bytearray(max(BLOCK, len(content)))
+            size = self.readinto(memoryview(block))
+            content += memoryview(block)[:size]
+            if size < len(block):
+                return content
+
+    def close(self) -> None:
+        for stream in reversed(self._opened):
+            stream.close()
+
+    def _failure(self, error: Exception) -> Exception:
+        if self.compression is None:
+            return os_error(error, self.shown, "read") if isinstance(error, OSError) else error
+        if isinstance(error, EOFError) or "truncated" in str(error).lower():
+            return DataError(f"{self.shown}: cannot decompress: {self.compression} data ends too early")
+        expected = (OSError, zlib.error, lzma.LZMAError, ValueError)
+        if isinstance(error, expected):
+            return DataError(f"{self.shown}: cannot decompress as {self.compression}: {first_line(error)}")
+        return error
+
+
+def open_content(path: str | os.PathLike) -> Content:
+    """Open ``path`` (``-`` is standard input) and whatever decompression it needs.
+
+    Raises DataError for what cannot be opened.
+    """
+    path = os.fspath(path)
+    opened = []
+    if path == STDIN:
+        if sys.stdin is None:
+            raise DataError("-: cannot read: standard input is closed")
+        raw, regular = sys.stdin.buffer, False
+    else:
+        try:
+            raw = open(path, "rb", buffering=0)  # noqa: SIM115 (closed by Content.close)
+        except FileNotFoundError as error:
+            raise DataError(f"{printable(path)}: no such file") from error
+        except IsADirectoryError as error:
+            raise DataError(f"{printable(path)}: expected a file, found a directory") from error
+        except ValueError as error:  # a NUL in the name
+            raise DataError(f"{printable(path)}: not a file name") from error
+        except OSError as error:
+            raise os_error(error, printable(path), "read") from error
+        opened.append(raw)
+        regular = stat.S_ISREG(os.fstat(raw.fileno()).st_mode)
+    content = Content(path, raw, b"", whole_file=regular, _opened=opened)
+    _look_ahead(content)
+    for magic, (name, decompress) in COMPRESSIONS.items():
+        if content.head.startswith(magic):
+            content.compression, content.whole_file = name, False
+            content.stream = decompress(io.BufferedReader(content.stream, BLOCK))
+            _look_ahead(content)
+            break
+    return content
+
+
+def _look_ahead(content: Content) -> None:
+    head = bytearray(HEAD)
+    content.head = bytes(head[: content.readinto(memoryview(head))])
+    content.stream = _Ahead(content.head, content.stream)
+
+
+def expand(paths) -> Iterator[str]:
+    """``paths`` with each directory replaced by the Parquet files in it, in the order of their names."""
+    for path in paths:
+        path = os.fspath(path)
+        if path == STDIN or not os.path.isdir(path):
+            yield path
+            continue
+        try:
+            names = sorted(os.listdir(path))
+        except OSError as error:
+            raise os_error(error, printable(path), "read") from error
+        names = [name for name in names if name.endswith(".parquet") and name[0] not in "._"]
+        if not names:
+            raise DataError(
+                f"{printable(path)}: expected Parquet files (*.parquet) in this directory, found none"
+            )
+        yield from (os.path.join(path, name) for name in names)
+
+
+class Fingerprint:
+    """SHA-256 of what is fed to it, in a thread of its own: hashing releases the GIL, so parsing goes on beside it.
+
+    The last pieces are waited for, so that at most ``LAG`` of them are held in memory on behalf of the hash.
+    """
+
+    LAG = 4
+
+    def __init__(self, in_thread: bool) -> None:
+        self._digest = hashlib.sha256()
+        self._thread = ThreadPoolExecutor(1) if in_thread else None
+        self._pending: list[Future] = []
+        self.size = 0
+
+    def update(self, piece: memoryview) -> None:
+        self.size += len(piece)
+        if self._thread is None:
+            self._digest.update(piece)
+            return
+        self._pending.append(self._thread.submit(self._digest.update, piece))
+        if len(self._pending) > self.LAG:
+            self._pending.pop(0).result()
+
+    def source(self, name: str, rows: int) -> Source:
+        """The Source of the content that was fed, which held ``rows`` rows."""
+        for update in self._pending:
+            update.result()
+        return Source(name, self.size, rows, f"sha256:{self._digest.hexdigest()}")
+
+    def __enter__(self) -> Fingerprint:
+        return self
+
+    def __exit__(self, *_) -> None:
+        if self._thread is not None:
+            self._thread.shutdown(wait=True)

@@ -1,0 +1,325 @@
+"""LIBSVM text, ``label index:value index:value ...`` a line, as it is found in the wild.
+
+Text is read in blocks of whole lines. Each block goes through two kernels, ``row_starts`` and ``parse_rows``; what
+they give is put together into one matrix when the size of all of it is known. Blocks are parsed in threads.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import BinaryIO
+
+import numpy as np
+import scipy.sparse as sp
+
+from craig_cli.dataset import Dataset
+from craig_cli.errors import DataError, UsageError
+from craig_cli.formats import lines
+from craig_cli.formats.content import BLOCK, Content, Fingerprint
+from craig_cli.formats.libsvm_errors import explain, numbers
+from craig_cli.formats.pipeline import Workers
+
+DENSE_CELLS_PER_NONZERO = (
+    8  # dense where n * d <= this * nonzeros: up to 64 bytes a nonzero, against 12 as CSR
+)
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_scratch = threading.local()
+
+
+@dataclass(frozen=True)
+class Block:
+    """Whole lines of text, the last byte a line feed, that begin after ``line`` lines of their input.
+
+    starts (rows,) int64 is where the rows begin that are wanted, numbered ``numbers`` in the ground set (None: all).
+    """
+
+    path: str
+    text: np.ndarray
+    starts: np.ndarray
+    lines: int
+    line: int = 0
+    keep: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """The rows of a block: labels and lengths (rows,), indices as written, int32, and values of all their features."""
+
+    path: str
+    labels: np.ndarray
+    lengths: np.ndarray
+    indices: np.ndarray
+    values: np.ndarray
+    largest: int
+    least: int
+    nonzeros: int
+
+
+def read(
+    contents: Iterable[Content],
+    *,
+    threads: int,
+    label: str = "label",
+    weight_column: str | None = None,
+    features: list[str] | None = None,
+    zero_based: bool | None = None,
+    rows: np.ndarray | None = None,
+    n_features: int | None = None,
+) -> Dataset:
+    """The rows of all ``contents`` as one Dataset; see ``craig_cli.formats.read_dataset``."""
+    for value, option in ((weight_column, "--weight-column"), (features, "--features")):
+        if value is not None:
+            raise UsageError(f"{option}: LIBSVM data has no named columns; it is for Parquet")
+    reader = _Reader(zero_based, rows, n_features, threads)
+    parts, sources = [], []
+    with Workers(threads) as workers:
+        for content in contents:
+            path = content.shown
+            with Fingerprint(in_thread=threads > 1) as fingerprint:
+                before = reader.rows_before
+                parts.extend(reader.parts(content, fingerprint, workers))
+                if reader.rows_before == before:
+                    raise DataError(f"{path}: expected LIBSVM data, found {_nothing(fingerprint.size)}")
+                sources.append(fingerprint.source(content.name, reader.rows_before - before))
+        if rows is not None and len(rows) and rows[-1] >= reader.rows_before:
+            raise DataError(f"{path}: expected a row {rows[-1]}, found {reader.rows_before} rows in all")
+        dataset = _assemble(parts, zero_based, n_features, workers)
+    return replace(dataset, rows=rows, sources=tuple(sources))
+
+
+def _nothing(size: int) -> str:
+    return "no rows in it" if size else "an empty file"
+
+
+class _Reader:
+    """What is known while the inputs are read one after the other."""
+
+    def __init__(self, zero_based, rows, n_features, threads) -> None:
+        self.lowest_index = 1 if zero_based is False else 0
+        self.rows = rows
+        # Other rows have to be read only for the largest index, and for an index 0.
+        self.skips = rows is not None and n_features is not None and zero_based is not None
+        self.rows_before = 0
+
+    def parts(self, content: Content, fingerprint: Fingerprint, workers: Workers) -> Iterator[Part]:
+        blocks = self._select(workers.map(_locate, _read_blocks(content, fingerprint)))
+        return workers.map(self._parse, blocks)
+
+    def _select(self, blocks: Iterable[Block]) -> Iterator[Block]:
+        """Number lines and rows through, and mark the rows that are wanted."""
+        line = 0
+        for block in blocks:
+            first, self.rows_before = self.rows_before, self.rows_before + len(block.starts)
+            block, line = replace(block, line=line), line + block.lines
+            if self.rows is not None:
+                begin, end = np.searchsorted(self.rows, (first, self.rows_before))
+                keep = self.rows[begin:end] - first
+                if self.skips:
+                    block = replace(block, starts=block.starts[keep])
+                else:
+                    block = replace(block, keep=keep)
+            if len(block.starts):
+                yield block
+
+    def _parse(self, block: Block) -> Part:
+        n_rows, most = len(block.starts), len(block.text) // 4 + 1  # the shortest feature is " 1:2"
+        labels, lengths = np.empty(n_rows), np.empty(n_rows, np.int64)
+        indices, values = _buffer("indices", most, np.int32), _buffer("values", most, np.float64)
+        summary = np.empty(5, np.int64)
+        good = lines.parse_rows(
+            block.text, block.starts, self.lowest_index, labels, lengths, indices, values, summary
+        )
+        count, largest, least, nonzeros, unsorted = summary.tolist()
+        labels, lengths = labels[:good], lengths[:good]
+        indices, values = indices[:count].copy(), values[:count].copy()
+        undecided = np.isnan(values.sum()) or np.isnan(labels.sum())
+        if undecided:
+            self._ask_float(block, labels, lengths, values)
+            nonzeros = int(np.count_nonzero(values))
+        if unsorted:
+            self._sort(block, lengths, indices, values)
+        if good < n_rows:
+            raise self._error(block, good)
+        part = Part(block.path, labels, lengths, indices, values, largest, least, nonzeros)
+        return part if block.keep is None else _take(part, block.keep)
+
+    def _ask_float(self, block: Block, labels, lengths, values) -> None:
+        """Replace each nan, a number that the kernel did not decide, by what ``float`` says."""
+        ends = np.cumsum(lengths)
+        rows_of_values = np.searchsorted(ends, np.flatnonzero(np.isnan(values)), side="right")
+        for row in np.union1d(rows_of_values, np.flatnonzero(np.isnan(labels))).tolist():
+            exact = numbers(_line(block, row))
+            if not np.isfinite(exact).all():
+                raise self._error(block, row)
+            labels[row] = exact[0]
+            values[ends[row] - lengths[row] : ends[row]] = exact[1:]
+
+    def _sort(self, block: Block, lengths, indices, values) -> None:
+        """Sort the features of each row by index, in place; an index that occurs twice is refused."""
+        row_of = np.repeat(np.arange(len(lengths)), lengths)
+        key = (row_of << 32) | indices
+        order = np.argsort(key, kind="stable")
+        key = key[order]
+        twice = np.flatnonzero(key[1:] == key[:-1])
+        if len(twice):
+            raise self._error(block, int(key[twice[0]] >> 32))
+        indices[:], values[:] = indices[order], values[order]
+
+    def _error(self, block: Block, row: int) -> DataError:
+        """What is wrong with this row: ``PATH:LINE:COLUMN: expected ..., found ...``."""
+        start = int(block.starts[row])
+        before = block.text[:start].tobytes()
+        line = block.line + before.count(b"\n") + 1
+        column = start - (before.rfind(b"\n") + 1) + 1
+        position, fault = explain(_line(block, row), self.lowest_index) or (
+            0,
+            "expected label index:value ...",
+        )
+        return DataError(f"{block.path}:{line}:{column + position}: {fault}")
+
+
+def _line(block: Block, row: int) -> bytes:
+    start = int(block.starts[row])
+    size = 256
+    while True:  # without a copy of the whole block
+        piece = block.text[start : start + size].tobytes()
+        line, found, _ = piece.partition(b"\n")
+        if found:
+            return line
+        size *= 2
+
+
+def _buffer(name: str, size: int, dtype) -> np.ndarray:
+    """An array of this thread that is used again and again: fresh memory costs more than what is done with it."""
+    array = getattr(_scratch, name, None)
+    if array is None or len(array) < size:
+        array = np.empty(size, dtype)
+        setattr(_scratch, name, array)
+    return array
+
+
+def _read_blocks(content: Content, fingerprint: Fingerprint) -> Iterator[tuple[str, bytearray]]:
+    """(path, text): the content in blocks of whole lines, each about BLOCK bytes and ending in a line feed."""
+    rest = b""
+    first = True
+    while True:
+        # A line may be longer than a block: reading as much again as there is keeps the copying linear.
+        text = bytearray(len(rest) + max(BLOCK, len(rest)) + 1)
+        text[: len(rest)] = rest
+        room = memoryview(text)[len(rest) : -1]
+        size = content.readinto(room)
+        fingerprint.update(room[:size])
+        end = len(rest) + size
+        if size < len(room):  # the end
+            if end:
+                text[end] = 10
+                yield content.shown, _without_mark(text, end + 1, first)
+            return
+        cut = text.rfind(b"\n", len(rest), end) + 1
+        rest = bytes(memoryview(text)[cut:end])
+        if cut:
+            yield content.shown, _without_mark(text, cut, first)
+            first = False
+
+
+def _without_mark(text: bytearray, end: int, first: bool) -> np.ndarray:
+    begin = len(BYTE_ORDER_MARK) if first and text.startswith(BYTE_ORDER_MARK) else 0
+    return np.frombuffer(text, np.uint8)[begin:end]
+
+
+def _locate(piece: tuple[str, np.ndarray]) -> Block:
+    path, text = piece
+    starts = _buffer("starts", len(text) // 2 + 1, np.int64)
+    n_rows, n_lines = lines.row_starts(text, starts)
+    return Block(path, text, starts[:n_rows].copy(), n_lines)
+
+
+def _take(part: Part, keep: np.ndarray) -> Part:
+    """These rows of the part; the indices' range stays that of all rows."""
+    lengths = part.lengths[keep]
+    begins = (np.cumsum(part.lengths) - part.lengths)[keep]
+    features = np.repeat(begins - (np.cumsum(lengths) - lengths), lengths) + np.arange(lengths.sum())
+    values = part.values[features]
+    return replace(
+        part,
+        labels=part.labels[keep],
+        lengths=lengths,
+        indices=part.indices[features],
+        values=values,
+        nonzeros=int(np.count_nonzero(values)),
+    )
+
+
+def _assemble(
+    parts: list[Part], zero_based: bool | None, n_features: int | None, workers: Workers
+) -> Dataset:
+    """One matrix of all parts; ``parts`` is emptied on the way, so that not everything is held twice."""
+    lowest = 0 if zero_based or any(part.least == 0 for part in parts) else 1
+    width = max((part.largest for part in parts), default=-1) + 1 - lowest
+    if n_features is not None and width > n_features:
+        path = next(part.path for part in parts if part.largest + 1 - lowest > n_features)
+        raise DataError(f"{path}: expected at most {n_features} features, found {width}")
+    width = width if n_features is None else n_features
+    if width <= 0:
+        raise DataError(f"{parts[0].path}: expected features (index:value), found labels only")
+    if width > lines.LARGEST_INDEX:
+        raise DataError(f"expected at most {lines.LARGEST_INDEX} features, found {width}")
+    n_rows = sum(len(part.labels) for part in parts)
+    nonzeros = sum(part.nonzeros for part in parts)
+    labels = np.empty(n_rows)
+    dense = n_rows * width <= DENSE_CELLS_PER_NONZERO * nonzeros
+    if dense:
+        matrix = np.zeros((n_rows, width))
+    else:
+        indptr = np.zeros(n_rows + 1, np.int64)
+        indices, values = np.empty(nonzeros, np.int32), np.empty(nonzeros)
+    row_ends = list(itertools.accumulate(len(part.labels) for part in parts))
+    feature_ends = list(itertools.accumulate(part.nonzeros for part in parts))
+
+    def fill(number: int) -> None:
+        part, parts[number] = parts[number], None
+        rows = slice(row_ends[number] - len(part.labels), row_ends[number])
+        labels[rows] = part.labels
+        arrays = (part.lengths, part.indices, part.values, lowest)
+        if dense:
+            lines.fill_dense(*arrays, matrix[rows])
+            return
+        begin, end = feature_ends[number] - part.nonzeros, feature_ends[number]
+        ends = indptr[1:][rows]
+        lines.fill_sparse(*arrays, ends, indices[begin:end], values[begin:end])
+        ends += begin
+
+    for _ in workers.map(fill, range(len(parts))):
+        pass
+    if not dense:
+        matrix = sp.csr_matrix((n_rows, width))
+        matrix.data, matrix.indices, matrix.indptr = values, indices, indptr
+    return Dataset(matrix, labels)
+
+
+def write(stream: BinaryIO, features: np.ndarray | sp.csr_matrix, labels: np.ndarray) -> None:
+    """Write features (n, d) and labels (n,) to ``stream`` as one-based LIBSVM text, without zeros.
+
+    Numbers are written as short as they can be to be read back as the same float64.
+    """
+    matrix = sp.csr_matrix(features)
+    matrix.sort_indices()
+    indptr = matrix.indptr.tolist()
+    for first in range(0, matrix.shape[0], 4096):
+        text = []
+        last = min(first + 4096, matrix.shape[0])
+        for row in range(first, last):
+            part = slice(indptr[row], indptr[row + 1])
+            columns, values = matrix.indices[part].tolist(), matrix.data[part].tolist()
+            pairs = [
+                f" {column + 1}:{_shortest(value)}" for column, value in zip(columns, values) if value != 0
+            ]
+            text.append(f"{_shortest(float(labels[row]))}{''.join(pairs)}\n")
+        stream.write("".join(text).encode("ascii"))
+
+
+def _shortest(value: float) -> str:
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
