@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -58,6 +59,13 @@ class Craig:
         process = self.start(*args, stdin=subprocess.PIPE, env=environment)
         stdout, stderr = process.communicate(stdin, timeout=120)
         return Result(process.returncode, stdout, stderr.decode())
+
+    def cpu_seconds(self, *args: object) -> float:
+        """Processor time of one good run: what it takes on an idle machine, however busy this one is."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        self.ok(*args)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
     def ok(self, *args: object, **options) -> Result:
         """Run to the end, which has to be a good one."""

@@ -9,6 +9,8 @@ import pytest
 from craig_cli.artifacts.model import read_model, write_model
 from tests.conftest import SAMPLE
 
+pytestmark = pytest.mark.xdist_group("eval")  # they share trained models
+
 DATA = SAMPLE / "binary.libsvm"
 TEST = SAMPLE / "binary.test.libsvm"
 

@@ -8,7 +8,6 @@ import shlex
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import click
@@ -30,17 +29,7 @@ def example_lines(command: click.Command) -> list[str]:
 
 
 def test_help_is_instant(craig):
-    medians = []
-    for _ in range(3):  # of which the best counts: other tests run beside this one
-        seconds = []
-        for _ in range(5):
-            start = time.perf_counter()
-            craig.ok("--help")
-            seconds.append(time.perf_counter() - start)
-        medians.append(statistics.median(seconds))
-        if medians[-1] < 0.15:
-            break
-    assert min(medians) < 0.15
+    assert statistics.median(craig.cpu_seconds("--help") for _ in range(5)) < 0.15
 
 
 @pytest.mark.parametrize("name", ["", *COMMANDS])

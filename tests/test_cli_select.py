@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 
 import numpy as np
 import pytest
@@ -13,13 +12,6 @@ from craig_cli.artifacts.coreset import read_coreset
 from tests.conftest import REAL_DATA, SAMPLE, needs_real_data
 
 INPUTS = ("binary.libsvm", "binary.parquet", "multiclass.libsvm", "multiclass.parquet")
-
-
-@pytest.fixture(scope="module")
-def warm(craig_session):
-    """Kernels compiled, so that times mean something."""
-    craig_session.ok("select", SAMPLE / "binary.libsvm", "--fraction", "0.1")
-    return craig_session
 
 
 @pytest.mark.parametrize("name", INPUTS)
@@ -99,13 +91,10 @@ def test_regression_has_no_classes(craig):
     assert summary["classes"] == []
 
 
-def test_warm_under_two_seconds(warm):
-    seconds = []
-    for _ in range(3):  # of which the best counts: other tests run beside this one
-        start = time.perf_counter()
-        warm.ok("select", SAMPLE / "binary.libsvm", "--fraction", "0.1")
-        seconds.append(time.perf_counter() - start)
-    assert min(seconds) < 2.0
+def test_warm_under_two_seconds(craig):
+    run = ("select", SAMPLE / "binary.libsvm", "--fraction", "0.1")
+    craig.ok(*run)  # compiles what is not compiled yet
+    assert min(craig.cpu_seconds(*run) for _ in range(2)) < 2.0
 
 
 @pytest.mark.parametrize("name", ["binary.libsvm", "multiclass.parquet"])

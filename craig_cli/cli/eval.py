@@ -155,7 +155,8 @@ COLUMNS = (
     ("rmse", "RMSE"),
     ("r2", "R2"),
 )
-GRADIENT_COLUMNS = (("error", "gradient error"), ("relative", "relative"), ("epsilon", "epsilon"))
+# Not the relative error: at the optimum the full gradient is zero, and it says nothing there.
+GRADIENT_COLUMNS = (("error", "gradient error"), ("per_row", "per row"), ("epsilon", "epsilon"))
 
 
 def table(results: list[dict]) -> str:

@@ -127,7 +127,10 @@ features_option = click.option(  # features
     help="Parquet: the feature columns, separated by commas.",
 )
 zero_based_option = click.option(  # zero_based
-    "--zero-based", is_flag=True, help="LIBSVM: feature numbers start from 0 instead of 1."
+    "--zero-based/--one-based",
+    default=None,
+    show_default="zero-based where a 0 occurs",
+    help="LIBSVM: feature numbers start from 0, or from 1.",
 )
 
 
@@ -149,7 +152,7 @@ def read_data(
     label: str,
     weight_column: str | None,
     features: tuple[str, ...] | None,
-    zero_based: bool,
+    zero_based: bool | None,
     threads: int | None = None,
 ):
     """The Dataset that ``data`` and the parameters of ``reading_options`` describe."""
