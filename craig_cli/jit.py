@@ -41,7 +41,10 @@ def _cache_folder() -> Path:
 if "NUMBA_CACHE_DIR" not in os.environ:
     os.environ["NUMBA_CACHE_DIR"] = str(_cache_folder())
 
-import numba  # noqa: E402  (the cache folder has to be set first)
+# Threads that wait for each other should sleep: spinning makes a busy machine several times slower.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+import numba  # noqa: E402  (the environment has to be set first)
 from llvmlite import ir  # noqa: E402
 from numba import prange  # noqa: E402
 from numba.core import types  # noqa: E402

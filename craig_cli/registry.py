@@ -8,6 +8,7 @@ from importlib import import_module
 
 ALGORITHMS = {
     "lazy": "craig_cli.selection.space:begin_lazy",
+    "partition": "craig_cli.selection.space:begin_partition",
     "random": "craig_cli.selection.random:begin",
 }
 

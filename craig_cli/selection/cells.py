@@ -47,11 +47,29 @@ class Cells:
     metric: int
     diameter: float
 
+    def fill_distances(self, begin: int, end: int, scale: float, matrix: np.ndarray) -> None:
+        """matrix[i, j] = distance of positions begin + i and begin + j < end, in whole units of quantum / ``scale``.
+
+        ``begin`` is the start of a cell; ``matrix`` (>= end - begin rounded up to WIDTH, square) float32.
+        """
+        _fill(self.rows, self.blocks, self.metric, begin, end, scale, matrix)
+
+    def greedy_among(self, rows: np.ndarray, weights: np.ndarray, budget: int) -> tuple[np.ndarray, np.ndarray]:
+        """Exact greedy among a few ``rows`` that stand for ``weights``: (places in ``rows``, gains), (budget,)."""
+        from craig_cli.selection import lazy
+
+        position = np.empty(len(self.order), dtype=np.int64)
+        position[self.order] = np.arange(len(self.order))
+        few = build_cells(self.rows[position[rows]], self.metric, float(weights.sum()))
+        greedy = lazy.start(few, weights)
+        greedy.extend(budget)
+        return greedy.picks, greedy.gains * self.quantum
+
 
 def diameter_bound(rows: np.ndarray, metric: int) -> float:
     """No two of the ``rows`` (n, d) are farther apart: twice the greatest distance from any one of them."""
-    if metric == COSINE:
-        return 2.0
+    if metric == COSINE:  # ||u - v||^2 / 2
+        return 2.0 * float(np.einsum("ij,ij->i", rows, rows).max())
     farthest = 0.0
     for start in range(0, len(rows), 8192):
         spread = np.abs(rows[start : start + 8192] - rows[0])
@@ -68,14 +86,15 @@ def quantum_for(diameter: float, metric: int, total: float) -> float:
     return 2.0 ** (exponent + (exponent % 2 if metric == COSINE else 0))
 
 
-def build_cells(rows: np.ndarray, metric: int, total: float) -> Cells:
+def build_cells(rows: np.ndarray, metric: int, total: float, block: int | None = None) -> Cells:
     """Arrange ``rows`` (n, d) float64 in cells. ``total`` is the sum of the multiplicities.
 
-    For the cosine metric the rows must be of unit length already.
+    For the cosine metric the rows must be of unit length already. With ``block``, a multiple of WIDTH, each run of
+    that many rows is a group of nearby rows as well, so that cells lie within blocks.
     """
     diameter = diameter_bound(rows, metric)
     quantum = quantum_for(diameter, metric, total)
-    order = split(rows, WIDTH)
+    order = split(rows, WIDTH, block or WIDTH)
     widest_first = np.argsort(-rows.var(axis=0), kind="stable")
     scaled = np.ascontiguousarray(rows[order][:, widest_first])
     scaled *= 1.0 / (np.sqrt(quantum) if metric == COSINE else quantum)
@@ -83,10 +102,10 @@ def build_cells(rows: np.ndarray, metric: int, total: float) -> Cells:
     return Cells(order, scaled, blocks, centres, offsets, quantum, metric, diameter)
 
 
-def split(rows: np.ndarray, width: int) -> np.ndarray:
-    """Order (n,) int64 of the rows such that each run of ``width`` is a group of nearby rows."""
+def split(rows: np.ndarray, width: int, block: int) -> np.ndarray:
+    """Order (n,) int64 of the rows such that each run of ``width``, and each of ``block``, is a group of nearby rows."""
     order = np.arange(len(rows))
-    _split(np.ascontiguousarray(rows, dtype=np.float64), order, width)
+    _split(np.ascontiguousarray(rows, dtype=np.float64), order, width, block)
     return order
 
 
@@ -163,7 +182,7 @@ def _select_nth(keys, order, start, stop, nth):
 
 
 @njit
-def _split(rows, order, width):
+def _split(rows, order, width, block):
     n_rows, n_features = rows.shape
     direction = np.empty(n_features)
     mean = np.empty(n_features)
@@ -171,7 +190,8 @@ def _split(rows, order, width):
     stack = [(0, n_rows)]
     while len(stack) > 0:
         start, stop = stack.pop()
-        groups = (stop - start + width - 1) // width
+        unit = block if stop - start > block else width
+        groups = (stop - start + unit - 1) // unit
         if groups <= 1 or not _main_direction(rows, order, start, stop, direction, mean):
             continue
         for t in range(start, stop):
@@ -179,7 +199,7 @@ def _split(rows, order, width):
             for k in range(n_features):
                 along += rows[order[t], k] * direction[k]
             keys[t] = along
-        middle = start + (groups // 2) * width  # whole groups to the left: only the last one is ever short
+        middle = start + (groups // 2) * unit  # whole groups to the left: only the last one is ever short
         _select_nth(keys, order, start, stop, middle)
         stack.append((middle, stop))
         stack.append((start, middle))
@@ -209,6 +229,32 @@ def _arrange(rows, manhattan):
                 distance += gap if manhattan else gap * gap
             offsets[c * WIDTH + p] = distance if manhattan else np.sqrt(distance)
     return blocks, centres, offsets
+
+
+@njit
+def _fill(rows, blocks, metric, begin, end, scale, matrix):
+    first_cell = begin // WIDTH
+    n_cells = (end - begin + WIDTH - 1) // WIDTH
+    distance = np.empty(WIDTH)
+    quanta = np.empty(WIDTH)
+    for a in range(n_cells):
+        for b in range(a, n_cells):
+            for e in range(a * WIDTH, min((a + 1) * WIDTH, end - begin)):
+                block_distances(blocks[first_cell + b], rows[begin + e], metric, distance)
+                to_quanta(distance, metric, quanta)
+                for p in range(WIDTH):
+                    matrix[e, b * WIDTH + p] = np.float32(np.rint(quanta[p] * scale))
+    mirror(matrix, end - begin)
+
+
+@njit
+def mirror(matrix, size):
+    """Fill the tiles below the diagonal from those above, in pieces that fit the cache."""
+    for a in range(0, size, WIDTH):
+        for b in range(a + WIDTH, size, WIDTH):
+            for i in range(a, min(a + WIDTH, size)):
+                for j in range(b, min(b + WIDTH, size)):
+                    matrix[j, i] = matrix[i, j]
 
 
 @njit

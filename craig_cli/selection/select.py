@@ -16,11 +16,19 @@ from craig_cli.errors import DataError, UsageError
 from craig_cli.registry import ALGORITHMS, LOSSES, METRICS, SCALES, load
 from craig_cli.scaling import fit_scaling
 from craig_cli.selection.bounds import FEATURE_DISTANCE, GRADIENT_NORM, exact_grid, gradient_constants
+from craig_cli.selection.duplicates import representatives
+from craig_cli.selection.memory import check_memory
 from craig_cli.selection.quotas import class_quotas, merge_orders
 from craig_cli.selection.space import Space, build_space
+from craig_cli.selection.swaps import swap_medoids
+from craig_cli.selection.vectors import WIDTH
 from craig_cli.version import __version__
 
 REGRESSION_LOSSES = ("squared",)
+BLOCK_SIZE = 2048  # rows of a block of the partition algorithm
+SWAPS = 2  # rounds of medoid swaps after partition
+EXACT_WORK = 1e11  # up to about this many coordinate operations, exact greedy is a matter of seconds
+MOST_DUPLICATES = 0.98  # equal rows are merged where that leaves fewer than this share of the rows
 Progress = Callable[[float, float], None]
 
 
@@ -40,7 +48,7 @@ def select_coreset(
     labels        (n,) class labels, or targets with ``loss="squared"``; None for rows without labels
     fraction      or size or epsilon: one of them says how much to select
     multiplicity  (n,) positive numbers, how many rows each row stands for
-    options       those of ``select_dataset``: algorithm, metric, scale, loss, radius, per_class, seed, threads
+    options       those of ``select_dataset``: algorithm, metric, scale, loss, radius, per_class, swaps, seed, ...
 
     Raises UsageError (a ValueError) for arguments that make no sense and DataError (a ValueError) for such data.
     """
@@ -55,11 +63,21 @@ class _Group:
     """The rows selected from together: a class, or all of them."""
 
     label: float | None
-    rows: np.ndarray
+    rows: np.ndarray  # of the data set; of equal rows only the first
+    twins: np.ndarray  # rows of the data set that are equal to one of those
+    twin_of: np.ndarray  # and its place in ``rows``
+    twin_multiplicity: np.ndarray
     space: Space
     constants: np.ndarray  # c_i times the multiplicity
-    mass: float
     order: object = None  # what the algorithm returned: extend(), picks, gains
+
+    @property
+    def n_rows(self) -> int:
+        return len(self.rows) + len(self.twins)
+
+    @property
+    def mass(self) -> float:
+        return float(self.space.multiplicity.sum())
 
 
 def select_dataset(
@@ -74,6 +92,8 @@ def select_dataset(
     loss: str | None = None,
     radius: float | None = None,
     per_class: bool = True,
+    block_size: int = BLOCK_SIZE,
+    swaps: int | None = None,
     seed: int = 0,
     threads: int | None = None,
     memory_limit: int | None = None,
@@ -90,32 +110,48 @@ def select_dataset(
     radius     with ``loss``: epsilon bounds the gradient error for all ||(w, b)|| <= radius; without, it is the sum
                of feature distances
     per_class  select within each class; a regression loss has no classes
+    block_size rows of a block of the partition algorithm; larger is slower and closer to exact greedy
+    swaps      rounds of medoid swaps after the greedy; None is 2 for partition and 0 for the others
+    memory_limit  bytes the selection may take; None is what the machine has free
     progress   called as progress(done, total); note: told in a line what the user should know
     """
     _check_names(algorithm, metric, scale, loss, radius)
     budget = _budget(dataset, fraction, size, epsilon)
-    used = jit.set_threads(threads)
-    del used
+    jit.set_threads(threads)
     generator = np.random.default_rng(seed)
-    groups, units = _groups(dataset, metric, scale, loss, radius, per_class, note)
-    algorithm = _algorithm(algorithm, groups, note)
-    begin = load(ALGORITHMS, algorithm)
+    parts = _parts(dataset, loss, per_class)
+    algorithm = _algorithm(algorithm, dataset, parts, note)
     if epsilon is not None and algorithm == "random":
-        raise UsageError("--epsilon needs an algorithm with a greedy order, found random; give --fraction or --size")
+        raise UsageError("epsilon needs an algorithm with a greedy order, found random; give a fraction or a size")
+    block = -(-block_size // WIDTH) * WIDTH if algorithm == "partition" else None
+    check_memory(dataset, scale, block, memory_limit)
+    swaps = (SWAPS if algorithm == "partition" else 0) if swaps is None else swaps
+    merge = algorithm != "random"  # which draws from all rows alike
+    groups, units = _groups(dataset, parts, metric, scale, loss, radius, block, merge)
+    begin = load(ALGORITHMS, algorithm)
     grid = exact_grid(sum(float(group.constants.sum()) * group.space.diameter for group in groups))
 
     if epsilon is None:
         masses = np.array([group.mass for group in groups])
-        quotas = class_quotas(masses, budget, np.array([group.space.n_rows for group in groups]))
+        quotas = class_quotas(masses, budget, np.array([group.n_rows for group in groups]))
         report = _Report(progress, float(quotas.sum()))
+        picks = []
         for group, quota in zip(groups, quotas):
             group.order = begin(group.space, generator, report.start(int(quota)))
-            group.order.extend(int(quota), progress=report.picks)
+            group.order.extend(min(int(quota), len(group.rows)), progress=report.picks)
+            picks.append(group.order.picks)
             report.finish(int(quota))
-        selection = _combine(groups, [group.order.picks for group in groups], grid, algorithm)
+        extra = [int(quota) - len(part) for quota, part in zip(quotas, picks)]
     else:
-        selection = _cover(groups, begin, generator, epsilon, grid, algorithm, progress)
-    return _coreset(dataset, groups, selection, units, algorithm, metric, scale, loss, radius, seed)
+        picks = _cover(groups, begin, generator, epsilon, grid, algorithm, progress)
+        extra = [0] * len(groups)
+    gains = [group.order.gains[: len(part)] for group, part in zip(groups, picks)]
+    if swaps > 0 and algorithm != "random":
+        picks = [swap_medoids(group.space, part, swaps) for group, part in zip(groups, picks)]
+    selection = _combine(groups, picks, gains, extra, grid, algorithm)
+    settings = {"metric": metric, "scale": scale, "loss": loss, "radius": radius, "units": units}
+    settings |= {"algorithm": algorithm, "block_size": block, "swaps": swaps, "seed": seed}
+    return _coreset(dataset, groups, selection, settings)
 
 
 @dataclass(frozen=True)
@@ -127,31 +163,38 @@ class _Selection:
     class_epsilon: list[float]
 
 
-def _combine(groups: list[_Group], picks: list[np.ndarray], grid: float, algorithm: str) -> _Selection:
-    """All groups' picks as one greedy order, with weights and the bound of every prefix."""
-    gains = [group.order.gains[: len(part)] for group, part in zip(groups, picks)]
-    rows = [group.rows[part] for group, part in zip(groups, picks)]
-    which, place = merge_orders(rows, gains, np.array([group.mass for group in groups]))
-    index = np.empty(len(which), dtype=np.int64)
-    weight = np.empty(len(which))
-    change = np.empty(len(which))
-    ends = []
-    for number, (group, part) in enumerate(zip(groups, picks)):
-        mine = which == number
+def _combine(groups: list[_Group], picks, gains, extra, grid: float, algorithm: str) -> _Selection:
+    """All groups' picks as one greedy order, with weights and the bound of every prefix.
+
+    ``extra`` twins of each group, equal to rows that are picked already, follow with nothing to gain.
+    """
+    rows, weights, changes, all_gains, ends = [], [], [], [], []
+    for group, part, gain, more in zip(groups, picks, gains, extra):
         nearest, losses = group.space.assign(part, group.constants, grid)
-        counts = np.bincount(nearest, weights=group.space.multiplicity, minlength=len(part))
+        weight = np.bincount(nearest, weights=group.space.multiplicity, minlength=len(part))
         if algorithm == "random":
-            weights = np.full(len(part), group.mass / len(part))
-            losses = _shared_weights_bound(group, losses, counts, weights, grid)
+            shared = np.full(len(part), group.mass / len(part))
+            losses = _shared_weights_bound(group, losses, weight, shared, grid)
+            weight = shared
         else:
-            weights = counts
-        index[mine] = rows[number][place[mine]]
-        weight[mine] = weights[place[mine]]
-        change[mine] = np.diff(losses, prepend=0.0)[place[mine]]
+            weight[np.argsort(part)[group.twin_of[:more]]] -= group.twin_multiplicity[:more]
+        rows.append(np.concatenate([group.rows[part], group.twins[:more]]))
+        weights.append(np.concatenate([weight, group.twin_multiplicity[:more]]))
+        changes.append(np.concatenate([np.diff(losses, prepend=0.0), np.zeros(more)]))
+        all_gains.append(np.concatenate([gain, np.zeros(more)]))
         ends.append(float(losses[-1]))
-    epsilon = np.cumsum(change)  # whole multiples of the grid: exact
+    which, place = merge_orders(rows, all_gains, np.array([group.mass for group in groups]))
+    starts = np.cumsum([0, *(len(part) for part in rows[:-1])])
+    order = starts[which] + place
+    epsilon = np.cumsum(np.concatenate(changes)[order])  # whole multiples of the grid: exact
     epsilon[: len(groups) - 1] = np.inf  # the first picks of all groups come first
-    return _Selection(index, weight, epsilon, [len(part) for part in picks], ends)
+    return _Selection(
+        index=np.concatenate(rows)[order],
+        weight=np.concatenate(weights)[order],
+        epsilon=epsilon,
+        sizes=[len(part) for part in rows],
+        class_epsilon=ends,
+    )
 
 
 def _shared_weights_bound(group: _Group, losses, counts, weights, grid) -> np.ndarray:
@@ -171,76 +214,94 @@ def _shared_weights_bound(group: _Group, losses, counts, weights, grid) -> np.nd
     return np.ceil(bound / grid) * grid
 
 
-def _cover(groups, begin, generator, epsilon, grid, algorithm, progress) -> _Selection:
-    """The smallest prefix of the greedy order whose bound is at most ``epsilon``."""
+def _cover(groups, begin, generator, epsilon, grid, algorithm, progress) -> list[np.ndarray]:
+    """The picks of each group in the smallest prefix of the greedy order whose bound is at most ``epsilon``."""
     for group in groups:
         group.order = begin(group.space, generator, None)
+        group.order.extend(2)
     goal = None
     threshold = np.inf
     while True:
-        # Every group's picks above a common gain are a prefix of the common order; lower the gain until it is enough.
-        for group in groups:
-            group.order.extend(group.space.n_rows, min_gain=threshold)
         picks = [group.order.picks for group in groups]
-        selection = _combine(groups, picks, grid, algorithm)
+        gains = [group.order.gains for group in groups]
+        selection = _combine(groups, picks, gains, [0] * len(groups), grid, algorithm)
         reached = float(selection.epsilon[-1])
         goal = reached if goal is None else goal
         if progress is not None and goal > epsilon:
             progress(min(1.0, (goal - reached) / (goal - epsilon)), 1.0)
-        if reached <= epsilon or all(len(part) == group.space.n_rows for part, group in zip(picks, groups)):
+        exhausted = all(len(part) == len(group.rows) for part, group in zip(picks, groups))
+        if reached <= epsilon or exhausted:
             break
-        threshold = min(threshold, max(_next_gain(group) for group in groups)) / 2
+        # Every group's picks above a common gain are a prefix of the common order; lower the gain until it is enough.
+        threshold = min(threshold, max(float(gain[-1]) for gain in gains if len(gain) > 1)) / 2
+        for group in groups:
+            group.order.extend(len(group.rows), min_gain=threshold)
     enough = np.flatnonzero(selection.epsilon <= epsilon)
     if len(enough) == 0:
         raise DataError(f"epsilon {epsilon:g}: cannot be reached, all rows together give {selection.epsilon[-1]:g}")
     kept = selection.index[: enough[0] + 1]
-    prefix = [part[: int(np.isin(group.rows[part], kept).sum())] for group, part in zip(groups, picks)]
-    return _combine(groups, prefix, grid, algorithm)
+    return [part[: int(np.isin(group.rows[part], kept).sum())] for group, part in zip(groups, picks)]
 
 
-def _next_gain(group: _Group) -> float:
-    gains = group.order.gains
-    if len(gains) > 1:
-        return float(gains[-1])
-    return float(group.space.diameter * group.space.multiplicity.sum())
-
-
-def _groups(dataset: Dataset, metric, scale, loss, radius, per_class, note) -> tuple[list[_Group], str]:
-    multiplicity = np.ones(dataset.n_rows) if dataset.multiplicity is None else dataset.multiplicity
-    rows = fit_scaling(scale, dataset.features, dataset.multiplicity).apply(dataset.features)
-    constants = np.ones(dataset.n_rows)
-    label_unit = 1.0
-    regression = loss in REGRESSION_LOSSES
-    if regression:
-        per_class = False
-        column, label_unit = _label_column(dataset.labels, scale)
-    elif per_class and not has_classes(dataset.labels):
+def _parts(dataset: Dataset, loss, per_class) -> list[tuple[float | None, np.ndarray]]:
+    """(label, rows) of each class, or (None, all rows) where there are no classes."""
+    if loss in REGRESSION_LOSSES or not per_class:
+        return [(None, np.arange(dataset.n_rows))]
+    if not has_classes(dataset.labels):
         raise DataError(
             f"{dataset.name}: expected class labels, found what looks like regression targets; "
             "give --loss squared, or --no-per-class to leave the labels out"
         )
-    units = FEATURE_DISTANCE
-    if radius is not None:
-        constants = gradient_constants(rows, dataset.labels, loss, radius, label_unit)
-        units = GRADIENT_NORM
-    if regression:
-        rows = sp.hstack([rows, column[:, None]], format="csr") if sp.issparse(rows) else np.column_stack([rows, column])
-    if not per_class:
-        space = build_space(rows, metric, multiplicity)
-        return [_Group(None, np.arange(dataset.n_rows), space, constants * multiplicity, float(multiplicity.sum()))], units
     classes, codes = class_values(dataset.labels)
     if len(classes) == 1:
         raise DataError(
             f"{dataset.name}: expected at least two classes, found only the label {classes[0]:g}; "
             "give --no-per-class to select from all rows together"
         )
-    groups = []
-    for code, label in enumerate(classes):
-        members = np.flatnonzero(codes == code)
-        counts = multiplicity[members]
-        space = build_space(rows[members], metric, counts)
-        groups.append(_Group(float(label), members, space, constants[members] * counts, float(counts.sum())))
-    return groups, units
+    return [(float(label), np.flatnonzero(codes == code)) for code, label in enumerate(classes)]
+
+
+def _groups(dataset: Dataset, parts, metric, scale, loss, radius, block, merge) -> tuple[list[_Group], str]:
+    multiplicity = np.ones(dataset.n_rows) if dataset.multiplicity is None else dataset.multiplicity
+    rows = fit_scaling(scale, dataset.features, dataset.multiplicity).apply(dataset.features)
+    constants = np.ones(dataset.n_rows)
+    label_unit = 1.0
+    regression = loss in REGRESSION_LOSSES
+    if regression:
+        column, label_unit = _label_column(dataset.labels, scale)
+    units = FEATURE_DISTANCE
+    if radius is not None:
+        constants = gradient_constants(rows, dataset.labels, loss, radius, label_unit)
+        units = GRADIENT_NORM
+    if regression:
+        rows = sp.hstack([rows, column[:, None]], format="csr") if sp.issparse(rows) else np.column_stack([rows, column])
+    return [
+        _group(label, members, rows, metric, multiplicity, constants, block, merge) for label, members in parts
+    ], units
+
+
+def _group(label, members, rows, metric, multiplicity, constants, block, merge) -> _Group:
+    part = rows if len(members) == rows.shape[0] else rows[members]
+    first = representatives(part) if merge else np.arange(len(members))
+    unique = np.flatnonzero(first == np.arange(len(first)))
+    if len(unique) > MOST_DUPLICATES * len(first):
+        unique = np.arange(len(first))
+        first = unique
+    twins = np.flatnonzero(first != np.arange(len(first)))
+    place = np.zeros(len(first), dtype=np.int64)
+    place[unique] = np.arange(len(unique))
+    counts = np.bincount(place[first], weights=multiplicity[members], minlength=len(unique))
+    if len(twins):
+        part = part[unique]
+    return _Group(
+        label=label,
+        rows=members[unique],
+        twins=members[twins],
+        twin_of=place[first[twins]],
+        twin_multiplicity=multiplicity[members[twins]],
+        space=build_space(part, metric, counts, block),
+        constants=constants[members[unique]] * counts,
+    )
 
 
 def _label_column(labels: np.ndarray, scale: str) -> tuple[np.ndarray, float]:
@@ -250,8 +311,24 @@ def _label_column(labels: np.ndarray, scale: str) -> tuple[np.ndarray, float]:
     return scaling.apply(labels[:, None])[:, 0], unit
 
 
-def _algorithm(name: str, groups: list[_Group], note) -> str:
-    return "lazy" if name == "auto" else name
+def _algorithm(name: str, dataset: Dataset, parts, note) -> str:
+    """``auto``: exact greedy where that takes seconds. Judged by the data alone, so the same on every machine."""
+    if name != "auto":
+        return name
+    if dataset.is_sparse:
+        cost_of_pair = 60.0 + dataset.features.nnz / dataset.n_rows
+    else:
+        cost_of_pair = 12.0 + dataset.n_features
+    work = sum(float(len(members)) ** 2 for _, members in parts) * cost_of_pair
+    chosen = "lazy" if work <= EXACT_WORK else "partition"
+    if note is not None:
+        why = {
+            "lazy": "exact greedy, the classes are small enough",
+            "partition": f"exact greedy would take some {work / EXACT_WORK * 5:.0f} seconds; --algorithm lazy does it",
+        }
+        largest = max(len(members) for _, members in parts)
+        note(f"algorithm {chosen} for up to {largest} rows a class ({why[chosen]})")
+    return chosen
 
 
 def _budget(dataset: Dataset, fraction, size, epsilon) -> int:
@@ -294,26 +371,20 @@ def _check_names(algorithm, metric, scale, loss, radius) -> None:
             raise UsageError(f"radius: the bound on the gradient holds for the euclidean metric, found {metric}")
 
 
-def _coreset(dataset, groups, selection, units, algorithm, metric, scale, loss, radius, seed) -> Coreset:
+def _coreset(dataset: Dataset, groups: list[_Group], selection: _Selection, settings: dict) -> Coreset:
     shares = [group.constants / group.space.multiplicity for group in groups]
     metadata = {
         "version": __version__,
         "n": dataset.n_rows,
         "total": dataset.total,
         "features": dataset.n_features,
+        "size": len(selection.index),
         "classes": [
-            {"label": group.label, "count": group.space.n_rows, "quota": size, "epsilon": end}
+            {"label": group.label, "count": group.n_rows, "quota": size, "epsilon": end}
             for group, size, end in zip(groups, selection.sizes, selection.class_epsilon)
         ],
-        "size": len(selection.index),
-        "loss": loss,
-        "metric": metric,
-        "scale": scale,
-        "radius": radius,
+        **settings,
         "bound_constant": max(float(share.max()) for share in shares),
-        "units": units,
-        "algorithm": algorithm,
-        "seed": seed,
         "inputs": provenance(dataset.sources),
     }
     return Coreset(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from craig_cli.selection import assignment, cells, lazy, sparse
+from craig_cli.selection import assignment, cells, lazy, partition, sparse
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,7 @@ class Space:
 
     arranged: cells.Cells | sparse.Index
     multiplicity: np.ndarray
+    block: int | None = None
 
     @property
     def n_rows(self) -> int:
@@ -34,14 +35,18 @@ class Space:
         return sparse.assign(self.arranged, picks, constants, grid)
 
 
-def build_space(rows: np.ndarray | sp.csr_matrix, metric: str, multiplicity: np.ndarray) -> Space:
-    """Arrange ``rows`` (n, d) for the metric; for cosine they are brought to unit length (rows of zeros stay)."""
+def build_space(
+    rows: np.ndarray | sp.csr_matrix, metric: str, multiplicity: np.ndarray, block: int | None = None
+) -> Space:
+    """Arrange ``rows`` (n, d) for the metric; for cosine they are brought to unit length (rows of zeros stay).
+
+    ``block``: arrange them in blocks of that many nearby rows too, as ``partition`` wants them.
+    """
     code = cells.METRIC_CODES[metric]
     if code == cells.COSINE:
         rows = _unit_rows(rows)
-    total = float(multiplicity.sum())
     build = sparse.build_index if sp.issparse(rows) else cells.build_cells
-    return Space(build(rows, code, total), multiplicity)
+    return Space(build(rows, code, float(multiplicity.sum()), block), multiplicity, block)
 
 
 def _unit_rows(rows):
@@ -58,3 +63,8 @@ def begin_lazy(space: Space, generator: np.random.Generator, progress: Callable[
     """Exact lazy greedy with its first pick made; ``extend`` makes more. Nothing in it is random."""
     start = lazy.start if isinstance(space.arranged, cells.Cells) else sparse.start
     return start(space.arranged, space.multiplicity, progress)
+
+
+def begin_partition(space: Space, generator: np.random.Generator, progress: Callable[[float], None] | None):
+    """Greedy in blocks of ``space.block`` rows, merged. Nothing in it is random."""
+    return partition.PartitionGreedy(space, space.block)

@@ -21,8 +21,10 @@ import scipy.sparse as sp
 from craig_cli import jit
 from craig_cli.dataset import csr_arrays
 from craig_cli.jit import njit, prange
-from craig_cli.selection.cells import COSINE, MANHATTAN, quantum_for
+from craig_cli.selection.cells import COSINE, MANHATTAN, quantum_for, split
 from craig_cli.selection.heap import pop, push
+
+SKETCH = 24  # dimensions in which nearby sparse rows are grouped
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,28 @@ class Index:
     quantum: float
     metric: int
     diameter: float
+    order: np.ndarray  # nearby rows in each run of a block, if blocks were asked for
+
+    def fill_distances(self, begin: int, end: int, scale: float, matrix: np.ndarray) -> None:
+        """matrix[i, j] = distance of the rows order[begin + i] and order[begin + j], in units of quantum / ``scale``."""
+        members = self.order[begin:end]
+        rows = self.matrix[members]
+        used, columns = np.unique(rows.indices, return_inverse=True)
+        rows = sp.csr_matrix((rows.data, columns, rows.indptr), shape=(len(members), max(1, len(used))))
+        transposed = csr_arrays(rows.T.tocsr())
+        _fill(*csr_arrays(rows), *transposed, self.norms[members], self.metric, scale, matrix)
+
+    def greedy_among(self, rows: np.ndarray, weights: np.ndarray, budget: int) -> tuple[np.ndarray, np.ndarray]:
+        """Exact greedy among a few ``rows`` that stand for ``weights``: (places in ``rows``, gains), (budget,)."""
+        few = build_index(self.matrix[rows], self.metric, float(weights.sum()))
+        greedy = start(few, weights)
+        greedy.extend(budget)
+        return greedy.picks, greedy.gains * self.quantum
+
+    @property
+    def matrix(self) -> sp.csr_matrix:
+        shape = (self.n_rows, max(1, len(self.t_starts) - 1))
+        return sp.csr_matrix((self.values, self.columns, self.starts), shape=shape)
 
     @property
     def n_rows(self) -> int:
@@ -55,21 +79,52 @@ class Index:
                 self.metric)  # fmt: skip
 
 
-def build_index(rows: sp.csr_matrix, metric: int, total: float) -> Index:
-    """Index ``rows`` (n, d). ``total`` is the sum of the multiplicities; unit rows for the cosine metric."""
+def build_index(rows: sp.csr_matrix, metric: int, total: float, block: int | None = None) -> Index:
+    """Index ``rows`` (n, d). ``total`` is the sum of the multiplicities; unit rows for the cosine metric.
+
+    With ``block``, the index comes with an order of the rows in which each run of that many is a group of nearby
+    rows, judged by a random projection to SKETCH dimensions (Johnson and Lindenstrauss).
+    """
     values, columns, starts = csr_arrays(rows)
     norms = _norms(values, starts, metric)
-    if metric == COSINE:
-        diameter = 2.0
-    else:
-        diameter = 2.0 * float(norms.max(initial=0.0) if metric == MANHATTAN else np.sqrt(norms.max(initial=0.0)))
+    largest = float(norms.max(initial=0.0))  # ||x||^2, or ||x||_1
+    diameter = 2.0 * (largest if metric in (MANHATTAN, COSINE) else float(np.sqrt(largest)))
     quantum = quantum_for(diameter, metric, total)
     values = values / (np.sqrt(quantum) if metric == COSINE else quantum)
     used, columns = np.unique(columns, return_inverse=True)  # a huge feature number must not cost a huge index
     matrix = sp.csr_matrix((values, columns, starts), shape=(rows.shape[0], max(1, len(used))))
     transposed = csr_arrays(matrix.T.tocsr())
     columns = columns.astype(np.int32)
-    return Index(values, columns, starts, *transposed, _norms(values, starts, metric), quantum, metric, diameter)
+    norms = _norms(values, starts, metric)
+    order = np.arange(rows.shape[0]) if block is None else split(_sketch(values, columns, starts), block, block)
+    return Index(values, columns, starts, *transposed, norms, quantum, metric, diameter, order)
+
+
+@njit
+def _sketch(values, columns, starts):
+    """(n, SKETCH) projection on random signs; the signs of a column are the bits of its number, well mixed."""
+    sketch = np.zeros((len(starts) - 1, SKETCH))
+    for i in range(len(starts) - 1):
+        for t in range(starts[i], starts[i + 1]):
+            mixed = (np.uint64(columns[t]) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+            mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+            mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+            for k in range(SKETCH):
+                if (mixed >> np.uint64(k)) & np.uint64(1):
+                    sketch[i, k] += values[t]
+                else:
+                    sketch[i, k] -= values[t]
+    return sketch
+
+
+@njit
+def _fill(values, columns, starts, t_values, t_rows, t_starts, norms, metric, scale, matrix):
+    size = len(norms)
+    shared = np.empty(size)
+    for e in range(size):
+        _shared(e, values, columns, starts, t_values, t_rows, t_starts, metric, shared)
+        for i in range(size):
+            matrix[e, i] = np.float32(np.rint(np.rint(_distance(shared[i], norms[i], norms[e], metric)) * scale))
 
 
 @njit
@@ -258,10 +313,7 @@ def _extend(
 
 def assign(index: Index, picks: np.ndarray, constants: np.ndarray, grid: float) -> tuple[np.ndarray, np.ndarray]:
     """(nearest, loss) for ``picks`` (r,) int64 rows in greedy order, as ``assignment.assign`` for dense rows."""
-    matrix = sp.csr_matrix(
-        (index.values, index.columns, index.starts), shape=(index.n_rows, max(1, len(index.t_starts) - 1))
-    )
-    t_values, t_picks, t_starts = csr_arrays(matrix[picks].T.tocsr())
+    t_values, t_picks, t_starts = csr_arrays(index.matrix[picks].T.tocsr())
     threads = jit.threads_in_force()
     nearest = np.empty(index.n_rows, dtype=np.int64)
     change = np.zeros((threads, len(picks)))

@@ -1,0 +1,57 @@
+"""What a selection will need, before it starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from craig_cli import jit
+from craig_cli.dataset import Dataset
+from craig_cli.errors import UsageError
+
+_GIB = 2.0**30
+
+
+def estimate(dataset: Dataset, scale: str, block: int | None) -> float:
+    """Bytes that selecting takes on top of the data set itself, roughly and rather too many than too few.
+
+    Dense rows are kept twice, by row and by cell, besides the copy that is arranged and the one that is scaled; sparse
+    ones with their transpose. The partition algorithm has a float32 matrix of a block for each thread.
+    """
+    n_rows = dataset.n_rows
+    if dataset.is_sparse:
+        copies = 5 + (scale != "none")
+        bytes_ = copies * 12.0 * dataset.features.nnz + 200.0 * n_rows
+    else:
+        copies = 3 + (scale != "none")
+        bytes_ = copies * 8.0 * n_rows * dataset.n_features + 200.0 * n_rows
+    if block is not None:
+        bytes_ += jit.threads_in_force() * 4.0 * block * block
+    return bytes_
+
+
+def available_memory() -> float:
+    """Bytes that this process may still take: what the machine has free, or less where a container sets a limit."""
+    free = float("inf")
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                free = 1024.0 * int(line.split()[1])
+        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+        used = int(Path("/sys/fs/cgroup/memory.current").read_text())
+        if limit != "max":
+            free = min(free, float(limit) - used)
+    except (OSError, ValueError):
+        pass  # not Linux, or no such files: no limit is known
+    return free
+
+
+def check_memory(dataset: Dataset, scale: str, block: int | None, limit: float | None) -> None:
+    """Raise UsageError where the estimate exceeds ``limit`` bytes (None: what is available)."""
+    needed = estimate(dataset, scale, block)
+    allowed = available_memory() if limit is None else float(limit)
+    if needed > allowed:
+        smaller = "a smaller --block-size, " if block is not None and 8.0 * block * block > 0.5 * needed else ""
+        raise UsageError(
+            f"{dataset.name}: selecting needs about {needed / _GIB:.2g} GiB, the memory limit is "
+            f"{allowed / _GIB:.2g} GiB; give {smaller}fewer rows, or a higher --memory-limit"
+        )

@@ -1,0 +1,214 @@
+"""Greedy inside blocks of nearby rows, merged by marginal gain: near-linear in the number of rows.
+
+Rows see only their own block, so the objective is a sum over blocks and the blocks' greedy orders merge into the
+greedy order of that sum (see quotas.py for the same argument about classes). A block of b rows costs b^2 distances,
+kept as whole numbers of up to 22 bits in a float32 matrix that stays in the cache while its block is worked on;
+all n rows cost n b.
+
+How deep to go in a block is not known before all are merged: a sample of the blocks tells the gain at which the budget
+will be used up, all blocks go a little below that, and those that turn out too shallow go on.
+
+The first pick of every block, its medoid, has no gain to merge by. The medoids are ordered by exact greedy among
+themselves, each standing for its block's rows. A budget of fewer than FEW picks a block would leave blocks with nothing
+but that: then the blocks only make a pool, whose rows stand for those nearest to them, and exact greedy picks from it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from craig_cli import jit
+from craig_cli.jit import njit
+from craig_cli.selection.heap import pop, push
+from craig_cli.selection.vectors import WIDTH
+
+BITS = 22  # of a distance in the matrix of a block; float32 holds whole numbers of 24 exactly
+SAMPLED = 16  # one block in so many is looked at first
+FEW = 8  # picks a block, below which they come from a pool
+POOL = 16_384  # rows of a pool, at least
+MARGIN = 0.75  # go this far below the gain at which the budget is expected to end
+
+
+class PartitionGreedy:
+    """Picks of all blocks down to a common gain; ``extend`` goes deeper.
+
+    picks (r,) int64 rows in greedy order; gains (r,) float64 in the units of the rows, never rising, inf first
+    """
+
+    def __init__(self, space, block: int):
+        """``space``: a Space arranged in blocks of ``block`` rows."""
+        arranged = space.arranged
+        self._space = space
+        self._arranged = arranged
+        self._order = arranged.order
+        self._multiplicity = space.multiplicity[self._order]
+        self._size = block
+        self._n_blocks = (len(self._order) + block - 1) // block
+        # From quanta to units that leave BITS bits for the largest distance.
+        self._scale = 2.0 ** min(0.0, BITS - np.ceil(np.log2(max(1.0, arranged.diameter / arranged.quantum))))
+        self._chosen: list[np.ndarray] = [np.empty(0, dtype=np.int64)] * self._n_blocks
+        self._gain: list[np.ndarray] = [np.empty(0)] * self._n_blocks
+        self._depth = np.full(self._n_blocks, np.inf)  # every pick of a higher gain is known
+        self._local = threading.local()
+        self.picks = np.empty(0, dtype=np.int64)
+        self.gains = np.empty(0)
+
+    def extend(
+        self, budget: int, min_gain: float = 0.0, progress: Callable[[int], None] | None = None
+    ) -> None:
+        """Pick until there are ``budget`` picks or the best gain is below ``min_gain`` (units of the rows)."""
+        pool = max(POOL, FEW * self._n_blocks)
+        if min_gain == 0.0 and budget < FEW * self._n_blocks and 4 * budget <= pool < len(self._order) // 2:
+            self._extend_to(pool, 0.0, progress and (lambda done: progress(done * budget // pool)))
+            self._pick_from_pool(budget)
+        else:
+            self._extend_to(budget, min_gain, progress)
+
+    def _pick_from_pool(self, budget: int) -> None:
+        pool = self.picks
+        nearest, _ = self._space.assign(pool, self._space.multiplicity, 1.0)
+        weights = np.bincount(nearest, weights=self._space.multiplicity, minlength=len(pool))
+        self.picks, self.gains = self._arranged.greedy_among(pool, weights, budget)
+        self.picks = pool[self.picks]
+
+    def _extend_to(self, budget: int, min_gain: float, progress) -> None:
+        unit = self._arranged.quantum / self._scale
+        if budget >= len(self._order):
+            depth = min_gain / unit
+            self._deepen(range(self._n_blocks), depth, progress, budget)
+        else:
+            sample = range(SAMPLED // 2 if self._n_blocks > SAMPLED else 0, self._n_blocks, SAMPLED)
+            share = budget * sum(self._rows_of(b) for b in sample) / len(self._order)
+            limit = 3.0 * budget / len(self._order)
+            results = self._run([(b, 0.0, int(limit * self._rows_of(b)) + 8) for b in sample], None, 0)
+            sampled = np.sort(np.concatenate([gain[1:] for _, gain in results] or [np.empty(0)]))[::-1]
+            at = min(len(sampled) - 1, int(share))
+            depth = max(min_gain / unit, MARGIN * float(sampled[at]) if at >= 0 else 0.0)
+            while True:
+                self._deepen(range(self._n_blocks), depth, progress, budget)
+                found = sum(len(gain) for gain in self._gain)
+                # Enough picks above the depth that all blocks have reached: what is not known cannot be among them.
+                if found >= budget or depth <= min_gain / unit:
+                    break
+                depth = max(min_gain / unit, 0.5 * depth if depth > 1e-3 else 0.0)
+        self._merge(budget, unit)
+
+    def _rows_of(self, block: int) -> int:
+        return min(self._size, len(self._order) - block * self._size)
+
+    def _deepen(self, blocks, depth: float, progress, budget: int) -> None:
+        wanted = [b for b in blocks if self._depth[b] > depth]
+        results = self._run([(b, depth, self._rows_of(b)) for b in wanted], progress, budget)
+        for b, (chosen, gain) in zip(wanted, results):
+            self._chosen[b], self._gain[b], self._depth[b] = chosen, gain, depth
+
+    def _run(self, tasks, progress, budget: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Greedy in each of the tasks' blocks: (block, least gain, most picks), a thread taking one after another."""
+        results = []
+        with ThreadPoolExecutor(jit.threads_in_force()) as pool:
+            try:
+                for done in pool.map(self._greedy, *zip(*tasks)) if tasks else ():
+                    results.append(done)
+                    if progress is not None:
+                        progress(int(budget * len(results) / len(tasks)))
+            except BaseException:
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+        return results
+
+    def _greedy(self, block: int, depth: float, limit: int) -> tuple[np.ndarray, np.ndarray]:
+        if not hasattr(self._local, "matrix"):
+            self._local.matrix = np.empty((self._size, self._size), dtype=np.float32)
+        begin = block * self._size
+        end = begin + self._rows_of(block)
+        matrix = self._local.matrix
+        self._arranged.fill_distances(begin, end, self._scale, matrix)
+        chosen = np.empty(limit, dtype=np.int64)
+        gain = np.empty(limit)
+        count = _greedy_in_block(
+            matrix, self._multiplicity[begin:end], self._order[begin:end], depth, chosen, gain
+        )
+        return begin + chosen[:count], gain[:count].copy()
+
+    def _merge(self, budget: int, unit: float) -> None:
+        medoids = np.array([chosen[0] for chosen in self._chosen])
+        later_gains = np.concatenate([gain[1:] for gain in self._gain]) * unit
+        later_picks = np.concatenate([chosen[1:] for chosen in self._chosen])
+        weights = np.add.reduceat(self._multiplicity, np.arange(0, len(self._order), self._size))
+        medoid_order, medoid_gains = self._arranged.greedy_among(self._order[medoids], weights, len(medoids))
+        # A medoid comes before the other picks of its block.
+        highest = np.array([gain[1] * unit if len(gain) > 1 else 0.0 for gain in self._gain])
+        medoid_gains = np.maximum(medoid_gains, highest[medoid_order])
+        gains = np.concatenate([medoid_gains, later_gains])
+        picks = self._order[np.concatenate([medoids[medoid_order], later_picks])]
+        later = np.arange(len(picks)) >= len(medoids)
+        ranked = np.lexsort((picks, later, -gains))[:budget]
+        self.picks = picks[ranked]
+        self.gains = gains[ranked]
+        self.gains[:1] = np.inf
+
+
+@njit
+def _greedy_in_block(matrix, weight, row_of, depth, chosen, gain):
+    """Lazy greedy on a block's matrix of distances; the places in the block and their gains; returns how many.
+
+    Stops below a gain of ``depth`` or when ``chosen`` is full.
+    """
+    size = len(weight)
+    best = 0
+    least = np.inf
+    for e in range(size):
+        total = _row_total(matrix[e], weight)
+        if total < least or (total == least and row_of[e] < row_of[best]):
+            least = total
+            best = e
+    current = matrix[best, :size].copy()
+    bound = np.empty(size)
+    heap = np.empty(size, dtype=np.int64)
+    stamp = np.ones(size, dtype=np.int64)
+    waiting = 0
+    for e in range(size):
+        bound[e] = _row_gain(matrix[e], current, weight)
+        if e != best:
+            push(heap, waiting, e, bound, row_of)
+            waiting += 1
+    chosen[0] = best
+    gain[0] = np.inf
+    count = 1
+    while count < len(chosen) and waiting > 0:
+        top = pop(heap, waiting, bound, row_of)
+        if stamp[top] != count and bound[top] > 0.0:
+            bound[top] = _row_gain(matrix[top], current, weight)
+            stamp[top] = count
+            push(heap, waiting - 1, top, bound, row_of)
+            continue
+        waiting -= 1
+        if bound[top] < depth:
+            break
+        chosen[count] = top
+        gain[count] = bound[top]
+        count += 1
+        for p in range(size):
+            current[p] = min(current[p], matrix[top, p])
+    return count
+
+
+# Sums of whole numbers are exact in any order, so the compiler may take the fastest.
+@njit(fastmath={"reassoc", "nsz"})
+def _row_total(row, weight):
+    total = 0.0
+    for p in range(len(weight)):
+        total += weight[p] * row[p]
+    return total
+
+
+@njit(fastmath={"reassoc", "nsz"})
+def _row_gain(row, current, weight):
+    gain = 0.0
+    for p in range(len(weight)):
+        gain += weight[p] * max(np.float32(0.0), current[p] - row[p])
+    return gain

@@ -1,0 +1,132 @@
+"""Medoid swaps: every exemplar makes way for the best row of its own cluster.
+
+Greedy never looks back, so by the end many a pick is no longer the medoid of the rows it serves. A round gathers the
+rows of each pick and moves the pick to the one with the least total distance to all of them; assigning anew then lowers
+L(S) = sum_i mult_i min_{j in S} d_ij  further. This is the alternating k-medoids iteration (Kaufman and Rousseeuw 1987),
+at the price of an assignment a round. A row takes the rank of the one it replaces.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from craig_cli import jit
+from craig_cli.jit import njit
+from craig_cli.selection.cells import COSINE, MANHATTAN
+from craig_cli.selection.space import Space
+from craig_cli.selection.sparse import Index
+
+CANDIDATES = 48  # of a larger cluster only so many rows, those nearest to its mean, are tried
+
+
+def swap_medoids(space: Space, picks: np.ndarray, rounds: int) -> np.ndarray:
+    """``picks`` (r,) int64 rows of ``space`` after at most ``rounds`` rounds of swaps, in the same order of rank."""
+    arranged = space.arranged
+    sparse = isinstance(arranged, Index)
+    kernel = _sparse_medoids if sparse else _dense_medoids
+    arrays = (arranged.values, arranged.columns, arranged.starts) if sparse else (arranged.rows,)
+    # Dense rows are kept by position: row = row_of[position].
+    row_of = np.arange(space.n_rows) if sparse else arranged.order
+    position = np.empty(space.n_rows, dtype=np.int64)
+    position[row_of] = np.arange(space.n_rows)
+    multiplicity = space.multiplicity[row_of]
+    for _ in range(rounds):
+        nearest = space.assign(picks, space.multiplicity, 1.0)[0][row_of]
+        members = np.argsort(nearest, kind="stable")
+        starts = np.searchsorted(nearest[members], np.arange(len(picks) + 1))
+        exemplars = position[picks]
+        jit.in_threads(kernel, *arrays, arranged.metric, multiplicity, members, starts, exemplars)
+        moved = row_of[exemplars]
+        if np.array_equal(moved, picks):
+            break
+        picks = moved
+    return picks
+
+
+@njit
+def _apart(squares_or_sum, metric):
+    if metric == MANHATTAN:
+        return squares_or_sum
+    return 0.5 * squares_or_sum if metric == COSINE else np.sqrt(squares_or_sum)
+
+
+@njit
+def _dense_medoids(thread, threads, rows, metric, multiplicity, members, starts, picks):
+    n_features = rows.shape[1]
+    mean = np.empty(n_features)
+    for j in range(thread, len(picks), threads):
+        cluster = members[starts[j] : starts[j + 1]]
+        tried = cluster
+        if len(cluster) > CANDIDATES:
+            mean[:] = 0.0
+            mass = 0.0
+            for i in cluster:
+                mass += multiplicity[i]
+                for k in range(n_features):
+                    mean[k] += multiplicity[i] * rows[i, k]
+            apart = np.empty(len(cluster))
+            for t in range(len(cluster)):
+                total = 0.0
+                for k in range(n_features):
+                    gap = rows[cluster[t], k] - mean[k] / mass
+                    total += gap * gap
+                apart[t] = total
+            tried = cluster[np.argsort(apart, kind="mergesort")[:CANDIDATES]]
+        # The pick itself comes first, so that only a better row takes its place.
+        best = picks[j]
+        least = np.inf
+        for t in range(-1, len(tried)):
+            candidate = picks[j] if t < 0 else tried[t]
+            total = 0.0
+            for i in cluster:
+                apart_i = 0.0
+                for k in range(n_features):
+                    gap = rows[candidate, k] - rows[i, k]
+                    apart_i += abs(gap) if metric == MANHATTAN else gap * gap
+                total += multiplicity[i] * _apart(apart_i, metric)
+                if total >= least:
+                    break
+            if total < least:
+                least = total
+                best = candidate
+        picks[j] = best
+
+
+@njit
+def _sparse_medoids(thread, threads, values, columns, starts_of, metric, multiplicity, members, starts, picks):
+    for j in range(thread, len(picks), threads):
+        cluster = members[starts[j] : starts[j + 1]]
+        best = picks[j]
+        least = np.inf
+        for t in range(-1, min(len(cluster), CANDIDATES)):
+            candidate = picks[j] if t < 0 else cluster[t]
+            total = 0.0
+            for i in cluster:
+                total += multiplicity[i] * _apart(_gap(values, columns, starts_of, candidate, i, metric), metric)
+                if total >= least:
+                    break
+            if total < least:
+                least = total
+                best = candidate
+        picks[j] = best
+
+
+@njit
+def _gap(values, columns, starts, a, b, metric):
+    """Sum of squares (or of absolute values, for Manhattan) of the difference of two sparse rows."""
+    total = 0.0
+    s, t = starts[a], starts[b]
+    while s < starts[a + 1] or t < starts[b + 1]:
+        gap = 0.0
+        column = min(
+            columns[s] if s < starts[a + 1] else np.int32(2147483647),
+            columns[t] if t < starts[b + 1] else np.int32(2147483647),
+        )
+        if s < starts[a + 1] and columns[s] == column:
+            gap += values[s]
+            s += 1
+        if t < starts[b + 1] and columns[t] == column:
+            gap -= values[t]
+            t += 1
+        total += abs(gap) if metric == MANHATTAN else gap * gap
+    return total
