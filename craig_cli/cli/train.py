@@ -94,9 +94,9 @@ SUFFIX = ".model.json"
 @click.option(
     "--tol",
     type=Number(0),
-    default=0.0,
+    default=1e-8,
     metavar="T",
-    help="Stop at T times the gradient norm of the zero model.",
+    help="Stop at T times the gradient norm of the zero model; 0 runs all epochs.",
 )
 @click.option("--init", type=click.Path(), metavar="MODEL", help="Start from this model.")
 @click.option(

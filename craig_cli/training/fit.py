@@ -28,6 +28,7 @@ from craig_cli.training.problem import Problem, build_problem
 from craig_cli.training.schedules import steps_of
 
 DEFAULT_L2 = 1e-5
+DEFAULT_TOL = 1e-8
 LEAST_EPOCHS, LEAST_VISITS, MOST_EPOCHS = 20, 1_000_000, 1000
 PATIENCE = 5
 
@@ -85,7 +86,7 @@ def fit(
     batch_size: int = 1,
     momentum: float = 0.9,
     nesterov: bool = False,
-    tol: float = 0.0,
+    tol: float = DEFAULT_TOL,
     init: Model | None = None,
     validation: Dataset | None = None,
     patience: int = PATIENCE,
@@ -105,7 +106,8 @@ def fit(
     precondition  coordinates the optimizer works in (coordinates.py): same objective, better condition;
                   "none" is equation 20 to the letter
     radius        B of equation 18
-    tol           stop when the gradient norm is at most ``tol`` times that of the zero model
+    tol           stop when the gradient norm, in the optimizer's coordinates, is at most ``tol`` times that of
+                  the zero model; 0 runs all epochs
     validation    stop when its loss has not improved for ``patience`` epochs, and keep the best epoch's model
     tune          None, "grid" or "halving": choose step and decay (tuning.py)
     progress      called as progress(epochs done, epochs in all) after each epoch
@@ -314,7 +316,7 @@ def train(
         problem, visits, state, visits.rows[:0], step
     )  # compiles, or loads, what the clock must not count
 
-    def entry(epoch: int, alpha: float | None) -> dict:
+    def entry(epoch: int, alpha: float | None) -> tuple[dict, float]:
         objective, gradient = evaluate(problem, coef, setup.threads)
         found = {
             "epoch": epoch,
@@ -327,30 +329,32 @@ def train(
         if setup.validation is not None:
             loss, _ = evaluate(setup.validation, coef, setup.threads)
             found["validation_loss"] = loss * problem.label_scale**2
-        return found
+        return found, float(np.linalg.norm(gradient))
 
     seconds, evaluations = setup.seconds, 0
-    zero_norm = problem.gradient_norm(evaluate(problem, np.zeros_like(coef), setup.threads)[1])
-    history = [entry(0, None)]
+    enough = setup.tol * np.linalg.norm(evaluate(problem, np.zeros_like(coef), setup.threads)[1])
+    found, norm = entry(0, None)
+    history = [found]
     best, best_coef = history[0], coef.copy()
     for epoch, alpha in enumerate(steps[:epochs], start=1):
-        if history[-1]["gradient_norm"] <= setup.tol * zero_norm:
+        if norm <= enough:
             break
         rows = epoch_order(setup.order, visits, rng)
         began = time.perf_counter()
         evaluations += method.run(problem, visits, state, rows, alpha)
         seconds += time.perf_counter() - began
-        history.append(entry(epoch, alpha))
-        objective = history[-1]["objective"]
-        if not (math.isfinite(objective) and math.isfinite(history[-1]["gradient_norm"])):
+        found, norm = entry(epoch, alpha)
+        history.append(found)
+        objective = found["objective"]
+        if not (math.isfinite(objective) and math.isfinite(norm)):
             raise DataError(
                 f"the objective became {objective:g} in epoch {epoch} at step {alpha:g}; lower --step"
             )
         if progress is not None:
             progress(epoch, len(steps))
         if setup.validation is not None:
-            if history[-1]["validation_loss"] < best["validation_loss"]:
-                best, best_coef = history[-1], coef.copy()
+            if found["validation_loss"] < best["validation_loss"]:
+                best, best_coef = found, coef.copy()
             elif epoch - best["epoch"] >= setup.patience:
                 break
     notes = []

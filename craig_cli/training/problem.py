@@ -72,6 +72,12 @@ class Problem:
         # Every direction has variance 1 at most there, the constant column 1 exactly.
         return min(mean, self.lipschitz + float(self.penalty.max(initial=0.0)))
 
+    @property
+    def row_width(self) -> float:
+        """About the mean of ||x||_1: by how much a margin moves when every coefficient moves by 1."""
+        squares = float((self.gamma * self.curvature).mean()) / self.lipschitz
+        return float(np.sqrt(squares * len(self.data) / self.n_rows))
+
     def steps_a_projection(self, batch_size: int) -> int:
         """Steps between projections: 1; of sparse data so many that projecting costs no more than stepping."""
         if self.indices is None:

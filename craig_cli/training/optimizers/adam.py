@@ -25,8 +25,9 @@ _B1, _B2, _TINY = 0.9, 0.999, 1e-10
 
 
 def auto_steps(problem, visits, batch_size: int, n_steps: int) -> tuple[float, float]:
-    """In the optimizer's coordinates the coefficients are of the order of 1, whatever the data's units."""
-    return 0.03, 1e-5
+    """The first step moves a margin by about 1, whatever the data's units; the rest as measured."""
+    first = 1.0 / problem.row_width
+    return first, (3e-4 if problem.coordinates.kind == "full" else 0.02) * first
 
 
 def start(problem, visits, coef, options) -> dict:
