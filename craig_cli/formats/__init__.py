@@ -1,6 +1,6 @@
 """Reading data: from paths to one Dataset, whatever the format.
 
-A format is a module with ``read(contents, **options)`` and ``write(stream, features, labels)`` and one line in
+A format is a module with ``read(contents, **options)`` and ``write(stream, features, labels)``, and one line in
 ``craig_cli.registry.FORMATS``.
 """
 
@@ -33,17 +33,18 @@ def read_dataset(
 ) -> Dataset:
     """Read ``paths`` as one ground set: rows are counted through in the order given.
 
-    paths          files, directories of Parquet files, or ``-`` for standard input; .gz, .bz2, .xz and .zst as they are
+    paths          files, directories of Parquet files, or ``-`` for standard input; gzip, bzip2, xz and zstd are
+                   decompressed
     format         "libsvm" or "parquet"; None goes by the content of the first input
     label          Parquet: the column of labels
     weight_column  Parquet: a column of how many rows each row stands for, positive
     features       Parquet: the feature columns, None for all others; the order is that of the file
-    zero_based     LIBSVM: True where feature numbers start from 0, False to refuse a 0, None to go by whether there
-                   is a 0 anywhere
-    rows           (m,) ascending int64, the only rows to keep; they become Dataset.rows. The number of rows in
-                   Source.rows and the fingerprint are those of the whole input all the same
-    n_features     the number of features where it is known; with it, and ``zero_based`` not None, lines of LIBSVM
-                   data that ``rows`` leaves out are not parsed at all
+    zero_based     LIBSVM: True where feature numbers start from 0, False to refuse a 0, None to go by whether
+                   there is a 0 anywhere
+    rows           (m,) ascending int64, the only rows to keep; they become Dataset.rows. Each Source still says
+                   the number of rows and the fingerprint of the whole input
+    n_features     the number of features where it is known; with it, and ``zero_based`` not None, lines of
+                   LIBSVM data that ``rows`` leaves out are not parsed at all
     threads        None for all cores; the result is the same with any number
 
     Raises DataError for anything in the data that cannot be used, UsageError for arguments that do not fit.
@@ -89,7 +90,7 @@ def _format_of(content: Content) -> str:
 
 
 def _open_all(paths: list[str], format: str | None) -> Iterator[Content]:
-    """The inputs, each open while it is at the front: a directory may hold more files than may be open at once."""
+    """The inputs, each open while it is at the front: a directory may hold more files than may be open."""
     first = None
     for path in expand(paths):
         content = open_content(path)

@@ -89,7 +89,7 @@ def _refusal(shown: str, name: str, row: int, expected: str, found: str) -> Data
 def _numbers(column: pa.ChunkedArray) -> np.ndarray:
     if not _is_decimal(column.type):
         return column.to_numpy()
-    # Arrow multiplies decimals by a rounded power of ten, so the last bit may differ from the nearest float64.
+    # Arrow multiplies decimals by a rounded power of ten: the last bit may not be that of the nearest float64.
     kind = column.type
     if kind.precision <= EXACT_DIGITS and 0 <= kind.scale <= EXACT_DIGITS:
         whole = column.cast(pa.decimal128(kind.precision, kind.scale))

@@ -1,7 +1,7 @@
 """Opening an input whatever it is: a file, a pipe or standard input, as it is or compressed.
 
-What is compressed is told by its first bytes, not by its name, so that ``craig select - < data.gz`` works. Everything
-that can go wrong while opening, reading or decompressing ends in one line that names the input.
+What is compressed is told by its first bytes, not by its name, so that ``craig select - < data.gz`` works.
+Everything that can go wrong while opening, reading or decompressing ends in one line that names the input.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class Content:
         return self.head[:4] == PARQUET_MAGIC
 
     def readinto(self, view: memoryview) -> int:
-        """Fill ``view`` as far as there is content; returns the number of bytes. DataError for damaged content."""
+        """Fill ``view`` as far as there is content; returns the number of bytes. DataError if damaged."""
         filled = 0
         try:
             while filled < len(view):
@@ -191,9 +191,9 @@ def expand(paths) -> Iterator[str]:
 
 
 class Fingerprint:
-    """SHA-256 of what is fed to it, in a thread of its own: hashing releases the GIL, so parsing goes on beside it.
+    """SHA-256 of what is fed to it, in a thread of its own: hashing releases the GIL, so parsing goes on.
 
-    The last pieces are waited for, so that at most ``LAG`` of them are held in memory on behalf of the hash.
+    At most ``LAG`` pieces are held in memory on behalf of the hash.
     """
 
     LAG = 4

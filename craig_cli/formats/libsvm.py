@@ -1,7 +1,7 @@
 """LIBSVM text, ``label index:value index:value ...`` a line, as it is found in the wild.
 
-Text is read in blocks of whole lines. Each block goes through two kernels, ``row_starts`` and ``parse_rows``; what
-they give is put together into one matrix when the size of all of it is known. Blocks are parsed in threads.
+Text is read in blocks of whole lines. Each block goes through two kernels, ``row_starts`` and ``parse_rows``, in
+threads; what they give is put together into one matrix when the size of all of it is known.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ _scratch = threading.local()
 
 @dataclass(frozen=True)
 class Block:
-    """Whole lines of text, the last byte a line feed, that begin after ``line`` lines of their input.
+    """Whole lines of text, with PADDING bytes behind, that begin after ``line`` lines of their input.
 
-    starts (rows,) int64 is where the rows begin that are wanted, numbered ``numbers`` in the ground set (None: all).
+    starts (rows,) int64 is where rows begin; keep, int64, which of these are wanted after parsing (None: all).
     """
 
     path: str
@@ -46,7 +46,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Part:
-    """The rows of a block: labels and lengths (rows,), indices as written, int32, and values of all their features."""
+    """The rows of a block: labels and lengths (rows,), and indices, as written, and values of all features."""
 
     path: str
     labels: np.ndarray
@@ -78,7 +78,7 @@ def read(
     with Workers(threads) as workers:
         for content in contents:
             path = content.shown
-            with Fingerprint(in_thread=threads > 1) as fingerprint:
+            with Fingerprint(in_thread=True) as fingerprint:
                 before = reader.rows_before
                 parts.extend(reader.parts(content, fingerprint, workers))
                 if reader.rows_before == before:
@@ -128,14 +128,13 @@ class _Reader:
         n_rows, most = len(block.starts), len(block.text) // 4 + 1  # the shortest feature is " 1:2"
         labels, lengths = np.empty(n_rows), np.empty(n_rows, np.int64)
         indices, values = _buffer("indices", most, np.int32), _buffer("values", most, np.float64)
-        summary = np.empty(5, np.int64)
+        summary = np.empty(6, np.int64)
         good = lines.parse_rows(
-            block.text, block.starts, self.lowest_index, labels, lengths, indices, values, summary
+            _words(block.text), block.starts, self.lowest_index, labels, lengths, indices, values, summary
         )
-        count, largest, least, nonzeros, unsorted = summary.tolist()
+        count, largest, least, nonzeros, unsorted, undecided = summary.tolist()
         labels, lengths = labels[:good], lengths[:good]
         indices, values = indices[:count].copy(), values[:count].copy()
-        undecided = np.isnan(values.sum()) or np.isnan(labels.sum())
         if undecided:
             self._ask_float(block, labels, lengths, values)
             nonzeros = int(np.count_nonzero(values))
@@ -193,7 +192,7 @@ def _line(block: Block, row: int) -> bytes:
 
 
 def _buffer(name: str, size: int, dtype) -> np.ndarray:
-    """An array of this thread that is used again and again: fresh memory costs more than what is done with it."""
+    """An array of this thread that is used again and again: fresh memory costs more than its use."""
     array = getattr(_scratch, name, None)
     if array is None or len(array) < size:
         array = np.empty(size, dtype)
@@ -201,15 +200,15 @@ def _buffer(name: str, size: int, dtype) -> np.ndarray:
     return array
 
 
-def _read_blocks(content: Content, fingerprint: Fingerprint) -> Iterator[tuple[str, bytearray]]:
-    """(path, text): the content in blocks of whole lines, each about BLOCK bytes and ending in a line feed."""
+def _read_blocks(content: Content, fingerprint: Fingerprint) -> Iterator[tuple[str, np.ndarray]]:
+    """(path, text): the content in blocks of whole lines, about BLOCK bytes, with PADDING behind."""
     rest = b""
     first = True
     while True:
         # A line may be longer than a block: reading as much again as there is keeps the copying linear.
-        text = bytearray(len(rest) + max(BLOCK, len(rest)) + 1)
+        text = bytearray(len(rest) + max(BLOCK, len(rest)) + 1 + lines.PADDING)
         text[: len(rest)] = rest
-        room = memoryview(text)[len(rest) : -1]
+        room = memoryview(text)[len(rest) : -1 - lines.PADDING]
         size = content.readinto(room)
         fingerprint.update(room[:size])
         end = len(rest) + size
@@ -227,13 +226,18 @@ def _read_blocks(content: Content, fingerprint: Fingerprint) -> Iterator[tuple[s
 
 def _without_mark(text: bytearray, end: int, first: bool) -> np.ndarray:
     begin = len(BYTE_ORDER_MARK) if first and text.startswith(BYTE_ORDER_MARK) else 0
-    return np.frombuffer(text, np.uint8)[begin:end]
+    return np.frombuffer(text, np.uint8)[begin : end + lines.PADDING]
+
+
+def _words(text: np.ndarray) -> np.ndarray:
+    """The 8 bytes from each place of ``text`` on, as an integer: an array whose elements overlap."""
+    return np.ndarray(len(text) - 7, np.uint64, text, strides=(1,))
 
 
 def _locate(piece: tuple[str, np.ndarray]) -> Block:
     path, text = piece
     starts = _buffer("starts", len(text) // 2 + 1, np.int64)
-    n_rows, n_lines = lines.row_starts(text, starts)
+    n_rows, n_lines = lines.row_starts(_words(text), len(text) - lines.PADDING, starts)
     return Block(path, text, starts[:n_rows].copy(), n_lines)
 
 
@@ -259,14 +263,13 @@ def _assemble(
     """One matrix of all parts; ``parts`` is emptied on the way, so that not everything is held twice."""
     lowest = 0 if zero_based or any(part.least == 0 for part in parts) else 1
     width = max((part.largest for part in parts), default=-1) + 1 - lowest
-    if n_features is not None and width > n_features:
-        path = next(part.path for part in parts if part.largest + 1 - lowest > n_features)
-        raise DataError(f"{path}: expected at most {n_features} features, found {width}")
+    most = lines.LARGEST_INDEX if n_features is None else n_features
+    if width > most:
+        path = next(part.path for part in parts if part.largest + 1 - lowest > most)
+        raise DataError(f"{path}: expected at most {most} features, found {width}")
     width = width if n_features is None else n_features
     if width <= 0:
         raise DataError(f"{parts[0].path}: expected features (index:value), found labels only")
-    if width > lines.LARGEST_INDEX:
-        raise DataError(f"expected at most {lines.LARGEST_INDEX} features, found {width}")
     n_rows = sum(len(part.labels) for part in parts)
     nonzeros = sum(part.nonzeros for part in parts)
     labels = np.empty(n_rows)

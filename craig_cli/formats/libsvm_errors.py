@@ -27,7 +27,7 @@ def tokens(line: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def explain(line: bytes, lowest_index: int = 0) -> tuple[int, str] | None:
-    """(position, what is wrong there) of the first fault of a row that begins at its label; None for a good row."""
+    """(position, what is wrong there) of the first fault of ``line``, from its label on; None without one."""
     seen = set()
     for position, token in tokens(line):
         if position == 0:

@@ -1,117 +1,117 @@
 """The kernels of the LIBSVM parser: where the rows of a block of text are, and what is in them.
 
-A block is a uint8 array that ends in a line feed, so that no loop needs to check for the end of the array: every
-loop stops at a line feed. A kernel says which row it cannot read, not why: ``libsvm_errors`` looks again.
+A block is given as ``words``: words[i], uint64, is the 8 bytes of text from i on, which overlap. The text ends in a
+line feed, so that no loop needs to check for the end: every loop stops at a line feed. A kernel says which row it
+cannot read, not why: ``libsvm_errors`` looks again.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from craig_cli.formats.numbers import parse_number
+from craig_cli.formats.numbers import U0, U1, byte_at, parse_number, ZERO
 from craig_cli.jit import njit
 
-TAB, LINE_FEED, RETURN, SPACE, HASH, COLON = 9, 10, 13, 32, 35, 58
+LINE_FEED, HASH, COLON, LETTER_Q = 10, 35, 58, 113
+SPACES = (1 << 9) | (1 << 13) | (1 << 32)  # bit b is set where byte b separates tokens: tab, return, space
+TOKEN_ENDS = SPACES | (1 << LINE_FEED) | (1 << HASH)
+QID = np.uint64(int.from_bytes(b"qid:", "little"))
 LARGEST_INDEX = 2**31 - 1
-STRIDE = 32  # bytes looked at together for a line feed
+LONGEST_INDEX = 18  # digits, so that an index cannot wrap around
+PADDING = 8  # bytes behind the text, which the last words take in
+
+
+@njit(forceinline=True)
+def _is_in(byte, kind):
+    return byte < 64 and (kind >> byte) & 1 == 1
 
 
 @njit
-def row_starts(text, starts):
-    """(rows, lines) of the block ``text``; starts[:rows] becomes where rows begin: at their first character.
+def row_starts(words, size, starts):
+    """(rows, lines) of the first ``size`` bytes; starts[:rows] becomes where rows begin: at their first character.
 
     A line without anything but space or a comment is no row.
     """
-    size = len(text)
     rows = 0
     lines = 0
     position = 0
     while position < size:
-        while text[position] == SPACE or text[position] == TAB or text[position] == RETURN:
+        byte = byte_at(words, position)
+        while _is_in(byte, SPACES):
             position += 1
-        if text[position] != LINE_FEED and text[position] != HASH:
-            starts[rows] = position
+            byte = byte_at(words, position)
+        if byte != LINE_FEED and byte != HASH:
+            starts[np.uint64(rows)] = position
             rows += 1
-        while position + STRIDE <= size:  # a loop without branches, which the compiler makes one comparison
-            found = 0
-            for i in range(STRIDE):
-                found |= text[position + i] == LINE_FEED
-            if found:
+        while True:
+            other = words[np.uint64(position)] ^ np.uint64(0x0A0A0A0A0A0A0A0A)
+            found = (other - np.uint64(0x0101010101010101)) & ~other & np.uint64(0x8080808080808080)
+            if found != U0:
                 break
-            position += STRIDE
-        while text[position] != LINE_FEED:
-            position += 1
-        position += 1
+            position += 8
+        lowest = (found & (~found + U1)) >> np.uint64(7)
+        position += np.int64((lowest * np.uint64(0x0001020304050607)) >> np.uint64(56)) + 1
         lines += 1
     return rows, lines
 
 
 @njit
-def _after_token(text, position):
-    """True where a token ends at ``position``."""
-    byte = text[position]
-    return byte == SPACE or byte == LINE_FEED or byte == TAB or byte == RETURN or byte == HASH
-
-
-@njit
-def parse_rows(text, starts, lowest_index, labels, lengths, indices, values, summary):
-    """Read the rows of ``text`` that begin at ``starts``; returns how many were read before one that cannot be.
+def parse_rows(words, starts, lowest_index, labels, lengths, indices, values, summary):
+    """Read the rows that begin at ``starts``; returns how many there are before one that cannot be read.
 
     labels, lengths   (rows,) float64 and int64: label and number of features of each row
     indices, values   int32 and float64, long enough: the features of all rows, indices as they are written
-    summary           (5,) int64: features, largest index (-1 without any), least index, values that are not zero,
-                      rows whose indices do not increase
-
-    A number that ``parse_number`` leaves to ``float`` is nan.
+    summary           (6,) int64: features, largest index (-1 without any), least index, values that are not
+                      zero, rows whose indices do not increase, numbers left to ``float``, which are nan
     """
     k = 0
     largest = -1
     least = LARGEST_INDEX
     nonzeros = 0
     unsorted = 0
+    undecided = 0
     row = 0
     for row in range(len(starts)):
-        position, label = parse_number(text, starts[row])
-        if position < 0 or not _after_token(text, position):
+        position, label = parse_number(words, starts[row])
+        if position < 0 or not _is_in(byte_at(words, position), TOKEN_ENDS):
             break
+        undecided += label != label
         begin = k
         previous = -1
         increasing = True
         good = True
         while True:
-            byte = text[position]
-            while byte == SPACE or byte == TAB or byte == RETURN:
+            byte = byte_at(words, position)
+            while _is_in(byte, SPACES):
                 position += 1
-                byte = text[position]
+                byte = byte_at(words, position)
             if byte == LINE_FEED or byte == HASH:
                 break
             first = position
             index = np.int64(0)
-            digit = np.int64(byte) - 48
+            digit = byte - ZERO
             while 0 <= digit <= 9 and index <= LARGEST_INDEX:
                 index = 10 * index + digit
                 position += 1
-                digit = np.int64(text[position]) - 48
-            if text[position] == COLON and position > first and lowest_index <= index <= LARGEST_INDEX:
-                position, value = parse_number(text, position + 1)
-                if position < 0 or not _after_token(text, position):
+                digit = byte_at(words, position) - ZERO
+            size = position - first
+            if digit == COLON - ZERO and 0 < size <= LONGEST_INDEX and lowest_index <= index <= LARGEST_INDEX:
+                position, value = parse_number(words, position + 1)
+                if position < 0 or not _is_in(byte_at(words, position), TOKEN_ENDS):
                     good = False
                     break
-                indices[k] = index
-                values[k] = value
+                place = np.uint64(k)
+                indices[place] = index
+                values[place] = value
                 k += 1
                 nonzeros += value != 0.0
+                undecided += value != value
                 increasing = increasing and index > previous
                 previous = index
                 largest = max(largest, index)
                 least = min(least, index)
-            elif (
-                text[first] == 113
-                and text[first + 1] == 105
-                and text[first + 2] == 100
-                and text[first + 3] == COLON
-            ):
-                while not _after_token(text, position):
+            elif byte == LETTER_Q and words[np.uint64(first)] & np.uint64(0xFFFFFFFF) == QID:
+                while not _is_in(byte_at(words, position), TOKEN_ENDS):
                     position += 1
             else:
                 good = False
@@ -124,7 +124,8 @@ def parse_rows(text, starts, lowest_index, labels, lengths, indices, values, sum
         unsorted += not increasing
     else:
         row = len(starts)
-    summary[0], summary[1], summary[2], summary[3], summary[4] = k, largest, least, nonzeros, unsorted
+    summary[0], summary[1], summary[2] = k, largest, least
+    summary[3], summary[4], summary[5] = nonzeros, unsorted, undecided
     return row
 
 
@@ -140,7 +141,7 @@ def fill_dense(lengths, indices, values, lowest_index, dense):
 
 @njit
 def fill_sparse(lengths, indices, values, lowest_index, ends, out_indices, out_values):
-    """Append rows without their zeros to a CSR matrix: ends[r] (rows,) is where row r ends in the out arrays."""
+    """Write rows without their zeros as CSR: ends[r] becomes where row r ends in the out arrays."""
     k = 0
     at = 0
     for row in range(len(lengths)):

@@ -1,7 +1,7 @@
 """Parquet: numeric columns, or list columns of numbers, as one dense matrix.
 
-Row groups are read one at a time into a matrix that is allocated once, so the peak of memory is about the matrix
-and one row group.
+Row groups are read one at a time into a matrix that is allocated once, so the peak of memory is about the
+matrix and one row group.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ def _row_groups(
 ) -> Iterator[tuple[np.ndarray | int, pa.Table]]:
     """(row numbers, table) of each row group that has rows which are wanted; only those rows.
 
-    The row numbers are int64, or the first of them where all rows are wanted. ``first`` is the file's first row.
+    The row numbers are int64, or the first of them where all rows are wanted. ``first`` is that of the file.
     """
     for group in range(file.num_row_groups):
         end = first + file.metadata.row_group(group).num_rows
@@ -265,7 +265,7 @@ def write(
     label: str = "label",
     weight: np.ndarray | None = None,
 ) -> None:
-    """Write features (n, d), labels (n,) and weights (n,) to ``stream`` as columns x1..xd, ``label`` and ``weight``."""
+    """Write features (n, d), labels and weights (n,) as columns x1..xd, ``label`` and "weight"."""
     dense = features.toarray() if hasattr(features, "toarray") else np.asarray(features)
     columns = {f"x{j + 1}": pa.array(np.ascontiguousarray(dense[:, j])) for j in range(dense.shape[1])}
     columns[label] = pa.array(labels)

@@ -1,4 +1,4 @@
-"""Work on a stream of pieces in several threads, with the results in order and few pieces in memory at a time."""
+"""Work on a stream of pieces in several threads: results in order, few pieces in memory at a time."""
 
 from __future__ import annotations
 
@@ -28,8 +28,7 @@ class Workers:
     def map(self, function: Callable[[Piece], Result], pieces: Iterable[Piece]) -> Iterator[Result]:
         """``function`` of each piece, in order; ``pieces`` is read only a little ahead of what is asked for.
 
-        The first failure, in the order of the pieces, is raised when its turn comes: the same at any number of
-        threads.
+        The first failure in the order of the pieces is raised, whatever the number of threads.
         """
         if self._pool is None:
             yield from map(function, pieces)
