@@ -7,9 +7,10 @@ file and one line in its table; the contract tests run over every name in these 
 from importlib import import_module
 
 ALGORITHMS = {
-    "lazy": "craig_cli.selection.space:begin_lazy",
-    "partition": "craig_cli.selection.space:begin_partition",
-    "random": "craig_cli.selection.random:begin",
+    "lazy": "craig_cli.selection.algorithms:begin_lazy",
+    "partition": "craig_cli.selection.algorithms:begin_partition",
+    "stochastic": "craig_cli.selection.algorithms:begin_stochastic",
+    "random": "craig_cli.selection.algorithms:begin_random",
 }
 
 LOSSES = {

@@ -71,13 +71,19 @@ def write_coreset(path: str | os.PathLike, coreset: Coreset) -> None:
 def read_coreset(path: str | os.PathLike) -> Coreset:
     """Read and check a coreset file (``-`` is standard input). Raises DataError where it is not a valid one."""
     try:
-        source = pa.BufferReader(sys.stdin.buffer.read()) if os.fspath(path) == STDIO else pa.OSFile(os.fspath(path))
+        source = (
+            pa.BufferReader(sys.stdin.buffer.read())
+            if os.fspath(path) == STDIO
+            else pa.OSFile(os.fspath(path))
+        )
     except OSError as error:
         raise _unreadable(path, error) from error
     try:
         table = pq.read_table(source)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise DataError(f"{path}: expected a coreset file (Parquet), found something else or a damaged file") from error
+        raise DataError(
+            f"{path}: expected a coreset file (Parquet), found something else or a damaged file"
+        ) from error
     finally:
         source.close()
     facts = _facts(path, table.schema.metadata or {})
@@ -124,18 +130,26 @@ def _facts(path: str | os.PathLike, metadata: dict[bytes, bytes]) -> dict:
     except (ValueError, RecursionError) as error:
         raise DataError(f'{path}: expected JSON in the "craig" metadata, found something else') from error
     if not isinstance(facts, dict) or facts.get("kind") != KIND:
-        raise DataError(f"{path}: expected a coreset, found {facts.get('kind') if isinstance(facts, dict) else facts!r}")
+        raise DataError(
+            f"{path}: expected a coreset, found {facts.get('kind') if isinstance(facts, dict) else facts!r}"
+        )
     if facts.get("format") != FORMAT:
         raise DataError(f"{path}: expected coreset format {FORMAT}, found {facts.get('format')!r}")
-    valid = isinstance(facts.get("n"), int) and isinstance(facts.get("inputs"), list) and all(
-        isinstance(source, dict)
-        and isinstance(source.get("rows"), int)
-        and isinstance(source.get("name"), str)
-        and isinstance(source.get("fingerprint"), str)
-        for source in facts["inputs"]
+    valid = (
+        isinstance(facts.get("n"), int)
+        and isinstance(facts.get("inputs"), list)
+        and all(
+            isinstance(source, dict)
+            and isinstance(source.get("rows"), int)
+            and isinstance(source.get("name"), str)
+            and isinstance(source.get("fingerprint"), str)
+            for source in facts["inputs"]
+        )
     )
     if not valid:
-        raise DataError(f'{path}: expected "n" and "inputs" in the coreset\'s metadata, found them missing or damaged')
+        raise DataError(
+            f'{path}: expected "n" and "inputs" in the coreset\'s metadata, found them missing or damaged'
+        )
     return facts
 
 

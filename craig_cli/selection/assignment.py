@@ -13,11 +13,20 @@ import numpy as np
 
 from craig_cli import jit
 from craig_cli.jit import njit
-from craig_cli.selection.cells import COSINE, Cells, block_distances, block_distances_within, limit_of, reach_of
+from craig_cli.selection.cells import (
+    COSINE,
+    Cells,
+    block_distances,
+    block_distances_within,
+    limit_of,
+    reach_of,
+)
 from craig_cli.selection.vectors import WIDTH
 
 
-def assign(cells: Cells, picks: np.ndarray, constants: np.ndarray, grid: float) -> tuple[np.ndarray, np.ndarray]:
+def assign(
+    cells: Cells, picks: np.ndarray, constants: np.ndarray, grid: float
+) -> tuple[np.ndarray, np.ndarray]:
     """(nearest, loss) for ``picks`` (r,) int64 rows in greedy order.
 
     constants  (n,) float64 c_i by row

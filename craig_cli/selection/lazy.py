@@ -22,12 +22,74 @@ import numpy as np
 
 from craig_cli import jit
 from craig_cli.jit import njit, prange
+from craig_cli.selection.cells import (
+    WIDTH,
+    Cells,
+    block_distances,
+    block_distances_within,
+    limit_of,
+    reach_of,
+    to_quanta,
+)
 from craig_cli.selection.heap import pop, push
-from craig_cli.selection.cells import WIDTH, Cells, block_distances, block_distances_within, limit_of, reach_of, to_quanta
 
 TILE = 16  # candidates that meet a cell while it is in the fast cache
 SAMPLE = 256  # rows that stand for all in the guess of the first pick
 FINALISTS = 64  # candidates of that guess that are evaluated in full
+
+
+@dataclass
+class Coverage:
+    """How far every row is from what is picked; rows go by their position in the cells.
+
+    multiplicity, current  (c * WIDTH,) float64, 0 in the padding; current is m_i in quanta, inf before the first pick
+    limit                  limit_of(m_i); reach (c,): see ``reach_of``
+    """
+
+    cells: Cells
+    multiplicity: np.ndarray
+    current: np.ndarray
+    limit: np.ndarray
+    reach: np.ndarray
+
+    @classmethod
+    def of(cls, cells: Cells, multiplicity: np.ndarray) -> Coverage:
+        """Nothing picked yet. ``multiplicity`` (n,) float64 by row."""
+        padded = np.zeros(len(cells.blocks) * WIDTH)
+        padded[: len(cells.order)] = multiplicity[cells.order]
+        far = np.where(np.arange(len(padded)) < len(cells.order), np.inf, 0.0)
+        return cls(cells, padded, far, far.copy(), np.full(len(cells.blocks), np.inf))
+
+    @property
+    def row_of(self) -> np.ndarray:
+        return self.cells.order
+
+    def totals(self, candidates: np.ndarray) -> np.ndarray:
+        """(k,) total distance, in quanta, from each of the candidates (k,) to all rows."""
+        cells = self.cells
+        totals = np.empty(len(candidates))
+        jit.in_threads(
+            _exact_totals, cells.rows, cells.blocks, cells.metric, self.multiplicity, candidates, totals
+        )
+        return totals
+
+    def gains(self, candidates: np.ndarray) -> np.ndarray:
+        """(k,) marginal gains, in quanta, of the candidates (k,)."""
+        cells = self.cells
+        bound = np.empty(len(cells.order))
+        _evaluate(
+            cells.rows, cells.blocks, cells.centres, cells.metric, self.multiplicity, self.current, self.limit,
+            self.reach, candidates, len(candidates), bound,
+        )  # fmt: skip
+        return bound[candidates]
+
+    def pick(self, position: int) -> None:
+        """Lower m_i to the distance from one more pick."""
+        cells = self.cells
+        _pick(
+            position, cells.rows, cells.blocks, cells.centres, cells.offsets, cells.metric, self.current,
+            self.limit, self.reach,
+        )  # fmt: skip
 
 
 @dataclass
@@ -37,12 +99,7 @@ class Greedy:
     picks   (r,) int64 rows in greedy order; gains (r,) float64 marginal gains, in the units of the rows, inf first
     """
 
-    cells: Cells
-    multiplicity: np.ndarray  # by position, 0 in the padding
-    row_of: np.ndarray  # by position
-    current: np.ndarray  # m_i by position
-    limit: np.ndarray  # limit_of(m_i) by position
-    reach: np.ndarray  # by cell
+    coverage: Coverage
     bound: np.ndarray  # by position: gain at round ``stamp``
     stamp: np.ndarray
     heap: np.ndarray  # positions
@@ -54,11 +111,11 @@ class Greedy:
 
     @property
     def picks(self) -> np.ndarray:
-        return self.row_of[self.chosen[: self.state[0]]]
+        return self.coverage.row_of[self.chosen[: self.state[0]]]
 
     @property
     def gains(self) -> np.ndarray:
-        gains = self.gain[: self.state[0]] * self.cells.quantum
+        gains = self.gain[: self.state[0]] * self.coverage.cells.quantum
         gains[:1] = np.inf
         return gains
 
@@ -69,38 +126,23 @@ class Greedy:
             grown[: len(self.pick_blocks)] = self.pick_blocks
             self.pick_blocks = grown
 
-    def extend(self, budget: int, min_gain: float = 0.0, progress: Callable[[int], None] | None = None) -> None:
+    def extend(
+        self, budget: int, min_gain: float = 0.0, progress: Callable[[int], None] | None = None
+    ) -> None:
         """Pick until there are ``budget`` picks or the best gain is below ``min_gain`` (units of the rows)."""
-        budget = min(budget, len(self.row_of))
-        threshold = min_gain / self.cells.quantum
+        cells = self.coverage.cells
+        budget = min(budget, len(cells.order))
+        threshold = min_gain / cells.quantum
         self._make_room(budget)
         threads = jit.threads_in_force()
         while self.state[0] < budget:
             # A bounded piece of work at a time, so that Ctrl-C and progress are never far away.
             done = _extend(
-                self.cells.rows,
-                self.cells.blocks,
-                self.cells.centres,
-                self.cells.offsets,
-                self.cells.metric,
-                self.multiplicity,
-                self.row_of,
-                self.current,
-                self.limit,
-                self.reach,
-                self.bound,
-                self.stamp,
-                self.heap,
-                self.state,
-                self.chosen,
-                self.gain,
-                self.pick_blocks,
-                self.influence,
-                budget,
-                threshold,
-                TILE * threads,
-                2_000,
-            )
+                cells.rows, cells.blocks, cells.centres, cells.offsets, cells.metric, self.coverage.multiplicity,
+                cells.order, self.coverage.current, self.coverage.limit, self.coverage.reach, self.bound, self.stamp,
+                self.heap, self.state, self.chosen, self.gain, self.pick_blocks, self.influence, budget, threshold,
+                TILE * threads, 2_000,
+            )  # fmt: skip
             if progress is not None:
                 progress(int(self.state[0]))
             if done:
@@ -113,39 +155,28 @@ def start(cells: Cells, multiplicity: np.ndarray, progress: Callable[[float], No
     ``progress`` is told the share of the all-pairs pass that is done, from 0 to 1.
     """
     n_rows = len(cells.order)
-    n_cells = len(cells.blocks)
-    padded = np.zeros(n_cells * WIDTH)
-    padded[:n_rows] = multiplicity[cells.order]
-    guess = _guess_first(cells, padded, n_rows)
-    totals, gains, current = _all_pairs(cells, padded, guess, progress)
+    coverage = Coverage.of(cells, multiplicity)
+    guess = _guess_first(coverage, n_rows)
+    totals, gains = _all_pairs(coverage, guess, progress)
     first = _best(-totals[:n_rows], cells.order)
     if first != guess:  # the sample was wrong: the totals stand, the gains are those of another first pick
-        _, gains, current = _all_pairs(cells, padded, first, progress)
-    current[n_rows:] = 0.0
+        _, gains = _all_pairs(coverage, first, progress)
+    coverage.pick(first)
     bound = gains[:n_rows].copy()
     bound[first] = -1.0  # never again
     heap = np.lexsort((cells.order, -bound))[: n_rows - 1]
-    reach = np.empty(n_cells)
-    limit = np.empty(len(current))
-    _all_reaches(current, limit, cells.offsets, cells.metric, n_rows, reach)
-    size = len(bound)
-    chosen = np.zeros(size, dtype=np.int64)
+    chosen = np.zeros(n_rows, dtype=np.int64)
     chosen[0] = first
     return Greedy(
-        cells=cells,
-        multiplicity=padded,
-        row_of=cells.order,
-        current=current,
-        limit=limit,
-        reach=reach,
+        coverage=coverage,
         bound=bound,
-        stamp=np.ones(size, dtype=np.int64),
+        stamp=np.ones(n_rows, dtype=np.int64),
         heap=np.ascontiguousarray(heap),
         state=np.array([1, n_rows - 1, n_rows], dtype=np.int64),
         chosen=chosen,
-        gain=np.zeros(size),
+        gain=np.zeros(n_rows),
         pick_blocks=np.zeros((0, cells.rows.shape[1], WIDTH)),
-        influence=np.zeros(size),
+        influence=np.zeros(n_rows),
     )
 
 
@@ -155,21 +186,23 @@ def _best(score: np.ndarray, row_of: np.ndarray) -> int:
     return int(top[np.argmin(row_of[top])])
 
 
-def _guess_first(cells: Cells, multiplicity: np.ndarray, n_rows: int) -> int:
+def _guess_first(coverage: Coverage, n_rows: int) -> int:
     """Position of the row with (most likely) the least total distance to all others."""
-    everything = np.arange(n_rows)
+    cells = coverage.cells
     sample = np.unique(np.linspace(0, n_rows - 1, min(n_rows, SAMPLE)).astype(np.int64))
     totals = np.zeros(n_rows)
-    jit.in_threads(_sample_totals, cells.rows, cells.blocks, cells.metric, multiplicity, sample, totals)
+    jit.in_threads(
+        _sample_totals, cells.rows, cells.blocks, cells.metric, coverage.multiplicity, sample, totals
+    )
     if len(sample) == n_rows:
         return _best(-totals, cells.order)
-    finalists = everything[np.argsort(totals, kind="stable")[:FINALISTS]]
-    exact = np.empty(len(finalists))
-    jit.in_threads(_exact_totals, cells.rows, cells.blocks, cells.metric, multiplicity, finalists, exact)
-    return int(finalists[_best(-exact, cells.order[finalists])])
+    finalists = np.argsort(totals, kind="stable")[:FINALISTS]
+    return int(finalists[_best(-coverage.totals(finalists), cells.order[finalists])])
 
 
-def _all_pairs(cells: Cells, multiplicity, first: int, progress):
+def _all_pairs(coverage: Coverage, first: int, progress) -> tuple[np.ndarray, np.ndarray]:
+    """By position: the total distance to all rows, and the gain after ``first`` was picked."""
+    cells = coverage.cells
     n_cells = len(cells.blocks)
     threads = jit.threads_in_force()
     current = np.empty(n_cells * WIDTH)
@@ -181,11 +214,12 @@ def _all_pairs(cells: Cells, multiplicity, first: int, progress):
     for begin in range(0, n_cells, stripe):
         end = min(n_cells, begin + stripe)
         jit.in_threads(
-            _pair_stripes, cells.rows, cells.blocks, cells.metric, multiplicity, current, begin, end, totals, gains
-        )
+            _pair_stripes, cells.rows, cells.blocks, cells.metric, coverage.multiplicity, current, begin, end,
+            totals, gains,
+        )  # fmt: skip
         if progress is not None:
             progress(1.0 - (1.0 - end / n_cells) ** 2)
-    return totals.sum(axis=0), gains.sum(axis=0), current  # exact, so in any order
+    return totals.sum(axis=0), gains.sum(axis=0)  # exact, so in any order
 
 
 # Sums of whole quanta are exact in any order, so the compiler may take the fastest.
@@ -263,14 +297,6 @@ def _pair_stripes(thread, threads, rows, blocks, metric, multiplicity, current, 
                     for p in range(WIDTH):
                         total[first + p] += mine * quanta[p]
                         gain[first + p] += mine * max(0.0, level_e - quanta[p])
-
-
-@njit
-def _all_reaches(current, limit, offsets, metric, n_rows, reach):
-    for p in range(len(current)):
-        limit[p] = limit_of(current[p], metric)
-    for c in range(len(reach)):
-        reach[c] = _reach(current, offsets, metric, n_rows, c)
 
 
 @njit
@@ -401,7 +427,17 @@ def _extend(
                 count += 1
             if count > 0:
                 _evaluate(
-                    rows, blocks, centres, metric, multiplicity, current, limit, reach, candidates, count, bound
+                    rows,
+                    blocks,
+                    centres,
+                    metric,
+                    multiplicity,
+                    current,
+                    limit,
+                    reach,
+                    candidates,
+                    count,
+                    bound,
                 )
             for t in range(count):
                 push(heap, state[1], candidates[t], bound, row_of)

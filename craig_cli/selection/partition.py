@@ -24,7 +24,6 @@ import numpy as np
 from craig_cli import jit
 from craig_cli.jit import njit
 from craig_cli.selection.heap import pop, push
-from craig_cli.selection.vectors import WIDTH
 
 BITS = 22  # of a distance in the matrix of a block; float32 holds whole numbers of 24 exactly
 SAMPLED = 16  # one block in so many is looked at first

@@ -6,8 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from craig_cli.selection.space import Space
-
 
 class RandomOrder:
     """A random order of the rows; ``picks`` are its first ones, and nothing is gained by any of them."""
@@ -27,11 +25,8 @@ class RandomOrder:
         gains[0] = np.inf
         return gains
 
-    def extend(self, budget: int, min_gain: float = 0.0, progress: Callable[[int], None] | None = None) -> None:
+    def extend(
+        self, budget: int, min_gain: float = 0.0, progress: Callable[[int], None] | None = None
+    ) -> None:
         """Pick until there are ``budget`` picks."""
         self._size = min(budget, len(self._order))
-
-
-def begin(space: Space, generator: np.random.Generator, progress: Callable[[float], None] | None) -> RandomOrder:
-    """A random order of the rows of ``space``."""
-    return RandomOrder(space.n_rows, generator)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import scipy.sparse as sp
@@ -15,11 +16,13 @@ from craig_cli.dataset import Dataset, class_values, from_arrays, has_classes
 from craig_cli.errors import DataError, UsageError
 from craig_cli.registry import ALGORITHMS, LOSSES, METRICS, SCALES, load
 from craig_cli.scaling import fit_scaling
+from craig_cli.selection.algorithms import Options
 from craig_cli.selection.bounds import FEATURE_DISTANCE, GRADIENT_NORM, exact_grid, gradient_constants
 from craig_cli.selection.duplicates import representatives
 from craig_cli.selection.memory import check_memory
 from craig_cli.selection.quotas import class_quotas, merge_orders
 from craig_cli.selection.space import Space, build_space
+from craig_cli.selection.stochastic import DELTA
 from craig_cli.selection.swaps import swap_medoids
 from craig_cli.selection.vectors import WIDTH
 from craig_cli.version import __version__
@@ -94,6 +97,7 @@ def select_dataset(
     per_class: bool = True,
     block_size: int = BLOCK_SIZE,
     swaps: int | None = None,
+    delta: float = DELTA,
     seed: int = 0,
     threads: int | None = None,
     memory_limit: int | None = None,
@@ -112,6 +116,7 @@ def select_dataset(
     per_class  select within each class; a regression loss has no classes
     block_size rows of a block of the partition algorithm; larger is slower and closer to exact greedy
     swaps      rounds of medoid swaps after the greedy; None is 2 for partition and 0 for the others
+    delta      of the stochastic algorithm's guarantee, 1 - 1/e - delta of the optimum in expectation
     memory_limit  bytes the selection may take; None is what the machine has free
     progress   called as progress(done, total); note: told in a line what the user should know
     """
@@ -119,16 +124,21 @@ def select_dataset(
     budget = _budget(dataset, fraction, size, epsilon)
     jit.set_threads(threads)
     generator = np.random.default_rng(seed)
+    if block_size < 1 or not 0.0 < delta < 1.0:
+        raise UsageError("expected a block size of at least 1 and a delta between 0 and 1, found others")
     parts = _parts(dataset, loss, per_class)
     algorithm = _algorithm(algorithm, dataset, parts, note)
     if epsilon is not None and algorithm == "random":
-        raise UsageError("epsilon needs an algorithm with a greedy order, found random; give a fraction or a size")
+        raise UsageError(
+            "epsilon needs an algorithm with a greedy order, found random; give a fraction or a size"
+        )
     block = -(-block_size // WIDTH) * WIDTH if algorithm == "partition" else None
     check_memory(dataset, scale, block, memory_limit)
     swaps = (SWAPS if algorithm == "partition" else 0) if swaps is None else swaps
     merge = algorithm != "random"  # which draws from all rows alike
     groups, units = _groups(dataset, parts, metric, scale, loss, radius, block, merge)
-    begin = load(ALGORITHMS, algorithm)
+    algorithm_options = Options(block_size=block or WIDTH, delta=delta)
+    begin = partial(load(ALGORITHMS, algorithm), options=algorithm_options, generator=generator)
     grid = exact_grid(sum(float(group.constants.sum()) * group.space.diameter for group in groups))
 
     if epsilon is None:
@@ -137,13 +147,13 @@ def select_dataset(
         report = _Report(progress, float(quotas.sum()))
         picks = []
         for group, quota in zip(groups, quotas):
-            group.order = begin(group.space, generator, report.start(int(quota)))
+            group.order = begin(group.space, progress=report.start(int(quota)))
             group.order.extend(min(int(quota), len(group.rows)), progress=report.picks)
             picks.append(group.order.picks)
             report.finish(int(quota))
         extra = [int(quota) - len(part) for quota, part in zip(quotas, picks)]
     else:
-        picks = _cover(groups, begin, generator, epsilon, grid, algorithm, progress)
+        picks = _cover(groups, begin, epsilon, grid, algorithm, progress)
         extra = [0] * len(groups)
     gains = [group.order.gains[: len(part)] for group, part in zip(groups, picks)]
     if swaps > 0 and algorithm != "random":
@@ -151,6 +161,8 @@ def select_dataset(
     selection = _combine(groups, picks, gains, extra, grid, algorithm)
     settings = {"metric": metric, "scale": scale, "loss": loss, "radius": radius, "units": units}
     settings |= {"algorithm": algorithm, "block_size": block, "swaps": swaps, "seed": seed}
+    if algorithm == "stochastic":
+        settings["delta"] = delta
     return _coreset(dataset, groups, selection, settings)
 
 
@@ -214,10 +226,10 @@ def _shared_weights_bound(group: _Group, losses, counts, weights, grid) -> np.nd
     return np.ceil(bound / grid) * grid
 
 
-def _cover(groups, begin, generator, epsilon, grid, algorithm, progress) -> list[np.ndarray]:
+def _cover(groups, begin, epsilon, grid, algorithm, progress) -> list[np.ndarray]:
     """The picks of each group in the smallest prefix of the greedy order whose bound is at most ``epsilon``."""
     for group in groups:
-        group.order = begin(group.space, generator, None)
+        group.order = begin(group.space, progress=None)
         group.order.extend(2)
     goal = None
     threshold = np.inf
@@ -238,7 +250,9 @@ def _cover(groups, begin, generator, epsilon, grid, algorithm, progress) -> list
             group.order.extend(len(group.rows), min_gain=threshold)
     enough = np.flatnonzero(selection.epsilon <= epsilon)
     if len(enough) == 0:
-        raise DataError(f"epsilon {epsilon:g}: cannot be reached, all rows together give {selection.epsilon[-1]:g}")
+        raise DataError(
+            f"epsilon {epsilon:g}: cannot be reached, all rows together give {selection.epsilon[-1]:g}"
+        )
     kept = selection.index[: enough[0] + 1]
     return [part[: int(np.isin(group.rows[part], kept).sum())] for group, part in zip(groups, picks)]
 
@@ -274,9 +288,14 @@ def _groups(dataset: Dataset, parts, metric, scale, loss, radius, block, merge) 
         constants = gradient_constants(rows, dataset.labels, loss, radius, label_unit)
         units = GRADIENT_NORM
     if regression:
-        rows = sp.hstack([rows, column[:, None]], format="csr") if sp.issparse(rows) else np.column_stack([rows, column])
+        rows = (
+            sp.hstack([rows, column[:, None]], format="csr")
+            if sp.issparse(rows)
+            else np.column_stack([rows, column])
+        )
     return [
-        _group(label, members, rows, metric, multiplicity, constants, block, merge) for label, members in parts
+        _group(label, members, rows, metric, multiplicity, constants, block, merge)
+        for label, members in parts
     ], units
 
 
@@ -344,7 +363,9 @@ def _budget(dataset: Dataset, fraction, size, epsilon) -> int:
         if size < 1:
             raise UsageError(f"size: expected at least 1, found {size}")
         if size > dataset.n_rows:
-            raise UsageError(f"size: expected at most the {dataset.n_rows} rows of {dataset.name}, found {size}")
+            raise UsageError(
+                f"size: expected at most the {dataset.n_rows} rows of {dataset.name}, found {size}"
+            )
         return int(size)
     if not epsilon >= 0.0:
         raise UsageError(f"epsilon: expected a number of 0 or more, found {epsilon:g}")
@@ -368,7 +389,9 @@ def _check_names(algorithm, metric, scale, loss, radius) -> None:
         if not (0.0 < radius < np.inf):
             raise UsageError(f"radius: expected a positive number, found {radius:g}")
         if metric != "euclidean":
-            raise UsageError(f"radius: the bound on the gradient holds for the euclidean metric, found {metric}")
+            raise UsageError(
+                f"radius: the bound on the gradient holds for the euclidean metric, found {metric}"
+            )
 
 
 def _coreset(dataset: Dataset, groups: list[_Group], selection: _Selection, settings: dict) -> Coreset:

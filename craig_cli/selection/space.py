@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
 
-from craig_cli.selection import assignment, cells, lazy, partition, sparse
+from craig_cli.selection import assignment, cells, sparse
 
 
 @dataclass(frozen=True)
@@ -57,14 +56,3 @@ def _unit_rows(rows):
         return scaled
     norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))
     return rows / np.where(norms > 0, norms, 1.0)[:, None]
-
-
-def begin_lazy(space: Space, generator: np.random.Generator, progress: Callable[[float], None] | None):
-    """Exact lazy greedy with its first pick made; ``extend`` makes more. Nothing in it is random."""
-    start = lazy.start if isinstance(space.arranged, cells.Cells) else sparse.start
-    return start(space.arranged, space.multiplicity, progress)
-
-
-def begin_partition(space: Space, generator: np.random.Generator, progress: Callable[[float], None] | None):
-    """Greedy in blocks of ``space.block`` rows, merged. Nothing in it is random."""
-    return partition.PartitionGreedy(space, space.block)

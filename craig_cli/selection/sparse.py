@@ -57,7 +57,9 @@ class Index:
         transposed = csr_arrays(rows.T.tocsr())
         _fill(*csr_arrays(rows), *transposed, self.norms[members], self.metric, scale, matrix)
 
-    def greedy_among(self, rows: np.ndarray, weights: np.ndarray, budget: int) -> tuple[np.ndarray, np.ndarray]:
+    def greedy_among(
+        self, rows: np.ndarray, weights: np.ndarray, budget: int
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Exact greedy among a few ``rows`` that stand for ``weights``: (places in ``rows``, gains), (budget,)."""
         few = build_index(self.matrix[rows], self.metric, float(weights.sum()))
         greedy = start(few, weights)
@@ -91,12 +93,16 @@ def build_index(rows: sp.csr_matrix, metric: int, total: float, block: int | Non
     diameter = 2.0 * (largest if metric in (MANHATTAN, COSINE) else float(np.sqrt(largest)))
     quantum = quantum_for(diameter, metric, total)
     values = values / (np.sqrt(quantum) if metric == COSINE else quantum)
-    used, columns = np.unique(columns, return_inverse=True)  # a huge feature number must not cost a huge index
+    used, columns = np.unique(
+        columns, return_inverse=True
+    )  # a huge feature number must not cost a huge index
     matrix = sp.csr_matrix((values, columns, starts), shape=(rows.shape[0], max(1, len(used))))
     transposed = csr_arrays(matrix.T.tocsr())
     columns = columns.astype(np.int32)
     norms = _norms(values, starts, metric)
-    order = np.arange(rows.shape[0]) if block is None else split(_sketch(values, columns, starts), block, block)
+    order = (
+        np.arange(rows.shape[0]) if block is None else split(_sketch(values, columns, starts), block, block)
+    )
     return Index(values, columns, starts, *transposed, norms, quantum, metric, diameter, order)
 
 
@@ -124,7 +130,9 @@ def _fill(values, columns, starts, t_values, t_rows, t_starts, norms, metric, sc
     for e in range(size):
         _shared(e, values, columns, starts, t_values, t_rows, t_starts, metric, shared)
         for i in range(size):
-            matrix[e, i] = np.float32(np.rint(np.rint(_distance(shared[i], norms[i], norms[e], metric)) * scale))
+            matrix[e, i] = np.float32(
+                np.rint(np.rint(_distance(shared[i], norms[i], norms[e], metric)) * scale)
+            )
 
 
 @njit
@@ -160,6 +168,42 @@ def _distance(shared, norm_i, norm_e, metric):
 
 
 @dataclass
+class Coverage:
+    """How far every row is from what is picked: current (n,) is m_i in quanta, inf before the first pick."""
+
+    index: Index
+    multiplicity: np.ndarray
+    current: np.ndarray
+
+    @classmethod
+    def of(cls, index: Index, multiplicity: np.ndarray) -> Coverage:
+        """Nothing picked yet. ``multiplicity`` (n,) float64."""
+        return cls(index, multiplicity, np.full(index.n_rows, np.inf))
+
+    @property
+    def row_of(self) -> np.ndarray:
+        return np.arange(self.index.n_rows)
+
+    def totals(self, candidates: np.ndarray) -> np.ndarray:
+        """(k,) total distance, in quanta, from each of the candidates (k,) to all rows."""
+        bound = np.empty(self.index.n_rows)
+        _evaluate(
+            *self.index.arrays, self.multiplicity, np.full(self.index.n_rows, np.inf), candidates, bound
+        )
+        return bound[candidates]
+
+    def gains(self, candidates: np.ndarray) -> np.ndarray:
+        """(k,) marginal gains, in quanta, of the candidates (k,)."""
+        bound = np.empty(self.index.n_rows)
+        _evaluate(*self.index.arrays, self.multiplicity, self.current, candidates, bound)
+        return bound[candidates]
+
+    def pick(self, position: int) -> None:
+        """Lower m_i to the distance from one more pick."""
+        np.minimum(self.current, _distances_from(position, *self.index.arrays), out=self.current)
+
+
+@dataclass
 class SparseGreedy:
     """Greedy selection on sparse rows that can be carried on; the same picks as naive greedy.
 
@@ -186,7 +230,9 @@ class SparseGreedy:
         gains[:1] = np.inf
         return gains
 
-    def extend(self, budget: int, min_gain: float = 0.0, progress: Callable[[int], None] | None = None) -> None:
+    def extend(
+        self, budget: int, min_gain: float = 0.0, progress: Callable[[int], None] | None = None
+    ) -> None:
         """Pick until there are ``budget`` picks or the best gain is below ``min_gain`` (units of the rows)."""
         threads = jit.threads_in_force()
         while self.state[0] < min(budget, self.index.n_rows):
@@ -248,7 +294,18 @@ def _distances_from(e, values, columns, starts, t_values, t_rows, t_starts, norm
 
 @njit(parallel=True)
 def _evaluate(
-    values, columns, starts, t_values, t_rows, t_starts, norms, metric, multiplicity, current, candidates, bound
+    values,
+    columns,
+    starts,
+    t_values,
+    t_rows,
+    t_starts,
+    norms,
+    metric,
+    multiplicity,
+    current,
+    candidates,
+    bound,
 ):
     """bound[e] = F(e | S) of the candidates, or their total distance to all rows where ``current`` is inf."""
     n_rows = len(norms)
@@ -311,7 +368,9 @@ def _extend(
     return True
 
 
-def assign(index: Index, picks: np.ndarray, constants: np.ndarray, grid: float) -> tuple[np.ndarray, np.ndarray]:
+def assign(
+    index: Index, picks: np.ndarray, constants: np.ndarray, grid: float
+) -> tuple[np.ndarray, np.ndarray]:
     """(nearest, loss) for ``picks`` (r,) int64 rows in greedy order, as ``assignment.assign`` for dense rows."""
     t_values, t_picks, t_starts = csr_arrays(index.matrix[picks].T.tocsr())
     threads = jit.threads_in_force()

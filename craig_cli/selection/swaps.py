@@ -93,7 +93,9 @@ def _dense_medoids(thread, threads, rows, metric, multiplicity, members, starts,
 
 
 @njit
-def _sparse_medoids(thread, threads, values, columns, starts_of, metric, multiplicity, members, starts, picks):
+def _sparse_medoids(
+    thread, threads, values, columns, starts_of, metric, multiplicity, members, starts, picks
+):
     for j in range(thread, len(picks), threads):
         cluster = members[starts[j] : starts[j + 1]]
         best = picks[j]
@@ -102,7 +104,9 @@ def _sparse_medoids(thread, threads, values, columns, starts_of, metric, multipl
             candidate = picks[j] if t < 0 else cluster[t]
             total = 0.0
             for i in cluster:
-                total += multiplicity[i] * _apart(_gap(values, columns, starts_of, candidate, i, metric), metric)
+                total += multiplicity[i] * _apart(
+                    _gap(values, columns, starts_of, candidate, i, metric), metric
+                )
                 if total >= least:
                     break
             if total < least:
