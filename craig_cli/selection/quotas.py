@@ -64,7 +64,15 @@ def merge_orders(
     group = np.repeat(np.arange(len(picks)), [len(part) for part in picks])
     place = np.concatenate([np.arange(len(part)) for part in picks])
     gain = np.concatenate(gains)
+    row = np.concatenate([_never_falling_in_ties(part, gain) for part, gain in zip(picks, gains)])
     first = place == 0
     mass = np.where(first, masses[group], 0.0)
-    order = np.lexsort((np.concatenate(picks), -np.where(first, 0.0, gain), -mass, ~first))
+    order = np.lexsort((place, row, -np.where(first, 0.0, gain), -mass, ~first))
     return group[order], place[order]
+
+
+def _never_falling_in_ties(rows: np.ndarray, gains: np.ndarray) -> np.ndarray:
+    """``rows``, in each run of equal gains replaced by its running maximum: sorting by it keeps a group's own order."""
+    run = np.concatenate([[0], np.cumsum(np.diff(gains) != 0)])
+    lift = run * (int(rows.max(initial=0)) + 1)
+    return np.maximum.accumulate(rows + lift) - lift

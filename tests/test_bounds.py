@@ -1,0 +1,79 @@
+"""The bound on the gradient error is true, at every weight vector that is tried and for every loss."""
+
+import numpy as np
+import pytest
+
+from craig_cli import select_coreset
+from craig_cli.dataset import class_values
+from craig_cli.registry import ALGORITHMS, LOSSES
+from craig_cli.scaling import fit_scaling
+
+
+def _gradient(loss, rows, labels, weights, model):
+    """Sum of weighted gradients with respect to (w, b) or (W, b), by the formulas of the losses."""
+    extended = np.column_stack([rows, np.ones(len(rows))])
+    margins = extended @ model
+    if loss == "multinomial":
+        _, codes = class_values(labels)
+        shifted = np.exp(margins - margins.max(axis=1, keepdims=True))
+        slopes = shifted / shifted.sum(axis=1, keepdims=True) - np.eye(margins.shape[1])[codes]
+        return extended.T @ (weights[:, None] * slopes)
+    if loss == "squared":
+        return extended.T @ (weights * (margins - labels))
+    signs = np.where(labels == labels.max(), 1.0, -1.0)
+    short = 1.0 - signs * margins
+    slopes = {
+        "logistic": -signs / (1.0 + np.exp(signs * margins)),
+        "squared-hinge": -signs * np.maximum(0.0, short),
+        "smoothed-hinge": -signs * np.clip(short, 0.0, 1.0),
+    }[loss]
+    return extended.T @ (weights * slopes)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("scale", ["none", "standard"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_measured_gradient_error_is_below_epsilon(loss, scale, algorithm):
+    rng = np.random.default_rng(7)
+    rows = rng.standard_normal((300, 4)) * [0.5, 1.0, 2.0, 0.1] + [0, 1, 0, 3]
+    outputs = 3 if loss == "multinomial" else 1
+    labels = rng.integers(0, max(2, outputs), 300).astype(float)
+    if loss == "squared":
+        labels = rows @ [1.0, -1.0, 0.5, 3.0] + 0.1 * rng.standard_normal(300)
+    radius = 2.0
+    coreset = select_coreset(
+        rows, labels, size=40, loss=loss, radius=radius, scale=scale, algorithm=algorithm, block_size=128
+    )
+    assert coreset.metadata["units"] == "gradient norm"
+    scaled = fit_scaling(scale, rows).apply(rows)
+    tightest = np.inf
+    for _ in range(50):
+        model = rng.standard_normal((5, outputs))
+        model *= radius * rng.random() ** 0.2 / np.linalg.norm(model)
+        model = model if loss == "multinomial" else model[:, 0]
+        full = _gradient(loss, scaled, labels, np.ones(300), model)
+        part = _gradient(loss, scaled[coreset.index], labels[coreset.index], coreset.weight, model)
+        error = np.linalg.norm(full - part)
+        assert error <= coreset.epsilon[-1]
+        tightest = min(tightest, coreset.epsilon[-1] / max(error, 1e-300))
+    # A bound that is thousands of times too large would pass too, and be of no use.
+    assert tightest < (200 if algorithm != "random" else 2000)
+
+
+def test_prefixes_with_their_own_weights_are_bounded_too():
+    rng = np.random.default_rng(8)
+    rows = rng.standard_normal((200, 3))
+    labels = (rng.random(200) < 0.5).astype(float)
+    coreset = select_coreset(rows, labels, size=50, loss="logistic", radius=3.0)
+    for size in (2, 5, 20):
+        prefix = coreset.index[:size]
+        weight = np.zeros(size)
+        for i in range(200):
+            same = np.flatnonzero(labels[prefix] == labels[i])
+            weight[same[np.argmin(np.linalg.norm(rows[prefix[same]] - rows[i], axis=1))]] += 1
+        for _ in range(20):
+            model = rng.standard_normal(4)
+            model *= 3.0 / np.linalg.norm(model)
+            full = _gradient("logistic", rows, labels, np.ones(200), model)
+            part = _gradient("logistic", rows[prefix], labels[prefix], weight, model)
+            assert np.linalg.norm(full - part) <= coreset.epsilon[size - 1]

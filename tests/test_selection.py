@@ -1,0 +1,291 @@
+"""Selection against slow, obvious versions of itself, and the promises of the coreset's columns."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from craig_cli import select_coreset
+from craig_cli.errors import DataError, UsageError
+from craig_cli.registry import ALGORITHMS, METRICS
+from craig_cli.selection import lazy, sparse
+from craig_cli.selection.cells import METRIC_CODES, build_cells
+from tests.naive import selection as naive
+
+GREEDY = [name for name in ALGORITHMS if name != "random"]
+
+
+def _random(rng):
+    return rng.standard_normal((500, 7))
+
+
+def _clustered(rng):
+    return rng.standard_normal((20, 5))[rng.integers(0, 20, 400)] + 0.05 * rng.standard_normal((400, 5))
+
+
+def _duplicated(rng):
+    return rng.standard_normal((60, 5))[rng.integers(0, 60, 300)]
+
+
+def _one_hot(rng):
+    return np.eye(6)[rng.integers(0, 6, (350, 3))].reshape(350, -1)
+
+
+def _grid(rng):
+    return rng.integers(1, 5, (300, 3)).astype(float)
+
+
+def _wide(rng):
+    return rng.standard_normal((150, 40)) * np.linspace(0.01, 3, 40)
+
+
+def _constant(rng):
+    return np.ones((100, 3))
+
+
+def _single(rng):
+    return rng.standard_normal((1, 3))
+
+
+KINDS = [_random, _clustered, _duplicated, _one_hot, _grid, _wide, _constant, _single]
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__[1:])
+@pytest.mark.parametrize("layout", ["dense", "sparse"])
+def test_exact_greedy_makes_the_picks_of_naive_greedy(kind, metric, layout):
+    rows = kind(np.random.default_rng(0))
+    if metric == "cosine":
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    budget = (len(rows) + 1) // 2
+    ones = np.ones(len(rows))
+    if layout == "dense":
+        arranged = build_cells(rows, METRIC_CODES[metric], len(rows))
+        greedy = lazy.start(arranged, ones)
+    else:
+        arranged = sparse.build_index(sp.csr_matrix(rows), METRIC_CODES[metric], len(rows))
+        greedy = sparse.start(arranged, ones)
+    greedy.extend(budget)
+    # Both see distances on the same grid, so that equal gains are equal; it is finer than 1e-11 of the diameter.
+    distances = np.rint(naive.distance_matrix(rows, metric) / arranged.quantum) * arranged.quantum
+    picks, gains = naive.greedy(distances, budget)
+    if layout == "dense" or metric == "manhattan" or kind not in (_one_hot, _duplicated, _grid):
+        assert np.array_equal(greedy.picks, picks)
+    # A cosine of sparse rows is rounded on its way through products: ties may go either way, gains may not.
+    assert np.allclose(greedy.gains, gains, rtol=1e-9, atol=1e-9 * len(rows))
+
+
+def test_multiplicities_are_repeated_rows():
+    rng = np.random.default_rng(1)
+    rows = rng.standard_normal((200, 4))
+    counts = rng.integers(1, 5, 200)
+    weighted = select_coreset(rows, size=30, multiplicity=counts, algorithm="lazy")
+    repeated_rows = np.repeat(rows, counts, axis=0)
+    repeated = select_coreset(repeated_rows, size=30, algorithm="lazy")
+    assert np.array_equal(rows[weighted.index], repeated_rows[repeated.index])
+    assert np.array_equal(weighted.weight, repeated.weight)
+    assert np.allclose(weighted.epsilon, repeated.epsilon, rtol=1e-12)
+
+
+def test_a_coreset_of_a_coreset_stands_for_all_rows():
+    rng = np.random.default_rng(2)
+    rows = rng.standard_normal((600, 4))
+    first = select_coreset(rows, size=120)
+    second = select_coreset(rows[first.index], size=30, multiplicity=first.weight)
+    assert second.weight.sum() == 600
+    direct = select_coreset(rows, size=30)
+    distances = naive.distance_matrix(rows)
+    loss = distances[:, first.index[second.index]].min(axis=1).sum()
+    assert loss < 1.1 * distances[:, direct.index].min(axis=1).sum()
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(3)
+    rows = rng.standard_normal((900, 5)) * [1.0, 1.0, 0.5, 2.0, 0.1]
+    rows[700:760] = rows[:60]
+    labels = np.where(rng.random(900) < 0.25, 7.0, -1.0)
+    labels[700:760] = labels[:60]
+    return rows, labels
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("layout", [np.array, sp.csr_matrix], ids=["dense", "sparse"])
+def test_every_algorithm_keeps_the_contract(algorithm, layout, data):
+    rows, labels = data
+    options = {"algorithm": algorithm, "block_size": 128, "seed": 5}
+    coreset = select_coreset(layout(rows), labels, fraction=0.1, **options)
+    assert len(coreset) == 90
+    assert len(np.unique(coreset.index)) == 90
+    assert np.array_equal(coreset.rank, np.arange(90))
+    assert coreset.weight.sum() == pytest.approx(900, abs=1e-9)
+    assert coreset.weight.min() >= 1.0 or algorithm == "random"
+    for label, quota in ((-1.0, np.sum(labels == -1)), (7.0, np.sum(labels == 7))):
+        mine = labels[coreset.index] == label
+        assert coreset.weight[mine].sum() == pytest.approx(quota, abs=1e-9)
+        assert abs(mine.sum() - 0.1 * quota) < 1
+    assert np.isinf(coreset.epsilon[0])
+    assert np.isfinite(coreset.epsilon[1:]).all()
+    assert (np.diff(coreset.epsilon[1:]) <= 0).all()
+    again = select_coreset(layout(rows), labels, fraction=0.1, threads=1, **options)
+    for column in ("index", "weight", "epsilon"):
+        assert np.array_equal(getattr(again, column), getattr(coreset, column))
+
+
+@pytest.mark.parametrize("algorithm", GREEDY)
+@pytest.mark.parametrize("layout", [np.array, sp.csr_matrix], ids=["dense", "sparse"])
+def test_epsilon_is_the_loss_of_every_prefix(algorithm, layout, data):
+    rows, labels = data
+    coreset = select_coreset(layout(rows), labels, fraction=0.1, algorithm=algorithm, block_size=128)
+    for size in (2, 3, 10, 45, 90):
+        expected = 0.0
+        for label in (-1.0, 7.0):
+            members = np.flatnonzero(labels == label)
+            picked = np.flatnonzero(np.isin(members, coreset.index[:size]))
+            expected += naive.distance_matrix(rows[members])[:, picked].min(axis=1).sum()
+        # The distance of a near-duplicate is a difference of nearly equal numbers in sparse data.
+        assert expected * (1 - 1e-12) <= coreset.epsilon[size - 1] <= expected * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("algorithm", GREEDY)
+def test_weights_count_the_rows_nearest_to_each_element(algorithm, data):
+    rows, labels = data
+    coreset = select_coreset(rows, labels, fraction=0.1, algorithm=algorithm, block_size=128)
+    weight = np.zeros(len(rows))
+    for label in (-1.0, 7.0):
+        members = np.flatnonzero(labels == label)
+        ranked = coreset.index[labels[coreset.index] == label]
+        distances = naive.distance_matrix(rows)[np.ix_(members, ranked)]
+        np.add.at(weight, ranked[np.argmin(distances, axis=1)], 1.0)
+    assert np.array_equal(weight[coreset.index], coreset.weight)
+
+
+@pytest.mark.parametrize("algorithm", GREEDY)
+def test_greedy_beats_random_and_swaps_lower_the_loss(algorithm, data):
+    rows, labels = data
+    options = {"algorithm": algorithm, "block_size": 256}
+    plain = select_coreset(rows, labels, size=100, swaps=0, **options).epsilon[-1]
+    swapped = select_coreset(rows, labels, size=100, swaps=4, **options).epsilon[-1]
+    random = select_coreset(rows, labels, size=100, algorithm="random")
+    distances = sum(
+        naive.distance_matrix(rows[labels == label])[:, np.isin(np.flatnonzero(labels == label), random.index)]
+        .min(axis=1)
+        .sum()
+        for label in (-1.0, 7.0)
+    )
+    assert swapped < plain < 0.95 * distances
+
+
+def test_partition_is_close_to_exact_greedy():
+    rng = np.random.default_rng(4)
+    rows = rng.standard_normal((4000, 6))
+    exact = select_coreset(rows, size=400, algorithm="lazy").epsilon[-1]
+    blocks = select_coreset(rows, size=400, algorithm="partition", block_size=512).epsilon[-1]
+    assert blocks < 1.04 * exact
+
+
+def test_partition_takes_few_picks_from_a_pool():
+    rng = np.random.default_rng(5)
+    rows = rng.standard_normal((40_000, 3))
+    few = select_coreset(rows, size=20, algorithm="partition", block_size=64)
+    assert len(few) == 20
+    random = select_coreset(rows, size=20, algorithm="random")
+    nearest = np.linalg.norm(rows[:, None] - rows[random.index][None], axis=2).min(axis=1).sum()
+    assert few.epsilon[-1] < 0.9 * nearest
+
+
+@pytest.mark.parametrize("algorithm", GREEDY)
+def test_epsilon_gives_the_smallest_prefix_that_reaches_it(algorithm, data):
+    rows, labels = data
+    options = {"algorithm": algorithm, "block_size": 128, "swaps": 0}
+    target = select_coreset(rows, labels, fraction=0.2, **options).epsilon[120]
+    coreset = select_coreset(rows, labels, epsilon=float(target), **options)
+    assert coreset.epsilon[-1] <= target < coreset.epsilon[-2]
+    assert coreset.weight.sum() == 900
+    if algorithm == "lazy":
+        assert len(coreset) == 121
+    everything = select_coreset(rows, labels, epsilon=0.0, **options)
+    assert everything.epsilon[-1] == 0.0
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_all_rows_are_their_own_exemplars(algorithm, data):
+    rows, labels = data
+    coreset = select_coreset(rows, labels, fraction=1.0, algorithm=algorithm, block_size=128)
+    assert np.array_equal(np.sort(coreset.index), np.arange(900))
+    assert np.allclose(coreset.weight, 1.0)
+    assert coreset.epsilon[-1] == 0.0
+
+
+def test_equal_rows_are_merged_and_come_back_last(data):
+    # 60 rows occur twice: with 870 picks all of the 840 different rows come first, whatever twins there are.
+    rows, labels = data
+    coreset = select_coreset(rows, labels, size=870, algorithm="lazy")
+    assert len(np.unique(rows[coreset.index[:840]], axis=0)) == 840
+    assert coreset.weight.sum() == 900
+
+
+def test_the_random_baseline_weighs_each_class_evenly(data):
+    rows, labels = data
+    coreset = select_coreset(rows, labels, fraction=0.1, algorithm="random", seed=1)
+    for label in (-1.0, 7.0):
+        mine = labels[coreset.index] == label
+        assert np.allclose(coreset.weight[mine], np.sum(labels == label) / mine.sum())
+    other = select_coreset(rows, labels, fraction=0.1, algorithm="random", seed=2)
+    assert not np.array_equal(coreset.index, other.index)
+
+
+def test_regression_selects_on_rows_and_targets_together():
+    rng = np.random.default_rng(6)
+    rows = np.zeros((50, 1))
+    targets = np.repeat([0.0, 10.0], 25) + 0.01 * rng.standard_normal(50)
+    coreset = select_coreset(rows, targets, size=2, loss="squared")
+    assert sorted(targets[coreset.index] > 5) == [False, True]
+    assert np.array_equal(coreset.weight, [25, 25])
+    assert len(coreset.metadata["classes"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "expected one of fraction, size and epsilon, found none"),
+        ({"fraction": 0.1, "size": 3}, "found fraction and size"),
+        ({"fraction": 0.0}, "above 0 and at most 1"),
+        ({"fraction": float("nan")}, "above 0 and at most 1"),
+        ({"size": 901}, "at most the 900 rows"),
+        ({"size": 1}, "one a class"),
+        ({"epsilon": -1.0}, "0 or more"),
+        ({"fraction": 0.1, "algorithm": "magic"}, "expected one of auto, lazy"),
+        ({"fraction": 0.1, "radius": 1.0}, "expected a loss"),
+        ({"fraction": 0.1, "radius": 1.0, "loss": "logistic", "metric": "cosine"}, "euclidean"),
+        ({"epsilon": 1.0, "algorithm": "random"}, "greedy order"),
+        ({"fraction": 0.1, "memory_limit": 1000}, "memory limit"),
+        ({"fraction": 0.1, "delta": 1.5}, "delta"),
+    ],
+)
+def test_arguments_that_make_no_sense_are_refused(arguments, message, data):
+    with pytest.raises(UsageError, match=message):
+        select_coreset(*data, **arguments)
+
+
+def test_labels_that_are_no_classes_are_refused():
+    rows = np.random.default_rng(0).standard_normal((50, 2))
+    with pytest.raises(DataError, match="at least two classes"):
+        select_coreset(rows, np.ones(50), size=5)
+    with pytest.raises(DataError, match="regression targets"):
+        select_coreset(rows, rows[:, 0], size=5)
+    with pytest.raises(DataError, match="nan or inf"):
+        select_coreset(rows * np.nan, np.ones(50), size=5)
+    assert len(select_coreset(rows, np.ones(50), size=5, per_class=False)) == 5
+
+
+def test_progress_runs_from_nothing_to_everything(data):
+    seen = []
+    select_coreset(*data, fraction=0.1, algorithm="lazy", progress=lambda done, total: seen.append(done / total))
+    assert seen == sorted(seen)
+    assert seen[-1] == 1.0
+
+
+def test_a_huge_feature_number_costs_nothing():
+    rows = sp.csr_matrix(([1.0, 2.0, 3.0], ([0, 1, 2], [2**31 - 2, 5, 2**31 - 2])), shape=(3, 2**31 - 1))
+    coreset = select_coreset(rows, size=2, scale="none")
+    assert coreset.epsilon[-1] == pytest.approx(2.0)
