@@ -89,14 +89,18 @@ def fit_coordinates(
     if intercept and (indices is None or kind == "full"):
 
         def block_mean(start, stop):
-            return _weighted_sum(data, indices, indptr, gamma, start, stop, n_columns)
+            total = np.zeros(n_columns)
+            _add_rows(data, indices, indptr, gamma, start, stop, total)
+            return total
 
         shift = np.add.reduce(map_blocks(block_mean, n_rows, threads)) / n_rows
 
     if kind == "diagonal":
 
         def block_variance(start, stop):
-            return _variances(data, indices, indptr, gamma, start, stop, shift, factor)
+            total = np.zeros(n_columns)
+            _add_squares(data, indices, indptr, gamma, start, stop, shift, factor, total)
+            return total
 
         variance = np.add.reduce(map_blocks(block_variance, n_rows, threads)) / n_rows
         spread = _spread(variance, floor)
@@ -106,21 +110,30 @@ def fit_coordinates(
         return Coordinates(kind, origin, shift, factor, spread)
 
     def block_moment(start, stop):
-        return _second_moment(data, indices, indptr, gamma, start, stop, shift, factor)
+        total = np.zeros((n_columns, n_columns))
+        scratch = np.empty(n_columns)
+        _add_products(data, indices, indptr, gamma, start, stop, shift, factor, total, scratch)
+        return total
 
     moment = np.add.reduce(map_blocks(block_moment, n_rows, threads)) / n_rows
-    variance, rotation = _eigen(moment)
+    directions = np.eye(n_columns)
+    _diagonalise(moment, directions)
+    variance, rotation = np.diag(moment), np.ascontiguousarray(directions.T)
     return Coordinates(kind, origin, shift, factor, _spread(variance, floor), rotation)
 
 
 def full_rows(coordinates: Coordinates, rows, n_rows: int, intercept: bool, threads: int) -> np.ndarray:
     """The rows in ``coordinates``, dense (n_rows, columns); a last column of ones for the intercept."""
     data, indices, indptr, n_columns = rows
-    out = np.empty((n_rows, n_columns + intercept))
+    out = np.zeros((n_rows, n_columns + intercept))
+    out[:, n_columns:] = 1.0
     matrix = coordinates.rotation / coordinates.spread
 
     def block(start, stop):
-        _rotate(data, indices, indptr, start, stop, coordinates.shift, coordinates.factor, matrix, out)
+        scratch = np.empty(n_columns)
+        _rotate(
+            data, indices, indptr, start, stop, coordinates.shift, coordinates.factor, matrix, out, scratch
+        )
 
     map_blocks(block, n_rows, threads)
     return out
@@ -152,34 +165,28 @@ def _centred(data, indices, lo, hi, shift, factor, out):
 
 
 @njit
-def _weighted_sum(data, indices, indptr, gamma, start, stop, n_columns):
-    total = np.zeros(n_columns)
+def _add_rows(data, indices, indptr, gamma, start, stop, total):
     for row in range(start, stop):
-        lo, hi = span(indices, indptr, row, n_columns)
+        lo, hi = span(indices, indptr, row, total.size)
         for position in range(lo, hi):
             k = position - lo if indices is None else indices[position]
             total[k] += gamma[row] * data[position]
-    return total
 
 
 @njit
-def _variances(data, indices, indptr, gamma, start, stop, shift, factor):
+def _add_squares(data, indices, indptr, gamma, start, stop, shift, factor, total):
     """Sparse data has no shift here, so its zeros add nothing."""
-    total = np.zeros(shift.size)
     for row in range(start, stop):
         lo, hi = span(indices, indptr, row, shift.size)
         for position in range(lo, hi):
             k = position - lo if indices is None else indices[position]
             centred = (data[position] - shift[k]) * factor[k]
             total[k] += gamma[row] * centred * centred
-    return total
 
 
 @njit
-def _second_moment(data, indices, indptr, gamma, start, stop, shift, factor):
+def _add_products(data, indices, indptr, gamma, start, stop, shift, factor, total, centred):
     size = shift.size
-    total = np.zeros((size, size))
-    centred = np.empty(size)
     for row in range(start, stop):
         lo, hi = span(indices, indptr, row, size)
         _centred(data, indices, lo, hi, shift, factor, centred)
@@ -191,32 +198,28 @@ def _second_moment(data, indices, indptr, gamma, start, stop, shift, factor):
     for i in range(size):
         for j in range(i):
             total[j, i] = total[i, j]
-    return total
 
 
 @njit
-def _rotate(data, indices, indptr, start, stop, shift, factor, matrix, out):
+def _rotate(data, indices, indptr, start, stop, shift, factor, matrix, out, centred):
+    """``out`` starts as zeros, with its column of ones."""
     size = shift.size
-    centred = np.empty(size)
     for row in range(start, stop):
         lo, hi = span(indices, indptr, row, size)
         _centred(data, indices, lo, hi, shift, factor, centred)
-        target = out[row]
-        target[:] = 0.0
-        target[size:] = 1.0
         for i in range(size):
             scale = centred[i]
             if scale != 0.0:
                 for j in range(size):
-                    target[j] += scale * matrix[i, j]
+                    out[row, j] += scale * matrix[i, j]
 
 
 @njit
-def _eigen(matrix):
-    """(values, vectors as columns) of a symmetric matrix, by Jacobi's rotations (Golub and Van Loan, 8.5)."""
-    size = matrix.shape[0]
-    work = matrix.copy()
-    vectors = np.eye(size)  # as rows, for the sake of memory order
+def _diagonalise(work, vectors):
+    """Jacobi's cyclic rotations (Golub and Van Loan, 8.5): the symmetric ``work`` becomes diagonal in place, and
+    ``vectors``, at first the identity, gets its eigenvectors as rows.
+    """
+    size = work.shape[0]
     for _ in range(30):
         off = 0.0
         for i in range(size):
@@ -247,4 +250,3 @@ def _eigen(matrix):
                     a, b = vectors[p, k], vectors[q, k]
                     vectors[p, k] = cosine * a - sine * b
                     vectors[q, k] = sine * a + cosine * b
-    return np.diag(work).copy(), vectors.T.copy()

@@ -42,7 +42,9 @@ def evaluate(problem, coef: np.ndarray, threads: int = 1, slopes: np.ndarray | N
 
     def block(start, stop):
         part = np.zeros_like(coef)
-        total = _accumulate(*problem.rows, problem.gamma, problem.loss, start, stop, coef, part, slopes)
+        total = _accumulate(
+            *problem.rows, problem.gamma, problem.loss, start, stop, coef, part, slopes, np.empty(len(coef))
+        )
         return total, part
 
     parts = map_blocks(block, problem.n_rows, threads)
@@ -53,9 +55,8 @@ def evaluate(problem, coef: np.ndarray, threads: int = 1, slopes: np.ndarray | N
 
 
 @njit
-def _accumulate(data, indices, indptr, labels, gamma, loss, start, stop, coef, gradient, slopes):
+def _accumulate(data, indices, indptr, labels, gamma, loss, start, stop, coef, gradient, slopes, margins):
     n_outputs, n_columns = coef.shape
-    margins = np.empty(n_outputs)
     total = 0.0
     for row in range(start, stop):
         lo, hi = span(indices, indptr, row, n_columns)
@@ -66,5 +67,6 @@ def _accumulate(data, indices, indptr, labels, gamma, loss, start, stop, coef, g
         for output in range(n_outputs):
             add(data, indices, lo, hi, gamma[row] * margins[output], gradient[output])
         if slopes.shape[0] > 0:
-            slopes[row] = margins
+            for output in range(n_outputs):
+                slopes[row, output] = margins[output]
     return total

@@ -30,7 +30,8 @@ def project(coef, ball, metric, radius):
             for k in range(coef.shape[1]):
                 ratio = ball[k] if metric is None else ball[k] / metric[output, k]
                 shrink = 1.0 / (1.0 + multiplier * ratio)
-                part = ball[k] * (coef[output, k] * shrink) ** 2
+                inside = coef[output, k] * shrink
+                part = ball[k] * inside * inside
                 square += part
                 fall += part * ratio * shrink
         if square <= radius * radius * (1.0 + 1e-14) or fall <= 0.0:

@@ -32,7 +32,8 @@ def span(indices, indptr, row, n_columns):
 def fetch(data, indices, indptr, row, n_columns):
     """Ask for ``row`` to be brought into the cache."""
     lo, hi = span(indices, indptr, row, n_columns)
-    hi = min(hi, lo + 8 * _MOST_LINES)
+    if hi > lo + 8 * _MOST_LINES:
+        hi = lo + 8 * _MOST_LINES
     for position in range(lo, hi, 8):
         prefetch(data, position)
     if indices is not None:

@@ -42,7 +42,7 @@ def start(problem, visits, coef, options) -> dict:
 
 
 def run(problem, visits, state, order, step) -> int:
-    _epoch(
+    clock = _epoch(
         *problem.rows,
         visits.share,
         order,
@@ -60,6 +60,7 @@ def run(problem, visits, state, order, step) -> int:
         state["margins"],
         state["settled"],
     )
+    state["settled"] -= clock  # what is overdue waits for the next epoch
     return len(order)
 
 
@@ -88,7 +89,7 @@ def _epoch(
     n_outputs, n_columns = coef.shape
     clock = 0.0
     for first in range(0, order.size, batch):
-        last = min(first + batch, order.size)
+        last = first + batch if first + batch < order.size else order.size
         due = add_batch_gradient(
             data, indices, indptr, labels, share, order, first, last, loss, coef, margins, gradient
         )
@@ -105,7 +106,7 @@ def _epoch(
                 for k in range(n_columns):
                     metric[output, k] = math.sqrt(squares[output, k]) + _TINY
             project(coef, ball, metric, radius)
-    settled -= clock  # what is overdue waits for the next epoch
+    return clock
 
 
 @njit

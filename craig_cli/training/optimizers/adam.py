@@ -46,7 +46,7 @@ def start(problem, visits, coef, options) -> dict:
 
 
 def run(problem, visits, state, order, step) -> int:
-    _epoch(
+    clock = _epoch(
         *problem.rows,
         visits.share,
         order,
@@ -66,6 +66,7 @@ def run(problem, visits, state, order, step) -> int:
         state["margins"],
         state["settled"],
     )
+    state["settled"] -= clock  # what is overdue waits for the next epoch
     return len(order)
 
 
@@ -96,7 +97,7 @@ def _epoch(
     n_outputs, n_columns = coef.shape
     clock = 0.0
     for first in range(0, order.size, batch):
-        last = min(first + batch, order.size)
+        last = first + batch if first + batch < order.size else order.size
         due = add_batch_gradient(
             data, indices, indptr, labels, share, order, first, last, loss, coef, margins, gradient
         )
@@ -137,7 +138,7 @@ def _epoch(
                 )
         if radius > 0.0 and ((first // batch) % every == 0 or last == order.size):
             project(coef, ball, metric, radius)
-    settled -= clock  # what is overdue waits for the next epoch
+    return clock
 
 
 @njit

@@ -87,11 +87,10 @@ def _epoch(
     moved,
 ):
     n_outputs, n_columns = coef.shape
-    columns = np.arange(n_columns).astype(np.int32)
     clock = 0.0
     time = 0
     for first in range(0, order.size, batch):
-        last = min(first + batch, order.size)
+        last = first + batch if first + batch < order.size else order.size
         time += 1
         if indices is not None:
             for turn in range(first, last):
@@ -110,12 +109,12 @@ def _epoch(
                 lo, hi = span(indices, indptr, order[turn], n_columns)
                 _move_touched(indices, lo, hi, time, step, beta, nesterov, coef, velocity, gradient, moved)
         if radius > 0.0 and (time % every == 0 or last == order.size):
-            _coast_all(indices, columns, time, step, beta, nesterov, coef, velocity, moved)
+            _coast_all(indices, time, step, beta, nesterov, coef, velocity, moved)
             settle_all(indices, clock, settled, penalty, coef)
             clock = 0.0
             time = 0
             project(coef, ball, None, radius)
-    _coast_all(indices, columns, time, step, beta, nesterov, coef, velocity, moved)
+    _coast_all(indices, time, step, beta, nesterov, coef, velocity, moved)
     settle_all(indices, clock, settled, penalty, coef)
 
 
@@ -151,23 +150,31 @@ def _move_touched(indices, lo, hi, time, step, beta, nesterov, coef, velocity, g
 def _coast(indices, lo, hi, time, step, beta, nesterov, coef, velocity, moved):
     for position in range(lo, hi):
         k = indices[position]
-        missed = time - moved[k]
-        if missed > 0:
-            left = math.exp(missed * math.log(beta)) if beta > 0.0 else 0.0
-            way = step * beta * (1.0 - left) / (1.0 - beta)
-            if nesterov:
-                way *= beta
+        if moved[k] < time:
+            way, left = _way(time - moved[k], step, beta, nesterov)
+            moved[k] = time
             for output in range(coef.shape[0]):
                 coef[output, k] -= way * velocity[output, k]
                 velocity[output, k] *= left
-            moved[k] = time
 
 
 @njit
-def _coast_all(indices, columns, time, step, beta, nesterov, coef, velocity, moved):
+def _coast_all(indices, time, step, beta, nesterov, coef, velocity, moved):
     if indices is not None:
-        _coast(columns, 0, columns.size, time, step, beta, nesterov, coef, velocity, moved)
-        moved[:] = 0
+        for k in range(moved.size):
+            way, left = _way(time - moved[k], step, beta, nesterov)
+            moved[k] = 0
+            for output in range(coef.shape[0]):
+                coef[output, k] -= way * velocity[output, k]
+                velocity[output, k] *= left
+
+
+@njit
+def _way(missed, step, beta, nesterov):
+    """(how far a velocity of 1 goes in the steps missed, what is left of it)."""
+    left = math.exp(missed * math.log(beta)) if beta > 0.0 and missed > 0 else 1.0 - (missed > 0)
+    way = step * beta * (1.0 - left) / (1.0 - beta)
+    return (beta * way if nesterov else way), left
 
 
 MOMENTUM = Optimizer("momentum", start, run, sgd.auto_steps, options=(("momentum", 0.9), ("nesterov", False)))

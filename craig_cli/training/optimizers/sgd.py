@@ -83,7 +83,7 @@ def _epoch(
     n_outputs, n_columns = coef.shape
     clock = 0.0
     for first in range(0, order.size, batch):
-        last = min(first + batch, order.size)
+        last = first + batch if first + batch < order.size else order.size
         due = 0.0
         for turn in range(first, last):
             if turn + AHEAD < order.size:

@@ -1,0 +1,94 @@
+"""Every registered loss: its slope against finite differences and the naive one, and the labels it takes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from craig_cli.errors import DataError
+from craig_cli.registry import LOSSES, load
+from craig_cli.training.losses import encode_labels, guess_loss, to_slopes, value
+from tests.naive import training as naive
+
+
+def _cases(loss, rng):
+    """(label as kernels take it, margins (k,)) pairs, near the kinks and far out."""
+    if loss.labels == "many":
+        return [(float(label), rng.normal(size=4) * scale) for label in range(4) for scale in (0.1, 3, 300)]
+    labels = (-1.0, 1.0) if loss.labels == "two" else (-3.0, 0.5, 1000.0)
+    margins = (-1000.0, -5.0, -1.0001, -0.5, 0.0, 1e-9, 0.3, 0.9999, 2.0, 50.0, 1000.0)
+    return [(label, np.array([margin])) for label in labels for margin in margins]
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_values_and_slopes_agree_with_the_naive_ones(name):
+    loss = load(LOSSES, name)
+    for label, margins in _cases(loss, np.random.default_rng(0)):
+        labels = np.array([label])
+        assert value(loss.code, label, margins) == pytest.approx(
+            naive.phi(name, labels, margins[None])[0], abs=1e-12
+        )
+        slopes = margins.copy()
+        to_slopes(loss.code, label, slopes)
+        np.testing.assert_allclose(
+            slopes, naive.slope(name, labels, margins[None])[0], rtol=1e-12, atol=1e-12
+        )
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_slopes_are_the_derivatives(name):
+    loss = load(LOSSES, name)
+    step = 1e-6
+    for label, margins in _cases(loss, np.random.default_rng(1)):
+        slopes = margins.copy()
+        to_slopes(loss.code, label, slopes)
+        for output in range(len(margins)):
+            shift = np.zeros(len(margins))
+            shift[output] = step
+            rise = value(loss.code, label, margins + shift) - value(loss.code, label, margins - shift)
+            assert rise / (2 * step) == pytest.approx(slopes[output], rel=1e-5, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_constants_bound_the_slopes(name):
+    loss = load(LOSSES, name)
+    rng = np.random.default_rng(2)
+    for label, margins in _cases(loss, rng):
+        other = margins + rng.normal(size=len(margins))
+        at, there = margins.copy(), other.copy()
+        to_slopes(loss.code, label, at)
+        to_slopes(loss.code, label, there)
+        assert np.linalg.norm(at - there) <= loss.lipschitz * np.linalg.norm(margins - other) * (1 + 1e-9)
+        assert np.linalg.norm(at) <= loss.slope_bound * (1 + 1e-12)
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ([0, 1, 1], "logistic"),
+        ([-1.5, 2.5], "logistic"),
+        ([1, 2, 3], "multinomial"),
+        (range(20), "multinomial"),
+        (range(21), "squared"),
+        ([0, 1, 2.5], "squared"),
+    ],
+)
+def test_the_loss_guessed_from_labels(labels, expected):
+    assert guess_loss(np.array(labels, dtype=float)) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "message"),
+    [
+        ("logistic", [1, 2, 3], "d: the logistic loss expects two classes, found 3 labels (1, 2, 3)"),
+        ("squared-hinge", [1, 2, 3, 4], "found 4 labels (1, 2, 3, ...)"),
+        ("multinomial", [1, 2.5], "d: the multinomial loss expects whole numbers as class labels, found 2.5"),
+        ("multinomial", [7, 7], "d: expected labels of at least two classes, found only 7"),
+        ("logistic", [7, 7], "d: expected labels of at least two classes, found only 7"),
+    ],
+)
+def test_labels_that_do_not_fit(name, labels, message):
+    with pytest.raises(DataError) as caught:
+        encode_labels(load(LOSSES, name), np.array(labels, dtype=float), "d")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
