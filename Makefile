@@ -51,7 +51,7 @@ $(DEMO):
 	@mkdir -p $@
 
 test: $(TEST_INSTALLED) lint
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2
 
 lint: $(TEST_INSTALLED)
 	$(BIN)/ruff check .

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import resource
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,18 +77,39 @@ class Craig:
         return result
 
 
-@pytest.fixture
-def craig(tmp_path: Path) -> Craig:
-    return Craig(tmp_path)
+@contextlib.contextmanager
+def made_once(tmp_path_factory: pytest.TempPathFactory, name: str) -> Iterator[tuple[Path, bool]]:
+    """(a folder that all test processes share, whether it is filled already); the block fills it, alone."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    folder.mkdir(exist_ok=True)
+    with open(folder.with_suffix(".lock"), "a+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.seek(0)
+        yield folder, lock.read() == "made"
+        lock.truncate(0)
+        lock.write("made")
 
 
 @pytest.fixture(scope="session")
-def craig_session(tmp_path_factory: pytest.TempPathFactory) -> Craig:
-    """The same for files that many tests only read."""
-    return Craig(tmp_path_factory.mktemp("session"))
+def compiled_kernels(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Every kernel on disk before the first command runs.
+
+    Two processes that compile different variants of one kernel at once overwrite each other's index, so that
+    one is lost and compiled again and again.
+    """
+    with made_once(tmp_path_factory, "kernels") as (folder, made):
+        if made:
+            return
+        (folder / "sparse.libsvm").write_text("".join(f"{row % 2} {row + 1}:1\n" for row in range(40)))
+        run = Craig(folder)
+        for data in (SAMPLE / "binary.libsvm", "sparse.libsvm"):
+            select = run.start("select", data, "--size", "10", "-q", "-o", "c")
+            train = run.start("train", data, "--epochs", "2", "-q", "-o", "m")
+            for process in (select, train):
+                process.communicate(timeout=300)
 
 
 @pytest.fixture
-def sample() -> Path:
-    """The folder of the sample data."""
-    return SAMPLE
+def craig(tmp_path: Path, compiled_kernels: None) -> Craig:
+    return Craig(tmp_path)

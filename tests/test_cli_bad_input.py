@@ -37,7 +37,6 @@ def check_refused(craig, result, status: int, *expected: str) -> None:
     assert [name for name in os.listdir(craig.folder) if not name.startswith("in")] == []
 
 
-@pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize(
     "content, expected",
     [
@@ -53,9 +52,14 @@ def check_refused(craig, result, status: int, *expected: str) -> None:
         ("\x1f\x8b\x08 not gzip", ["in.data"]),
     ],
 )
-def test_a_malformed_file(craig, command, content, expected):
+def test_a_malformed_file(craig, content, expected):
     (craig.folder / "in.data").write_text(content, encoding="latin-1")
-    check_refused(craig, run_on(craig, command, "in.data"), 1, *expected)
+    check_refused(craig, run_on(craig, "select", "in.data"), 1, *expected)
+
+
+def test_a_malformed_file_to_train_on(craig):
+    (craig.folder / "in.data").write_text("1 1:2\n-1 3\n")
+    check_refused(craig, run_on(craig, "train", "in.data"), 1, "in.data:2")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -82,24 +86,21 @@ def test_a_wrong_feature_or_weight_column(craig, command):
     check_refused(craig, run_on(craig, command, "in.parquet", "--weight-column", "w"), 1, "in.parquet")
 
 
-@pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), None])
-def test_parquet_with_a_hole(craig, command, value):
+def test_parquet_with_a_hole(craig, value):
     write_table(craig.folder / "in.parquet", x=[1.0, value, 3.0, 4.0], label=[1, 0, 1, 0])
-    check_refused(craig, run_on(craig, command, "in.parquet"), 1, "in.parquet")
+    check_refused(craig, run_on(craig, "select", "in.parquet"), 1, "in.parquet")
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_parquet_with_text(craig, command):
+def test_parquet_with_text(craig):
     write_table(craig.folder / "in.parquet", x=["a", "b"], label=[1, 0])
-    check_refused(craig, run_on(craig, command, "in.parquet"), 1, "in.parquet", "x")
+    check_refused(craig, run_on(craig, "select", "in.parquet"), 1, "in.parquet", "x")
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_damaged_parquet_file(craig, command):
+def test_a_damaged_parquet_file(craig):
     content = (SAMPLE / "binary.parquet").read_bytes()
     (craig.folder / "in.parquet").write_bytes(content[: len(content) // 2])
-    check_refused(craig, run_on(craig, command, "in.parquet"), 1, "in.parquet")
+    check_refused(craig, run_on(craig, "select", "in.parquet"), 1, "in.parquet")
 
 
 def test_one_class_only(craig):

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from craig_cli.artifacts.coreset import read_coreset, write_coreset
 from craig_cli.artifacts.model import read_model, write_model
-from tests.conftest import SAMPLE
-
-pytestmark = pytest.mark.xdist_group("eval")  # they share trained models
+from tests.conftest import SAMPLE, Craig, made_once
 
 DATA = SAMPLE / "binary.libsvm"
 TEST = SAMPLE / "binary.test.libsvm"
 
 
 @pytest.fixture(scope="module")
-def trained(craig_session):
+def trained(tmp_path_factory, compiled_kernels):
     """A folder with models of the binary data and of the others, and a coreset with its model."""
-    run = craig_session.ok
+    with made_once(tmp_path_factory, "trained") as (folder, made):
+        if not made:
+            _train(Craig(folder).ok)
+    return Craig(folder)
+
+
+def _train(run) -> None:
     run("select", DATA, "--fraction", "0.1", "--loss", "logistic", "--radius", "20", "-o", "c.parquet")
     run("train", DATA, "-o", "full.json")
     run("train", DATA, "--coreset", "c.parquet", "-o", "small.json")
     run("train", SAMPLE / "multiclass.parquet", "-o", "many.json")
     run("train", SAMPLE / "regression.parquet", "--loss", "squared", "-o", "numbers.json")
-    return craig_session
 
 
 def models(result) -> list[dict]:
@@ -134,31 +139,25 @@ def test_what_cannot_be_is_one_line(trained, args, status, expected):
     assert result.stdout == b""
 
 
-def test_a_damaged_model_is_one_line(trained):
-    path = trained.folder / "cut.json"
-    path.write_bytes((trained.folder / "full.json").read_bytes()[:-20])
-    result = trained("eval", "cut.json", TEST)
+def test_a_damaged_model_is_one_line(trained, craig):
+    (craig.folder / "cut.json").write_bytes((trained.folder / "full.json").read_bytes()[:-20])
+    result = craig("eval", "cut.json", TEST)
     assert result.status == 1
     assert "cut.json: expected a model file" in result.error
 
 
-def test_a_broken_bound_fails_loudly(trained):
-    from dataclasses import replace
-
-    from craig_cli.artifacts.coreset import read_coreset, write_coreset
-
+def test_a_broken_bound_fails_loudly(trained, craig):
     coreset = read_coreset(trained.folder / "c.parquet")
-    write_coreset(trained.folder / "broken.parquet", replace(coreset, epsilon=coreset.epsilon * 1e-9))
-    result = trained("eval", "full.json", DATA, "--coreset", "broken.parquet", "-q")
+    write_coreset(craig.folder / "broken", replace(coreset, epsilon=coreset.epsilon * 1e-9))
+    result = craig("eval", trained.folder / "full.json", DATA, "--coreset", "broken", "-q")
     assert result.status == 1
-    assert "bound is broken at full.json" in result.error
+    assert "full.json" in result.error
+    assert "bound is broken" in result.error
 
 
-def test_scaled_training_without_its_penalty_has_no_objective(trained):
-    from dataclasses import replace
-
+def test_scaled_training_without_its_penalty_has_no_objective(trained, craig):
     model = read_model(trained.folder / "full.json")
     for settings, expected in (({"scale": "unit"}, None), ({"scale": "unit", "l2_term": 0.5}, 0.5)):
-        write_model(trained.folder / "scaled.json", replace(model, optimizer=settings))
-        (entry,) = models(trained.ok("eval", "scaled.json", TEST, "--json"))
+        write_model(craig.folder / "scaled.json", replace(model, optimizer=settings))
+        (entry,) = models(craig.ok("eval", "scaled.json", TEST, "--json"))
         assert entry["l2_term"] == expected
