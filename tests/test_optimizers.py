@@ -1,4 +1,5 @@
-"""Every registered loss with every registered optimizer, on dense and sparse rows, against the reference optimum."""
+"""Every registered loss with every registered optimizer, on dense and sparse rows, against the reference
+optimum."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ EXACT = ("saga", "svrg")
 
 @functools.cache
 def data(loss: str, sparse: bool, rows: int = 250, columns: int = 12):
-    """Columns of very different spread, correlated, with a mean; labels with noise; weights of mean far from 1."""
+    """Columns of very different spread, correlated, with a mean; labels with noise; weights of mean far
+    from 1."""
     rng = np.random.default_rng(7)
     if sparse:
         matrix = sp.random(rows, columns, density=0.3, format="csr", random_state=3)

@@ -60,6 +60,13 @@ class Setup:
     seconds: float
     validation: Problem | None
 
+    def auto_steps(self) -> tuple[float, float]:
+        """(first, last) alpha that the optimizer asks for on this data."""
+        batch = self.options["batch_size"]
+        return self.optimizer.auto_steps(
+            self.problem, self.visits, batch, self.epochs * len(self.visits) / batch
+        )
+
 
 def default_epochs(n_rows: int) -> int:
     """20, or what makes a million visits to rows, at most 1000: small data needs more, and has the time."""
@@ -106,8 +113,8 @@ def fit(
     precondition  coordinates the optimizer works in (coordinates.py): same objective, better condition;
                   "none" is equation 20 to the letter
     radius        B of equation 18
-    tol           stop when the gradient norm, in the optimizer's coordinates, is at most ``tol`` times that of
-                  the zero model; 0 runs all epochs
+    tol           stop when the gradient norm, in the optimizer's coordinates, is at most ``tol`` times that
+                  of the zero model; 0 runs all epochs
     validation    stop when its loss has not improved for ``patience`` epochs, and keep the best epoch's model
     tune          None, "grid" or "halving": choose step and decay (tuning.py)
     progress      called as progress(epochs done, epochs in all) after each epoch
@@ -304,8 +311,7 @@ def train(
 ) -> Result:
     """Run the optimizer of ``setup`` with one schedule. Raises DataError for an objective that diverges."""
     problem, visits, method = setup.problem, setup.visits, setup.optimizer
-    batch = setup.options["batch_size"]
-    first, last = method.auto_steps(problem, visits, batch, setup.epochs * len(visits) / batch)
+    first, last = setup.auto_steps()
     step = first if step is None else step
     # The schedule is laid out for all the epochs, of which ``epochs`` may be only the first.
     steps, decay = steps_of(schedule, step, decay, setup.epochs, last)

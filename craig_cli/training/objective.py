@@ -2,8 +2,9 @@
 
     F(w) = (1/r) sum_j g_j phi(y_j, <w, x_j>) + 1/2 sum_k penalty_k w_k^2        (equation 1 with weights)
 
-for r rows whose weights g_j have mean 1. The rows are cut into blocks that depend on nothing but r; a block is
-one kernel call, and the blocks' sums are added in order, so the result is the same at any number of threads.
+for r rows whose weights g_j have mean 1. The rows are cut into blocks that depend on nothing but r; a block
+is one kernel call, and the blocks' sums are added in order, so the result is the same at any number of
+threads.
 """
 
 from __future__ import annotations

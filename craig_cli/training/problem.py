@@ -79,7 +79,7 @@ class Problem:
         return float(np.sqrt(squares * len(self.data) / self.n_rows))
 
     def steps_a_projection(self, batch_size: int) -> int:
-        """Steps between projections: 1; of sparse data so many that projecting costs no more than stepping."""
+        """Steps between projections: 1; of sparse data so many that projecting costs no more than they."""
         if self.indices is None:
             return 1
         touched = max(1.0, len(self.data) / self.n_rows) * batch_size

@@ -6,8 +6,9 @@ k-inverse     a0 / (1 + b k)           (section 5.1)
 power         a0 / (k + 1)^tau         (theorems 1 and 2)
 auto          a0 / (1 + b k)^2, b such that the last epoch has the step that the optimizer asks for
 
-auto lies between k-inverse, which is best where the curvature is known exactly and very slow where it was taken for
-too large, and exponential, which is safe and spends most epochs at steps whose noise hides what they gain.
+auto lies between k-inverse, which is best where the curvature is known exactly and very slow where it was
+taken for too large, and exponential, which is safe and spends most epochs at steps whose noise hides what
+they gain.
 """
 
 from __future__ import annotations
@@ -17,7 +18,12 @@ import math
 from craig_cli.errors import UsageError
 from craig_cli.registry import SCHEDULES
 
-DEFAULT_DECAY = {"exponential": 0.9, "k-inverse": 1.0, "power": 0.5}
+DEFAULT_DECAY = {"exponential": 0.8, "k-inverse": 1.0, "power": 0.75}
+DECAYS_TO_TRY = {
+    "exponential": (0.8, 0.9, 0.65, 0.5),
+    "k-inverse": (1.0, 0.3, 3.0, 10.0),
+    "power": (0.75, 0.5, 1.0, 1.5),
+}
 
 
 def steps_of(

@@ -2,8 +2,8 @@
 
     m <- b1 m + (1 - b1) d,    v <- b2 v + (1 - b2) d^2,    w <- P(w - alpha m' / (sqrt(v') + tiny))
 
-where m' and v' are m and v over 1 - b1^t and 1 - b2^t, the share of them that is not the zero they started from.
-P is the projection in the metric sqrt(v'), the one in which the step is a gradient step.
+where m' and v' are m and v over 1 - b1^t and 1 - b2^t, the share of them that is not the zero they started
+from. P is the projection in the metric sqrt(v'), the one in which the step is a gradient step.
 
 Of sparse data a coordinate moves when a row touches it, its t counts those times, and its d has all of the
 penalty's gradient that fell due since.

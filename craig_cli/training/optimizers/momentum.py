@@ -3,10 +3,11 @@
     v <- beta v + (1 - beta) g_j grad phi_j(w),      w <- P(w - alpha (v + g_j penalty * w))
     Nesterov: w moves by beta v + (1 - beta) g_j grad phi_j instead of v
 
-With the factor 1 - beta, alpha means what it means for sgd. The penalty acts at once: it carries no noise to average.
+With the factor 1 - beta, alpha means what it means for sgd. The penalty acts at once: it carries no noise
+to average.
 
-Of sparse data, a column goes on moving with the velocity it has left though no row touches it; the t steps it missed
-are made up for in closed form, alpha v (beta + ... + beta^t), when a row next does.
+Of sparse data, a column goes on moving with the velocity it has left though no row touches it; the t steps
+it missed are made up for in closed form, alpha v (beta + ... + beta^t), when a row next does.
 """
 
 from __future__ import annotations

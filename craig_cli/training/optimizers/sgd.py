@@ -2,8 +2,8 @@
 
     w <- P(w - alpha_k * g_j * grad f_j(w))        f_j = phi_j + l2/2 ||w||^2
 
-with g_j = gamma_j / mean gamma, so that alpha does not depend on the size of the data. With a batch of several
-rows the step is along the mean of their g_j grad f_j, all at the same w.
+with g_j = gamma_j / mean gamma, so that alpha does not depend on the size of the data. With a batch of
+several rows the step is along the mean of their g_j grad f_j, all at the same w.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from craig_cli.training.rows import AHEAD, dot, fetch, settle, settle_all, shrin
 def auto_steps(problem, visits, batch_size: int, n_steps: int) -> tuple[float, float]:
     """(first, last) alpha of the auto schedule.
 
-    The first is 1 / the largest curvature of a step: of one row, or of a batch, at most stiffest/size + smoothness.
-    The last still contracts by a factor of about e^-20 in n_steps where all directions are alike ("full"); where
-    the flat ones take long steps to the end, it is a hundredth of the first at least.
+    The first is 1 / the largest curvature of a step: of one row, or of a batch, at most stiffest/size +
+    smoothness. The last still contracts by a factor of about e^-20 in n_steps where all directions are
+    alike ("full"); where the flat ones take long steps to the end, it is a hundredth of the first at least.
     """
     first = 1.0 / (visits.stiffest if batch_size == 1 else visits.stiffest / batch_size + problem.smoothness)
     last = 20.0 / (problem.lipschitz * n_steps)

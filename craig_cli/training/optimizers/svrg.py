@@ -1,6 +1,7 @@
-"""SVRG (Johnson and Zhang 2013) on weighted rows: a full gradient at the start of each epoch, then steps around it.
+"""SVRG (Johnson and Zhang 2013) on weighted rows: a full gradient each epoch, then steps around it.
 
-The slopes at that point are kept, one number a row and output, so that a step computes one gradient and not two.
+The slopes at that point are kept, one number a row and output, so that a step computes one gradient and not
+two.
 """
 
 from __future__ import annotations

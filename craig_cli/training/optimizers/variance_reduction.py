@@ -1,13 +1,14 @@
 """The step saga and svrg share. With s_j the slope of phi_j where row j was remembered, a visit to row j does
 
-    w <- P(w - alpha * (g_j/m_j (phi'_j(w) - s_j) x_j + mean + penalty * w)),      mean = average of g_j s_j x_j
+    w <- P(w - alpha * (g_j/m_j (phi'_j(w) - s_j) x_j + mean + penalty * w)),    mean = average of g_j s_j x_j
 
 over the visits of an epoch (orders.py), whose noise vanishes at the optimum, so that alpha can stay as it is.
-svrg remembers all rows at the start of an epoch; saga updates what it remembers of row j, and the mean, as it goes.
+svrg remembers all rows at the start of an epoch; saga updates what it remembers of row j, and the mean, as
+it goes.
 
-Of sparse data, a column moves by the mean and the penalty at every step though no row touches it. What was missed in
-t steps is made up for when a row next does: w <- (w - t alpha mean) / (1 + t alpha penalty), one implicit step, which
-is stable for any t and stands still exactly at the optimum.
+Of sparse data, a column moves by the mean and the penalty at every step though no row touches it. What was
+missed in t steps is made up for when a row next does: w <- (w - t alpha mean) / (1 + t alpha penalty), one
+implicit step, which is stable for any t and stands still exactly at the optimum.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def start(problem, visits, coef, options) -> dict:
 
 
 def remember(problem, visits, state) -> int:
-    """Take the slopes of all rows, and their mean, at the coefficients as they are; the row gradients it cost."""
+    """Take the slopes of all rows, and their mean, at the coefficients as they are; returns their number."""
     coef = state["coef"]
     _, gradient = evaluate(problem, coef, state["threads"], state["slopes"])
     # Averages here are over visits, of which there may be more than rows.
