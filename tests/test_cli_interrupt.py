@@ -59,7 +59,7 @@ def stop_open(process: subprocess.Popen, number: signal.Signals) -> tuple[int, s
 @pytest.mark.parametrize("number", STATUS)
 def test_while_selecting(craig, large, number):
     (craig.folder / "out").write_text("old")
-    process = craig.start("select", large, "--fraction", "0.2", "-o", "out", "-q")
+    process = craig.start("select", large, "--fraction", "0.2", "--algorithm", "lazy", "-o", "out", "-q")
     time.sleep(3.0)
     assert process.poll() is None, "selected too fast for this test"
     status, stderr, seconds = stop(process, number)
