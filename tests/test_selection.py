@@ -167,7 +167,9 @@ def test_greedy_beats_random_and_swaps_lower_the_loss(algorithm, data):
     swapped = select_coreset(rows, labels, size=100, swaps=4, **options).epsilon[-1]
     random = select_coreset(rows, labels, size=100, algorithm="random")
     distances = sum(
-        naive.distance_matrix(rows[labels == label])[:, np.isin(np.flatnonzero(labels == label), random.index)]
+        naive.distance_matrix(rows[labels == label])[
+            :, np.isin(np.flatnonzero(labels == label), random.index)
+        ]
         .min(axis=1)
         .sum()
         for label in (-1.0, 7.0)
@@ -280,7 +282,9 @@ def test_labels_that_are_no_classes_are_refused():
 
 def test_progress_runs_from_nothing_to_everything(data):
     seen = []
-    select_coreset(*data, fraction=0.1, algorithm="lazy", progress=lambda done, total: seen.append(done / total))
+    select_coreset(
+        *data, fraction=0.1, algorithm="lazy", progress=lambda done, total: seen.append(done / total)
+    )
     assert seen == sorted(seen)
     assert seen[-1] == 1.0
 

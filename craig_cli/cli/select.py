@@ -62,6 +62,28 @@ UNEVEN = 100.0  # feature ranges that differ by more than this get a note
 @click.option(
     "--per-class/--no-per-class", default=True, help="Select from each class in proportion to its rows."
 )
+@click.option(
+    "--block-size",
+    type=Integer(1),
+    default=2048,
+    show_default=True,
+    metavar="N",
+    help="Rows of a block of the partition algorithm; more is slower and closer to exact greedy.",
+)
+@click.option(
+    "--swaps",
+    type=Integer(0),
+    metavar="N",
+    show_default="2 for partition, else 0",
+    help="Rounds of medoid swaps after the greedy, each at the price of one assignment; they lower epsilon.",
+)
+@click.option(
+    "--delta",
+    type=Number(0, 1, low_open=True, high_open=True),
+    default=0.1,
+    show_default=True,
+    help="Accuracy of the stochastic algorithm: 1 - 1/e - delta of the optimum in expectation.",
+)
 @options.reading_options
 @options.seed_option
 @options.threads_option
@@ -85,6 +107,9 @@ def select(
     loss,
     radius,
     per_class,
+    block_size,
+    swaps,
+    delta,
     seed,
     threads,
     memory_limit,
@@ -129,6 +154,9 @@ def select(
             loss=loss,
             radius=radius,
             per_class=per_class,
+            block_size=block_size,
+            swaps=swaps,
+            delta=delta,
             seed=seed,
             threads=threads,
             memory_limit=memory_limit,
