@@ -62,7 +62,9 @@ format: $(TEST_INSTALLED)
 	$(BIN)/ruff format .
 
 bench: $(TEST_INSTALLED)
-	$(BIN)/python -m pytest tests/benchmarks -s -o python_files='bench_*.py'
+	for name in $(basename $(notdir $(wildcard tests/benchmarks/bench_*.py))); do \
+		$(BIN)/python -m tests.benchmarks.$$name || exit 1; \
+	done
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Error: craig needs Python 3.10 or newer")'

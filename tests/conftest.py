@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "sample_data"
-REAL_DATA = ROOT.parent / "shared" / "data"
+REAL_DATA = Path(os.environ.get("CRAIG_DATA", ROOT.parent / "shared" / "data"))
 
 needs_real_data = pytest.mark.skipif(not REAL_DATA.is_dir(), reason=f"no real data in {REAL_DATA}")
 
