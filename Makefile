@@ -1,6 +1,7 @@
 # make demo    install into .venv and show select -> train -> eval on the sample data
 # make test    lint, format check and tests
 # make bench   the benchmarks (slow; real data where there is any)
+# make readme  run the commands in the README again and put their output there
 # make format  put the code into the form that the lint asks for
 # make clean   remove what the demo, the benchmarks and the installation left behind
 #
@@ -23,7 +24,7 @@ SELECT := --fraction 0.1 --loss logistic --radius 10
 SOURCES := $(shell find craig_cli -name '*.py')
 MODELS := $(DEMO)/full.model.json $(DEMO)/coreset.model.json $(DEMO)/random.model.json
 
-.PHONY: demo test lint format bench clean
+.PHONY: demo test lint format bench readme clean
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -60,6 +61,9 @@ lint: $(TEST_INSTALLED)
 format: $(TEST_INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+readme: $(TEST_INSTALLED)
+	$(BIN)/python tests/update_readme.py
 
 bench: $(TEST_INSTALLED)
 	for name in $(basename $(notdir $(wildcard tests/benchmarks/bench_*.py))); do \

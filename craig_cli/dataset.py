@@ -84,9 +84,7 @@ class Dataset:
             )
         if self.is_sparse:
             shape = (self.n_rows, n_features)
-            wide = sp.csr_matrix(
-                (self.features.data, self.features.indices, self.features.indptr), shape=shape
-            )
+            wide = sp.csr_matrix((self.features.data, self.features.indices, self.features.indptr), shape=shape)
         else:
             wide = np.zeros((self.n_rows, n_features))
             wide[:, : self.n_features] = self.features

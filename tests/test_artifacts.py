@@ -103,9 +103,7 @@ class TestCoreset:
 
     def test_an_empty_coreset_is_refused(self, tmp_path):
         path, none = tmp_path / "c.parquet", np.array([], dtype=np.int64)
-        write_coreset(
-            path, a_coreset(index=none, weight=none.astype(float), rank=none, epsilon=none.astype(float))
-        )
+        write_coreset(path, a_coreset(index=none, weight=none.astype(float), rank=none, epsilon=none.astype(float)))
         with pytest.raises(DataError, match="at least one element"):
             read_coreset(path)
 
@@ -232,9 +230,7 @@ class TestModel:
         with pytest.raises(DataError, match=f"expected the key '{key}'"):
             read_model(path)
 
-    @pytest.mark.parametrize(
-        "content", [b"", b"PAR1", b"[1]", b"\xff\xfe", b'{"coef": [NaN]}', b"[" * 100_000]
-    )
+    @pytest.mark.parametrize("content", [b"", b"PAR1", b"[1]", b"\xff\xfe", b'{"coef": [NaN]}', b"[" * 100_000])
     def test_other_content_is_one_line(self, tmp_path, content):
         path = tmp_path / "m.json"
         path.write_bytes(content)
@@ -271,9 +267,7 @@ class TestFiles:
         (tmp_path / "plain").write_text("")
         with atomic_output(tmp_path / "out"):
             pass
-        assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == stat.S_IMODE(
-            (tmp_path / "plain").stat().st_mode
-        )
+        assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == stat.S_IMODE((tmp_path / "plain").stat().st_mode)
 
     def test_a_link_stays_a_link(self, tmp_path):
         (tmp_path / "target").write_text("old")

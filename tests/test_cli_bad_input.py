@@ -158,18 +158,14 @@ def test_an_output_that_cannot_be_written(craig, command):
 def test_an_output_in_a_folder_of_someone_else(craig, command):
     (craig.folder / "in.data").write_text(GOOD)
     (craig.folder / "in.folder").mkdir(mode=0o500)
-    check_refused(
-        craig, run_on(craig, command, "in.data", "-o", "in.folder/out"), 1, "in.folder/out: cannot write"
-    )
+    check_refused(craig, run_on(craig, command, "in.data", "-o", "in.folder/out"), 1, "in.folder/out: cannot write")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
 def test_a_full_disk(craig, command):
     (craig.folder / "in.data").write_text(GOOD)
-    check_refused(
-        craig, run_on(craig, command, "in.data", "-o", "/dev/full"), 1, "/dev/full", "No space left"
-    )
+    check_refused(craig, run_on(craig, command, "in.data", "-o", "/dev/full"), 1, "/dev/full", "No space left")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

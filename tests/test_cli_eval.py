@@ -71,9 +71,7 @@ def test_multiclass_and_regression(trained):
 
 
 def test_gradient_error_is_below_epsilon(trained):
-    result = trained.ok(
-        "eval", "full.json", "small.json", DATA, "--coreset", "c.parquet", "--points", "10", "--json"
-    )
+    result = trained.ok("eval", "full.json", "small.json", DATA, "--coreset", "c.parquet", "--points", "10", "--json")
     for entry in models(result):
         gradient = entry["gradient"]
         assert gradient["norm"] < 20
@@ -86,8 +84,7 @@ def test_gradient_error_is_below_epsilon(trained):
 
 def test_the_same_numbers_at_any_number_of_threads(trained):
     one, two = (
-        trained.ok("eval", "full.json", DATA, "--coreset", "c.parquet", "--json", "--threads", n).text
-        for n in (1, 2)
+        trained.ok("eval", "full.json", DATA, "--coreset", "c.parquet", "--json", "--threads", n).text for n in (1, 2)
     )
     assert one == two
 

@@ -83,9 +83,7 @@ def test_a_loss_and_a_radius_give_gradient_norm(craig):
 
 
 def test_regression_has_no_classes(craig):
-    result = craig.ok(
-        "select", SAMPLE / "regression.parquet", "--fraction", "0.1", "--loss", "squared", "--json"
-    )
+    result = craig.ok("select", SAMPLE / "regression.parquet", "--fraction", "0.1", "--loss", "squared", "--json")
     summary = json.loads(result.text)
     assert summary["size"] == 240
     assert summary["classes"] == []

@@ -52,9 +52,7 @@ def test_agrees_with_finite_differences(loss, scale, sparse):
     features = sp.csr_matrix(FEATURES) if sparse else FEATURES
     index = np.array([3, 17, 22, 30])
     weight = np.array([10.0, 5.0, 20.0, 5.0])
-    found = GradientProbe(coreset_of(index, weight, scale=scale), from_arrays(features, labels)).at_model(
-        model
-    )
+    found = GradientProbe(coreset_of(index, weight, scale=scale), from_arrays(features, labels)).at_model(model)
 
     scaling = fit_scaling(scale, features)
     scaled = scaling.apply(features)
@@ -69,8 +67,7 @@ def test_agrees_with_finite_differences(loss, scale, sparse):
         step[k] = 1e-5
         ahead, behind = point + step.reshape(point.shape), point - step.reshape(point.shape)
         full[k], subset[k] = (
-            (total_loss(model, scaled, labels, w, ahead) - total_loss(model, scaled, labels, w, behind))
-            / 2e-5
+            (total_loss(model, scaled, labels, w, ahead) - total_loss(model, scaled, labels, w, behind)) / 2e-5
             for w in (np.ones(N), chosen)
         )
     assert found.full_norm == pytest.approx(np.linalg.norm(full), rel=1e-4, abs=1e-6)
@@ -103,9 +100,7 @@ def bounded(bound: float, **changes) -> Coreset:
 
 def test_a_broken_bound_is_an_error():
     probe = GradientProbe(bounded(1e-3), from_arrays(FEATURES, labels_for("logistic")))
-    with pytest.raises(
-        DataError, match=r"bound is broken at m\.json: expected a gradient error of at most 0\.001"
-    ):
+    with pytest.raises(DataError, match=r"bound is broken at m\.json: expected a gradient error of at most 0\.001"):
         probe.at_model(model_for("logistic"), "m.json")
     with pytest.raises(DataError, match="bound is broken at a random point"):
         probe.at_random(model_for("logistic"), 5, radius=1.0)

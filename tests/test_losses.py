@@ -25,14 +25,10 @@ def test_values_and_slopes_agree_with_the_naive_ones(name):
     loss = load(LOSSES, name)
     for label, margins in _cases(loss, np.random.default_rng(0)):
         labels = np.array([label])
-        assert value(loss.code, label, margins) == pytest.approx(
-            naive.phi(name, labels, margins[None])[0], abs=1e-12
-        )
+        assert value(loss.code, label, margins) == pytest.approx(naive.phi(name, labels, margins[None])[0], abs=1e-12)
         slopes = margins.copy()
         to_slopes(loss.code, label, slopes)
-        np.testing.assert_allclose(
-            slopes, naive.slope(name, labels, margins[None])[0], rtol=1e-12, atol=1e-12
-        )
+        np.testing.assert_allclose(slopes, naive.slope(name, labels, margins[None])[0], rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -31,11 +31,7 @@ def squared_model() -> Model:
 
 
 def labels_for(model: Model) -> np.ndarray:
-    return (
-        np.asarray(model.classes)[RNG.integers(0, len(model.classes), 60)]
-        if model.classes
-        else RNG.normal(size=60)
-    )
+    return np.asarray(model.classes)[RNG.integers(0, len(model.classes), 60)] if model.classes else RNG.normal(size=60)
 
 
 @pytest.mark.parametrize("make", [binary_model, multinomial_model, squared_model])

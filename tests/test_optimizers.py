@@ -30,13 +30,10 @@ def data(loss: str, sparse: bool, rows: int = 250, columns: int = 12):
         matrix = sp.random(rows, columns, density=0.3, format="csr", random_state=3)
         matrix.data = rng.normal(size=matrix.nnz)
     else:
-        matrix = rng.normal(size=(rows, columns)) @ (
-            np.eye(columns) + 0.3 * rng.normal(size=(columns, columns))
-        )
+        matrix = rng.normal(size=(rows, columns)) @ (np.eye(columns) + 0.3 * rng.normal(size=(columns, columns)))
         matrix = matrix * np.geomspace(0.1, 100, columns) + np.geomspace(1, 1000, columns)
     scores = np.asarray(
-        matrix
-        @ (rng.normal(size=(columns, 3)) / np.std(np.asarray(matrix @ np.eye(columns)), axis=0)[:, None])
+        matrix @ (rng.normal(size=(columns, 3)) / np.std(np.asarray(matrix @ np.eye(columns)), axis=0)[:, None])
     )
     scores = (scores - scores.mean(axis=0)) / scores.std(axis=0)
     kind = load(LOSSES, loss).labels
@@ -103,12 +100,8 @@ def test_defaults_reach_the_optimum(optimizer, loss, sparse):
 def test_truly_sparse_steps_reach_the_optimum(optimizer, precondition):
     """Small data is made dense inside by default, so the lazy updates of sparse rows are asked for here."""
     dataset, weights = data("logistic", True)
-    model = fit(
-        dataset, weights, optimizer=optimizer, l2=L2, precondition=precondition, threads=1, epochs=1500
-    ).model
-    found = naive.objective(
-        "logistic", dataset.features, dataset.labels, model.coef, model.intercept, L2, weights
-    )
+    model = fit(dataset, weights, optimizer=optimizer, l2=L2, precondition=precondition, threads=1, epochs=1500).model
+    found = naive.objective("logistic", dataset.features, dataset.labels, model.coef, model.intercept, L2, weights)
     assert found - reference("logistic", True) < (1e-6 if optimizer in EXACT else 1e-3)
 
 
@@ -139,18 +132,14 @@ def test_sparse_rows_are_stepped_like_dense_ones(optimizer, batch_size, options)
 def test_batches_reach_the_optimum(optimizer, sparse):
     dataset, weights = data("multinomial", sparse)
     model = fit(dataset, weights, optimizer=optimizer, l2=L2, batch_size=16, threads=1).model
-    found = naive.objective(
-        "multinomial", dataset.features, dataset.labels, model.coef, model.intercept, L2, weights
-    )
+    found = naive.objective("multinomial", dataset.features, dataset.labels, model.coef, model.intercept, L2, weights)
     assert found - reference("multinomial", sparse) < 2e-3
 
 
 def test_nesterov_reaches_the_optimum():
     dataset, weights = data("logistic", False)
     model = fit(dataset, weights, optimizer="momentum", nesterov=True, momentum=0.95, l2=L2, threads=1).model
-    found = naive.objective(
-        "logistic", dataset.features, dataset.labels, model.coef, model.intercept, L2, weights
-    )
+    found = naive.objective("logistic", dataset.features, dataset.labels, model.coef, model.intercept, L2, weights)
     assert found - reference("logistic", False) < 1e-3
 
 
@@ -168,7 +157,5 @@ def test_projection_finds_the_optimum_on_the_ball(optimizer, sparse):
         _, coef, intercept = naive.optimum("logistic", dataset.features, dataset.labels, middle, weights)
         low, high = (middle, high) if np.linalg.norm(coef) > radius else (low, middle)
     best = naive.objective("logistic", dataset.features, dataset.labels, coef, intercept, L2, weights)
-    found = naive.objective(
-        "logistic", dataset.features, dataset.labels, model.coef, model.intercept, L2, weights
-    )
+    found = naive.objective("logistic", dataset.features, dataset.labels, model.coef, model.intercept, L2, weights)
     assert found - best < 1e-3

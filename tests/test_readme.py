@@ -65,7 +65,11 @@ def test_commands_print_what_the_readme_says(number, folder, environment):
 @pytest.mark.parametrize("number", range(len(PYTHON)))
 def test_python_examples_run(number, folder, environment):
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", PYTHON[number]], cwd=folder, env=environment, capture_output=True, text=True
+        [sys.executable, "-W", "error", "-c", PYTHON[number]],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
 

@@ -167,9 +167,7 @@ def test_greedy_beats_random_and_swaps_lower_the_loss(algorithm, data):
     swapped = select_coreset(rows, labels, size=100, swaps=4, **options).epsilon[-1]
     random = select_coreset(rows, labels, size=100, algorithm="random")
     distances = sum(
-        naive.distance_matrix(rows[labels == label])[
-            :, np.isin(np.flatnonzero(labels == label), random.index)
-        ]
+        naive.distance_matrix(rows[labels == label])[:, np.isin(np.flatnonzero(labels == label), random.index)]
         .min(axis=1)
         .sum()
         for label in (-1.0, 7.0)
@@ -259,6 +257,8 @@ def test_regression_selects_on_rows_and_targets_together():
         ({"fraction": 0.1, "algorithm": "magic"}, "expected one of auto, lazy"),
         ({"fraction": 0.1, "radius": 1.0}, "expected a loss"),
         ({"fraction": 0.1, "radius": 1.0, "loss": "logistic", "metric": "cosine"}, "euclidean"),
+        # Rows of one place and different labels have distance 0 and gradients that point apart.
+        ({"fraction": 0.1, "radius": 1.0, "loss": "logistic", "per_class": False}, "needs classes"),
         ({"epsilon": 1.0, "algorithm": "random"}, "greedy order"),
         ({"fraction": 0.1, "memory_limit": 1000}, "memory limit"),
         ({"fraction": 0.1, "delta": 1.5}, "delta"),
@@ -282,9 +282,7 @@ def test_labels_that_are_no_classes_are_refused():
 
 def test_progress_runs_from_nothing_to_everything(data):
     seen = []
-    select_coreset(
-        *data, fraction=0.1, algorithm="lazy", progress=lambda done, total: seen.append(done / total)
-    )
+    select_coreset(*data, fraction=0.1, algorithm="lazy", progress=lambda done, total: seen.append(done / total))
     assert seen == sorted(seen)
     assert seen[-1] == 1.0
 

@@ -71,19 +71,13 @@ def write_coreset(path: str | os.PathLike, coreset: Coreset) -> None:
 def read_coreset(path: str | os.PathLike) -> Coreset:
     """Read and check a coreset file (``-`` is standard input). Raises DataError where it is not a valid one."""
     try:
-        source = (
-            pa.BufferReader(sys.stdin.buffer.read())
-            if os.fspath(path) == STDIO
-            else pa.OSFile(os.fspath(path))
-        )
+        source = pa.BufferReader(sys.stdin.buffer.read()) if os.fspath(path) == STDIO else pa.OSFile(os.fspath(path))
     except OSError as error:
         raise _unreadable(path, error) from error
     try:
         table = pq.read_table(source)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise DataError(
-            f"{path}: expected a coreset file (Parquet), found something else or a damaged file"
-        ) from error
+        raise DataError(f"{path}: expected a coreset file (Parquet), found something else or a damaged file") from error
     finally:
         source.close()
     facts = _facts(path, table.schema.metadata or {})
@@ -147,9 +141,7 @@ def _facts(path: str | os.PathLike, metadata: dict[bytes, bytes]) -> dict:
         )
     )
     if not valid:
-        raise DataError(
-            f'{path}: expected "n" and "inputs" in the coreset\'s metadata, found them missing or damaged'
-        )
+        raise DataError(f'{path}: expected "n" and "inputs" in the coreset\'s metadata, found them missing or damaged')
     return facts
 
 

@@ -69,9 +69,7 @@ def check_output(path: str | os.PathLike, inputs: tuple[str, ...] = (), binary: 
     """
     if os.fspath(path) == STDIO:
         if binary and sys.stdout.isatty():
-            raise UsageError(
-                "-o -: refusing to write a binary file to a terminal; give a file name or a pipe"
-            )
+            raise UsageError("-o -: refusing to write a binary file to a terminal; give a file name or a pipe")
         return
     target = Path(path)
     for name in inputs:

@@ -83,9 +83,7 @@ def read_model(path: str | os.PathLike) -> Model:
     try:
         values = json.loads(raw, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise DataError(
-            f"{path}: expected a model file (JSON), found something else or a damaged file"
-        ) from error
+        raise DataError(f"{path}: expected a model file (JSON), found something else or a damaged file") from error
     if not isinstance(values, dict) or values.get("kind") != KIND:
         raise DataError(f'{path}: expected a model file, with "kind": "model", found something else')
     if values.get("format") != FORMAT:
@@ -119,13 +117,9 @@ def _model(path: str | os.PathLike, values: dict) -> Model:
         classes = tuple(float(value) for value in values["classes"])
         l2 = float(values["l2"])
     except (TypeError, ValueError, OverflowError) as error:
-        raise DataError(
-            f"{path}: expected numbers in classes, coef, intercept and l2, found others"
-        ) from error
+        raise DataError(f"{path}: expected numbers in classes, coef, intercept and l2, found others") from error
     # The number of outputs: one for a margin, one a class for a multinomial model.
-    expected = (
-        (len(classes), values["n_features"]) if values["loss"] == "multinomial" else (values["n_features"],)
-    )
+    expected = (len(classes), values["n_features"]) if values["loss"] == "multinomial" else (values["n_features"],)
     if coef.shape != expected or intercept.shape != expected[:-1]:
         raise DataError(
             f"{path}: expected coef of shape {expected} with an intercept to match, "

@@ -24,9 +24,7 @@ from craig_cli.errors import DataError, os_error
     ),
 )
 @click.argument("paths", nargs=-1, required=True, metavar="MODEL... DATA...", type=click.Path())
-@options.coreset_option(
-    "Measure this coreset's gradient error too; DATA is then the data it was selected from."
-)
+@options.coreset_option("Measure this coreset's gradient error too; DATA is then the data it was selected from.")
 @click.option(
     "--points",
     type=Integer(),

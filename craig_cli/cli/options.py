@@ -102,9 +102,7 @@ class Names(click.ParamType):
 
 # --- what goes in -------------------------------------------------------------------------------------------
 
-data_argument = click.argument(
-    "data", nargs=-1, required=True, metavar="DATA...", type=click.Path()
-)  # data: tuple
+data_argument = click.argument("data", nargs=-1, required=True, metavar="DATA...", type=click.Path())  # data: tuple
 
 format_option = click.option(  # input_format
     "--format",

@@ -59,9 +59,7 @@ UNEVEN = 100.0  # feature ranges that differ by more than this get a note
     metavar="B",
     help="The bound holds for all models of at most this norm, intercept included (after --scale).",
 )
-@click.option(
-    "--per-class/--no-per-class", default=True, help="Select from each class in proportion to its rows."
-)
+@click.option("--per-class/--no-per-class", default=True, help="Select from each class in proportion to its rows.")
 @click.option(
     "--block-size",
     type=Integer(1),
@@ -74,7 +72,7 @@ UNEVEN = 100.0  # feature ranges that differ by more than this get a note
     "--swaps",
     type=Integer(0),
     metavar="N",
-    show_default="2 for partition, else 0",
+    show_default="1 for partition, else 0",
     help="Rounds of medoid swaps after the greedy, each at the price of one assignment; they lower epsilon.",
 )
 @click.option(

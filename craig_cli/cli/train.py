@@ -37,9 +37,7 @@ SUFFIX = ".model.json"
     help="The loss; an L2 penalty is always added.",
 )
 @click.option("--optimizer", type=click.Choice(list(OPTIMIZERS)), default="sgd", help="The method.")
-@click.option(
-    "--l2", type=Number(0), default=1e-5, metavar="L", help="Penalty L/2 ||w||^2, the intercept exempt."
-)
+@click.option("--l2", type=Number(0), default=1e-5, metavar="L", help="Penalty L/2 ||w||^2, the intercept exempt.")
 @click.option(
     "--epochs",
     type=Integer(1),
@@ -105,9 +103,7 @@ SUFFIX = ".model.json"
     metavar="DATA",
     help="Stop when the loss on this data no longer falls, and keep the best epoch's model.",
 )
-@click.option(
-    "--patience", type=Integer(1), default=5, metavar="N", help="Epochs --validation waits for better."
-)
+@click.option("--patience", type=Integer(1), default=5, metavar="N", help="Epochs --validation waits for better.")
 @options.reading_options
 @options.seed_option
 @options.threads_option

@@ -87,9 +87,7 @@ class GradientProbe:
         program is wrong, and no number of either can be trusted.
         """
         if model.n_features != self.dataset.n_features:
-            raise DataError(
-                f"{name}: expected a model of {self.dataset.n_features} features, found {model.n_features}"
-            )
+            raise DataError(f"{name}: expected a model of {self.dataset.n_features} features, found {model.n_features}")
         coef, intercept = self.scaling.from_raw(model.coef, model.intercept)
         return self._measure(model, coef, intercept, encode_targets(model, self.dataset, name), name)
 

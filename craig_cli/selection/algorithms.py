@@ -1,7 +1,7 @@
 """How each registered algorithm begins: ``begin(space, options, generator, progress)``.
 
-What it returns has ``extend(budget, min_gain, progress)``, which adds picks to those there are, ``picks`` (r,) int64 rows
-of the space in greedy order, and ``gains`` (r,) float64 marginal gains, never rising, the first one infinite.
+What it returns has ``extend(budget, min_gain, progress)``, which adds picks to those there are, ``picks`` (r,) int64
+rows of the space in greedy order, and ``gains`` (r,) float64 marginal gains, never rising, the first one infinite.
 ``progress`` is told the share of the work before the first pick that is done.
 """
 

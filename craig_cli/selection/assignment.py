@@ -2,9 +2,10 @@
 
     loss_k = sum_i c_i min_{j in picks[:k]} d_ij
 
-Cell by cell, the picks go past in their order. A pick farther from the cell's centre than the cell's reach cannot
-be anyone's nearest, so only few of them meet the rows. Each term is rounded up to a grid on which sums are exact:
-the loss stays an upper bound, and threads may add in any order.
+The picks go past the cells in their order, in groups of WIDTH cells that keep their state at hand. A pick farther from
+a cell's centre than the cell's reach cannot be anyone's nearest, and one farther from the middle of a group than all of
+its cells reach need not be compared with any; so only few of them meet the rows. Each term is rounded up to a grid on
+which sums are exact: the loss stays an upper bound, and threads may add in any order.
 """
 
 from __future__ import annotations
@@ -24,9 +25,7 @@ from craig_cli.selection.cells import (
 from craig_cli.selection.vectors import WIDTH
 
 
-def assign(
-    cells: Cells, picks: np.ndarray, constants: np.ndarray, grid: float
-) -> tuple[np.ndarray, np.ndarray]:
+def assign(cells: Cells, picks: np.ndarray, constants: np.ndarray, grid: float) -> tuple[np.ndarray, np.ndarray]:
     """(nearest, loss) for ``picks`` (r,) int64 rows in greedy order.
 
     constants  (n,) float64 c_i by row
@@ -57,48 +56,76 @@ def assign(
 
 
 @njit
-def _assign(
-    thread, threads, rows, blocks, centres, offsets, metric, points, point_blocks, factor, nearest, change
-):
+def _assign(thread, threads, rows, blocks, centres, offsets, metric, points, point_blocks, factor, nearest, change):
     n_rows, n_features = rows.shape
+    n_cells = blocks.shape[0]
     n_picks = points.shape[0]
     changes = change[thread]
-    centre = np.empty(n_features)
-    centre_distance = np.empty(WIDTH)
+    middle = np.empty(n_features)
+    to_picks = np.empty(WIDTH)
+    to_cells = np.empty(WIDTH)
     distance = np.empty(WIDTH)
-    current = np.empty(WIDTH)
-    limit = np.empty(WIDTH)
-    value = np.empty(WIDTH)
-    for c in range(thread, blocks.shape[0], threads):
-        first = c * WIDTH
-        count = min(WIDTH, n_rows - first)
+    away = np.empty(WIDTH)
+    reach = np.empty(WIDTH)
+    current = np.empty((WIDTH, WIDTH))
+    limit = np.empty((WIDTH, WIDTH))
+    value = np.empty((WIDTH, WIDTH))
+    for group in range(thread, centres.shape[0], threads):
+        first_cell = group * WIDTH
+        count = min(WIDTH, n_cells - first_cell)
         for k in range(n_features):
-            centre[k] = centres[c // WIDTH, k, c % WIDTH]
-        for p in range(WIDTH):  # padding never asks for anything
-            current[p] = np.inf if p < count else 0.0
-            limit[p] = current[p]
-            value[p] = 0.0
-        reach = np.inf
+            middle[k] = centres[group, k, :count].mean()
+        block_distances(centres[group], middle, metric, away)
+        for c in range(count):
+            reach[c] = np.inf
+            inside = min(WIDTH, n_rows - (first_cell + c) * WIDTH)
+            for p in range(WIDTH):  # padding never asks for anything
+                current[c, p] = np.inf if p < inside else 0.0
+                limit[c, p] = current[c, p]
+                value[c, p] = 0.0
+        farthest = np.inf
         for block in range(point_blocks.shape[0]):
-            block_distances(point_blocks[block], centre, metric, centre_distance)
+            block_distances(point_blocks[block], middle, metric, to_picks)
             for j in range(block * WIDTH, min((block + 1) * WIDTH, n_picks)):
-                if centre_distance[j - block * WIDTH] >= reach or not block_distances_within(
-                    blocks[c], points[j], metric, limit, distance
-                ):
+                if to_picks[j - block * WIDTH] >= farthest:
                     continue
+                block_distances(centres[group], points[j], metric, to_cells)
                 changed = False
-                for p in range(count):
-                    apart = 0.5 * distance[p] * distance[p] if metric == COSINE else distance[p]
-                    if apart < current[p]:
-                        current[p] = apart
-                        limit[p] = limit_of(apart, metric)
-                        nearest[first + p] = j
-                        terms = np.ceil(factor[first + p] * apart)
-                        changes[j] += terms - value[p]
-                        value[p] = terms
-                        changed = True
+                for c in range(count):
+                    if to_cells[c] < reach[c] and block_distances_within(
+                        blocks[first_cell + c], points[j], metric, limit[c], distance
+                    ):
+                        first = (first_cell + c) * WIDTH
+                        if _take(j, metric, distance, current[c], limit[c], value[c], factor, nearest, changes, first):
+                            reach[c] = _reach(current[c], offsets, metric, first)
+                            changed = True
                 if changed:
-                    reach = 0.0
-                    for p in range(count):
-                        if current[p] > 0.0:
-                            reach = max(reach, reach_of(current[p], offsets[first + p], metric))
+                    farthest = 0.0
+                    for c in range(count):
+                        farthest = max(farthest, (reach[c] + away[c]) * (1.0 + 1e-12))
+
+
+@njit
+def _take(j, metric, distance, current, limit, value, factor, nearest, changes, first):
+    """Give pick ``j`` the rows that are closer to it than to any before; True where there are some."""
+    changed = False
+    for p in range(WIDTH):
+        apart = 0.5 * distance[p] * distance[p] if metric == COSINE else distance[p]
+        if apart < current[p]:
+            current[p] = apart
+            limit[p] = limit_of(apart, metric)
+            nearest[first + p] = j
+            terms = np.ceil(factor[first + p] * apart)
+            changes[j] += terms - value[p]
+            value[p] = terms
+            changed = True
+    return changed
+
+
+@njit
+def _reach(current, offsets, metric, first):
+    farthest = 0.0
+    for p in range(WIDTH):
+        if current[p] > 0.0:
+            farthest = max(farthest, reach_of(current[p], offsets[first + p], metric))
+    return farthest

@@ -54,9 +54,7 @@ class Cells:
         """
         _fill(self.rows, self.blocks, self.metric, begin, end, scale, matrix)
 
-    def greedy_among(
-        self, rows: np.ndarray, weights: np.ndarray, budget: int
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def greedy_among(self, rows: np.ndarray, weights: np.ndarray, budget: int) -> tuple[np.ndarray, np.ndarray]:
         """Exact greedy among a few ``rows`` that stand for ``weights``: (places in ``rows``, gains), (budget,)."""
         from craig_cli.selection import lazy
 
@@ -75,9 +73,7 @@ def diameter_bound(rows: np.ndarray, metric: int) -> float:
     farthest = 0.0
     for start in range(0, len(rows), 8192):
         spread = np.abs(rows[start : start + 8192] - rows[0])
-        distance = (
-            spread.sum(axis=1) if metric == MANHATTAN else np.sqrt(np.einsum("ij,ij->i", spread, spread))
-        )
+        distance = spread.sum(axis=1) if metric == MANHATTAN else np.sqrt(np.einsum("ij,ij->i", spread, spread))
         farthest = max(farthest, float(distance.max()))
     return 2.0 * farthest
 
@@ -107,7 +103,7 @@ def build_cells(rows: np.ndarray, metric: int, total: float, block: int | None =
 
 
 def split(rows: np.ndarray, width: int, block: int) -> np.ndarray:
-    """Order (n,) int64 of the rows such that each run of ``width``, and each of ``block``, is a group of nearby rows."""
+    """Order (n,) int64 of the rows in which each run of ``width``, and each of ``block``, is a group of nearby rows."""
     order = np.arange(len(rows))
     _split(np.ascontiguousarray(rows, dtype=np.float64), order, width, block)
     return order

@@ -68,9 +68,7 @@ class Coverage:
         """(k,) total distance, in quanta, from each of the candidates (k,) to all rows."""
         cells = self.cells
         totals = np.empty(len(candidates))
-        jit.in_threads(
-            _exact_totals, cells.rows, cells.blocks, cells.metric, self.multiplicity, candidates, totals
-        )
+        jit.in_threads(_exact_totals, cells.rows, cells.blocks, cells.metric, self.multiplicity, candidates, totals)
         return totals
 
     def gains(self, candidates: np.ndarray) -> np.ndarray:
@@ -126,9 +124,7 @@ class Greedy:
             grown[: len(self.pick_blocks)] = self.pick_blocks
             self.pick_blocks = grown
 
-    def extend(
-        self, budget: int, min_gain: float = 0.0, progress: Callable[[int], None] | None = None
-    ) -> None:
+    def extend(self, budget: int, min_gain: float = 0.0, progress: Callable[[int], None] | None = None) -> None:
         """Pick until there are ``budget`` picks or the best gain is below ``min_gain`` (units of the rows)."""
         cells = self.coverage.cells
         budget = min(budget, len(cells.order))
@@ -191,9 +187,7 @@ def _guess_first(coverage: Coverage, n_rows: int) -> int:
     cells = coverage.cells
     sample = np.unique(np.linspace(0, n_rows - 1, min(n_rows, SAMPLE)).astype(np.int64))
     totals = np.zeros(n_rows)
-    jit.in_threads(
-        _sample_totals, cells.rows, cells.blocks, cells.metric, coverage.multiplicity, sample, totals
-    )
+    jit.in_threads(_sample_totals, cells.rows, cells.blocks, cells.metric, coverage.multiplicity, sample, totals)
     if len(sample) == n_rows:
         return _best(-totals, cells.order)
     finalists = np.argsort(totals, kind="stable")[:FINALISTS]
@@ -328,9 +322,7 @@ def _evaluate(rows, blocks, centres, metric, multiplicity, current, limit, reach
                         blocks[c], rows[here[t]], metric, limit[first : first + WIDTH], distance
                     ):
                         to_quanta(distance, metric, quanta)
-                        gains[t] += _gain(
-                            multiplicity[first : first + WIDTH], current[first : first + WIDTH], quanta
-                        )
+                        gains[t] += _gain(multiplicity[first : first + WIDTH], current[first : first + WIDTH], quanta)
         for t in range(len(here)):
             bound[here[t]] = gains[t]
 

@@ -50,9 +50,7 @@ def check_memory(dataset: Dataset, scale: str, block: int | None, limit: float |
     needed = estimate(dataset, scale, block)
     allowed = available_memory() if limit is None else float(limit)
     if needed > allowed:
-        smaller = (
-            "a smaller --block-size, " if block is not None and 8.0 * block * block > 0.5 * needed else ""
-        )
+        smaller = "a smaller --block-size, " if block is not None and 8.0 * block * block > 0.5 * needed else ""
         raise UsageError(
             f"{dataset.name}: selecting needs about {needed / _GIB:.2g} GiB, the memory limit is "
             f"{allowed / _GIB:.2g} GiB; give {smaller}fewer rows, or a higher --memory-limit"

@@ -56,9 +56,7 @@ class PartitionGreedy:
         self.picks = np.empty(0, dtype=np.int64)
         self.gains = np.empty(0)
 
-    def extend(
-        self, budget: int, min_gain: float = 0.0, progress: Callable[[int], None] | None = None
-    ) -> None:
+    def extend(self, budget: int, min_gain: float = 0.0, progress: Callable[[int], None] | None = None) -> None:
         """Pick until there are ``budget`` picks or the best gain is below ``min_gain`` (units of the rows)."""
         pool = max(POOL, FEW * self._n_blocks)
         if min_gain == 0.0 and budget < FEW * self._n_blocks and 4 * budget <= pool < len(self._order) // 2:
@@ -128,9 +126,7 @@ class PartitionGreedy:
         self._arranged.fill_distances(begin, end, self._scale, matrix)
         chosen = np.empty(limit, dtype=np.int64)
         gain = np.empty(limit)
-        count = _greedy_in_block(
-            matrix, self._multiplicity[begin:end], self._order[begin:end], depth, chosen, gain
-        )
+        count = _greedy_in_block(matrix, self._multiplicity[begin:end], self._order[begin:end], depth, chosen, gain)
         return begin + chosen[:count], gain[:count].copy()
 
     def _merge(self, budget: int, unit: float) -> None:

@@ -50,9 +50,7 @@ def class_quotas(counts: np.ndarray, budget: int, capacity: np.ndarray) -> np.nd
         return quotas
 
 
-def merge_orders(
-    picks: list[np.ndarray], gains: list[np.ndarray], masses: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def merge_orders(picks: list[np.ndarray], gains: list[np.ndarray], masses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(group, place): the groups' greedy orders as one, by falling marginal gain; ties go to the lower row.
 
     picks   rows of each group in its greedy order; gains: the same with their marginal gains, the first one inf

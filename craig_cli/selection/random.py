@@ -25,8 +25,6 @@ class RandomOrder:
         gains[0] = np.inf
         return gains
 
-    def extend(
-        self, budget: int, min_gain: float = 0.0, progress: Callable[[int], None] | None = None
-    ) -> None:
+    def extend(self, budget: int, min_gain: float = 0.0, progress: Callable[[int], None] | None = None) -> None:
         """Pick until there are ``budget`` picks."""
         self._size = min(budget, len(self._order))

@@ -49,7 +49,7 @@ class Index:
     order: np.ndarray  # nearby rows in each run of a block, if blocks were asked for
 
     def fill_distances(self, begin: int, end: int, scale: float, matrix: np.ndarray) -> None:
-        """matrix[i, j] = distance of the rows order[begin + i] and order[begin + j], in units of quantum / ``scale``."""
+        """matrix[i, j] = distance of rows order[begin + i] and order[begin + j], in units of quantum / ``scale``."""
         members = self.order[begin:end]
         rows = self.matrix[members]
         used, columns = np.unique(rows.indices, return_inverse=True)
@@ -57,9 +57,7 @@ class Index:
         transposed = csr_arrays(rows.T.tocsr())
         _fill(*csr_arrays(rows), *transposed, self.norms[members], self.metric, scale, matrix)
 
-    def greedy_among(
-        self, rows: np.ndarray, weights: np.ndarray, budget: int
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def greedy_among(self, rows: np.ndarray, weights: np.ndarray, budget: int) -> tuple[np.ndarray, np.ndarray]:
         """Exact greedy among a few ``rows`` that stand for ``weights``: (places in ``rows``, gains), (budget,)."""
         few = build_index(self.matrix[rows], self.metric, float(weights.sum()))
         greedy = start(few, weights)
@@ -93,16 +91,12 @@ def build_index(rows: sp.csr_matrix, metric: int, total: float, block: int | Non
     diameter = 2.0 * (largest if metric in (MANHATTAN, COSINE) else float(np.sqrt(largest)))
     quantum = quantum_for(diameter, metric, total)
     values = values / (np.sqrt(quantum) if metric == COSINE else quantum)
-    used, columns = np.unique(
-        columns, return_inverse=True
-    )  # a huge feature number must not cost a huge index
+    used, columns = np.unique(columns, return_inverse=True)  # a huge feature number must not cost a huge index
     matrix = sp.csr_matrix((values, columns, starts), shape=(rows.shape[0], max(1, len(used))))
     transposed = csr_arrays(matrix.T.tocsr())
     columns = columns.astype(np.int32)
     norms = _norms(values, starts, metric)
-    order = (
-        np.arange(rows.shape[0]) if block is None else split(_sketch(values, columns, starts), block, block)
-    )
+    order = np.arange(rows.shape[0]) if block is None else split(_sketch(values, columns, starts), block, block)
     return Index(values, columns, starts, *transposed, norms, quantum, metric, diameter, order)
 
 
@@ -130,9 +124,7 @@ def _fill(values, columns, starts, t_values, t_rows, t_starts, norms, metric, sc
     for e in range(size):
         _shared(e, values, columns, starts, t_values, t_rows, t_starts, metric, shared)
         for i in range(size):
-            matrix[e, i] = np.float32(
-                np.rint(np.rint(_distance(shared[i], norms[i], norms[e], metric)) * scale)
-            )
+            matrix[e, i] = np.float32(np.rint(np.rint(_distance(shared[i], norms[i], norms[e], metric)) * scale))
 
 
 @njit
@@ -187,9 +179,7 @@ class Coverage:
     def totals(self, candidates: np.ndarray) -> np.ndarray:
         """(k,) total distance, in quanta, from each of the candidates (k,) to all rows."""
         bound = np.empty(self.index.n_rows)
-        _evaluate(
-            *self.index.arrays, self.multiplicity, np.full(self.index.n_rows, np.inf), candidates, bound
-        )
+        _evaluate(*self.index.arrays, self.multiplicity, np.full(self.index.n_rows, np.inf), candidates, bound)
         return bound[candidates]
 
     def gains(self, candidates: np.ndarray) -> np.ndarray:
@@ -230,9 +220,7 @@ class SparseGreedy:
         gains[:1] = np.inf
         return gains
 
-    def extend(
-        self, budget: int, min_gain: float = 0.0, progress: Callable[[int], None] | None = None
-    ) -> None:
+    def extend(self, budget: int, min_gain: float = 0.0, progress: Callable[[int], None] | None = None) -> None:
         """Pick until there are ``budget`` picks or the best gain is below ``min_gain`` (units of the rows)."""
         threads = jit.threads_in_force()
         while self.state[0] < min(budget, self.index.n_rows):
@@ -247,9 +235,7 @@ class SparseGreedy:
                 break
 
 
-def start(
-    index: Index, multiplicity: np.ndarray, progress: Callable[[float], None] | None = None
-) -> SparseGreedy:
+def start(index: Index, multiplicity: np.ndarray, progress: Callable[[float], None] | None = None) -> SparseGreedy:
     """The first pick and every row's gain after it; ``progress`` is told the share of all pairs that is done."""
     n_rows = index.n_rows
     everything = np.arange(n_rows)
@@ -368,9 +354,7 @@ def _extend(
     return True
 
 
-def assign(
-    index: Index, picks: np.ndarray, constants: np.ndarray, grid: float
-) -> tuple[np.ndarray, np.ndarray]:
+def assign(index: Index, picks: np.ndarray, constants: np.ndarray, grid: float) -> tuple[np.ndarray, np.ndarray]:
     """(nearest, loss) for ``picks`` (r,) int64 rows in greedy order, as ``assignment.assign`` for dense rows."""
     t_values, t_picks, t_starts = csr_arrays(index.matrix[picks].T.tocsr())
     threads = jit.threads_in_force()

@@ -40,9 +40,7 @@ class StochasticGreedy:
         gains[:1] = np.inf
         return gains
 
-    def extend(
-        self, budget: int, min_gain: float = 0.0, progress: Callable[[int], None] | None = None
-    ) -> None:
+    def extend(self, budget: int, min_gain: float = 0.0, progress: Callable[[int], None] | None = None) -> None:
         """Pick until there are ``budget`` picks or the best gain of a sample is below ``min_gain``."""
         n_rows = len(self._coverage.row_of)
         expected = budget if budget < n_rows else max(1, int(PRESUMED * n_rows))

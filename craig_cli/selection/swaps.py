@@ -2,8 +2,8 @@
 
 Greedy never looks back, so by the end many a pick is no longer the medoid of the rows it serves. A round gathers the
 rows of each pick and moves the pick to the one with the least total distance to all of them; assigning anew then lowers
-L(S) = sum_i mult_i min_{j in S} d_ij  further. This is the alternating k-medoids iteration (Kaufman and Rousseeuw 1987),
-at the price of an assignment a round. A row takes the rank of the one it replaces.
+L(S) = sum_i mult_i min_{j in S} d_ij  further. This is the alternating k-medoids iteration (Kaufman and Rousseeuw
+1987), at the price of an assignment a round. A row takes the rank of the one it replaces.
 """
 
 from __future__ import annotations
@@ -93,9 +93,7 @@ def _dense_medoids(thread, threads, rows, metric, multiplicity, members, starts,
 
 
 @njit
-def _sparse_medoids(
-    thread, threads, values, columns, starts_of, metric, multiplicity, members, starts, picks
-):
+def _sparse_medoids(thread, threads, values, columns, starts_of, metric, multiplicity, members, starts, picks):
     for j in range(thread, len(picks), threads):
         cluster = members[starts[j] : starts[j + 1]]
         best = picks[j]
@@ -104,9 +102,7 @@ def _sparse_medoids(
             candidate = picks[j] if t < 0 else cluster[t]
             total = 0.0
             for i in cluster:
-                total += multiplicity[i] * _apart(
-                    _gap(values, columns, starts_of, candidate, i, metric), metric
-                )
+                total += multiplicity[i] * _apart(_gap(values, columns, starts_of, candidate, i, metric), metric)
                 if total >= least:
                     break
             if total < least:

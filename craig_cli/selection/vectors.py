@@ -32,9 +32,7 @@ def _accumulate(absolute: bool):
         def vector_at(base, offset):
             return builder.bitcast(builder.gep(base, [offset]), vector.as_pointer())
 
-        block, point, out = (
-            builder.inttoptr(address, number.as_pointer()) for address in (block, point, out)
-        )
+        block, point, out = (builder.inttoptr(address, number.as_pointer()) for address in (block, point, out))
         lanes = [constant(lane) for lane in range(0, WIDTH, _LANES)]
         before = [builder.load(vector_at(out, lane), align=8) for lane in lanes]
         entry = builder.block
@@ -47,9 +45,7 @@ def _accumulate(absolute: bool):
         k.add_incoming(start, entry)
         sums = [builder.phi(vector) for _ in lanes]
         coordinate = builder.load(builder.gep(point, [k]))
-        single = builder.insert_element(
-            ir.Constant(vector, ir.Undefined), coordinate, ir.Constant(ir.IntType(32), 0)
-        )
+        single = builder.insert_element(ir.Constant(vector, ir.Undefined), coordinate, ir.Constant(ir.IntType(32), 0))
         spread = builder.shuffle_vector(single, ir.Constant(vector, ir.Undefined), first_lane)
         row = builder.mul(k, constant(WIDTH))
         after = []

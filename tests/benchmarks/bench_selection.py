@@ -122,9 +122,7 @@ def peers():
     else:
 
         def submodlib_lazy():
-            function = FacilityLocationFunction(
-                n=len(rows), mode="dense", sijs=similarities(), separate_rep=False
-            )
+            function = FacilityLocationFunction(n=len(rows), mode="dense", sijs=similarities(), separate_rep=False)
             return [index for index, _ in function.maximize(
                 budget=picks, optimizer="LazyGreedy", stopIfZeroGain=False, stopIfNegativeGain=False, verbose=False,
                 show_progress=False,
@@ -269,7 +267,9 @@ def ten():
                 writer.write_table(pa.table([pa.array(label), *map(pa.array, rows.T)], schema=schema))
         seconds, facts = craig("select", path, "--fraction", 0.01, "-o", Path(folder) / "c.parquet")
     print(f"\ncraig select ten.parquet --fraction 0.01: {facts['n']:,} x 28, {facts['algorithm']}")
-    print(f"whole process {seconds:.0f} s, read {facts['seconds']['read']:.0f} s, peak {facts['peak_memory'] / 1e9:.1f} GB")
+    print(
+        f"whole process {seconds:.0f} s, read {facts['seconds']['read']:.0f} s, peak {facts['peak_memory'] / 1e9:.1f} GB"
+    )
 
 
 PARTS = {part.__name__: part for part in (peers, exact, partition, half, growth, ten)}

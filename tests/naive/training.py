@@ -69,9 +69,7 @@ def optimum(loss, features, labels, l2, gamma=None, intercept=True) -> tuple[flo
     dense = features.toarray() if sp.issparse(features) else features
     centre = np.average(dense, axis=0, weights=gamma) if intercept else np.zeros(d)
     centred = dense - centre
-    values, vectors = np.linalg.eigh(
-        (centred * gamma[:, None]).T @ centred / gamma.sum() + 4 * l2 * np.eye(d)
-    )
+    values, vectors = np.linalg.eigh((centred * gamma[:, None]).T @ centred / gamma.sum() + 4 * l2 * np.eye(d))
     basis = vectors / np.sqrt(np.maximum(values, 1e-12 * values.max()))
     white = centred @ basis
     spread = np.std(labels) if loss == "squared" else 1.0
