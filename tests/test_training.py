@@ -14,7 +14,8 @@ from craig_cli.dataset import Dataset, from_arrays
 from craig_cli.errors import DataError, UsageError
 from craig_cli.registry import OPTIMIZERS, ORDERS, SCALES, SCHEDULES
 from craig_cli.scaling import fit_scaling
-from craig_cli.training.fit import default_epochs, fit
+from craig_cli.training.fit import fit
+from craig_cli.training.loop import default_epochs
 from craig_cli.training.theory import neighbourhood
 from tests.naive import training as naive
 
@@ -219,9 +220,7 @@ def test_the_gradient_norm_is_the_users():
 def test_tol_stops_and_progress_reports():
     seen = []
     dataset = _binary()
-    short = fit(
-        dataset, optimizer="saga", tol=1e-3, l2=1e-2, progress=lambda done, total: seen.append((done, total))
-    )
+    short = fit(dataset, optimizer="saga", tol=1e-3, l2=1e-2, progress=lambda done, total: seen.append((done, total)))
     epochs = short.history[-1]["epoch"]
     assert epochs < default_epochs(dataset.n_rows)
     assert seen == [(k + 1, default_epochs(dataset.n_rows)) for k in range(epochs)]
@@ -256,9 +255,7 @@ def test_early_stopping_keeps_the_best_epoch(loss):
     best = int(np.argmin(losses))
     assert len(losses) == best + 1 + 3
     assert f"epoch {best}" in found.notes[0]
-    measured = naive.objective(
-        loss, held_out.features, held_out.labels, found.model.coef, found.model.intercept, 0.0
-    )
+    measured = naive.objective(loss, held_out.features, held_out.labels, found.model.coef, found.model.intercept, 0.0)
     assert measured == pytest.approx(losses[best], rel=1e-9)
 
 
@@ -304,9 +301,7 @@ def test_tuning_with_nothing_to_choose():
 
 @pytest.mark.parametrize("loss", ["squared", "squared-hinge"])
 def test_divergence_is_one_line(loss):
-    with pytest.raises(
-        DataError, match=r"the objective became (inf|nan) in epoch \d+ at step .*; lower --step$"
-    ):
+    with pytest.raises(DataError, match=r"the objective became (inf|nan) in epoch \d+ at step .*; lower --step$"):
         fit(_binary(), loss=loss, step=1e6, precondition="none", schedule="constant", epochs=200)
 
 
@@ -373,9 +368,7 @@ def test_data_at_the_edge(optimizer):
     for features in (np.zeros((4, 3)), np.ones((4, 1)), rng.normal(size=(4, 300)), sp.csr_matrix((4, 300)),
                      sp.random(4, 300, density=0.1, random_state=0)):  # fmt: skip
         for loss in ("logistic", "squared"):
-            found = fit(
-                from_arrays(features, np.array([0.0, 1, 0, 1])), loss=loss, optimizer=optimizer, epochs=20
-            )
+            found = fit(from_arrays(features, np.array([0.0, 1, 0, 1])), loss=loss, optimizer=optimizer, epochs=20)
             assert np.isfinite(found.model.coef).all()
             assert found.history[-1]["objective"] <= found.history[0]["objective"] + 1e-9
     constant = fit(from_arrays(rng.normal(size=(9, 2)), np.full(9, 5.0)), loss="squared", optimizer=optimizer)

@@ -72,9 +72,7 @@ def choose(kind: str, dense: bool, n_rows: int, n_columns: int) -> str:
     return "full" if fits else "diagonal"
 
 
-def fit_coordinates(
-    kind: str, rows, gamma, scaling, intercept: bool, floor: float, threads: int
-) -> Coordinates:
+def fit_coordinates(kind: str, rows, gamma, scaling, intercept: bool, floor: float, threads: int) -> Coordinates:
     """Coordinates ``kind`` (not "auto") for the raw ``rows`` (data, indices, indptr, n_columns).
 
     ``floor`` is l2/L: a direction in which the data varies less than that is governed by the penalty.
@@ -131,9 +129,7 @@ def full_rows(coordinates: Coordinates, rows, n_rows: int, intercept: bool, thre
 
     def block(start, stop):
         scratch = np.empty(n_columns)
-        _rotate(
-            data, indices, indptr, start, stop, coordinates.shift, coordinates.factor, matrix, out, scratch
-        )
+        _rotate(data, indices, indptr, start, stop, coordinates.shift, coordinates.factor, matrix, out, scratch)
 
     map_blocks(block, n_rows, threads)
     return out

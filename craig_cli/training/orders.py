@@ -34,9 +34,7 @@ class Visits:
         return len(self.rows)
 
 
-def plan_visits(
-    gamma: np.ndarray, curvature: np.ndarray, split: bool, rank: np.ndarray | None = None
-) -> Visits:
+def plan_visits(gamma: np.ndarray, curvature: np.ndarray, split: bool, rank: np.ndarray | None = None) -> Visits:
     """The visits of an epoch; ``rank`` (r,) is the place of each row in it, None: as they come."""
     n_rows = len(gamma)
     stiffness = gamma * curvature

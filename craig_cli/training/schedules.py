@@ -41,9 +41,7 @@ def steps_of(
     decay = DEFAULT_DECAY[schedule] if decay is None else decay
     if not decay > 0 or (schedule == "exponential" and decay > 1):
         most = " and at most 1" if schedule == "exponential" else ""
-        raise UsageError(
-            f"--decay: expected a number above 0{most} for the {schedule} schedule, found {decay:g}"
-        )
+        raise UsageError(f"--decay: expected a number above 0{most} for the {schedule} schedule, found {decay:g}")
     if schedule == "exponential":
         return [first * decay**k for k in range(epochs)], decay
     if schedule == "k-inverse":

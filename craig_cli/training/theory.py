@@ -56,9 +56,7 @@ def neighbourhood(
     Without either, theorem 1 says nothing. Raises UsageError for numbers that cannot be.
     """
     if not (epsilon >= 0 and n > 0 and l2 >= 0):
-        raise UsageError(
-            f"theory: expected epsilon, l2 of 0 or more and n above 0, found {epsilon}, {l2}, {n}"
-        )
+        raise UsageError(f"theory: expected epsilon, l2 of 0 or more and n above 0, found {epsilon}, {l2}, {n}")
     mu = n * l2
     if mu == 0:
         return Neighbourhood(None, math.inf, math.inf, math.inf)

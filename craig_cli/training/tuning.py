@@ -28,7 +28,7 @@ _CUT = 3
 
 
 def choose_step(setup, tune: str, schedule: str, step: float | None, decay: float | None):
-    """(step, decay, tries): the best pair for ``setup`` (fit.Setup), and a dict for each that was tried.
+    """(step, decay, tries): the best pair for ``setup`` (loop.Setup), and a dict for each that was tried.
 
     A ``step`` or ``decay`` that is given stays as it is; UsageError where that leaves nothing to choose,
     DataError where every pair diverges.
@@ -43,14 +43,10 @@ def choose_step(setup, tune: str, schedule: str, step: float | None, decay: floa
     for rung, epochs in enumerate(rungs):
         scores = _run_all(setup, schedule, pairs, epochs)
         for (a, b), score in zip(pairs, scores):
-            tries.append(
-                {"step": a, "decay": b, "epochs": epochs, "score": score if math.isfinite(score) else None}
-            )
+            tries.append({"step": a, "decay": b, "epochs": epochs, "score": score if math.isfinite(score) else None})
         ranked = sorted(range(len(pairs)), key=lambda index: (scores[index], index))
         if not math.isfinite(scores[ranked[0]]):
-            raise DataError(
-                f"--tune: the objective diverged at every step down to {min(a for a, _ in pairs):g}"
-            )
+            raise DataError(f"--tune: the objective diverged at every step down to {min(a for a, _ in pairs):g}")
         keep = 1 if rung == len(rungs) - 1 else math.ceil(len(pairs) / _CUT)
         pairs = [pairs[index] for index in ranked[:keep]]
     return *pairs[0], tries
@@ -77,7 +73,7 @@ def _decays(setup, schedule: str, decay: float | None) -> list[float | None]:
 
 
 def _run_all(setup, schedule: str, pairs: list, epochs: int) -> list[float]:
-    from craig_cli.training.fit import train
+    from craig_cli.training.loop import train
 
     alone = replace(setup, threads=1, options={**setup.options, "threads": 1})
     stopped = threading.Event()

@@ -8,9 +8,7 @@ from craig_cli.training.rows import AHEAD, add, dot, fetch, span
 
 
 @njit
-def add_batch_gradient(
-    data, indices, indptr, labels, share, order, first, last, loss, coef, margins, gradient
-):
+def add_batch_gradient(data, indices, indptr, labels, share, order, first, last, loss, coef, margins, gradient):
     """gradient += mean over the batch order[first:last] of share_j grad phi_j; returns the mean share.
 
     The mean share is how much of the penalty's gradient belongs to the step.

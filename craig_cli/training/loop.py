@@ -1,0 +1,234 @@
+"""One training run: the set-up that several runs on the same rows share, and the loop over the epochs."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from craig_cli.artifacts.model import Model
+from craig_cli.dataset import Dataset
+from craig_cli.errors import DataError, UsageError
+from craig_cli.jit import available_threads
+from craig_cli.registry import LOSSES, OPTIMIZERS, load
+from craig_cli.scaling import Scaling, fit_scaling
+from craig_cli.training.losses import guess_loss
+from craig_cli.training.objective import evaluate
+from craig_cli.training.optimizers import Optimizer
+from craig_cli.training.orders import Visits, epoch_order, plan_visits
+from craig_cli.training.problem import Problem, build_problem
+from craig_cli.training.schedules import steps_of
+
+LEAST_EPOCHS, LEAST_VISITS, MOST_EPOCHS = 20, 1_000_000, 1000
+
+
+@dataclass(frozen=True)
+class Setup:
+    """All that several trainings on the same rows share."""
+
+    loss: str
+    problem: Problem
+    visits: Visits
+    optimizer: Optimizer
+    options: dict
+    start: np.ndarray
+    order: str
+    epochs: int
+    seed: int
+    threads: int
+    tol: float
+    patience: int
+    seconds: float
+    validation: Problem | None
+
+    def auto_steps(self) -> tuple[float, float]:
+        """(first, last) alpha that the optimizer asks for on this data."""
+        batch = self.options["batch_size"]
+        return self.optimizer.auto_steps(self.problem, self.visits, batch, self.epochs * len(self.visits) / batch)
+
+
+def default_epochs(n_rows: int) -> int:
+    """20, or what makes a million visits to rows, at most 1000: small data needs more, and has the time."""
+    return min(MOST_EPOCHS, max(LEAST_EPOCHS, math.ceil(LEAST_VISITS / n_rows)))
+
+
+def prepare(
+    dataset: Dataset,
+    weights: np.ndarray | None,
+    *,
+    loss: str,
+    optimizer: str,
+    epochs: int | None,
+    l2: float,
+    order: str,
+    rank: np.ndarray | None,
+    intercept: bool,
+    scale: str | Scaling,
+    precondition: str,
+    radius: float | None,
+    init: Model | None,
+    tol: float,
+    validation: Dataset | None,
+    patience: int,
+    seed: int,
+    threads: int | None,
+    **options,
+) -> Setup:
+    """The rows in the optimizer's coordinates, and what else does not depend on the step."""
+    threads = threads or available_threads()
+    dataset, gamma, rank = _weighted(dataset, weights, rank)
+    if loss == "auto":
+        loss = guess_loss(dataset.labels)
+    the_loss = load(LOSSES, loss)
+
+    def build(rows: Dataset, weights: np.ndarray) -> Problem:
+        scaling = fit_scaling(scale, rows.features, weights) if isinstance(scale, str) else scale
+        return build_problem(rows, weights, the_loss, l2, intercept, scaling, precondition, threads)
+
+    warm = _two_rows(dataset.labels)
+    build(dataset.take(warm), gamma[warm])  # so that the clock below does not count compilation
+    began = time.perf_counter()
+    problem = build(dataset, gamma)
+    method = load(OPTIMIZERS, optimizer)
+    # "none" asks for the paper's own steps, one a row.
+    split = problem.coordinates.kind != "none"
+    visits = plan_visits(problem.gamma, problem.curvature, split, rank if order == "greedy" else None)
+    seconds = time.perf_counter() - began
+    start = np.zeros((problem.n_outputs, problem.n_columns))
+    if init is not None:
+        start = _warm_start(problem, init, loss, dataset)
+    return Setup(
+        loss=loss,
+        problem=problem,
+        visits=visits,
+        optimizer=method,
+        options={**options, "radius": (radius or 0.0) / problem.label_scale, "threads": threads},
+        start=start,
+        order=order,
+        epochs=epochs or default_epochs(problem.n_rows),
+        seed=seed,
+        threads=threads,
+        tol=tol,
+        patience=patience,
+        seconds=seconds,
+        validation=None if validation is None else problem.on(validation),
+    )
+
+
+@dataclass(frozen=True)
+class Result:
+    """coef (k, columns) in the optimizer's coordinates, the history, and the schedule that was in force."""
+
+    coef: np.ndarray
+    history: list[dict]
+    notes: list[str]
+    first_step: float
+    decay: float | None
+
+
+def train(
+    setup: Setup,
+    schedule: str,
+    step: float | None,
+    decay: float | None,
+    *,
+    epochs: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Result:
+    """Run the optimizer of ``setup`` with one schedule. Raises DataError for an objective that diverges."""
+    problem, visits, method = setup.problem, setup.visits, setup.optimizer
+    first, last = setup.auto_steps()
+    step = first if step is None else step
+    # The schedule is laid out for all the epochs, of which ``epochs`` may be only the first.
+    steps, decay = steps_of(schedule, step, decay, setup.epochs, last)
+    rng = np.random.default_rng(setup.seed)
+    state = method.start(problem, visits, setup.start.copy(), setup.options)
+    coef = state["coef"]
+    method.run(problem, visits, state, visits.rows[:0], step)  # compiles, or loads, what the clock must not count
+
+    def entry(epoch: int, alpha: float | None) -> tuple[dict, float]:
+        objective, gradient = evaluate(problem, coef, setup.threads)
+        found = {
+            "epoch": epoch,
+            "seconds": round(seconds, 6),
+            "gradient_evaluations": evaluations,
+            "objective": objective * problem.label_scale**2,
+            "gradient_norm": problem.gradient_norm(gradient),
+            "step": alpha,
+        }
+        if setup.validation is not None:
+            loss, _ = evaluate(setup.validation, coef, setup.threads)
+            found["validation_loss"] = loss * problem.label_scale**2
+        return found, float(np.linalg.norm(gradient))
+
+    seconds, evaluations = setup.seconds, 0
+    enough = setup.tol * np.linalg.norm(evaluate(problem, np.zeros_like(coef), setup.threads)[1])
+    found, norm = entry(0, None)
+    history = [found]
+    best, best_coef = history[0], coef.copy()
+    for epoch, alpha in enumerate(steps[:epochs], start=1):
+        if norm <= enough:
+            break
+        began = time.perf_counter()
+        rows = epoch_order(setup.order, visits, rng)
+        evaluations += method.run(problem, visits, state, rows, alpha)
+        seconds += time.perf_counter() - began
+        found, norm = entry(epoch, alpha)
+        history.append(found)
+        objective = found["objective"]
+        if not (math.isfinite(objective) and math.isfinite(norm)):
+            raise DataError(f"the objective became {objective:g} in epoch {epoch} at step {alpha:g}; lower --step")
+        if progress is not None:
+            progress(epoch, len(steps))
+        if setup.validation is not None:
+            if found["validation_loss"] < best["validation_loss"]:
+                best, best_coef = found, coef.copy()
+            elif epoch - best["epoch"] >= setup.patience:
+                break
+    notes = []
+    if setup.validation is not None:
+        coef = best_coef
+        notes.append(f"the model is that of epoch {best['epoch']}, the best on the validation data")
+    elif history[-1]["objective"] > history[0]["objective"] * (1 + 1e-9):
+        first, last = history[0]["objective"], history[-1]["objective"]
+        notes.append(f"the objective rose from {first:.6g} to {last:.6g}; lower --step")
+    return Result(coef, history, notes, step, decay)
+
+
+def _weighted(dataset: Dataset, weights, rank) -> tuple[Dataset, np.ndarray, np.ndarray | None]:
+    """The rows with a weight above 0, their weights, and their places among those that stay."""
+    if weights is None:
+        weights = np.ones(dataset.n_rows) if dataset.multiplicity is None else dataset.multiplicity
+    gamma = np.ascontiguousarray(weights, dtype=np.float64)
+    if gamma.shape != (dataset.n_rows,):
+        raise UsageError(f"weights: expected {dataset.n_rows} numbers, found shape {gamma.shape}")
+    if not np.isfinite(gamma).all() or (gamma < 0).any():
+        raise DataError("weights: expected finite numbers of 0 or more, found another")
+    kept = np.flatnonzero(gamma > 0)
+    if len(kept) == 0:
+        raise DataError("weights: expected a positive one, found all zero")
+    if len(kept) < len(gamma):
+        dataset, gamma = dataset.take(kept), gamma[kept]
+        rank = None if rank is None else np.asarray(rank)[kept]
+    if rank is not None:
+        rank = np.argsort(np.argsort(rank, kind="stable"), kind="stable")
+    return dataset, gamma, rank
+
+
+def _two_rows(labels: np.ndarray) -> np.ndarray:
+    """One row and one with another label."""
+    others = np.flatnonzero(labels != labels[0])
+    return np.array([0, others[0] if len(others) else 0])
+
+
+def _warm_start(problem: Problem, init: Model, loss: str, dataset: Dataset) -> np.ndarray:
+    if init.loss != loss or init.classes != problem.classes:
+        raise DataError(f"--init: expected a {loss} model of the same classes, found a {init.loss} model of others")
+    if init.n_features > dataset.n_features:
+        raise DataError(f"--init: expected {dataset.n_features} features, found a model of {init.n_features}")
+    coef = np.zeros((problem.n_outputs, dataset.n_features))
+    coef[:, : init.n_features] = init.coef
+    return problem.from_model(coef, np.atleast_1d(np.asarray(init.intercept, dtype=np.float64)))

@@ -1,0 +1,125 @@
+"""``craig train`` as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from tests.conftest import SAMPLE
+
+
+@pytest.fixture
+def folder(craig):
+    """The sample data beside the command, as it writes into the current directory."""
+    for path in SAMPLE.glob("*.*"):
+        if path.suffix in (".libsvm", ".parquet"):
+            shutil.copy(path, craig.folder)
+    return craig.folder
+
+
+def _model(path) -> dict:
+    return json.loads(path.read_text())
+
+
+def test_train_writes_a_model_and_a_history(craig, folder):
+    result = craig.ok("train", "binary.libsvm", "--history", "h.jsonl", "--json", "--epochs", "3")
+    summary = json.loads(result.text)
+    model = _model(folder / "binary.model.json")
+    assert summary["output"] == "binary.model.json"
+    assert summary["loss"] == model["loss"] == "logistic"
+    assert model["coreset"] is None
+    assert [source["name"] for source in model["data"]] == ["binary.libsvm"]
+    history = [json.loads(line) for line in (folder / "h.jsonl").read_text().splitlines()]
+    assert [entry["epoch"] for entry in history] == [0, 1, 2, 3]
+    assert history[-1]["objective"] == summary["objective"]
+
+
+@pytest.mark.parametrize(
+    ("name", "loss"), [("binary", "logistic"), ("multiclass", "multinomial"), ("regression", "squared")]
+)
+def test_the_loss_is_guessed_and_the_formats_agree(craig, folder, name, loss):
+    one = json.loads(craig.ok("train", f"{name}.libsvm", "--optimizer", "saga", "--json", "-o", "a").text)
+    two = json.loads(craig.ok("train", f"{name}.parquet", "--optimizer", "saga", "--json", "-o", "b").text)
+    assert one["loss"] == two["loss"] == loss
+    assert one["objective"] == pytest.approx(two["objective"], rel=1e-9)
+
+
+def test_train_on_a_coreset(craig, folder):
+    craig.ok("select", "binary.libsvm", "--fraction", "0.1", "-q")
+    run = ("train", "binary.libsvm", "--coreset", "binary.coreset.parquet", "--optimizer", "saga")
+    summary = json.loads(craig.ok(*run, "--json", "-o", "m").text)
+    facts = _model(folder / "m")["coreset"]
+    assert summary["rows"] == facts["size"] == 300
+    assert facts["name"] == "binary.coreset.parquet"
+    # The same as training on the rows and weights by hand.
+    from craig_cli.formats import read_dataset
+    from craig_cli.training.fit import fit
+
+    coreset = pq.read_table(folder / "binary.coreset.parquet")
+    rows, weights = coreset["index"].to_numpy(), coreset["weight"].to_numpy()
+    by_hand = fit(read_dataset([folder / "binary.libsvm"]).take(rows), weights, optimizer="saga").model
+    np.testing.assert_allclose(_model(folder / "m")["coef"], by_hand.coef, atol=1e-6)
+    craig.ok(*run, "--order", "greedy", "-o", "g")
+    np.testing.assert_allclose(_model(folder / "g")["coef"], by_hand.coef, atol=1e-5)
+
+
+def test_same_seed_same_bytes(craig, folder):
+    for name, threads, seed in (("a", 1, 0), ("b", 2, 0), ("c", 2, 1)):
+        craig.ok("train", "binary.libsvm", "-o", name, "--threads", threads, "--seed", seed, "--epochs", "2")
+    assert (folder / "a").read_bytes() == (folder / "b").read_bytes() != (folder / "c").read_bytes()
+
+
+def test_every_option_at_once(craig, folder):
+    craig.ok("train", "binary.libsvm", "-o", "first", "--epochs", "2")
+    craig.ok(
+        "train", "binary.libsvm", "-o", "-", "--init", "first", "--validation", "binary.test.libsvm",
+        "--patience", "2", "--optimizer", "momentum", "--nesterov", "--momentum", "0.8",
+        "--batch-size", "8", "--schedule", "k-inverse", "--tune", "halving", "--no-intercept",
+        "--scale", "minmax", "--radius", "3", "--l2", "1e-3", "--order", "replacement",
+        "--precondition", "diagonal", "--tol", "0.1", "--epochs", "9", "--history", "h",
+    )  # fmt: skip
+    first = json.loads((folder / "h").read_text().splitlines()[0])
+    assert first["epoch"] == 0
+    assert len(first["tries"]) == 20 + 7 + 3
+
+
+@pytest.mark.parametrize(
+    ("args", "status", "message"),
+    [
+        (["nothing.libsvm"], 1, "nothing.libsvm: no such file"),
+        (["binary.libsvm", "--order", "greedy"], 2, "--order greedy: is the order of a coreset"),
+        (["multiclass.libsvm", "--loss", "logistic"], 1, "the logistic loss expects two classes, found"),
+        (["regression.parquet", "--loss", "multinomial"], 1, "expects whole numbers as class labels"),
+        (["binary.libsvm", "--optimizer", "svrg", "--batch-size", "8"], 2, "has no meaning for svrg"),
+        (["binary.libsvm", "--nesterov"], 2, "--nesterov: needs --optimizer momentum"),
+        (["binary.libsvm", "--decay", "2", "--schedule", "exponential"], 2, "--decay: expected a number"),
+        (["binary.libsvm", "-o", "binary.libsvm"], 2, "is also an input"),
+        (["binary.libsvm", "-o", "a", "--history", "a"], 2, "--history and -o name the same file"),
+        (["binary.libsvm", "-o", "no/such/folder/m"], 1, "cannot write"),
+        (["binary.libsvm", "--json", "-o", "-"], 2, "--json and -o - both write to standard output"),
+        (["binary.libsvm", "--coreset", "multi.parquet"], 1, "was selected from other data"),
+        (["binary.libsvm", "--coreset", "binary.libsvm"], 1, "binary.libsvm: "),
+        (["binary.libsvm", "--init", "binary.libsvm"], 1, "expected a model file"),
+        (["binary.libsvm", "--validation", "multiclass.libsvm"], 1, "expected the labels of the training data"),
+        (["regression.parquet", "--loss", "squared", "--step", "1e9"], 1, "lower --step"),
+    ],
+)  # fmt: skip
+def test_what_goes_wrong_is_one_line_and_leaves_no_file(craig, folder, args, status, message):
+    if "multi.parquet" in args:
+        craig.ok("select", "multiclass.libsvm", "--size", "20", "-q", "-o", "multi.parquet")
+    before = sorted(path.name for path in folder.iterdir())
+    result = craig("train", *args, "-q")
+    assert result.status == status
+    assert message in result.error
+    assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def test_quiet_is_quiet_and_notes_go_to_stderr(craig, folder):
+    result = craig.ok("train", "binary.libsvm", "-q", "--epochs", "1")
+    assert result.stdout == b"" and result.stderr == ""
+    result = craig.ok("train", "binary.libsvm", "--epochs", "1")
+    assert result.stdout == b"" and "wrote binary.model.json" in result.stderr
