@@ -1,7 +1,7 @@
 """Reading data: from paths to one Dataset, whatever the format.
 
-A format is a module with ``read(contents, **options)`` and ``write(stream, features, labels)``, and one line in
-``craig_cli.registry.FORMATS``.
+A format is a module with ``read(contents, **options)`` and ``write(stream, features, labels)``, and one line
+in ``craig_cli.registry.FORMATS``.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ def read_dataset(
 ) -> Dataset:
     """Read ``paths`` as one ground set: rows are counted through in the order given.
 
-    paths          files, directories of Parquet files, or ``-`` for standard input; gzip, bzip2, xz and zstd are
-                   decompressed
+    paths          files, directories of Parquet files, or ``-`` for standard input; gzip, bzip2, xz and zstd
+                   are decompressed
     format         "libsvm" or "parquet"; None goes by the content of the first input
     label          Parquet: the column of labels
     weight_column  Parquet: a column of how many rows each row stands for, positive
     features       Parquet: the feature columns, None for all others; the order is that of the file
     zero_based     LIBSVM: True where feature numbers start from 0, False to refuse a 0, None to go by whether
                    there is a 0 anywhere
-    rows           (m,) ascending int64, the only rows to keep; they become Dataset.rows. Each Source still says
-                   the number of rows and the fingerprint of the whole input
+    rows           (m,) ascending int64, the only rows to keep; they become Dataset.rows. Each Source still
+                   says the number of rows and the fingerprint of the whole input
     n_features     the number of features where it is known; with it, and ``zero_based`` not None, lines of
                    LIBSVM data that ``rows`` leaves out are not parsed at all
     threads        None for all cores; the result is the same with any number
@@ -98,9 +98,7 @@ def _open_all(paths: list[str], format: str | None) -> Iterator[Content]:
             first = first or content
             if format is None and content.is_parquet != first.is_parquet:
                 found, before = _format_of(content), _format_of(first)
-                raise DataError(
-                    f"{content.shown}: expected {before} data, as in {first.shown}, found {found}"
-                )
+                raise DataError(f"{content.shown}: expected {before} data, as in {first.shown}, found {found}")
             yield content
         finally:
             content.close()

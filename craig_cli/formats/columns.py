@@ -14,12 +14,7 @@ EXACT_DIGITS = 15  # an integer of so many digits, and 10 to that power, are exa
 
 
 def _is_number(kind: pa.DataType) -> bool:
-    return (
-        pa.types.is_integer(kind)
-        or pa.types.is_floating(kind)
-        or pa.types.is_boolean(kind)
-        or _is_decimal(kind)
-    )
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind) or _is_decimal(kind)
 
 
 def _is_decimal(kind: pa.DataType) -> bool:
@@ -35,9 +30,7 @@ def check_type(shown: str, name: str, kind: pa.DataType, lists: bool) -> None:
     if _is_number(kind) or (lists and _is_list(kind) and _is_number(kind.value_type)):
         return
     hint = " (choose the columns with --features)" if lists else ""
-    raise DataError(
-        f"{shown}: column {quoted(name)}: expected numbers, found {printable(str(kind)[:60])}{hint}"
-    )
+    raise DataError(f"{shown}: column {quoted(name)}: expected numbers, found {printable(str(kind)[:60])}{hint}")
 
 
 def vector_of(shown: str, name: str, column: pa.ChunkedArray, where: Callable[[int], int]) -> np.ndarray:
@@ -66,9 +59,7 @@ def matrix_of(shown: str, name: str, column: pa.ChunkedArray, where: Callable[[i
         other = np.flatnonzero(lengths != width)
         if len(other):
             row = int(other[0])
-            raise _refusal(
-                shown, name, where(row), f"{width} numbers, as in the rows before", f"{lengths[row]}"
-            )
+            raise _refusal(shown, name, where(row), f"{width} numbers, as in the rows before", f"{lengths[row]}")
     flat = pa.chunked_array([chunk.flatten() for chunk in column.chunks], type=column.type.value_type)
     values = vector_of(shown, name, flat, lambda item: where(item // width))
     return values.reshape(n_rows, width)
@@ -81,15 +72,13 @@ def _refuse_nulls(shown: str, name: str, column: pa.ChunkedArray, where: Callabl
 
 
 def _refusal(shown: str, name: str, row: int, expected: str, found: str) -> DataError:
-    return DataError(
-        f"{shown}: column {quoted(name)}, row {row} (from 0): expected {expected}, found {found}"
-    )
+    return DataError(f"{shown}: column {quoted(name)}, row {row} (from 0): expected {expected}, found {found}")
 
 
 def _numbers(column: pa.ChunkedArray) -> np.ndarray:
     if not _is_decimal(column.type):
         return column.to_numpy()
-    # Arrow multiplies decimals by a rounded power of ten: the last bit may not be that of the nearest float64.
+    # Arrow multiplies decimals by a rounded power of ten, which may miss the nearest float64 by a bit.
     kind = column.type
     if kind.precision <= EXACT_DIGITS and 0 <= kind.scale <= EXACT_DIGITS:
         whole = column.cast(pa.decimal128(kind.precision, kind.scale))

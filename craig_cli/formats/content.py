@@ -6,8 +6,6 @@ Everything that can go wrong while opening, reading or decompressing ends in one
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import hashlib
 import io
 import lzma
@@ -15,7 +13,7 @@ import os
 import stat
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,26 +21,13 @@ from typing import BinaryIO
 
 from craig_cli.dataset import Source
 from craig_cli.errors import DataError, os_error
+from craig_cli.formats.decompress import COMPRESSIONS
 from craig_cli.formats.messages import first_line, printable
 
 STDIN = "-"
 PARQUET_MAGIC = b"PAR1"
 BLOCK = 1 << 20
-HEAD = 6  # bytes: the longest magic below
-
-
-def _open_zstd(stream: BinaryIO) -> BinaryIO:
-    import pyarrow as pa
-
-    return pa.CompressedInputStream(pa.PythonFile(stream, "r"), "zstd")
-
-
-COMPRESSIONS: dict[bytes, tuple[str, Callable[[BinaryIO], BinaryIO]]] = {
-    b"\x1f\x8b": ("gzip", lambda stream: gzip.GzipFile(fileobj=stream)),
-    b"BZh": ("bzip2", bz2.BZ2File),
-    b"\xfd7zXZ\x00": ("xz", lzma.LZMAFile),
-    b"\x28\xb5\x2f\xfd": ("zstd", _open_zstd),
-}
+HEAD = max(map(len, COMPRESSIONS))
 
 
 class _Ahead(io.RawIOBase):
@@ -124,8 +109,7 @@ class Content:
             return os_error(error, self.shown, "read") if isinstance(error, OSError) else error
         if isinstance(error, EOFError) or "truncated" in str(error).lower():
             return DataError(f"{self.shown}: cannot decompress: {self.compression} data ends too early")
-        expected = (OSError, zlib.error, lzma.LZMAError, ValueError)
-        if isinstance(error, expected):
+        if isinstance(error, (OSError, ValueError, zlib.error, lzma.LZMAError)):
             return DataError(f"{self.shown}: cannot decompress as {self.compression}: {first_line(error)}")
         return error
 
@@ -155,13 +139,17 @@ def open_content(path: str | os.PathLike) -> Content:
         opened.append(raw)
         regular = stat.S_ISREG(os.fstat(raw.fileno()).st_mode)
     content = Content(path, raw, b"", whole_file=regular, _opened=opened)
-    _look_ahead(content)
-    for magic, (name, decompress) in COMPRESSIONS.items():
-        if content.head.startswith(magic):
-            content.compression, content.whole_file = name, False
-            content.stream = decompress(io.BufferedReader(content.stream, BLOCK))
-            _look_ahead(content)
-            break
+    try:
+        _look_ahead(content)
+        for magic, (name, decompress) in COMPRESSIONS.items():
+            if content.head.startswith(magic):
+                content.compression, content.whole_file = name, False
+                content.stream = decompress(io.BufferedReader(content.stream, BLOCK))
+                _look_ahead(content)
+                break
+    except BaseException:
+        content.close()
+        raise
     return content
 
 
@@ -184,9 +172,7 @@ def expand(paths) -> Iterator[str]:
             raise os_error(error, printable(path), "read") from error
         names = [name for name in names if name.endswith(".parquet") and name[0] not in "._"]
         if not names:
-            raise DataError(
-                f"{printable(path)}: expected Parquet files (*.parquet) in this directory, found none"
-            )
+            raise DataError(f"{printable(path)}: expected Parquet files (*.parquet) in this directory, found none")
         yield from (os.path.join(path, name) for name in names)
 
 

@@ -1,12 +1,11 @@
 """LIBSVM text, ``label index:value index:value ...`` a line, as it is found in the wild.
 
-Text is read in blocks of whole lines. Each block goes through two kernels, ``row_starts`` and ``parse_rows``, in
-threads; what they give is put together into one matrix when the size of all of it is known.
+Text is read in blocks of whole lines. Each block goes through two kernels, ``row_starts`` and ``parse_rows``,
+in threads; what they give is put together into one matrix when the size of all of it is known.
 """
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -20,11 +19,10 @@ from craig_cli.errors import DataError, UsageError
 from craig_cli.formats import lines
 from craig_cli.formats.content import BLOCK, Content, Fingerprint
 from craig_cli.formats.libsvm_errors import explain, numbers
+from craig_cli.formats.parts import Part, assemble, take
 from craig_cli.formats.pipeline import Workers
 
-DENSE_CELLS_PER_NONZERO = (
-    8  # dense where n * d <= this * nonzeros: up to 64 bytes a nonzero, against 12 as CSR
-)
+DENSE_CELLS_PER_NONZERO = 8  # dense where n * d <= this * nonzeros: up to 64 bytes a nonzero, against 12 as CSR
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _scratch = threading.local()
 
@@ -33,7 +31,7 @@ _scratch = threading.local()
 class Block:
     """Whole lines of text, with PADDING bytes behind, that begin after ``line`` lines of their input.
 
-    starts (rows,) int64 is where rows begin; keep, int64, which of these are wanted after parsing (None: all).
+    starts (rows,) int64 is where rows begin; keep, int64, which of these are wanted once parsed (None: all).
     """
 
     path: str
@@ -42,20 +40,6 @@ class Block:
     lines: int
     line: int = 0
     keep: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
-class Part:
-    """The rows of a block: labels and lengths (rows,), and indices, as written, and values of all features."""
-
-    path: str
-    labels: np.ndarray
-    lengths: np.ndarray
-    indices: np.ndarray
-    values: np.ndarray
-    largest: int
-    least: int
-    nonzeros: int
 
 
 def read(
@@ -86,7 +70,7 @@ def read(
                 sources.append(fingerprint.source(content.name, reader.rows_before - before))
         if rows is not None and len(rows) and rows[-1] >= reader.rows_before:
             raise DataError(f"{path}: expected a row {rows[-1]}, found {reader.rows_before} rows in all")
-        dataset = _assemble(parts, zero_based, n_features, workers)
+        dataset = assemble(parts, zero_based, n_features, workers)
     return replace(dataset, rows=rows, sources=tuple(sources))
 
 
@@ -143,7 +127,7 @@ class _Reader:
         if good < n_rows:
             raise self._error(block, good)
         part = Part(block.path, labels, lengths, indices, values, largest, least, nonzeros)
-        return part if block.keep is None else _take(part, block.keep)
+        return part if block.keep is None else take(part, block.keep)
 
     def _ask_float(self, block: Block, labels, lengths, values) -> None:
         """Replace each nan, a number that the kernel did not decide, by what ``float`` says."""
@@ -241,68 +225,6 @@ def _locate(piece: tuple[str, np.ndarray]) -> Block:
     return Block(path, text, starts[:n_rows].copy(), n_lines)
 
 
-def _take(part: Part, keep: np.ndarray) -> Part:
-    """These rows of the part; the indices' range stays that of all rows."""
-    lengths = part.lengths[keep]
-    begins = (np.cumsum(part.lengths) - part.lengths)[keep]
-    features = np.repeat(begins - (np.cumsum(lengths) - lengths), lengths) + np.arange(lengths.sum())
-    values = part.values[features]
-    return replace(
-        part,
-        labels=part.labels[keep],
-        lengths=lengths,
-        indices=part.indices[features],
-        values=values,
-        nonzeros=int(np.count_nonzero(values)),
-    )
-
-
-def _assemble(
-    parts: list[Part], zero_based: bool | None, n_features: int | None, workers: Workers
-) -> Dataset:
-    """One matrix of all parts; ``parts`` is emptied on the way, so that not everything is held twice."""
-    lowest = 0 if zero_based or any(part.least == 0 for part in parts) else 1
-    width = max((part.largest for part in parts), default=-1) + 1 - lowest
-    most = lines.LARGEST_INDEX if n_features is None else n_features
-    if width > most:
-        path = next(part.path for part in parts if part.largest + 1 - lowest > most)
-        raise DataError(f"{path}: expected at most {most} features, found {width}")
-    width = width if n_features is None else n_features
-    if width <= 0:
-        raise DataError(f"{parts[0].path}: expected features (index:value), found labels only")
-    n_rows = sum(len(part.labels) for part in parts)
-    nonzeros = sum(part.nonzeros for part in parts)
-    labels = np.empty(n_rows)
-    dense = n_rows * width <= DENSE_CELLS_PER_NONZERO * nonzeros
-    if dense:
-        matrix = np.zeros((n_rows, width))
-    else:
-        indptr = np.zeros(n_rows + 1, np.int64)
-        indices, values = np.empty(nonzeros, np.int32), np.empty(nonzeros)
-    row_ends = list(itertools.accumulate(len(part.labels) for part in parts))
-    feature_ends = list(itertools.accumulate(part.nonzeros for part in parts))
-
-    def fill(number: int) -> None:
-        part, parts[number] = parts[number], None
-        rows = slice(row_ends[number] - len(part.labels), row_ends[number])
-        labels[rows] = part.labels
-        arrays = (part.lengths, part.indices, part.values, lowest)
-        if dense:
-            lines.fill_dense(*arrays, matrix[rows])
-            return
-        begin, end = feature_ends[number] - part.nonzeros, feature_ends[number]
-        ends = indptr[1:][rows]
-        lines.fill_sparse(*arrays, ends, indices[begin:end], values[begin:end])
-        ends += begin
-
-    for _ in workers.map(fill, range(len(parts))):
-        pass
-    if not dense:
-        matrix = sp.csr_matrix((n_rows, width))
-        matrix.data, matrix.indices, matrix.indptr = values, indices, indptr
-    return Dataset(matrix, labels)
-
-
 def write(stream: BinaryIO, features: np.ndarray | sp.csr_matrix, labels: np.ndarray) -> None:
     """Write features (n, d) and labels (n,) to ``stream`` as one-based LIBSVM text, without zeros.
 
@@ -317,9 +239,7 @@ def write(stream: BinaryIO, features: np.ndarray | sp.csr_matrix, labels: np.nda
         for row in range(first, last):
             part = slice(indptr[row], indptr[row + 1])
             columns, values = matrix.indices[part].tolist(), matrix.data[part].tolist()
-            pairs = [
-                f" {column + 1}:{_shortest(value)}" for column, value in zip(columns, values) if value != 0
-            ]
+            pairs = [f" {column + 1}:{_shortest(value)}" for column, value in zip(columns, values) if value != 0]
             text.append(f"{_shortest(float(labels[row]))}{''.join(pairs)}\n")
         stream.write("".join(text).encode("ascii"))
 

@@ -51,9 +51,7 @@ def numbers(line: bytes) -> list[float]:
 
 def _label_fault(token: bytes) -> str | None:
     if NUMBER.fullmatch(token):
-        return (
-            None if math.isfinite(float(token)) else f"expected a label within float64, found {quoted(token)}"
-        )
+        return None if math.isfinite(float(token)) else f"expected a label within float64, found {quoted(token)}"
     if NOT_FINITE.fullmatch(token):
         return f"expected a finite label, found {quoted(token)}"
     if b"," in token and all(NUMBER.fullmatch(part) for part in token.split(b",") if part):

@@ -1,23 +1,23 @@
 """The kernels of the LIBSVM parser: where the rows of a block of text are, and what is in them.
 
-A block is given as ``words``: words[i], uint64, is the 8 bytes of text from i on, which overlap. The text ends in a
-line feed, so that no loop needs to check for the end: every loop stops at a line feed. A kernel says which row it
-cannot read, not why: ``libsvm_errors`` looks again.
+A block is given as ``words``: words[i], uint64, is the 8 bytes of text from i on, which overlap. The text
+ends in a line feed, so that no loop needs to check for the end: every loop stops at a line feed. A kernel
+says which row it cannot read, not why: ``libsvm_errors`` looks again.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from craig_cli.formats.numbers import U0, U1, byte_at, parse_number, ZERO
+from craig_cli.formats.numbers import U0, U1, ZERO, byte_at, parse_number
 from craig_cli.jit import njit
 
-LINE_FEED, HASH, COLON, LETTER_Q = 10, 35, 58, 113
+COLON, LETTER_Q = 58, 113
 SPACES = (1 << 9) | (1 << 13) | (1 << 32)  # bit b is set where byte b separates tokens: tab, return, space
-TOKEN_ENDS = SPACES | (1 << LINE_FEED) | (1 << HASH)
+LINE_ENDS = (1 << 10) | (1 << 35)  # line feed, and # before a comment
+TOKEN_ENDS = SPACES | LINE_ENDS
 QID = np.uint64(int.from_bytes(b"qid:", "little"))
 LARGEST_INDEX = 2**31 - 1
-LONGEST_INDEX = 18  # digits, so that an index cannot wrap around
 PADDING = 8  # bytes behind the text, which the last words take in
 
 
@@ -28,7 +28,7 @@ def _is_in(byte, kind):
 
 @njit
 def row_starts(words, size, starts):
-    """(rows, lines) of the first ``size`` bytes; starts[:rows] becomes where rows begin: at their first character.
+    """(rows, lines) of the first ``size`` bytes; starts[:rows] becomes where the text of each row begins.
 
     A line without anything but space or a comment is no row.
     """
@@ -40,7 +40,7 @@ def row_starts(words, size, starts):
         while _is_in(byte, SPACES):
             position += 1
             byte = byte_at(words, position)
-        if byte != LINE_FEED and byte != HASH:
+        if not _is_in(byte, LINE_ENDS):
             starts[np.uint64(rows)] = position
             rows += 1
         while True:
@@ -85,7 +85,7 @@ def parse_rows(words, starts, lowest_index, labels, lengths, indices, values, su
             while _is_in(byte, SPACES):
                 position += 1
                 byte = byte_at(words, position)
-            if byte == LINE_FEED or byte == HASH:
+            if _is_in(byte, LINE_ENDS):
                 break
             first = position
             index = np.int64(0)
@@ -94,8 +94,7 @@ def parse_rows(words, starts, lowest_index, labels, lengths, indices, values, su
                 index = 10 * index + digit
                 position += 1
                 digit = byte_at(words, position) - ZERO
-            size = position - first
-            if digit == COLON - ZERO and 0 < size <= LONGEST_INDEX and lowest_index <= index <= LARGEST_INDEX:
+            if digit == COLON - ZERO and position > first and lowest_index <= index <= LARGEST_INDEX:
                 position, value = parse_number(words, position + 1)
                 if position < 0 or not _is_in(byte_at(words, position), TOKEN_ENDS):
                     good = False

@@ -33,8 +33,8 @@ INTEGER_TENS = 10 ** np.arange(9, dtype=np.int64)
 
 
 def _powers_of_five() -> tuple[np.ndarray, np.ndarray]:
-    """(high, low): the leading 128 bits of 5^q for q = LEAST_POWER..GREATEST_POWER, rounded as the proof of the
-    algorithm wants them: down for q >= 0, up for q < 0."""
+    """(high, low): the leading 128 bits of 5^q for q = LEAST_POWER..GREATEST_POWER, rounded as the proof of
+    the algorithm wants them: down for q >= 0, up for q < 0."""
     powers = []
     for q in range(LEAST_POWER, GREATEST_POWER + 1):
         five = 5 ** abs(q)
@@ -105,15 +105,15 @@ def byte_at(words, position):
 def _leading_digits(word):
     """(count, value) of the decimal digits that the 8 bytes of ``word`` begin with.
 
-    There is no branch on how many they are: a loop over digits is mispredicted once for nearly every number, which
-    costs more than all this.
+    There is no branch on how many they are: a loop over digits is mispredicted once for nearly every number,
+    which costs more than all this.
     """
     digits = word ^ np.uint64(0x3030303030303030)
     other = ((digits + np.uint64(0x7676767676767676)) | digits) & np.uint64(0x8080808080808080)
     if other == U0:
         count = np.int64(8)
     else:
-        # Byte k is the first that is no digit: its bit 7 is the lowest set bit, and k the top byte of the product.
+        # Byte k is the first that is no digit: its bit 7 is the lowest set, and k the product's top byte.
         lowest = (other & (~other + U1)) >> np.uint64(7)
         count = np.int64((lowest * np.uint64(0x0001020304050607)) >> np.uint64(56))
         digits = (digits << np.uint64(8 * (7 - count))) << np.uint64(8)  # leading zeros in front
@@ -137,7 +137,7 @@ def parse_digits(words, position, w):
 
 @njit
 def _long_number(words, begin, end, exponent):
-    """As ``nearest`` for digits (with or without a point) from ``begin`` to ``end`` that are too many for int64.
+    """As ``nearest`` for the digits, with or without a point, of begin..end - 1: too many for int64.
 
     The first MAX_DIGITS significant digits w bound the number between w and w + 1; where both round to the
     same float64, that is the answer.
@@ -173,8 +173,8 @@ def _long_number(words, begin, end, exponent):
 def parse_number(words, position):
     """(end, value) of the number that starts at ``position``; end is -1 where there is none.
 
-    words[i], uint64, is the 8 bytes of text from i on; behind the number there has to be something that is not
-    part of one. value is nan where ``float`` has to decide.
+    words[i], uint64, is the 8 bytes of text from i on; behind the number there has to be something that is
+    not part of one. value is nan where ``float`` has to decide.
 
     This is the common case alone, short enough to be part of the caller's loop; ``_any_number`` is the whole.
     """

@@ -106,9 +106,7 @@ def read(
     if target.filled < len(target.labels):
         expected, found = len(target.labels), target.filled
         raise DataError(f"{inputs[-1].shown}: expected {expected} rows, as the file says, found {found}")
-    return Dataset(
-        target.matrix, target.labels, target.multiplicity, rows, tuple(one.source for one in inputs)
-    )
+    return Dataset(target.matrix, target.labels, target.multiplicity, rows, tuple(one.source for one in inputs))
 
 
 def _look_at(content: Content, threads: int) -> _Input:
@@ -131,25 +129,19 @@ def _look_at(content: Content, threads: int) -> _Input:
         return _Input(content.path, content.shown, kept, fingerprint.source(content.name, n_rows))
 
 
-def _choose(
-    shown: str, schema: pa.Schema, label: str, weight: str | None, features: list[str] | None
-) -> _Columns:
+def _choose(shown: str, schema: pa.Schema, label: str, weight: str | None, features: list[str] | None) -> _Columns:
     names = schema.names
     for what, name, option in (("label", label, "--label"), ("weight", weight, "--weight-column")):
         if name is not None and name not in names:
             what = "" if name == what else f"{what} "
-            raise DataError(
-                f"{shown}: no {what}column {quoted(name)}; found: {listed(names)} (name it with {option})"
-            )
+            raise DataError(f"{shown}: no {what}column {quoted(name)}; found: {listed(names)} (name it with {option})")
     if features is not None:
         for name in features:
             if name not in names:
                 raise DataError(f"{shown}: no feature column {quoted(name)}; found: {listed(names)}")
             if name in (label, weight):
                 raise UsageError(f"--features: {quoted(name)} is the label or the weight")
-    wanted = [
-        name for name in names if name not in (label, weight) and (features is None or name in features)
-    ]
+    wanted = [name for name in names if name not in (label, weight) and (features is None or name in features)]
     if not wanted:
         raise DataError(f"{shown}: expected feature columns, found: {listed(names)}")
     columns = _Columns(wanted, label, weight)
@@ -253,9 +245,7 @@ class _Target:
         try:
             self.matrix = np.empty((len(self.labels), width))
         except (MemoryError, ValueError) as error:
-            raise DataError(
-                f"{shown}: {len(self.labels)} rows of {width} features do not fit in memory"
-            ) from error
+            raise DataError(f"{shown}: {len(self.labels)} rows of {width} features do not fit in memory") from error
 
 
 def write(

@@ -33,7 +33,7 @@ def read(text: bytes) -> tuple[np.ndarray, list[dict[int, float]]]:
                 if word.startswith("qid:"):
                     continue
                 index, value = word.split(":")
-                if not re.fullmatch("[0-9]{1,18}", index) or int(index) > 2**31 - 1 or int(index) in row:
+                if not re.fullmatch("[0-9]+", index) or int(index) > 2**31 - 1 or int(index) in row:
                     raise ValueError(word)
                 row[int(index)] = number(value)
         except ValueError:
