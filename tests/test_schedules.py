@@ -9,7 +9,7 @@ import pytest
 
 from craig_cli.errors import UsageError
 from craig_cli.registry import ORDERS, SCHEDULES
-from craig_cli.training.orders import SPREAD, epoch_order, plan_visits
+from craig_cli.training.orders import SPREAD, arrange, epoch_order, plan_visits
 from craig_cli.training.schedules import DECAYS_TO_TRY, DEFAULT_DECAY, steps_of
 
 
@@ -70,16 +70,31 @@ def test_visits_split_heavy_rows_and_keep_their_weight():
 
 
 @pytest.mark.parametrize("order", ORDERS)
-def test_orders(order):
-    rank = np.random.default_rng(1).permutation(50)
-    visits = plan_visits(np.ones(50), np.ones(50), split=True, rank=rank if order == "greedy" else None)
-    first = epoch_order(order, visits, np.random.default_rng(2))
-    again = epoch_order(order, visits, np.random.default_rng(2))
+@pytest.mark.parametrize("block", [1, 8])
+@pytest.mark.parametrize("heavy", [False, True])
+def test_orders(order, block, heavy):
+    gamma = np.ones(53)
+    gamma[20] = 30.0 if heavy else 1.0
+    visits = plan_visits(gamma, np.ones(53), split=True)
+    first = epoch_order(order, visits, np.random.default_rng(2), block)
+    again = epoch_order(order, visits, np.random.default_rng(2), block)
     np.testing.assert_array_equal(first, again)
-    assert len(first) == 50
-    if order == "cyclic":
-        np.testing.assert_array_equal(first, np.arange(50))
-    if order == "greedy":
-        np.testing.assert_array_equal(rank[first], np.arange(50))
-    if order == "shuffle":
-        np.testing.assert_array_equal(np.sort(first), np.arange(50))
+    assert len(first) == len(visits) and (len(visits) > 53) == heavy
+    if order == "replacement":
+        assert set(first) < set(range(53))
+    else:
+        np.testing.assert_array_equal(np.sort(first), np.sort(visits.rows))
+    if order in ("cyclic", "greedy"):
+        _, place = np.unique(first, return_index=True)
+        np.testing.assert_array_equal(np.delete(place, 20), np.sort(np.delete(place, 20)))
+    if order == "shuffle" and not heavy:
+        assert (first != epoch_order(order, visits, np.random.default_rng(3), block)).mean() > 0.8
+
+
+def test_arrangements():
+    rank = np.random.default_rng(1).permutation(50)
+    rng = np.random.default_rng(2)
+    np.testing.assert_array_equal(rank[arrange("greedy", 50, rank, rng)], np.arange(50))
+    np.testing.assert_array_equal(np.sort(arrange("shuffle", 50, None, rng)), np.arange(50))
+    assert arrange("cyclic", 50, None, rng) is None
+    assert arrange("replacement", 50, None, rng) is None

@@ -120,18 +120,19 @@ def fit_coordinates(kind: str, rows, gamma, scaling, intercept: bool, floor: flo
     return Coordinates(kind, origin, shift, factor, _spread(variance, floor), rotation)
 
 
-def full_rows(coordinates: Coordinates, rows, n_rows: int, intercept: bool, threads: int) -> np.ndarray:
-    """The rows in ``coordinates``, dense (n_rows, columns); a last column of ones for the intercept."""
+def full_rows(coordinates: Coordinates, rows, source: np.ndarray, intercept: bool, threads: int) -> np.ndarray:
+    """The rows ``source`` in ``coordinates``, dense (m, columns); a last column of ones for the intercept."""
     data, indices, indptr, n_columns = rows
-    out = np.zeros((n_rows, n_columns + intercept))
+    out = np.zeros((len(source), n_columns + intercept))
     out[:, n_columns:] = 1.0
     matrix = coordinates.rotation / coordinates.spread
+    shift, factor = coordinates.shift, coordinates.factor
 
     def block(start, stop):
         scratch = np.empty(n_columns)
-        _rotate(data, indices, indptr, start, stop, coordinates.shift, coordinates.factor, matrix, out, scratch)
+        _rotate(data, indices, indptr, source, start, stop, shift, factor, matrix, out, scratch)
 
-    map_blocks(block, n_rows, threads)
+    map_blocks(block, len(source), threads)
     return out
 
 
@@ -197,11 +198,11 @@ def _add_products(data, indices, indptr, gamma, start, stop, shift, factor, tota
 
 
 @njit
-def _rotate(data, indices, indptr, start, stop, shift, factor, matrix, out, centred):
+def _rotate(data, indices, indptr, source, start, stop, shift, factor, matrix, out, centred):
     """``out`` starts as zeros, with its column of ones."""
     size = shift.size
     for row in range(start, stop):
-        lo, hi = span(indices, indptr, row, size)
+        lo, hi = span(indices, indptr, source[row], size)
         _centred(data, indices, lo, hi, shift, factor, centred)
         for i in range(size):
             scale = centred[i]

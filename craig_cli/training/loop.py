@@ -18,7 +18,7 @@ from craig_cli.scaling import Scaling, fit_scaling
 from craig_cli.training.losses import guess_loss
 from craig_cli.training.objective import evaluate
 from craig_cli.training.optimizers import Optimizer
-from craig_cli.training.orders import Visits, epoch_order, plan_visits
+from craig_cli.training.orders import Visits, arrange, block_of, epoch_order, plan_visits
 from craig_cli.training.problem import Problem, build_problem
 from craig_cli.training.schedules import steps_of
 
@@ -84,18 +84,18 @@ def prepare(
         loss = guess_loss(dataset.labels)
     the_loss = load(LOSSES, loss)
 
-    def build(rows: Dataset, weights: np.ndarray) -> Problem:
+    def build(rows: Dataset, weights: np.ndarray, arrangement: np.ndarray | None) -> Problem:
         scaling = fit_scaling(scale, rows.features, weights) if isinstance(scale, str) else scale
-        return build_problem(rows, weights, the_loss, l2, intercept, scaling, precondition, threads)
+        return build_problem(rows, weights, the_loss, l2, intercept, scaling, precondition, threads, arrangement)
 
     warm = _two_rows(dataset.labels)
-    build(dataset.take(warm), gamma[warm])  # so that the clock below does not count compilation
+    build(dataset.take(warm), gamma[warm], None)  # so that the clock below does not count compilation
     began = time.perf_counter()
-    problem = build(dataset, gamma)
+    problem = build(dataset, gamma, arrange(order, len(gamma), rank, np.random.default_rng(seed)))
     method = load(OPTIMIZERS, optimizer)
     # "none" asks for the paper's own steps, one a row.
     split = problem.coordinates.kind != "none"
-    visits = plan_visits(problem.gamma, problem.curvature, split, rank if order == "greedy" else None)
+    visits = plan_visits(problem.gamma, problem.curvature, split)
     seconds = time.perf_counter() - began
     start = np.zeros((problem.n_outputs, problem.n_columns))
     if init is not None:
@@ -144,7 +144,8 @@ def train(
     step = first if step is None else step
     # The schedule is laid out for all the epochs, of which ``epochs`` may be only the first.
     steps, decay = steps_of(schedule, step, decay, setup.epochs, last)
-    rng = np.random.default_rng(setup.seed)
+    rng = np.random.default_rng([setup.seed, 1])  # not the numbers that arranged the rows
+    block = block_of(problem.data.nbytes)
     state = method.start(problem, visits, setup.start.copy(), setup.options)
     coef = state["coef"]
     method.run(problem, visits, state, visits.rows[:0], step)  # compiles, or loads, what the clock must not count
@@ -173,7 +174,7 @@ def train(
         if norm <= enough:
             break
         began = time.perf_counter()
-        rows = epoch_order(setup.order, visits, rng)
+        rows = epoch_order(setup.order, visits, rng, block)
         evaluations += method.run(problem, visits, state, rows, alpha)
         seconds += time.perf_counter() - began
         found, norm = entry(epoch, alpha)

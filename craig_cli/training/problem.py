@@ -99,7 +99,7 @@ class Problem:
             labels = (dataset.labels - self.label_shift) / self.label_scale
         gamma = np.ones(dataset.n_rows) if dataset.multiplicity is None else dataset.multiplicity
         dataset = dataset.with_features(len(self.coordinates.shift), "the training data")
-        data, indices, indptr, _ = _inside(self.coordinates, dataset, _raw_rows(dataset), self.intercept, 1)
+        data, indices, indptr, _ = _inside(self.coordinates, dataset, self.intercept, 1)
         return replace(
             self,
             data=data,
@@ -149,8 +149,13 @@ def build_problem(
     scaling,
     precondition: str,
     threads: int = 1,
+    arrangement: np.ndarray | None = None,
 ) -> Problem:
-    """The problem of ``dataset`` with weights ``gamma`` (r,) > 0. Raises DataError as ``encode_labels``."""
+    """The problem of ``dataset`` with weights ``gamma`` (r,) > 0. Raises DataError as ``encode_labels``.
+
+    The problem's row i is row ``arrangement[i]`` of the data, where that is given: an epoch that visits
+    rows about in the order in which they lie in memory is three times faster.
+    """
     classes, labels = encode_labels(loss, dataset.labels, dataset.name)
     gamma = gamma * (len(gamma) / gamma.sum())
     shift, scale = 0.0, 1.0
@@ -159,7 +164,9 @@ def build_problem(
     rows = _raw_rows(dataset)
     kind = coords.choose(precondition, not dataset.is_sparse, dataset.n_rows, dataset.n_features)
     place = coords.fit_coordinates(kind, rows, gamma, scaling, intercept, l2 / loss.lipschitz, threads)
-    data, indices, indptr, squares = _inside(place, dataset, rows, intercept, threads)
+    data, indices, indptr, squares = _inside(place, dataset, intercept, threads, arrangement)
+    if arrangement is not None:
+        labels, gamma = labels[arrangement], gamma[arrangement]
     ball = 1.0 / place.spread**2
     if intercept:
         ball = np.append(ball, 0.0)
@@ -198,18 +205,21 @@ def _standardise(labels: np.ndarray, gamma: np.ndarray, intercept: bool) -> tupl
     return (labels - shift) / scale, shift, scale
 
 
-def _inside(place: Coordinates, dataset: Dataset, rows, intercept: bool, threads: int):
+def _inside(place: Coordinates, dataset: Dataset, intercept: bool, threads: int, arrangement: np.ndarray | None = None):
     """(data, indices, indptr, squared norms) of the rows in these coordinates, with the column of ones."""
     n_rows, n_features = dataset.features.shape
-    if place.kind == "full" or not dataset.is_sparse:
-        if place.kind == "full":
-            dense = coords.full_rows(place, rows, n_rows, intercept, threads)
-        else:
-            dense = np.ones((n_rows, n_features + intercept))
-            np.subtract(dataset.features, place.shift, out=dense[:, :n_features])
-            dense[:, :n_features] *= place.factor / place.spread
+    if place.kind == "full":
+        source = np.arange(n_rows) if arrangement is None else arrangement
+        dense = coords.full_rows(place, _raw_rows(dataset), source, intercept, threads)
         return dense.reshape(-1), None, np.zeros(1, np.int64), np.einsum("ij,ij->i", dense, dense)
-    data, indices, indptr, _ = rows
+    if arrangement is not None:
+        dataset = dataset.take(arrangement)
+    if not dataset.is_sparse:
+        dense = np.ones((n_rows, n_features + intercept))
+        np.subtract(dataset.features, place.shift, out=dense[:, :n_features])
+        dense[:, :n_features] *= place.factor / place.spread
+        return dense.reshape(-1), None, np.zeros(1, np.int64), np.einsum("ij,ij->i", dense, dense)
+    data, indices, indptr, _ = _raw_rows(dataset)
     data = data * (place.factor / place.spread)[indices]
     if intercept:
         ends = indptr[1:]
