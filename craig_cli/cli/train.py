@@ -42,7 +42,7 @@ SUFFIX = ".model.json"
     "--epochs",
     type=Integer(1),
     metavar="N",
-    show_default="30, more for small data",
+    show_default="20 or 30, more for small data",
     help="Passes over the rows.",
 )
 @click.option(

@@ -22,7 +22,8 @@ from craig_cli.training.orders import Visits, arrange, block_of, epoch_order, pl
 from craig_cli.training.problem import Problem, build_problem
 from craig_cli.training.schedules import steps_of
 
-LEAST_EPOCHS, LEAST_VISITS, MOST_EPOCHS = 20, 1_000_000, 1000
+LEAST_EPOCHS, LEAST_EPOCHS_UNROTATED = 20, 30
+LEAST_VISITS, MOST_EPOCHS = 1_000_000, 1000
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,13 @@ class Setup:
         return self.optimizer.auto_steps(self.problem, self.visits, batch, self.epochs * len(self.visits) / batch)
 
 
-def default_epochs(n_rows: int) -> int:
-    """20, or what makes a million visits to rows, at most 1000: small data needs more, and has the time."""
-    return min(MOST_EPOCHS, max(LEAST_EPOCHS, math.ceil(LEAST_VISITS / n_rows)))
+def default_epochs(n_rows: int, kind: str = "full") -> int:
+    """20 in coordinates of ``kind`` full, else 30; or what makes a million visits to rows, at most 1000.
+
+    Small data needs more passes and has the time.
+    """
+    least = LEAST_EPOCHS if kind == "full" else LEAST_EPOCHS_UNROTATED
+    return min(MOST_EPOCHS, max(least, math.ceil(LEAST_VISITS / n_rows)))
 
 
 def prepare(
@@ -108,7 +113,7 @@ def prepare(
         options={**options, "radius": (radius or 0.0) / problem.label_scale, "threads": threads},
         start=start,
         order=order,
-        epochs=epochs or default_epochs(problem.n_rows),
+        epochs=epochs or default_epochs(problem.n_rows, problem.coordinates.kind),
         seed=seed,
         threads=threads,
         tol=tol,
