@@ -338,6 +338,7 @@ def mutate(generator: random.Random, text: bytes) -> bytes:
     """``text`` with a byte or a number changed, a piece left out, doubled or cut off."""
     text = bytearray(text)
     for _ in range(generator.choice([1, 1, 1, 2, 5])):
+        text = text or bytearray(b"1")
         place = generator.randrange(len(text))
         kind = generator.randrange(6)
         if kind == 0:

@@ -74,6 +74,8 @@ def read_dataset(
             rows=None if rows is None else _checked_rows(rows),
             n_features=n_features,
         )
+    except MemoryError as error:
+        raise DataError(f"{first.shown}: not enough memory to hold the data") from error
     finally:
         contents.close()
 

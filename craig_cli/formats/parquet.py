@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 import numpy as np
@@ -21,17 +22,19 @@ from craig_cli.formats.columns import check_type, matrix_of, vector_of
 from craig_cli.formats.content import BLOCK, Content, Fingerprint
 from craig_cli.formats.messages import first_line, listed, quoted
 
+MOST_ROWS = 2**40  # more is damage, and too much even to ask memory for
 ROWS_TOGETHER = 2048  # written into the matrix at a time, so that the lines of it stay in the cache
 
 
 @dataclass(frozen=True)
 class _Input:
-    """A Parquet input that was looked at: its rows, and how to open it again."""
+    """A Parquet input that was looked at, and how to open it again: a folder may hold more than may be open."""
 
     path: str
     shown: str
     content: bytearray | None  # where it is not a file on disk
-    source: Source
+    n_rows: int = 0
+    source: Future[Source] | None = None
 
     @contextlib.contextmanager
     def open(self) -> Iterator[pq.ParquetFile]:
@@ -80,53 +83,59 @@ def read(
     """The rows of all ``contents`` as one Dataset; see ``craig_cli.formats.read_dataset``."""
     if zero_based:
         raise UsageError("--zero-based: Parquet data has no feature numbers; it is for LIBSVM")
+    with ThreadPoolExecutor(1) as hasher:
+        inputs, columns = _look_at_all(contents, hasher, (label, weight_column, features))
+        last = inputs[-1].shown
+        n_rows = sum(one.n_rows for one in inputs)
+        if n_rows == 0:
+            raise DataError(f"{inputs[0].shown}: expected at least one row, found none")
+        if rows is not None and rows[-1] >= n_rows:
+            raise DataError(f"{last}: expected a row {rows[-1]}, found {n_rows} rows in all")
+        target = _Target(len(rows) if rows is not None else n_rows, columns, n_features)
+        first = 0
+        for one in inputs:
+            with one.open() as file:
+                for numbers, table in _row_groups(file, columns, rows, first, threads):
+                    target.append(one.shown, numbers, table)
+            first += one.n_rows
+        if target.filled < len(target.labels):
+            expected, found = len(target.labels), target.filled
+            raise DataError(f"{last}: expected {expected} rows, as the file says, found {found}")
+        sources = tuple(one.source.result() for one in inputs)
+    return Dataset(target.matrix, target.labels, target.multiplicity, rows, sources)
+
+
+def _look_at_all(contents: Iterable[Content], hasher: ThreadPoolExecutor, names) -> tuple[list[_Input], _Columns]:
+    """The inputs and the columns to read, of which all inputs must have those of the first."""
     inputs, columns = [], None
     for content in contents:
-        one = _look_at(content, threads)
+        kept = None if content.whole_file else content.read_all()
+        if not content.head:
+            raise DataError(f"{content.shown}: expected Parquet data, found an empty file")
+        one = _Input(content.path, content.shown, kept)
         with one.open() as file:
-            found = _choose(one.shown, file.schema_arrow, label, weight_column, features)
+            found = _choose(one.shown, file.schema_arrow, *names)
+            n_rows = file.metadata.num_rows
+            counted = sum(file.metadata.row_group(group).num_rows for group in range(file.num_row_groups))
+        if n_rows != counted or not 0 <= n_rows < MOST_ROWS:
+            raise DataError(f"{one.shown}: damaged: says {n_rows} rows in all, and {counted} in its parts")
         if columns is None:
             columns = found
         elif set(found.features) != set(columns.features):
             raise DataError(f"{one.shown}: {_difference(columns, found, inputs[0].shown)}")
-        inputs.append(one)
-    n_rows = sum(one.source.rows for one in inputs)
-    if n_rows == 0:
-        raise DataError(f"{inputs[0].shown}: expected at least one row, found none")
-    if rows is not None and len(rows) and rows[-1] >= n_rows:
-        raise DataError(f"{inputs[-1].shown}: expected a row {rows[-1]}, found {n_rows} rows in all")
-
-    target = _Target(len(rows) if rows is not None else n_rows, columns, n_features)
-    first = 0
-    for one in inputs:
-        with one.open() as file:
-            for numbers, table in _row_groups(file, columns, rows, first, threads):
-                target.append(one.shown, numbers, table)
-        first += one.source.rows
-    if target.filled < len(target.labels):
-        expected, found = len(target.labels), target.filled
-        raise DataError(f"{inputs[-1].shown}: expected {expected} rows, as the file says, found {found}")
-    return Dataset(target.matrix, target.labels, target.multiplicity, rows, tuple(one.source for one in inputs))
+        inputs.append(replace(one, n_rows=n_rows, source=hasher.submit(_source, one, content.name, n_rows)))
+    return inputs, columns
 
 
-def _look_at(content: Content, threads: int) -> _Input:
-    """Read the number of rows, and all of the content once for its fingerprint."""
+def _source(one: _Input, name: str, n_rows: int) -> Source:
     with Fingerprint(in_thread=False) as fingerprint:
-        kept = None if content.whole_file else content.read_all()
-        if kept is not None:
-            fingerprint.update(memoryview(kept))
+        if one.content is not None:
+            fingerprint.update(memoryview(one.content))
         else:
-            block = bytearray(BLOCK)
-            while size := content.readinto(memoryview(block)):
-                fingerprint.update(memoryview(block)[:size])
-        if fingerprint.size == 0:
-            raise DataError(f"{content.shown}: expected Parquet data, found an empty file")
-        unread = _Input(content.path, content.shown, kept, None)
-        with unread.open() as file:
-            n_rows = file.metadata.num_rows
-            if n_rows < 0:
-                raise DataError(f"{content.shown}: expected a number of rows, found {n_rows}")
-        return _Input(content.path, content.shown, kept, fingerprint.source(content.name, n_rows))
+            with _refusals(one.shown), open(one.path, "rb") as stream:
+                while block := stream.read(BLOCK):
+                    fingerprint.update(memoryview(block))
+        return fingerprint.source(name, n_rows)
 
 
 def _choose(shown: str, schema: pa.Schema, label: str, weight: str | None, features: list[str] | None) -> _Columns:
@@ -242,10 +251,7 @@ class _Target:
             raise DataError(f"{shown}: expected features, found empty lists")
         if self.n_features is not None and width != self.n_features:
             raise DataError(f"{shown}: expected {self.n_features} features, found {width}")
-        try:
-            self.matrix = np.empty((len(self.labels), width))
-        except (MemoryError, ValueError) as error:
-            raise DataError(f"{shown}: {len(self.labels)} rows of {width} features do not fit in memory") from error
+        self.matrix = np.empty((len(self.labels), width))
 
 
 def write(
