@@ -10,6 +10,7 @@ ALGORITHMS = {
     "lazy": "craig_cli.selection.algorithms:begin_lazy",
     "partition": "craig_cli.selection.algorithms:begin_partition",
     "stochastic": "craig_cli.selection.algorithms:begin_stochastic",
+    "strata": "craig_cli.selection.algorithms:begin_strata",
     "random": "craig_cli.selection.algorithms:begin_random",
 }
 
@@ -35,11 +36,22 @@ FORMATS = {
     "parquet": "craig_cli.formats.parquet:read",
 }
 
+EXPORTERS = {
+    "libsvm": "craig_cli.exporters.libsvm:LIBSVM",
+    "vw": "craig_cli.exporters.vw:VW",
+    "xgboost": "craig_cli.exporters.xgboost:XGBOOST",
+    "lightgbm": "craig_cli.exporters.lightgbm:LIGHTGBM",
+    "csv": "craig_cli.exporters.table:CSV",
+    "parquet": "craig_cli.exporters.table:PARQUET",
+    "liblinear": "craig_cli.exporters.liblinear:LIBLINEAR",
+}
+
 SCHEDULES = ("auto", "constant", "exponential", "k-inverse", "power")
 PRECONDITIONS = ("auto", "none", "diagonal", "full")
 TUNERS = ("grid", "halving")
 ORDERS = ("shuffle", "cyclic", "greedy", "replacement")
 SCALES = ("none", "minmax", "standard", "unit")
+WEIGHTS = ("count", "calibrated")
 METRICS = ("euclidean", "cosine", "manhattan")
 
 

@@ -30,29 +30,79 @@ def atomic_output(path: str | os.PathLike) -> Iterator[BinaryIO]:
     target = Path(os.path.realpath(path))  # a link stays a link
     if target.is_dir():
         raise DataError(f"{path}: cannot write: Is a directory")
-    if target.exists() and not target.is_file():
-        try:
+    with _named(path):
+        if target.exists() and not target.is_file():
             with open(target, "wb") as stream:
                 yield stream
-        except OSError as error:
-            raise os_error(error, path, "write") from error
-        return
-    temporary = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    try:
-        # 0o666 less the umask, as any new file; a temporary file's own 0o600 would surprise.
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        try:
-            with os.fdopen(descriptor, "wb") as stream:
-                yield stream
-                stream.flush()
-                os.fsync(stream.fileno())
+            return
+        with _temporary(target) as (stream, temporary):
+            yield stream
+            _to_disk(stream)
             os.replace(temporary, target)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise
+
+
+@contextlib.contextmanager
+def atomic_outputs(path: str | os.PathLike, *others: str | os.PathLike) -> Iterator[list[BinaryIO]]:
+    """Open files that belong together, such as rows and their weights; all of them appear when the block ends well.
+
+    Several files cannot be replaced in one step. So an old ``path`` is removed first and the new one comes last:
+    whoever finds ``path`` finds the files that belong to it, and never those of another run, killed or not.
+    """
+    targets = [Path(os.path.realpath(name)) for name in (path, *others)]
+    with _named(path), contextlib.ExitStack() as stack:
+        opened = [stack.enter_context(_temporary(target)) for target in targets]
+        yield [stream for stream, _ in opened]
+        for stream, _ in opened:
+            _to_disk(stream)
+        with _one_at_a_time(targets):
+            targets[0].unlink(missing_ok=True)
+            for target, (_, temporary) in reversed(list(zip(targets, opened))):
+                os.replace(temporary, target)
+
+
+@contextlib.contextmanager
+def _temporary(target: Path) -> Iterator[tuple[BinaryIO, Path]]:
+    """A new file beside ``target`` to write to, and its name; removed where it was not moved away."""
+    temporary = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    # 0o666 less the umask, as any new file; a temporary file's own 0o600 would surprise.
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            yield stream, temporary
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _to_disk(stream: BinaryIO) -> None:
+    """Everything written for good, and closed: a full disk shows here at the latest."""
+    stream.flush()
+    os.fsync(stream.fileno())
+    stream.close()
+
+
+@contextlib.contextmanager
+def _named(path: str | os.PathLike) -> Iterator[None]:
+    """Whatever fails inside is a failure to write ``path``."""
+    try:
+        yield
     except OSError as error:
         raise os_error(error, path, "write") from error
+
+
+@contextlib.contextmanager
+def _one_at_a_time(targets: list[Path]) -> Iterator[None]:
+    """No other run is moving files into these folders; where the system has no such locks, it may be."""
+    with contextlib.ExitStack() as stack:
+        for folder in sorted({target.parent for target in targets}):
+            with contextlib.suppress(ImportError, OSError):
+                import fcntl
+
+                descriptor = os.open(folder, os.O_RDONLY)
+                stack.callback(os.close, descriptor)
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
 
 
 def write_bytes(path: str | os.PathLike, write: Callable[[BinaryIO], None]) -> None:

@@ -23,6 +23,7 @@ COMMANDS = {
     "select": "craig_cli.cli.select:select",
     "train": "craig_cli.cli.train:train",
     "eval": "craig_cli.cli.eval:evaluate",
+    "export": "craig_cli.cli.export:export",
 }
 
 INTERRUPTED = 130

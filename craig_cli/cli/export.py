@@ -1,0 +1,178 @@
+"""``craig export``: the rows of a coreset with their weights, or a model, as other programs read them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+
+import click
+
+from craig_cli.cli import options
+from craig_cli.cli.options import STDIO, note
+from craig_cli.errors import DataError
+from craig_cli.registry import EXPORTERS, load
+
+TASKS = ("auto", "classification", "regression")
+
+
+@click.command(
+    epilog=options.examples(
+        "craig select sample_data/binary.libsvm --fraction 0.1 -q",
+        "craig export sample_data/binary.libsvm --coreset binary.coreset.parquet --to vw -o binary.vw",
+        "craig export sample_data/binary.libsvm --coreset binary.coreset.parquet --to xgboost -o binary.txt",
+        "craig export sample_data/binary.libsvm --coreset binary.coreset.parquet --to csv --normalize mean -o - | head",
+        "craig train sample_data/binary.libsvm -q -o binary.model.json",
+        "craig export binary.model.json --to liblinear -o binary.model",
+    )
+)
+@click.argument("paths", nargs=-1, required=True, metavar="DATA...|MODEL", type=click.Path())
+@click.option("--to", "target", type=click.Choice(list(EXPORTERS)), required=True, help="Who is to read it.")
+@options.coreset_option("Write the rows of this coreset only, with its weights.")
+@options.output_option("an ending for the target")
+@click.option(
+    "--normalize",
+    type=click.Choice(("sum", "mean")),
+    default="sum",
+    help="Weights that sum to the number of rows, for trainers that sum over rows (liblinear, libsvm, boosters, vw, "
+    "scikit-learn's LogisticRegression and SVC); or with mean 1, for those that average (SGDClassifier, PyTorch).",
+)
+@click.option(
+    "--task",
+    type=click.Choice(TASKS),
+    default="auto",
+    help="Classes are numbered as the trainer wants them (vw: -1/1 or from 1; xgboost, lightgbm: from 0), labels of a "
+    "regression are kept. auto: 2 labels, or 3 to 20 whole numbers, are classes.",
+)
+@options.reading_options
+@options.threads_option
+@options.json_option
+@options.common_options
+def export(
+    paths,
+    target,
+    coreset,
+    output,
+    normalize,
+    task,
+    input_format,
+    label,
+    weight_column,
+    features,
+    zero_based,
+    threads,
+    as_json,
+) -> None:
+    """Write a coreset's rows with their weights, or a model, for another program.
+
+    libsvm: rows, and OUT.wgt for "train -W OUT.wgt OUT" of the instance-weight liblinear and libsvm. vw: importance
+    weights. xgboost: LIBSVM with label:weight, and OUT.weight. lightgbm: zero-based LIBSVM, and OUT.weight, which it
+    finds by itself. csv, parquet: columns rank, weight, label, x1, x2, ..., in greedy order; the others are in the
+    order of DATA. liblinear: a model of craig train for liblinear's predict. Without --coreset all rows are written,
+    with weight 1 or that of --weight-column.
+    """
+    exporter = load(EXPORTERS, target)
+    _check_options(exporter, target, paths, coreset)
+    options.check_stdin(*paths, coreset)
+
+    from craig_cli.artifacts.files import check_output, default_output
+
+    output = output or default_output(paths[0], exporter.suffix)
+    if as_json and output == STDIO:
+        raise click.UsageError("--json and -o - both write to standard output; give -o a file name")
+    outputs = _outputs(exporter, target, output)
+    for name in outputs:
+        check_output(name, tuple(name for name in (*paths, coreset) if name), binary=exporter.binary)
+
+    began = time.perf_counter()
+    if exporter.takes_model:
+        from craig_cli.artifacts.model import read_model
+
+        content, summary, numbered = read_model(paths[0]), {}, {}
+    else:
+        from craig_cli.exporters import prepare
+
+        reading = {
+            "format": input_format,
+            "label": label,
+            "weight_column": weight_column,
+            "features": features,
+            "zero_based": zero_based,
+            "threads": threads,
+        }
+        dataset, chosen = _read_rows(paths, coreset, reading)
+        content = prepare.weighted_rows(dataset, chosen, exporter.greedy, normalize)
+        with _about(paths[0]):
+            content, numbered = prepare.number_labels(content, chosen, exporter, task)
+        summary = {
+            "rows": len(content.labels),
+            "features": content.features.shape[1],
+            "weight": {"sum": float(content.weight.sum()), "mean": float(content.weight.mean())},
+            "labels": {f"{before:.17g}": after for before, after in numbered.items()} or None,
+        }
+    _write(exporter, content, outputs, paths[0])
+    seconds = time.perf_counter() - began
+
+    if as_json:
+        click.echo(json.dumps({"to": target, **summary, "output": outputs, "seconds": round(seconds, 4)}))
+        return
+    if any(before != after for before, after in numbered.items()):
+        pairs = [f"{before:g} as {after:g}" for before, after in list(numbered.items())[:20]]
+        note(f"labels for {target}: {', '.join(pairs)}{' ...' if len(numbered) > 20 else ''}")
+    what = "model" if exporter.takes_model else f"{summary['rows']:,} rows, weights sum to {summary['weight']['sum']:g}"
+    note(f"wrote {' and '.join(outputs)} for {target} in {seconds:.2f} s ({what})")
+
+
+def _check_options(exporter, target, paths, coreset) -> None:
+    if exporter.takes_model and len(paths) != 1:
+        raise click.UsageError(f"--to {target}: expected one model, found {len(paths)} files")
+    if exporter.takes_model and coreset is not None:
+        raise click.UsageError(f"--to {target}: exports a model; --coreset is for rows")
+
+
+def _outputs(exporter, target: str, output: str) -> list[str]:
+    """The files to write: ``output``, and the one beside it unless ``output`` is a stream."""
+    if exporter.beside is None:
+        return [output]
+    if output == STDIO or (os.path.exists(output) and not os.path.isfile(output) and not os.path.isdir(output)):
+        if exporter.whole:
+            return [output]
+        raise click.UsageError(f"--to {target}: writes two files, OUT and OUT{exporter.beside}; give -o a file name")
+    return [output, output + exporter.beside]
+
+
+def _read_rows(paths, coreset_path: str | None, reading: dict):
+    """(dataset, coreset or None): all rows, or those of the coreset in the order of the data."""
+    from craig_cli.formats import read_dataset
+
+    if coreset_path is None:
+        return read_dataset(list(paths), **reading), None
+    import numpy as np
+
+    from craig_cli.artifacts.coreset import check_matches, read_coreset
+
+    coreset = read_coreset(coreset_path)
+    dataset = read_dataset(list(paths), rows=np.sort(coreset.index), **reading)
+    check_matches(coreset, coreset_path, dataset)
+    return dataset, coreset
+
+
+@contextlib.contextmanager
+def _about(source: str):
+    """What cannot be exported is a fault of ``source``."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{source}: {error}") from error
+
+
+def _write(exporter, content, outputs: list[str], source: str) -> None:
+    from craig_cli.artifacts.files import atomic_output, atomic_outputs
+
+    if len(outputs) == 1:
+        with atomic_output(outputs[0]) as stream, _about(source):
+            exporter.write(content, stream)
+    else:
+        with atomic_outputs(*outputs) as streams, _about(source):
+            exporter.write(content, *streams)

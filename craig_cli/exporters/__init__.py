@@ -1,0 +1,50 @@
+"""Writing what other trainers read: weighted rows, and models.
+
+An exporter is one file with an ``Exporter`` and one line in ``craig_cli.registry.EXPORTERS``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows to write, in this order.
+
+    features  (r, d) float64, dense or CSR
+    labels    (r,) float64, as the trainer wants them
+    weight    (r,) float64, 0 or more
+    rank      (r,) int64, of the coreset's elements, or None where all rows are written
+    """
+
+    features: np.ndarray | sp.csr_matrix
+    labels: np.ndarray
+    weight: np.ndarray
+    rank: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """One target.
+
+    write    ``write(rows, *streams)``; of a model ``write(model, stream)``, with ``takes_model``
+    suffix   of the default file name
+    beside   what is added to the name of the file to name a second one; its stream is the second
+    labels   classes, ascending -> the numbers the trainer wants for them, or None to leave labels alone
+    greedy   rows in greedy order, which a column of ranks records, instead of the order of the data
+    whole    the first file says everything that the second says, so it may go alone to a pipe
+    """
+
+    write: Callable
+    suffix: str
+    beside: str | None = None
+    labels: Callable[[np.ndarray], np.ndarray] | None = None
+    greedy: bool = False
+    whole: bool = False
+    binary: bool = False
+    takes_model: bool = False

@@ -1,0 +1,59 @@
+"""From a data set, and perhaps a coreset of it, to the rows that an exporter writes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from craig_cli.artifacts.coreset import Coreset
+from craig_cli.dataset import Dataset
+from craig_cli.errors import DataError
+from craig_cli.exporters import Exporter, Rows
+from craig_cli.training.losses import guess_loss
+
+
+def weighted_rows(dataset: Dataset, coreset: Coreset | None, greedy: bool, normalize: str) -> Rows:
+    """The rows of ``dataset`` with their weights: gamma with the sum n, or with ``normalize`` "mean" gamma r / n.
+
+    With a coreset ``dataset`` has the coreset's rows only, in the order of the data; without one the weights are
+    the multiplicities. ``greedy`` puts the rows of a coreset in its order.
+    """
+    if coreset is None:
+        weight = np.ones(dataset.n_rows) if dataset.multiplicity is None else dataset.multiplicity
+        rank = None
+    else:
+        place = np.argsort(coreset.index)
+        weight, rank = coreset.weight[place], coreset.rank[place]
+        if greedy:
+            order = np.argsort(rank)
+            dataset, weight, rank = dataset.take(order), weight[order], rank[order]
+    if normalize == "mean":
+        weight = weight / weight.mean()
+    return Rows(dataset.features, dataset.labels, weight, rank)
+
+
+def number_labels(rows: Rows, coreset: Coreset | None, exporter: Exporter, task: str) -> tuple[Rows, dict]:
+    """(the rows with their labels as the trainer wants them, {label: number} or nothing where they are kept).
+
+    ``task`` is "classification", "regression" or "auto", which goes by the labels as ``craig train`` does.
+    Raises DataError for labels that are no classes.
+    """
+    if exporter.labels is None or task == "regression":
+        return rows, {}
+    classes = np.union1d(rows.labels, _recorded_classes(coreset))
+    if task == "auto" and guess_loss(classes) == "squared":
+        return rows, {}
+    try:
+        numbers = exporter.labels(classes)
+    except DataError as error:
+        raise DataError(f"{error}; --task regression keeps it") from error
+    labels = numbers[np.searchsorted(classes, rows.labels)]
+    return replace(rows, labels=labels), dict(zip(classes.tolist(), numbers.tolist()))
+
+
+def _recorded_classes(coreset: Coreset | None) -> list[float]:
+    """All labels of the data, not only those of the coreset's rows."""
+    entries = [] if coreset is None else coreset.metadata.get("classes")
+    labels = [entry.get("label") for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    return [float(label) for label in labels if isinstance(label, float) and np.isfinite(label)]

@@ -1,0 +1,60 @@
+"""Columns ``rank`` (of a coreset), ``weight``, ``label``, ``x1`` .. ``xd``, as CSV and as Parquet.
+
+Rows of a coreset are in greedy order, so that the first k are its first k picks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from craig_cli.errors import DataError
+from craig_cli.exporters import Exporter, Rows
+from craig_cli.exporters.text import chunks
+
+MOST_COLUMNS = 20_000  # a table of more would be mostly zeros, and its columns cost more than its numbers
+
+
+def write_csv(rows: Rows, stream: BinaryIO) -> None:
+    """A header line, then one row a line; numbers as short as they can be."""
+    schema = _schema(rows)
+    stream.write((",".join(schema.names) + "\n").encode("ascii"))
+    options = pa.csv.WriteOptions(include_header=False)
+    for batch in _batches(rows, schema):
+        pa.csv.write_csv(batch, stream, options)
+
+
+def write_parquet(rows: Rows, stream: BinaryIO) -> None:
+    """One Parquet file; the same rows give the same bytes."""
+    schema = _schema(rows)
+    with pq.ParquetWriter(stream, schema, compression="zstd") as writer:
+        for batch in _batches(rows, schema):
+            writer.write_batch(batch)
+
+
+def _schema(rows: Rows) -> pa.Schema:
+    n_features = rows.features.shape[1]
+    if n_features > MOST_COLUMNS:
+        raise DataError(f"expected at most {MOST_COLUMNS} features for a table, found {n_features}; export to libsvm")
+    fields = [] if rows.rank is None else [pa.field("rank", pa.int64(), nullable=False)]
+    names = ["weight", "label", *(f"x{column + 1}" for column in range(n_features))]
+    return pa.schema([*fields, *(pa.field(name, pa.float64(), nullable=False) for name in names)])
+
+
+def _batches(rows: Rows, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    for first, chunk in chunks(rows.features):
+        dense = chunk.toarray() if hasattr(chunk, "toarray") else chunk
+        part = slice(first, first + len(dense))
+        leading = [] if rows.rank is None else [rows.rank[part]]
+        columns = np.ascontiguousarray(dense.T)
+        arrays = [pa.array(column) for column in (*leading, rows.weight[part], rows.labels[part], *columns)]
+        yield pa.record_batch(arrays, schema=schema)
+
+
+CSV = Exporter(write_csv, suffix=".weighted.csv", greedy=True)
+PARQUET = Exporter(write_parquet, suffix=".weighted.parquet", greedy=True, binary=True)

@@ -1,0 +1,21 @@
+"""Vowpal Wabbit: ``label importance | index:value ...``.
+
+Labels of two classes are -1 and 1 (``--loss_function logistic`` or ``hinge``), of more 1 .. k (``--oaa k``).
+"""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from craig_cli.exporters import Exporter, Rows
+from craig_cli.exporters.labels import minus_one_or_from_one
+from craig_cli.exporters.text import shortest, write_rows
+
+
+def write(rows: Rows, data: BinaryIO) -> None:
+    """One example a line, features numbered from 1."""
+    labels, weight = rows.labels.tolist(), rows.weight.tolist()
+    write_rows(data, rows.features, lambda row: f"{shortest(labels[row])} {shortest(weight[row])} |", first_index=1)
+
+
+VW = Exporter(write, suffix=".vw", labels=minus_one_or_from_one)

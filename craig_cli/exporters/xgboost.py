@@ -1,0 +1,25 @@
+"""XGBoost: LIBSVM text from feature 0 with ``label:weight``, and the weights in OUT.weight as well.
+
+Read as ``DMatrix("OUT?format=libsvm")``. XGBoost 3 no longer looks for OUT.weight, and would train without
+weights and without a word; versions that do read it let it override the equal weights in the lines. Features
+that are 0 are left out, and XGBoost takes them as missing, in training as in prediction.
+"""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from craig_cli.exporters import Exporter, Rows
+from craig_cli.exporters.labels import from_zero
+from craig_cli.exporters.text import shortest, write_numbers, write_rows
+
+
+def write(rows: Rows, data: BinaryIO, weights: BinaryIO | None = None) -> None:
+    """``label:weight index:value ...``, indices from 0 as XGBoost counts them."""
+    labels, weight = rows.labels.tolist(), rows.weight.tolist()
+    write_rows(data, rows.features, lambda row: f"{shortest(labels[row])}:{shortest(weight[row])}", first_index=0)
+    if weights is not None:
+        write_numbers(weights, rows.weight)
+
+
+XGBOOST = Exporter(write, suffix=".xgboost.txt", beside=".weight", labels=from_zero, whole=True)
