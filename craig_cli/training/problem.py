@@ -18,6 +18,8 @@ from craig_cli.training import coordinates as coords
 from craig_cli.training.coordinates import Coordinates
 from craig_cli.training.losses import Loss, encode_labels
 
+_CHUNK = 8192
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -212,13 +214,15 @@ def _inside(place: Coordinates, dataset: Dataset, intercept: bool, threads: int,
         source = np.arange(n_rows) if arrangement is None else arrangement
         dense = coords.full_rows(place, _raw_rows(dataset), source, intercept, threads)
         return dense.reshape(-1), None, np.zeros(1, np.int64), np.einsum("ij,ij->i", dense, dense)
-    if arrangement is not None:
-        dataset = dataset.take(arrangement)
     if not dataset.is_sparse:
         dense = np.ones((n_rows, n_features + intercept))
-        np.subtract(dataset.features, place.shift, out=dense[:, :n_features])
-        dense[:, :n_features] *= place.factor / place.spread
+        for start in range(0, n_rows, _CHUNK):  # so that no other copy of the data is made
+            part = slice(start, start + _CHUNK)
+            rows = dataset.features[part if arrangement is None else arrangement[part]]
+            dense[part, :n_features] = (rows - place.shift) * (place.factor / place.spread)
         return dense.reshape(-1), None, np.zeros(1, np.int64), np.einsum("ij,ij->i", dense, dense)
+    if arrangement is not None:
+        dataset = dataset.take(arrangement)
     data, indices, indptr, _ = _raw_rows(dataset)
     data = data * (place.factor / place.spread)[indices]
     if intercept:
