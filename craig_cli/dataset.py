@@ -100,8 +100,6 @@ def from_arrays(features, labels=None, multiplicity=None) -> Dataset:
         matrix = sp.csr_matrix(features, dtype=np.float64, copy=True)
         matrix.sum_duplicates()
         values = matrix.data
-        matrix.indices = matrix.indices.astype(np.int32, copy=False)
-        matrix.indptr = matrix.indptr.astype(np.int64, copy=False)
     else:
         matrix = np.ascontiguousarray(features, dtype=np.float64)
         if matrix.ndim != 2:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 
@@ -10,7 +11,7 @@ import click
 
 from craig_cli.cli import options
 from craig_cli.cli.options import Integer, Number, note
-from craig_cli.registry import ALGORITHMS, METRICS
+from craig_cli.registry import ALGORITHMS, METRICS, WEIGHTS
 
 SUFFIX = ".coreset.parquet"
 UNEVEN = 100.0  # feature ranges that differ by more than this get a note
@@ -24,6 +25,7 @@ UNEVEN = 100.0  # feature ranges that differ by more than this get a note
         "craig select sample_data/binary.libsvm --fraction 0.1 --loss logistic --radius 5 --json",
         "craig select sample_data/regression.parquet --fraction 0.1 --loss squared -o - > r.coreset.parquet",
         "craig select sample_data/binary.libsvm --fraction 0.1 --algorithm random -o random.coreset.parquet",
+        "craig select sample_data/binary.libsvm --fraction 0.1 --pilot -o pilot.coreset.parquet",
     )
 )
 @options.data_argument
@@ -60,6 +62,27 @@ UNEVEN = 100.0  # feature ranges that differ by more than this get a note
     help="The bound holds for all models of at most this norm, intercept included (after --scale).",
 )
 @click.option("--per-class/--no-per-class", default=True, help="Select from each class in proportion to its rows.")
+@click.option(
+    "--at",
+    "at_model",
+    type=click.Path(),
+    metavar="MODEL",
+    help="Select by what rows do to this model (their gradients there in its curvature), not by their features.",
+)
+@click.option("--pilot", is_flag=True, help="Train a rough model on a small coreset first, and select --at that.")
+@click.option(
+    "--rounds", type=Integer(1), default=2, metavar="N", help="Of --pilot: 2 selects again at the better model."
+)
+@click.option(
+    "--l2", type=Number(0), default=1e-5, metavar="L", help="Of --pilot: penalty of the models that will be trained."
+)
+@click.option(
+    "--weights",
+    type=click.Choice(WEIGHTS),
+    show_default="calibrated with --at or --pilot, else count",
+    help="count: rows nearest to each element; calibrated: moved a little so that the gradient --at the model (or "
+    "else the mean of each class) is that of all rows.",
+)
 @click.option(
     "--block-size",
     type=Integer(1),
@@ -105,6 +128,11 @@ def select(
     loss,
     radius,
     per_class,
+    at_model,
+    pilot,
+    rounds,
+    l2,
+    weights,
     block_size,
     swaps,
     delta,
@@ -121,6 +149,12 @@ def select(
     its first k rows are the picks of a coreset of size k.
     """
     _check_budget(fraction, size, epsilon)
+    if pilot and at_model is not None:
+        raise click.UsageError("expected one of --pilot and --at, found both")
+    by_model = pilot or at_model is not None
+    if by_model and epsilon is not None:
+        raise click.UsageError("--epsilon goes with distances of features, found --pilot or --at; give --size")
+    options.check_stdin(*data, at_model)
     from craig_cli.artifacts.coreset import write_coreset
     from craig_cli.artifacts.files import STDIO, check_output, default_output
 
@@ -136,31 +170,44 @@ def select(
     from craig_cli.jit import is_cold
     from craig_cli.selection.select import select_dataset
 
-    if scale == "none" and algorithm != "random":
+    if scale == "none" and algorithm not in ("random", "strata") and not by_model:
         _note_uneven_ranges(dataset)
     if is_cold("selection"):
         note("compiling kernels, once (some seconds)")
+    settings = {
+        "fraction": fraction,
+        "size": size,
+        "algorithm": "strata" if by_model and algorithm == "auto" else algorithm,
+        "metric": metric,
+        "scale": scale,
+        "loss": loss,
+        "radius": radius,
+        "per_class": per_class,
+        "weights": weights or ("calibrated" if by_model else "count"),
+        "block_size": block_size,
+        "swaps": swaps,
+        "delta": delta,
+        "seed": seed,
+        "threads": threads,
+        "memory_limit": memory_limit,
+        "note": note,
+    }
     with options.progress_bar("select") as progress:
-        coreset = select_dataset(
-            dataset,
-            fraction=fraction,
-            size=size,
-            epsilon=epsilon,
-            algorithm=algorithm,
-            metric=metric,
-            scale=scale,
-            loss=loss,
-            radius=radius,
-            per_class=per_class,
-            block_size=block_size,
-            swaps=swaps,
-            delta=delta,
-            seed=seed,
-            threads=threads,
-            memory_limit=memory_limit,
-            progress=progress,
-            note=note,
-        )
+        if pilot:
+            from craig_cli.pilot import select_with_pilot
+
+            coreset, _ = select_with_pilot(dataset, rounds=rounds, l2=l2, progress=progress, **settings)
+            coreset.metadata["at"] = {"pilot": rounds, "l2": l2}
+        else:
+            if at_model is not None:
+                from craig_cli.artifacts.model import read_model
+                from craig_cli.evaluation.influence import influence
+
+                model = read_model(at_model)
+                settings["influence"] = influence(model, dataset, at_model, seed).vectors
+            coreset = select_dataset(dataset, epsilon=epsilon, progress=progress, **settings)
+            if at_model is not None:
+                coreset.metadata["at"] = {"model": os.path.basename(at_model), "loss": model.loss, "l2": model.l2}
     selected = time.perf_counter()
     write_coreset(output, coreset)
     written = time.perf_counter()

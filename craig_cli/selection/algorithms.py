@@ -2,6 +2,7 @@
 
 What it returns has ``extend(budget, min_gain, progress)``, which adds picks to those there are, ``picks`` (r,) int64
 rows of the space in greedy order, and ``gains`` (r,) float64 marginal gains, never rising, the first one infinite.
+Where the weights are not the numbers of nearest rows, it has ``weights`` (r,) too.
 ``progress`` is told the share of the work before the first pick that is done.
 """
 
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from craig_cli.selection import cells, lazy, partition, random, sparse, stochastic
+from craig_cli.selection import cells, lazy, partition, random, sparse, stochastic, strata
 from craig_cli.selection.space import Space
 
 Progress = Callable[[float], None] | None
@@ -47,4 +48,16 @@ def begin_stochastic(space: Space, options: Options, generator: np.random.Genera
 
 def begin_random(space: Space, options: Options, generator: np.random.Generator, progress: Progress):
     """A random order of the rows, the baseline."""
-    return random.RandomOrder(space.n_rows, generator)
+    return random.RandomOrder(space.n_rows, float(space.multiplicity.sum()), generator)
+
+
+def begin_strata(space: Space, options: Options, generator: np.random.Generator, progress: Progress):
+    """One random row from each of as many strata as there are picks."""
+    if space.vectors is not None:
+        return strata.Strata(space.vectors, strata.masses(space.vectors, space.multiplicity), space, generator)
+    if isinstance(space.arranged, cells.Cells):
+        rows = np.empty_like(space.arranged.rows)
+        rows[space.arranged.order] = space.arranged.rows
+    else:
+        rows = sparse.sketch(space.arranged)
+    return strata.Strata(rows, space.multiplicity, space, generator)

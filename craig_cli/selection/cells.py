@@ -110,7 +110,7 @@ def split(rows: np.ndarray, width: int, block: int) -> np.ndarray:
 
 
 @njit
-def _main_direction(rows, order, start, stop, direction, mean):
+def main_direction(rows, order, start, stop, direction, mean):
     """Principal direction of a sample of the rows, by a few power iterations from the widest coordinate."""
     n_features = rows.shape[1]
     step = max(1, (stop - start) // 128)
@@ -153,7 +153,7 @@ def _main_direction(rows, order, start, stop, direction, mean):
 
 
 @njit
-def _select_nth(keys, order, start, stop, nth):
+def select_nth(keys, order, start, stop, nth):
     """Quickselect: afterwards no key before position ``nth`` is larger than one at or behind it."""
     low = start
     high = stop - 1
@@ -192,7 +192,7 @@ def _split(rows, order, width, block):
         start, stop = stack.pop()
         unit = block if stop - start > block else width
         groups = (stop - start + unit - 1) // unit
-        if groups <= 1 or not _main_direction(rows, order, start, stop, direction, mean):
+        if groups <= 1 or not main_direction(rows, order, start, stop, direction, mean):
             continue
         for t in range(start, stop):
             along = 0.0
@@ -200,7 +200,7 @@ def _split(rows, order, width, block):
                 along += rows[order[t], k] * direction[k]
             keys[t] = along
         middle = start + (groups // 2) * unit  # whole groups to the left: only the last one is ever short
-        _select_nth(keys, order, start, stop, middle)
+        select_nth(keys, order, start, stop, middle)
         stack.append((middle, stop))
         stack.append((start, middle))
 

@@ -10,9 +10,15 @@ import numpy as np
 class RandomOrder:
     """A random order of the rows; ``picks`` are its first ones, and nothing is gained by any of them."""
 
-    def __init__(self, n_rows: int, generator: np.random.Generator):
+    def __init__(self, n_rows: int, mass: float, generator: np.random.Generator):
         self._order = generator.permutation(n_rows)
+        self._mass = mass
         self._size = 1
+
+    @property
+    def weights(self) -> np.ndarray:
+        """(r,) the same for all, n_c / r_c."""
+        return np.full(self._size, self._mass / self._size)
 
     @property
     def picks(self) -> np.ndarray:

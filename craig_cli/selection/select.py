@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -14,15 +14,17 @@ from craig_cli.artifacts.coreset import Coreset
 from craig_cli.artifacts.model import provenance
 from craig_cli.dataset import Dataset, class_values, from_arrays, has_classes
 from craig_cli.errors import DataError, UsageError
-from craig_cli.registry import ALGORITHMS, LOSSES, METRICS, SCALES, load
+from craig_cli.registry import ALGORITHMS, LOSSES, METRICS, SCALES, WEIGHTS, load
 from craig_cli.scaling import fit_scaling
 from craig_cli.selection.algorithms import Options
 from craig_cli.selection.bounds import FEATURE_DISTANCE, GRADIENT_NORM, exact_grid, gradient_constants
+from craig_cli.selection.calibrate import calibrate
 from craig_cli.selection.duplicates import representatives
 from craig_cli.selection.memory import check_memory
 from craig_cli.selection.quotas import class_quotas, merge_orders
 from craig_cli.selection.space import Space, build_space
 from craig_cli.selection.stochastic import DELTA
+from craig_cli.selection.strata import masses as strata_masses
 from craig_cli.selection.swaps import swap_medoids
 from craig_cli.selection.vectors import WIDTH
 from craig_cli.version import __version__
@@ -31,6 +33,8 @@ REGRESSION_LOSSES = ("squared",)
 BLOCK_SIZE = 2048  # rows of a block of the partition algorithm
 SWAPS = 1  # rounds of medoid swaps after partition; the second one brings a tenth of what the first does
 EXACT_WORK = 1e11  # up to about this many coordinate operations, exact greedy is a matter of seconds
+UNRANKED = ("strata", "random")  # algorithms without a greedy order and with weights of their own
+MOST_MOMENTS = 2048  # totals that weights are calibrated to without a model
 MOST_DUPLICATES = 0.98  # equal rows are merged where that leaves fewer than this share of the rows
 Progress = Callable[[float, float], None]
 
@@ -95,6 +99,8 @@ def select_dataset(
     loss: str | None = None,
     radius: float | None = None,
     per_class: bool = True,
+    influence: np.ndarray | None = None,
+    weights: str = "count",
     block_size: int = BLOCK_SIZE,
     swaps: int | None = None,
     delta: float = DELTA,
@@ -114,13 +120,15 @@ def select_dataset(
     radius     with ``loss``: epsilon bounds the gradient error for all ||(w, b)|| <= radius; without, it is the sum
                of feature distances
     per_class  select within each class; a regression loss has no classes
+    influence  (n, q) float64 influence vectors of the rows at some model: strata and calibrated weights go by them
+    weights    "count" as the algorithm has them, or "calibrated" (calibrate.py)
     block_size rows of a block of the partition algorithm; larger is slower and closer to exact greedy
     swaps      rounds of medoid swaps after the greedy; None is 1 for partition and 0 for the others
     delta      of the stochastic algorithm's guarantee, 1 - 1/e - delta of the optimum in expectation
     memory_limit  bytes the selection may take; None is what the machine has free
     progress   called as progress(done, total); note: told in a line what the user should know
     """
-    _check_names(algorithm, metric, scale, loss, radius)
+    _check_names(algorithm, metric, scale, loss, radius, weights)
     budget = _budget(dataset, fraction, size, epsilon)
     jit.set_threads(threads)
     generator = np.random.default_rng(seed)
@@ -128,19 +136,22 @@ def select_dataset(
         raise UsageError("expected a block size of at least 1 and a delta between 0 and 1, found others")
     parts = _parts(dataset, loss, radius, per_class)
     algorithm = _algorithm(algorithm, dataset, parts, note)
-    if epsilon is not None and algorithm == "random":
-        raise UsageError("epsilon needs an algorithm with a greedy order, found random; give a fraction or a size")
+    if epsilon is not None and (algorithm in UNRANKED or weights != "count"):
+        found = algorithm if algorithm in UNRANKED else f"{weights} weights"
+        raise UsageError(f"epsilon needs a greedy order with counts as weights, found {found}; give a size")
     block = -(-block_size // WIDTH) * WIDTH if algorithm == "partition" else None
     check_memory(dataset, scale, block, memory_limit)
     swaps = (SWAPS if algorithm == "partition" else 0) if swaps is None else swaps
-    merge = algorithm != "random"  # which draws from all rows alike
-    groups, units = _groups(dataset, parts, metric, scale, loss, radius, block, merge)
+    merge = algorithm not in UNRANKED and weights == "count"  # those draw from all rows alike, or weigh them singly
+    groups, units = _groups(dataset, parts, metric, scale, loss, radius, block, merge, influence)
     algorithm_options = Options(block_size=block or WIDTH, delta=delta)
     begin = partial(load(ALGORITHMS, algorithm), options=algorithm_options, generator=generator)
     grid = exact_grid(sum(float(group.constants.sum()) * group.space.diameter for group in groups))
 
     if epsilon is None:
         masses = np.array([group.mass for group in groups])
+        if algorithm == "strata" and influence is not None:
+            masses = np.array([strata_masses(group.space.vectors, group.space.multiplicity).sum() for group in groups])
         quotas = class_quotas(masses, budget, np.array([group.n_rows for group in groups]))
         report = _Report(progress, float(quotas.sum()))
         picks = []
@@ -151,16 +162,22 @@ def select_dataset(
             report.finish(int(quota))
         extra = [int(quota) - len(part) for quota, part in zip(quotas, picks)]
     else:
-        picks = _cover(groups, begin, epsilon, grid, algorithm, progress)
+        picks = _cover(groups, begin, epsilon, grid, progress)
         extra = [0] * len(groups)
     gains = [group.order.gains[: len(part)] for group, part in zip(groups, picks)]
-    if swaps > 0 and algorithm != "random":
+    if swaps > 0 and algorithm not in UNRANKED:
         picks = [swap_medoids(group.space, part, swaps) for group, part in zip(groups, picks)]
-    selection = _combine(groups, picks, gains, extra, grid, algorithm)
+    calibration = None
+    own_weights = [getattr(group.order, "weights", None) for group in groups]
+    if weights == "calibrated":
+        own_weights, calibration = _calibrated(dataset, groups, picks, own_weights, influence, grid)
+    selection = _combine(groups, picks, gains, extra, grid, own_weights)
     settings = {"metric": metric, "scale": scale, "loss": loss, "radius": radius, "units": units}
-    settings |= {"algorithm": algorithm, "block_size": block, "swaps": swaps, "seed": seed}
+    settings |= {"algorithm": algorithm, "block_size": block, "swaps": swaps, "weights": weights, "seed": seed}
     if algorithm == "stochastic":
         settings["delta"] = delta
+    if calibration is not None:
+        settings["calibration"] = calibration
     return _coreset(dataset, groups, selection, settings)
 
 
@@ -173,19 +190,19 @@ class _Selection:
     class_epsilon: list[float]
 
 
-def _combine(groups: list[_Group], picks, gains, extra, grid: float, algorithm: str) -> _Selection:
+def _combine(groups: list[_Group], picks, gains, extra, grid: float, own_weights) -> _Selection:
     """All groups' picks as one greedy order, with weights and the bound of every prefix.
 
     ``extra`` twins of each group, equal to rows that are picked already, follow with nothing to gain.
+    ``own_weights`` are those of each group's picks, or None where they are the numbers of nearest rows.
     """
     rows, weights, changes, all_gains, ends = [], [], [], [], []
-    for group, part, gain, more in zip(groups, picks, gains, extra):
+    for group, part, gain, more, own in zip(groups, picks, gains, extra, own_weights):
         nearest, losses = group.space.assign(part, group.constants, grid)
         weight = np.bincount(nearest, weights=group.space.multiplicity, minlength=len(part))
-        if algorithm == "random":
-            shared = np.full(len(part), group.mass / len(part))
-            losses = _shared_weights_bound(group, losses, weight, shared, grid)
-            weight = shared
+        if own is not None:
+            losses = _moved_weights_bound(group, losses, weight, own, grid)
+            weight = own
         else:
             weight[np.argsort(part)[group.twin_of[:more]]] -= group.twin_multiplicity[:more]
         rows.append(np.concatenate([group.rows[part], group.twins[:more]]))
@@ -207,24 +224,62 @@ def _combine(groups: list[_Group], picks, gains, extra, grid: float, algorithm: 
     )
 
 
-def _shared_weights_bound(group: _Group, losses, counts, weights, grid) -> np.ndarray:
-    """Bounds of prefixes whose elements all weigh the same: what is not at its nearest element is moved there.
+def _moved_weights_bound(group: _Group, losses, counts, weights, grid) -> np.ndarray:
+    """Bounds of prefixes whose weights are not the numbers of nearest rows, but sum to the same.
 
     Sending the rows to elements in any proportions gives a valid bound, sum of mass times distance (equation 5 with
     a fractional assignment). Elements that serve more rows than they weigh pass the excess on, over a distance of
     at most the diameter.
     """
-    farthest = group.space.diameter * float(group.constants.max() / group.space.multiplicity.min())
-    size = np.arange(1, len(losses) + 1)
-    ones = group.space.multiplicity.min() == group.space.multiplicity.max() == 1.0
-    # Of n rows k are elements themselves and keep their own mass of 1; without that, all of it may have to move.
-    excess = group.mass - size * 1.0 if ones else np.full(len(size), group.mass)
-    bound = losses + excess * farthest
-    bound[-1] = min(bound[-1], losses[-1] + np.maximum(counts - weights, 0.0).sum() * farthest)
+    farthest = group.space.diameter * float((group.constants / group.space.multiplicity).max())
+    # The weights of a prefix are its own: all that is sure is that no more than everything has to move.
+    bound = losses + group.mass * farthest
+    bound[-1] = losses[-1] + np.maximum(counts - weights, 0.0).sum() * farthest
     return np.ceil(bound / grid) * grid
 
 
-def _cover(groups, begin, epsilon, grid, algorithm, progress) -> list[np.ndarray]:
+def _calibrated(dataset: Dataset, groups, picks, own_weights, influence, grid) -> tuple[list[np.ndarray], dict]:
+    """The picks' weights, calibrated at the model of ``influence``, or to the mean of each class's features."""
+    before = []
+    for group, part, own in zip(groups, picks, own_weights):
+        nearest = None if own is not None else group.space.assign(part, group.constants, grid)[0]
+        before.append(
+            np.bincount(nearest, weights=group.space.multiplicity, minlength=len(part)) if own is None else own
+        )
+    counts = np.ones(dataset.n_rows) if dataset.multiplicity is None else dataset.multiplicity
+    which = np.repeat(np.arange(len(groups)), [len(part) for part in picks])
+    rows = np.concatenate([group.rows[part] for group, part in zip(groups, picks)])
+    sums = np.array([group.mass for group in groups])
+    if influence is not None:
+        vectors, totals = influence[rows], counts @ influence
+    else:
+        vectors, totals = _class_moments(dataset, groups, rows, which, counts)
+    after, left, asked = calibrate(np.concatenate(before), which, sums, vectors, totals)
+    ends = np.cumsum([len(part) for part in picks])[:-1]
+    facts = {"totals": asked, "left": left, "at": "the model" if influence is not None else "class means"}
+    return np.split(after, ends), facts
+
+
+def _class_moments(dataset: Dataset, groups, rows, which, counts) -> tuple[np.ndarray, np.ndarray]:
+    """First moments of the features, each class for itself: (vectors of the picks, totals over all rows)."""
+    width = dataset.n_features
+    if width * len(groups) > MOST_MOMENTS:
+        raise UsageError(
+            f"calibrated weights: {width} features in {len(groups)} classes are too many; give a model to go by"
+        )
+    chosen = dataset.features[rows]
+    chosen = chosen.toarray() if sp.issparse(chosen) else chosen
+    vectors = np.zeros((len(rows), width * len(groups)))
+    totals = []
+    for number, group in enumerate(groups):
+        vectors[which == number, number * width : (number + 1) * width] = chosen[which == number]
+        totals.append(np.asarray(counts[group.rows] @ dataset.features[group.rows]).ravel())
+    unit = np.abs(vectors).max(axis=0)
+    unit[unit == 0.0] = 1.0
+    return vectors / unit, np.concatenate(totals) / unit
+
+
+def _cover(groups, begin, epsilon, grid, progress) -> list[np.ndarray]:
     """The picks of each group in the smallest prefix of the greedy order whose bound is at most ``epsilon``."""
     for group in groups:
         group.order = begin(group.space, progress=None)
@@ -234,7 +289,7 @@ def _cover(groups, begin, epsilon, grid, algorithm, progress) -> list[np.ndarray
     while True:
         picks = [group.order.picks for group in groups]
         gains = [group.order.gains for group in groups]
-        selection = _combine(groups, picks, gains, [0] * len(groups), grid, algorithm)
+        selection = _combine(groups, picks, gains, [0] * len(groups), grid, [None] * len(groups))
         reached = float(selection.epsilon[-1])
         goal = reached if goal is None else goal
         if progress is not None and goal > epsilon:
@@ -273,7 +328,7 @@ def _parts(dataset: Dataset, loss, radius, per_class) -> list[tuple[float | None
     return [(float(label), np.flatnonzero(codes == code)) for code, label in enumerate(classes)]
 
 
-def _groups(dataset: Dataset, parts, metric, scale, loss, radius, block, merge) -> tuple[list[_Group], str]:
+def _groups(dataset: Dataset, parts, metric, scale, loss, radius, block, merge, influence) -> tuple[list[_Group], str]:
     multiplicity = np.ones(dataset.n_rows) if dataset.multiplicity is None else dataset.multiplicity
     rows = fit_scaling(scale, dataset.features, dataset.multiplicity).apply(dataset.features)
     constants = np.ones(dataset.n_rows)
@@ -290,11 +345,12 @@ def _groups(dataset: Dataset, parts, metric, scale, loss, radius, block, merge) 
             sp.hstack([rows, column[:, None]], format="csr") if sp.issparse(rows) else np.column_stack([rows, column])
         )
     return [
-        _group(label, members, rows, metric, multiplicity, constants, block, merge) for label, members in parts
+        _group(label, members, rows, metric, multiplicity, constants, block, merge, influence)
+        for label, members in parts
     ], units
 
 
-def _group(label, members, rows, metric, multiplicity, constants, block, merge) -> _Group:
+def _group(label, members, rows, metric, multiplicity, constants, block, merge, influence) -> _Group:
     part = rows if len(members) == rows.shape[0] else rows[members]
     first = representatives(part) if merge else np.arange(len(members))
     unique = np.flatnonzero(first == np.arange(len(first)))
@@ -313,7 +369,9 @@ def _group(label, members, rows, metric, multiplicity, constants, block, merge) 
         twins=members[twins],
         twin_of=place[first[twins]],
         twin_multiplicity=multiplicity[members[twins]],
-        space=build_space(part, metric, counts, block),
+        space=replace(
+            build_space(part, metric, counts, block), vectors=None if influence is None else influence[members[unique]]
+        ),
         constants=constants[members[unique]] * counts,
     )
 
@@ -346,6 +404,11 @@ def _algorithm(name: str, dataset: Dataset, parts, note) -> str:
     return chosen
 
 
+def planned_size(dataset: Dataset, fraction: float | None, size: int | None) -> int:
+    """The number of elements that a fraction or a size asks for; raises UsageError as ``select_dataset``."""
+    return _budget(dataset, fraction, size, None)
+
+
 def _budget(dataset: Dataset, fraction, size, epsilon) -> int:
     given = {"fraction": fraction, "size": size, "epsilon": epsilon}
     if sum(value is not None for value in given.values()) != 1:
@@ -366,12 +429,13 @@ def _budget(dataset: Dataset, fraction, size, epsilon) -> int:
     return 0
 
 
-def _check_names(algorithm, metric, scale, loss, radius) -> None:
+def _check_names(algorithm, metric, scale, loss, radius, weights) -> None:
     choices = {
         "algorithm": (algorithm, ("auto", *ALGORITHMS)),
         "metric": (metric, METRICS),
         "scale": (scale, SCALES),
         "loss": (loss, (None, *LOSSES)),
+        "weights": (weights, WEIGHTS),
     }
     for what, (value, allowed) in choices.items():
         if value not in allowed:

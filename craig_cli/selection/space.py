@@ -17,6 +17,7 @@ class Space:
     arranged: cells.Cells | sparse.Index
     multiplicity: np.ndarray
     block: int | None = None
+    vectors: np.ndarray | None = None  # (n, q) influence vectors, for algorithms that go by them
 
     @property
     def n_rows(self) -> int:

@@ -100,6 +100,11 @@ def build_index(rows: sp.csr_matrix, metric: int, total: float, block: int | Non
     return Index(values, columns, starts, *transposed, norms, quantum, metric, diameter, order)
 
 
+def sketch(index: Index) -> np.ndarray:
+    """(n, SKETCH) random projection of the rows, which keeps distances roughly."""
+    return _sketch(index.values, index.columns, index.starts)
+
+
 @njit
 def _sketch(values, columns, starts):
     """(n, SKETCH) projection on random signs; the signs of a column are the bits of its number, well mixed."""

@@ -268,7 +268,8 @@ def ten():
         seconds, facts = craig("select", path, "--fraction", 0.01, "-o", Path(folder) / "c.parquet")
     print(f"\ncraig select ten.parquet --fraction 0.01: {facts['n']:,} x 28, {facts['algorithm']}")
     print(
-        f"whole process {seconds:.0f} s, read {facts['seconds']['read']:.0f} s, peak {facts['peak_memory'] / 1e9:.1f} GB"
+        f"whole process {seconds:.0f} s, read {facts['seconds']['read']:.0f} s, "
+        f"peak {facts['peak_memory'] / 1e9:.1f} GB"
     )
 
 

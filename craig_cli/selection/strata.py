@@ -1,0 +1,169 @@
+"""Strata of equal influence: one random row from each, weighted by the inverse of its probability.
+
+The rows are split in two along the main direction of their vectors, again and again, so that every stratum has the same
+total mass, mass_i about ||h_i||. One row of each is drawn with probability p_i = mass_i / (mass of the stratum) and
+gets the weight 1 / p_i: every weighted sum over the picks is then an unbiased estimate of the sum over all rows, and
+its variance is only what the rows of a stratum do not have in common. No distance is ever computed; the cost is
+n log r.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from craig_cli.jit import njit
+from craig_cli.selection.cells import main_direction, select_nth
+
+FLOOR = 0.5  # times the mean norm, added to every row: bounds the weights, and what a rough model can do wrong
+
+
+def masses(vectors: np.ndarray, multiplicity: np.ndarray) -> np.ndarray:
+    """(n,) mass of each row: its norm and a little, times how many rows it stands for."""
+    norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+    mean = float(norms.mean())
+    return (norms + (FLOOR * mean if mean > 0.0 else 1.0)) * multiplicity
+
+
+class Strata:
+    """Picks of one row a stratum; ``extend`` cuts as many strata as there are to be picks.
+
+    picks (r,) int64, of which any prefix is spread over all strata; weights (r,) sum to the total multiplicity;
+    gains (r,) fall evenly, so that groups interleave in proportion to their picks, inf first
+    """
+
+    def __init__(self, vectors: np.ndarray, mass: np.ndarray, space, generator: np.random.Generator):
+        """vectors (n, q) and mass (n,) > 0 of the rows of ``space``."""
+        self._vectors = np.ascontiguousarray(vectors)
+        self._mass = mass
+        self._multiplicity = space.multiplicity
+        self._generator = generator
+        self.picks = np.empty(0, dtype=np.int64)
+        self.weights = np.empty(0)
+
+    @property
+    def gains(self) -> np.ndarray:
+        gains = 1.0 - np.arange(len(self.picks)) / max(1, len(self.picks))
+        gains[:1] = np.inf
+        return gains
+
+    def extend(self, budget: int, min_gain: float = 0.0, progress: Callable[[int], None] | None = None) -> None:
+        """Cut ``budget`` strata and draw a row of each."""
+        order = np.arange(len(self._vectors))
+        strata = _stratify(self._vectors, self._mass, order, budget)
+        chance = self._generator.random(budget)
+        picks = np.empty(budget, dtype=np.int64)
+        weights = np.empty(budget)
+        _draw(strata, order, self._mass, self._multiplicity, chance, picks, weights)
+        weights *= self._multiplicity.sum() / weights.sum()
+        spread = _bit_reversed(budget)
+        self.picks, self.weights = picks[spread], weights[spread]
+
+
+@njit
+def _draw(strata, order, mass, multiplicity, chance, picks, weights):
+    for place in range(len(strata)):
+        start, stop = strata[place]
+        total = 0.0
+        for t in range(start, stop):
+            total += mass[order[t]]
+        left = chance[place] * total
+        row = order[stop - 1]
+        for t in range(start, stop):
+            left -= mass[order[t]]
+            if left < 0.0:
+                row = order[t]
+                break
+        picks[place] = row
+        weights[place] = multiplicity[row] * total / mass[row]
+
+
+def _bit_reversed(size: int) -> np.ndarray:
+    """0 .. size - 1 in an order whose prefixes are spread evenly (van der Corput)."""
+    bits = max(1, int(size - 1).bit_length())
+    numbers = np.arange(1 << bits)
+    reverse = np.zeros_like(numbers)
+    for bit in range(bits):
+        reverse |= ((numbers >> bit) & 1) << (bits - 1 - bit)
+    return reverse[reverse < size]
+
+
+@njit
+def _stratify(vectors, mass, order, size):
+    """(size, 2) starts and stops, in ``order``, of strata of about equal mass; every stratum has a row."""
+    n_rows = len(order)
+    direction = np.empty(vectors.shape[1])
+    mean = np.empty(vectors.shape[1])
+    keys = np.empty(n_rows)
+    strata = np.empty((size, 2), dtype=np.int64)
+    count = 0
+    stack = [(0, n_rows, size)]
+    while len(stack) > 0:
+        start, stop, parts = stack.pop()
+        if parts == 1:
+            strata[count, 0] = start
+            strata[count, 1] = stop
+            count += 1
+            continue
+        total = 0.0
+        for t in range(start, stop):
+            total += mass[order[t]]
+        left = parts // 2
+        if not main_direction(vectors, order, start, stop, direction, mean):
+            direction[:] = 0.0  # all alike: split by mass alone
+        for t in range(start, stop):
+            along = 0.0
+            for k in range(vectors.shape[1]):
+                along += vectors[order[t], k] * direction[k]
+            keys[t] = along
+        middle = _split_mass(keys, order, mass, start, stop, total * left / parts)
+        # A part needs as many rows as it gets strata.
+        middle = min(max(middle, start + left), stop - (parts - left))
+        _settle(keys, order, start, stop, middle)
+        stack.append((middle, stop, parts - left))
+        stack.append((start, middle, left))
+    return strata
+
+
+@njit
+def _settle(keys, order, start, stop, middle):
+    if start < middle < stop:
+        select_nth(keys, order, start, stop, middle)
+
+
+@njit
+def _split_mass(keys, order, mass, start, stop, target):
+    """Reorder so that the rows before the returned position have the lower keys and about ``target`` mass."""
+    low = start
+    high = stop - 1
+    before = 0.0
+    while low < high:
+        pivot = keys[(low + high) >> 1]
+        i = low
+        j = high
+        while i <= j:
+            while keys[i] < pivot:
+                i += 1
+            while keys[j] > pivot:
+                j -= 1
+            if i <= j:
+                keys[i], keys[j] = keys[j], keys[i]
+                order[i], order[j] = order[j], order[i]
+                i += 1
+                j -= 1
+        lower = 0.0
+        for t in range(low, j + 1):
+            lower += mass[order[t]]
+        if before + lower > target:
+            high = j
+            continue
+        before += lower
+        for t in range(j + 1, i):  # what equals the pivot, in the middle
+            if before >= target:
+                return t
+            before += mass[order[t]]
+        if before >= target:
+            return i
+        low = i
+    return low
