@@ -1,5 +1,7 @@
 # make demo    install into .venv and show select -> train -> eval on the sample data
 # make test    lint, format check and tests
+# make test-external  tests with xgboost, lightgbm, vowpalwabbit, liblinear and libsvm, which it installs
+# make fuzz    10,000 damaged files and 50 kills (minutes)
 # make bench   the benchmarks (slow; real data where there is any)
 # make readme  run the commands in the README again and put their output there
 # make format  put the code into the form that the lint asks for
@@ -16,6 +18,7 @@ DEMO := .demo
 # folder, so changes of the code need none.
 INSTALLED := $(VENV)/installed
 TEST_INSTALLED := $(VENV)/installed-test
+EXTERNAL_INSTALLED := $(VENV)/installed-external
 
 DATA := sample_data/binary.libsvm
 TEST_DATA := sample_data/binary.test.libsvm
@@ -24,7 +27,7 @@ SELECT := --fraction 0.1 --loss logistic --radius 10
 SOURCES := $(shell find craig_cli -name '*.py')
 MODELS := $(DEMO)/full.model.json $(DEMO)/coreset.model.json $(DEMO)/random.model.json
 
-.PHONY: demo test lint format bench readme clean
+.PHONY: demo test test-external fuzz lint format bench readme clean
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -54,6 +57,12 @@ $(DEMO):
 test: $(TEST_INSTALLED) lint
 	$(BIN)/python -m pytest -n 2
 
+test-external: $(EXTERNAL_INSTALLED)
+	$(BIN)/python -m pytest tests/external
+
+fuzz: $(TEST_INSTALLED)
+	CRAIG_FUZZ=10000 CRAIG_KILLS=50 $(BIN)/python -m pytest tests/test_fuzz.py tests/test_faults.py
+
 lint: $(TEST_INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -81,6 +90,10 @@ $(INSTALLED): pyproject.toml | $(BIN)/python
 $(TEST_INSTALLED): pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $(INSTALLED) $@
+
+$(EXTERNAL_INSTALLED): $(TEST_INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,external]'
+	@touch $@
 
 clean:
 	rm -rf $(VENV) $(DEMO) .bench .pytest_cache .ruff_cache build dist *.egg-info
