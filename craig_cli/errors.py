@@ -11,6 +11,10 @@ class DataError(CraigError, ValueError):
     """The data or a file is at fault (exit status 1)."""
 
 
+class OtherDataError(DataError):
+    """The data has fewer rows, or more features, than whoever asks for them was told."""
+
+
 class UsageError(CraigError, ValueError):
     """The command line, or an argument of the Python API, is at fault (exit status 2)."""
 

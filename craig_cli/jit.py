@@ -50,7 +50,22 @@ from numba import prange  # noqa: E402
 from numba.core import types  # noqa: E402
 from numba.extending import intrinsic  # noqa: E402
 
-__all__ = ["available_threads", "is_cold", "njit", "prange", "prefetch", "set_threads"]
+__all__ = [
+    "available_threads",
+    "in_threads",
+    "intrinsic",
+    "ir",
+    "is_cold",
+    "njit",
+    "prange",
+    "prefetch",
+    "set_threads",
+    "threads_in_force",
+    "types",
+]
+
+# Where numba was imported before, the environment came too late.
+numba.config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]
 
 
 def njit(*args, **options):

@@ -79,6 +79,9 @@ def main(args: list[str] | None = None) -> None:
     """Run the command line ``args`` (default: this process's) and exit with its status."""
     if "_CRAIG_COMPLETE" in os.environ:
         cli.main(prog_name="craig")  # shell completion is click's own business
+    # The threads are our own. A BLAS with threads of its own sums in an order that depends on their number.
+    for library in ("OPENBLAS", "MKL", "BLIS", "VECLIB"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     state: dict = {}
     try:
         _exit_cleanly_on_signals()

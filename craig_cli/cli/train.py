@@ -224,10 +224,16 @@ def _read_rows(data: tuple[str, ...], coreset_path: str | None, reading: dict):
     import numpy as np
 
     from craig_cli.artifacts.coreset import check_matches, read_coreset
+    from craig_cli.errors import DataError, OtherDataError
 
     coreset = read_coreset(coreset_path)
     place = np.argsort(coreset.index)
-    dataset = read_dataset(list(data), rows=coreset.index[place], **reading)
+    try:
+        # The number of features lets the reader pass over the other rows without a look at them.
+        width = coreset.metadata.get("features")
+        dataset = read_dataset(list(data), rows=coreset.index[place], n_features=width, **reading)
+    except OtherDataError as error:
+        raise DataError(f"{coreset_path}: was selected from other data: {error}") from error
     check_matches(coreset, coreset_path, dataset)
     digest = hashlib.sha256(coreset.index.tobytes() + coreset.weight.tobytes()).hexdigest()
     epsilon = float(coreset.epsilon[-1])

@@ -15,7 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from craig_cli.dataset import Dataset
-from craig_cli.errors import DataError, UsageError
+from craig_cli.errors import DataError, OtherDataError, UsageError
 from craig_cli.formats import lines
 from craig_cli.formats.content import BLOCK, Content, Fingerprint
 from craig_cli.formats.libsvm_errors import explain, numbers
@@ -69,7 +69,7 @@ def read(
                     raise DataError(f"{path}: expected LIBSVM data, found {_nothing(fingerprint.size)}")
                 sources.append(fingerprint.source(content.name, reader.rows_before - before))
         if rows is not None and len(rows) and rows[-1] >= reader.rows_before:
-            raise DataError(f"{path}: expected a row {rows[-1]}, found {reader.rows_before} rows in all")
+            raise OtherDataError(f"{path}: expected a row {rows[-1]}, found {reader.rows_before} rows in all")
         dataset = assemble(parts, zero_based, n_features, workers)
     return replace(dataset, rows=rows, sources=tuple(sources))
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from craig_cli.dataset import Dataset, Source
-from craig_cli.errors import CraigError, DataError, UsageError
+from craig_cli.errors import CraigError, DataError, OtherDataError, UsageError
 from craig_cli.formats.columns import check_type, matrix_of, vector_of
 from craig_cli.formats.content import BLOCK, Content, Fingerprint
 from craig_cli.formats.messages import first_line, listed, quoted
@@ -90,7 +90,7 @@ def read(
         if n_rows == 0:
             raise DataError(f"{inputs[0].shown}: expected at least one row, found none")
         if rows is not None and rows[-1] >= n_rows:
-            raise DataError(f"{last}: expected a row {rows[-1]}, found {n_rows} rows in all")
+            raise OtherDataError(f"{last}: expected a row {rows[-1]}, found {n_rows} rows in all")
         target = _Target(len(rows) if rows is not None else n_rows, columns, n_features)
         first = 0
         for one in inputs:
@@ -250,7 +250,7 @@ class _Target:
         if width == 0:
             raise DataError(f"{shown}: expected features, found empty lists")
         if self.n_features is not None and width != self.n_features:
-            raise DataError(f"{shown}: expected {self.n_features} features, found {width}")
+            raise OtherDataError(f"{shown}: expected {self.n_features} features, found {width}")
         self.matrix = np.empty((len(self.labels), width))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from craig_cli.dataset import Dataset
-from craig_cli.errors import DataError
+from craig_cli.errors import DataError, OtherDataError
 from craig_cli.formats import lines
 from craig_cli.formats.pipeline import Workers
 
@@ -60,7 +60,7 @@ def assemble(parts: list[Part], zero_based: bool | None, n_features: int | None,
     most = lines.LARGEST_INDEX if n_features is None else n_features
     if width > most:
         path = next(part.path for part in parts if part.largest + 1 - lowest > most)
-        raise DataError(f"{path}: expected at most {most} features, found {width}")
+        raise OtherDataError(f"{path}: expected at most {most} features, found {width}")
     width = width if n_features is None else n_features
     if width <= 0:
         raise DataError(f"{parts[0].path}: expected features (index:value), found labels only")
@@ -92,6 +92,6 @@ def assemble(parts: list[Part], zero_based: bool | None, n_features: int | None,
     for _ in workers.map(fill, range(len(parts))):
         pass
     if not dense:
-        matrix = sp.csr_matrix((n_rows, width))
-        matrix.data, matrix.indices, matrix.indptr = values, indices, indptr
+        # The constructor gives both index arrays one type, without which half of scipy refuses the matrix.
+        matrix = sp.csr_matrix((values, indices, indptr), shape=(n_rows, width))
     return Dataset(matrix, labels)
