@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from craig_cli.artifacts.files import STDIO, write_bytes
 from craig_cli.dataset import Dataset
 from craig_cli.errors import DataError, os_error
+from craig_cli.formats.messages import listed, quoted
 
 FORMAT = 1
 KIND = "coreset"
@@ -82,7 +83,7 @@ def read_coreset(path: str | os.PathLike) -> Coreset:
         source.close()
     facts = _facts(path, table.schema.metadata or {})
     if table.column_names != SCHEMA.names or table.schema.types != SCHEMA.types:
-        found = ", ".join(f"{name} {kind}" for name, kind in zip(table.column_names, table.schema.types))
+        found = listed([f"{name} {kind}" for name, kind in zip(table.column_names, table.schema.types)])
         raise DataError(
             f"{path}: expected the columns index int64, weight double, rank int64, epsilon double, found {found}"
         )
@@ -125,16 +126,18 @@ def _facts(path: str | os.PathLike, metadata: dict[bytes, bytes]) -> dict:
         raise DataError(f'{path}: expected JSON in the "craig" metadata, found something else') from error
     if not isinstance(facts, dict) or facts.get("kind") != KIND:
         raise DataError(
-            f"{path}: expected a coreset, found {facts.get('kind') if isinstance(facts, dict) else facts!r}"
+            f"{path}: expected a coreset, found {quoted(str(facts.get('kind') if isinstance(facts, dict) else facts))}"
         )
     if facts.get("format") != FORMAT:
-        raise DataError(f"{path}: expected coreset format {FORMAT}, found {facts.get('format')!r}")
+        raise DataError(f"{path}: expected coreset format {FORMAT}, found {quoted(str(facts.get('format')))}")
     valid = (
-        isinstance(facts.get("n"), int)
+        _is_count(facts.get("n"))
+        and _is_count(facts.get("features", 1))
+        and facts.get("features", 1) < 2**31
         and isinstance(facts.get("inputs"), list)
         and all(
             isinstance(source, dict)
-            and isinstance(source.get("rows"), int)
+            and _is_count(source.get("rows"))
             and isinstance(source.get("name"), str)
             and isinstance(source.get("fingerprint"), str)
             for source in facts["inputs"]
@@ -143,6 +146,10 @@ def _facts(path: str | os.PathLike, metadata: dict[bytes, bytes]) -> dict:
     if not valid:
         raise DataError(f'{path}: expected "n" and "inputs" in the coreset\'s metadata, found them missing or damaged')
     return facts
+
+
+def _is_count(value) -> bool:
+    return type(value) is int and 1 <= value < 2**63
 
 
 def _check(path: str | os.PathLike, coreset: Coreset) -> None:
@@ -160,7 +167,9 @@ def _check(path: str | os.PathLike, coreset: Coreset) -> None:
         raise DataError(f"{path}: expected every index once, found one twice")
     if not np.isfinite(coreset.weight).all() or (coreset.weight < 0).any():
         raise DataError(f"{path}: expected finite weights of 0 or more, found another")
-    if coreset.weight.sum() <= 0:
-        raise DataError(f"{path}: expected weights with a positive sum, found all zero")
+    with np.errstate(over="ignore"):
+        total = coreset.weight.sum()
+    if not 0 < total < np.inf:
+        raise DataError(f"{path}: expected weights with a positive sum, and a finite one, found the sum {total:g}")
     if np.isnan(coreset.epsilon).any() or (coreset.epsilon < 0).any():
         raise DataError(f"{path}: expected epsilon of 0 or more, found another")

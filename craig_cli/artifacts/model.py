@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sys
@@ -12,6 +13,7 @@ import numpy as np
 
 from craig_cli.artifacts.files import STDIO, write_bytes
 from craig_cli.errors import DataError, os_error
+from craig_cli.formats.messages import LONGEST, printable, quoted
 
 FORMAT = 1
 KIND = "model"
@@ -87,13 +89,13 @@ def read_model(path: str | os.PathLike) -> Model:
     if not isinstance(values, dict) or values.get("kind") != KIND:
         raise DataError(f'{path}: expected a model file, with "kind": "model", found something else')
     if values.get("format") != FORMAT:
-        raise DataError(f"{path}: expected model format {FORMAT}, found {values.get('format')!r}")
+        raise DataError(f"{path}: expected model format {FORMAT}, found {quoted(str(values.get('format')))}")
     for key in _KEYS:
         if key not in values:
             raise DataError(f"{path}: expected the key {key!r}, found it missing")
     for key in values:
         if key not in _KEYS:
-            raise DataError(f"{path}: expected no key {key!r}; made by a newer version?")
+            raise DataError(f"{path}: expected no key '{printable(key[:LONGEST])}'; made by a newer version?")
     return _model(path, values)
 
 
@@ -107,10 +109,10 @@ def _no_constant(name: str):
 
 
 def _model(path: str | os.PathLike, values: dict) -> Model:
-    from craig_cli.registry import LOSSES
+    from craig_cli.registry import LOSSES, load
 
-    if values["loss"] not in LOSSES:
-        raise DataError(f"{path}: expected a loss among {', '.join(LOSSES)}, found {values['loss']!r}")
+    if values["loss"] not in list(LOSSES):
+        raise DataError(f"{path}: expected a loss among {', '.join(LOSSES)}, found {quoted(str(values['loss']))}")
     try:
         coef = np.array(values["coef"], dtype=np.float64)
         intercept = np.array(values["intercept"], dtype=np.float64)
@@ -122,13 +124,26 @@ def _model(path: str | os.PathLike, values: dict) -> Model:
     expected = (len(classes), values["n_features"]) if values["loss"] == "multinomial" else (values["n_features"],)
     if coef.shape != expected or intercept.shape != expected[:-1]:
         raise DataError(
-            f"{path}: expected coef of shape {expected} with an intercept to match, "
+            f"{path}: expected coef of shape {printable(str(expected)[:LONGEST])} with an intercept to match, "
             f"found {coef.shape} and {intercept.shape}"
         )
     if not (np.isfinite(coef).all() and np.isfinite(intercept).all() and np.isfinite(l2) and l2 >= 0):
         raise DataError(f"{path}: expected finite numbers in coef, intercept and l2, found others")
-    if not isinstance(values["optimizer"], dict) or not isinstance(values["data"], list):
-        raise DataError(f"{path}: expected an object in optimizer and a list in data, found others")
+    expected = {"two": (2,), "many": range(2, len(coef) + 1), "numbers": (0,)}[load(LOSSES, values["loss"]).labels]
+    if len(classes) not in expected or any(not a < b for a, b in itertools.pairwise((-np.inf, *classes, np.inf))):
+        raise DataError(
+            f"{path}: expected the classes of a model with {values['loss']} loss, in ascending order, found others"
+        )
+    valid = (
+        isinstance(values["optimizer"], dict)
+        and isinstance(values["data"], list)
+        and all(isinstance(source, dict) and type(source.get("rows")) is int for source in values["data"])
+        and isinstance(values["coreset"], (dict, type(None)))
+    )
+    if not valid:
+        raise DataError(
+            f"{path}: expected an object in optimizer and coreset and a list of objects in data, found others"
+        )
     return Model(
         loss=values["loss"],
         classes=classes,

@@ -143,7 +143,7 @@ def _say(line: str) -> None:
     if line:
         # Where nobody is listening the exit status still tells.
         with contextlib.suppress(OSError):
-            click.echo(" ".join(line.split()), err=True)
+            click.echo("".join(c if c.isprintable() else "?" for c in " ".join(line.split())), err=True)
 
 
 def _finish(status: int) -> None:

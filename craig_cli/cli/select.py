@@ -258,12 +258,10 @@ def _note_uneven_ranges(dataset) -> None:
     from craig_cli.scaling import column_range
 
     low, high = column_range(dataset.features)
-    spread = (high - low)[high > low]
-    if len(spread) and spread.max() > UNEVEN * spread.min():
-        note(
-            f"feature ranges differ {spread.max() / spread.min():.0f} times, so the widest decide the "
-            "distance; consider --scale standard"
-        )
+    spread = (high / 2 - low / 2)[high > low]  # halves, as the difference may be beyond float64
+    if len(spread) and spread.max() / UNEVEN > spread.min():
+        times = min(spread.max() / max(spread.min(), 1e-300), 1e12)
+        note(f"feature ranges differ {times:.0f} times, so the widest decide the distance; consider --scale standard")
 
 
 def _peak_memory() -> int | None:
