@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from craig_cli.artifacts import strict_json
 from craig_cli.artifacts.files import STDIO, write_bytes
 from craig_cli.dataset import Dataset
 from craig_cli.errors import DataError, os_error
@@ -77,13 +78,14 @@ def read_coreset(path: str | os.PathLike) -> Coreset:
         raise _unreadable(path, error) from error
     try:
         table = pq.read_table(source)
+        names = table.column_names  # a ValueError where they are not text
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{path}: expected a coreset file (Parquet), found something else or a damaged file") from error
     finally:
         source.close()
     facts = _facts(path, table.schema.metadata or {})
-    if table.column_names != SCHEMA.names or table.schema.types != SCHEMA.types:
-        found = listed([f"{name} {kind}" for name, kind in zip(table.column_names, table.schema.types)])
+    if names != SCHEMA.names or table.schema.types != SCHEMA.types:
+        found = listed([f"{name} {kind}" for name, kind in zip(names, table.schema.types)])
         raise DataError(
             f"{path}: expected the columns index int64, weight double, rank int64, epsilon double, found {found}"
         )
@@ -121,7 +123,7 @@ def _facts(path: str | os.PathLike, metadata: dict[bytes, bytes]) -> dict:
     if METADATA_KEY not in metadata:
         raise DataError(f'{path}: expected a coreset file, found Parquet without its "craig" metadata')
     try:
-        facts = json.loads(metadata[METADATA_KEY])
+        facts = strict_json.loads(metadata[METADATA_KEY])
     except (ValueError, RecursionError) as error:
         raise DataError(f'{path}: expected JSON in the "craig" metadata, found something else') from error
     if not isinstance(facts, dict) or facts.get("kind") != KIND:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from craig_cli.artifacts import strict_json
 from craig_cli.artifacts.files import STDIO, write_bytes
 from craig_cli.errors import DataError, os_error
 from craig_cli.formats.messages import LONGEST, printable, quoted
@@ -83,7 +84,7 @@ def read_model(path: str | os.PathLike) -> Model:
     except OSError as error:
         raise os_error(error, path, "read") from error
     try:
-        values = json.loads(raw, parse_constant=_no_constant)
+        values = strict_json.loads(raw)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: expected a model file (JSON), found something else or a damaged file") from error
     if not isinstance(values, dict) or values.get("kind") != KIND:
@@ -102,10 +103,6 @@ def read_model(path: str | os.PathLike) -> Model:
 def provenance(sources) -> list[dict]:
     """The inputs as they are recorded in models and coresets."""
     return [asdict(source) for source in sources]
-
-
-def _no_constant(name: str):
-    raise ValueError(f"{name} is not a finite number")
 
 
 def _model(path: str | os.PathLike, values: dict) -> Model:

@@ -11,6 +11,7 @@ import importlib
 import os
 import signal
 import sys
+import warnings
 
 import click
 
@@ -82,6 +83,8 @@ def main(args: list[str] | None = None) -> None:
     # The threads are our own. A BLAS with threads of its own sums in an order that depends on their number.
     for library in ("OPENBLAS", "MKL", "BLIS", "VECLIB"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # an overflow in numpy is for the code to judge, in its one line
     state: dict = {}
     try:
         _exit_cleanly_on_signals()

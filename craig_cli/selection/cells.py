@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from craig_cli.errors import DataError
 from craig_cli.jit import njit
 from craig_cli.selection.vectors import WIDTH, add_absolutes, add_squares
 
@@ -82,6 +83,8 @@ def quantum_for(diameter: float, metric: int, total: float) -> float:
     """The grid of distances: a power of two (of four for cosine) such that ``total`` times the diameter stays exact."""
     if diameter == 0.0:
         return 1.0
+    if not np.log2(diameter) + np.log2(total) < 1000:
+        raise DataError("expected distances that fit in float64, found features too large for that; --scale minmax")
     exponent = int(np.ceil(np.log2(diameter) + np.log2(total) - 51))
     return 2.0 ** (exponent + (exponent % 2 if metric == COSINE else 0))
 
