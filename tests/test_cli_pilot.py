@@ -20,7 +20,7 @@ def test_a_pilot_trains_better_than_random(craig):
     full, pilot, random = (each["objective"] for each in json.loads(result.text)["models"])
     assert pilot - full < 0.05 * (random - full)
     coreset = read_coreset(craig.folder / "pilot.parquet")
-    assert coreset.metadata["at"] == {"pilot": 2, "l2": 1e-5}
+    assert coreset.metadata["at"]["pilot"] == 2
     assert coreset.metadata["weights"] == "calibrated"
     assert coreset.metadata["algorithm"] == "strata"
 
@@ -32,7 +32,8 @@ def test_the_stages_of_a_pilot_one_by_one(craig):
         craig.ok("select", DATA, "--fraction", "0.1", "--at", "rough.json", "-q", "-o", f"{name}.parquet")
     assert (craig.folder / "a.parquet").read_bytes() == (craig.folder / "b.parquet").read_bytes()
     facts = read_coreset(craig.folder / "a.parquet").metadata
-    assert facts["at"] == {"model": "rough.json", "loss": "logistic", "l2": 1e-5}
+    assert facts["at"]["model"] == "rough.json"
+    assert 10 < facts["at"]["dimension"] < 100  # of 13 parameters, at a rough model
     assert facts["calibration"]["left"] < 1e-6
 
 

@@ -201,3 +201,16 @@ def test_options_that_do_not_go_together(data):
         select_coreset(rows, labels, epsilon=10.0, algorithm="strata")
     with pytest.raises(UsageError, match="calibrated"):
         select_coreset(rows, labels, epsilon=10.0, algorithm="lazy", weights="calibrated")
+
+
+def test_a_pilot_of_too_many_parameters_is_not_followed():
+    rng = np.random.default_rng(6)
+    rows = sp.random(1500, 3000, 0.02, random_state=1, format="csr")
+    labels = (rng.random(1500) < 0.4).astype(float)
+    notes = []
+    options = {"algorithm": "strata", "weights": "calibrated", "note": notes.append}
+    coreset, _ = select_with_pilot(from_arrays(rows, labels), fraction=0.1, **options)
+    assert "too many parameters" in notes[1]
+    assert coreset.metadata["at"]["pilot"] == 0
+    assert coreset.metadata["weights"] == "count"
+    assert coreset.weight.sum() == pytest.approx(1500)

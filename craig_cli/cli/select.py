@@ -197,17 +197,24 @@ def select(
             from craig_cli.pilot import select_with_pilot
 
             coreset, _ = select_with_pilot(dataset, rounds=rounds, l2=l2, progress=progress, **settings)
-            coreset.metadata["at"] = {"pilot": rounds, "l2": l2}
         else:
             if at_model is not None:
                 from craig_cli.artifacts.model import read_model
                 from craig_cli.evaluation.influence import influence
 
                 model = read_model(at_model)
-                settings["influence"] = influence(model, dataset, at_model, seed).vectors
+                found = influence(model, dataset, at_model, seed)
+                settings["influence"] = found.vectors
             coreset = select_dataset(dataset, epsilon=epsilon, progress=progress, **settings)
             if at_model is not None:
-                coreset.metadata["at"] = {"model": os.path.basename(at_model), "loss": model.loss, "l2": model.l2}
+                coreset.metadata["at"] = {
+                    "model": os.path.basename(at_model),
+                    "loss": model.loss,
+                    "l2": model.l2,
+                    "dimension": found.dimension,
+                }
+                if found.dimension > len(coreset):
+                    note(f"{at_model}: some {found.dimension:.0f} parameters, more than there are picks; a rough guide")
     selected = time.perf_counter()
     write_coreset(output, coreset)
     written = time.perf_counter()

@@ -33,10 +33,15 @@ NUDGE = 1e-4  # of a margin, for the second derivative of the loss
 
 @dataclass(frozen=True)
 class Influence:
-    """vectors (n, q) float64: h_i, or their sketch; kind: "exact" or "sketch"."""
+    """vectors (n, q) float64: h_i, or their sketch; kind: "exact" or "sketch".
+
+    dimension: the mean of ||h_i||^2. At the optimum of a model that fits, it is the effective number of parameters
+    (gradients have covariance H there); at a rough model it is larger, so it also tells a pilot that is no guide.
+    """
 
     vectors: np.ndarray
     kind: str
+    dimension: float
 
 
 def influence(model: Model, dataset: Dataset, name: str = "the model", seed: int = 0) -> Influence:
@@ -77,7 +82,8 @@ def influence(model: Model, dataset: Dataset, name: str = "the model", seed: int
             part = rows[start : start + CHUNK]
             images = np.asarray(part @ lifted[:-1]) + lifted[-1]
             vectors[start : start + CHUNK] += slope[start : start + CHUNK, k, None] * images
-    return Influence(vectors, "exact" if whole else "sketch")
+    dimension = float(np.einsum("ij,ij,i->", vectors, vectors, counts) / counts.sum())
+    return Influence(vectors, "exact" if whole else "sketch", dimension)
 
 
 def _inverse_root(rows, weights: np.ndarray, penalty: np.ndarray):
