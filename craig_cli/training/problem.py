@@ -231,4 +231,5 @@ def _inside(place: Coordinates, dataset: Dataset, intercept: bool, threads: int,
         indices = np.insert(indices, ends, np.int32(n_features))
         indptr = indptr + np.arange(n_rows + 1)
     owners = np.repeat(np.arange(n_rows), np.diff(indptr))
-    return data, indices, indptr, np.bincount(owners, data * data, n_rows)
+    # Kernels would check a signed index for a wrap-around at every entry.
+    return data, indices.view(np.uint32), indptr, np.bincount(owners, data * data, n_rows)

@@ -6,7 +6,8 @@ the dense version is as fast as one written for dense data alone.
 
 Shrinking by the penalty is due on every coordinate at every step. Dense data does so as it goes. Sparse data
 keeps a clock, the sum of the rates so far, and settles a coordinate's debt when a row next touches it, by an
-implicit step w <- w / (1 + penalty * due), which is stable for any debt.
+implicit step w <- w / (1 + penalty * due), which is stable for any debt; or the debts of all coordinates at once,
+now and then, where they stay small.
 """
 
 from __future__ import annotations

@@ -16,6 +16,8 @@ from craig_cli.training.optimizers import Optimizer
 from craig_cli.training.projection import project
 from craig_cli.training.rows import AHEAD, dot, fetch, settle, settle_all, shrink_and_add, span
 
+_SMALL_DEBT = 0.03  # of penalty on sparse rows may wait: it is the share by which a coefficient is then behind
+
 
 def auto_steps(problem, visits, batch_size: int, n_steps: int) -> tuple[float, float]:
     """(first, last) alpha of the auto schedule.
@@ -44,6 +46,7 @@ def start(problem, visits, coef, options) -> dict:
 
 
 def run(problem, visits, state, order, step) -> int:
+    debt = step * state["every"] * problem.penalty.max(initial=0.0)
     _epoch(
         *problem.rows,
         visits.share,
@@ -55,6 +58,7 @@ def run(problem, visits, state, order, step) -> int:
         state["batch"],
         state["radius"],
         state["every"],
+        debt > _SMALL_DEBT,
         state["coef"],
         state["settled"],
         state["slopes"],
@@ -77,10 +81,13 @@ def _epoch(
     batch,
     radius,
     every,
+    lazy,
     coef,
     settled,
     slopes,
 ):
+    """``lazy``: of sparse rows, the penalty is settled as columns are touched; else of all every ``every`` steps,
+    which saves a look-up an entry."""
     n_outputs, n_columns = coef.shape
     clock = 0.0
     for first in range(0, order.size, batch):
@@ -91,7 +98,8 @@ def _epoch(
                 fetch(data, indices, indptr, order[turn + AHEAD], n_columns)
             row = order[turn]
             lo, hi = span(indices, indptr, row, n_columns)
-            settle(indices, lo, hi, clock, settled, penalty, coef)
+            if lazy:
+                settle(indices, lo, hi, clock, settled, penalty, coef)
             margins = slopes[turn - first]
             for output in range(n_outputs):
                 margins[output] = dot(data, indices, lo, hi, coef[output])
@@ -107,10 +115,11 @@ def _epoch(
                 scale = -rate * share[row] * slopes[turn - first, output]
                 shrink_and_add(data, indices, lo, hi, due, penalty, scale, coef[output])
             due = 0.0  # the whole batch's, with its first row
-        if radius > 0.0 and ((first // batch) % every == 0 or last == order.size):
+        if (radius > 0.0 or not lazy) and ((first // batch) % every == 0 or last == order.size):
             settle_all(indices, clock, settled, penalty, coef)
             clock = 0.0
-            project(coef, ball, None, radius)
+            if radius > 0.0:
+                project(coef, ball, None, radius)
     settle_all(indices, clock, settled, penalty, coef)
 
 

@@ -6,9 +6,15 @@ over the visits of an epoch (orders.py), whose noise vanishes at the optimum, so
 svrg remembers all rows at the start of an epoch; saga updates what it remembers of row j, and the mean, as
 it goes.
 
-Of sparse data, a column moves by the mean and the penalty at every step though no row touches it. What was
-missed in t steps is made up for when a row next does: w <- (w - t alpha mean) / (1 + t alpha penalty), one
-implicit step, which is stable for any t and stands still exactly at the optimum.
+Of sparse data, a column moves by the mean and the penalty at every step though no row touches it. Sparse SAGA
+(Leblond, Pedregosa and Lacoste-Julien 2017) moves it when a row does, by the inverse of the share p_k of visits that
+do: the same in expectation and over an epoch,
+
+    w_k <- w_k - a_k (mean_k + penalty_k w_k),      a_k = (alpha/p_k) / (1 + penalty_k alpha/p_k)
+
+which is implicit in the penalty, stable for any p_k, and stands still exactly at the optimum. All that a step needs
+of a column lies in one cache line. Under a radius the optimum has mean + penalty w != 0, so there what was missed in t
+steps is made up for to the letter: w <- (w - t alpha mean) / (1 + t alpha penalty) when a row next touches it.
 """
 
 from __future__ import annotations
@@ -21,6 +27,10 @@ from craig_cli.training.objective import evaluate
 from craig_cli.training.projection import project
 from craig_cli.training.rows import AHEAD, SUMS, add, dot, fetch, span
 
+# What the sparse steps keep of a column, side by side.
+_COEF, _MEAN, _RATE, _PENALTY = range(4)
+_PARTS = 4
+
 
 def auto_steps(problem, visits, batch_size: int, n_steps: int) -> tuple[float, float]:
     """1 / (2 * stiffest visit), and it stays."""
@@ -30,7 +40,12 @@ def auto_steps(problem, visits, batch_size: int, n_steps: int) -> tuple[float, f
 
 def start(problem, visits, coef, options) -> dict:
     shape = (problem.n_rows, problem.n_outputs)
-    return {
+    sparse = {}
+    if problem.indices is not None and not options["radius"]:
+        touched = np.zeros(problem.n_columns)
+        _count(problem.indices, problem.indptr, visits.rows, touched)
+        sparse = {"touched": touched, "table": _aligned((problem.n_outputs, problem.n_columns, _PARTS))}
+    return sparse | {
         "coef": coef,
         "mean": np.zeros_like(coef),
         "slopes": np.zeros(shape),
@@ -52,6 +67,8 @@ def remember(problem, visits, state) -> int:
 
 
 def epoch(problem, visits, state, order, step: float, update: bool) -> int:
+    if "table" in state:
+        return _sparse_epoch(problem, visits, state, order, step, update)
     _epoch(
         *problem.rows,
         problem.gamma,
@@ -72,6 +89,82 @@ def epoch(problem, visits, state, order, step: float, update: bool) -> int:
         state["margins"],
     )
     return len(order)
+
+
+def _sparse_epoch(problem, visits, state, order, step: float, update: bool) -> int:
+    coef, mean, table, touched = state["coef"], state["mean"], state["table"], state["touched"]
+    penalty = problem.penalty * (problem.n_rows / len(visits))
+    rate = np.divide(step * len(visits), touched, out=np.zeros_like(touched), where=touched > 0)
+    table[..., _COEF] = coef
+    table[..., _MEAN] = mean
+    table[..., _RATE] = rate / (1.0 + rate * penalty)
+    table[..., _PENALTY] = penalty
+    _sparse_steps(
+        *problem.rows, problem.gamma, visits.share, order, problem.loss, step, len(visits), update, table,
+        state["slopes"], state["margins"],
+    )  # fmt: skip
+    # No row has anything to say of a column that none touches: it has the penalty only.
+    coef[...] = np.where(touched > 0, table[..., _COEF], coef / (1.0 + len(order) * step * penalty))
+    mean[...] = table[..., _MEAN]
+    return len(order)
+
+
+def _aligned(shape: tuple[int, ...]) -> np.ndarray:
+    """Zeros that start at a cache line."""
+    size = int(np.prod(shape))
+    room = np.zeros(size + 8)
+    start = -room.ctypes.data % 64 // 8
+    return room[start : start + size].reshape(shape)
+
+
+@njit
+def _count(indices, indptr, rows, touched):
+    """touched (columns,) += how often the visits ``rows`` touch each column."""
+    for turn in range(rows.size):
+        for position in range(indptr[rows[turn]], indptr[rows[turn] + 1]):
+            touched[indices[position]] += 1.0
+
+
+@njit
+def _sparse_steps(
+    data, indices, indptr, labels, gamma, share, order, loss, step, n_visits, update, table, slopes, margins
+):
+    n_outputs, n_columns, _ = table.shape
+    for turn in range(order.size):
+        if turn + AHEAD < order.size:
+            fetch(data, indices, indptr, order[turn + AHEAD], n_columns)
+        row = order[turn]
+        lo, hi = indptr[row], indptr[row + 1]
+        for output in range(n_outputs):
+            margins[output] = _dot_in_table(data, indices, lo, hi, table[output])
+        to_slopes(loss, labels[row], margins)
+        for output in range(n_outputs):
+            change = margins[output] - slopes[row, output]
+            change_of_mean = 0.0
+            if update:
+                slopes[row, output] = margins[output]
+                change_of_mean = gamma[row] * change / n_visits
+            _move_in_table(data, indices, lo, hi, -step * share[row] * change, change_of_mean, table[output])
+
+
+@njit(fastmath=SUMS)
+def _dot_in_table(data, indices, lo, hi, table):
+    total = 0.0
+    values, columns = data[lo:hi], indices[lo:hi]
+    for position in range(values.size):
+        total += values[position] * table[columns[position], _COEF]
+    return total
+
+
+@njit(fastmath=SUMS)
+def _move_in_table(data, indices, lo, hi, scale, change_of_mean, table):
+    values, columns = data[lo:hi], indices[lo:hi]
+    for position in range(values.size):
+        k = columns[position]
+        coef, mean = table[k, _COEF], table[k, _MEAN]
+        pull = mean + table[k, _PENALTY] * coef
+        table[k, _COEF] = coef - table[k, _RATE] * pull + scale * values[position]
+        table[k, _MEAN] = mean + change_of_mean * values[position]
 
 
 @njit
