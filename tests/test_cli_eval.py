@@ -82,6 +82,30 @@ def test_gradient_error_is_below_epsilon(trained):
     assert "gradient error" in trained.ok("eval", "full.json", DATA, "--coreset", "c.parquet").text
 
 
+def test_what_the_theorems_predict(trained):
+    run = trained.ok
+    run("train", DATA, "--coreset", "c.parquet", "--l2", "100", "-o", "stiff.json")
+    result = run("eval", "small.json", "stiff.json", DATA, "--coreset", "c.parquet")
+    loose, tight = [line for line in result.stderr.splitlines() if line.startswith("theorems 1 and 2")]
+    assert "which says nothing: any two models within the radius are at most 40 apart" in loose
+    assert "says nothing" not in tight
+    for entry, l2 in zip(
+        models(run("eval", "small.json", "stiff.json", DATA, "--coreset", "c.parquet", "--json")), (1e-5, 100)
+    ):
+        theory, epsilon = entry["gradient"]["theory"], entry["gradient"]["epsilon"]
+        assert theory["mu"] == pytest.approx(3000 * l2)
+        assert theory["theorem2"] == pytest.approx(2 * epsilon / theory["mu"])
+        assert theory["theorem1"] == pytest.approx(2 * epsilon * 20 / theory["mu"])
+        assert theory["objective"] == pytest.approx(epsilon**2 / (2 * 3000 * theory["mu"]))
+
+
+@pytest.mark.parametrize("options", [("--loss", "squared-hinge"), ("--l2", "0"), ("--scale", "standard")])
+def test_where_the_theorems_say_nothing(trained, craig, options):
+    craig.ok("train", DATA, *options, "--epochs", "2", "-o", "other.json")
+    result = trained.ok("eval", craig.folder / "other.json", DATA, "--coreset", "c.parquet", "--json")
+    assert models(result)[0]["gradient"]["theory"] is None
+
+
 def test_the_same_numbers_at_any_number_of_threads(trained):
     one, two = (
         trained.ok("eval", "full.json", DATA, "--coreset", "c.parquet", "--json", "--threads", n).text for n in (1, 2)

@@ -54,7 +54,8 @@ def evaluate(
 
     The models are model files, recognised by their content; what follows them is data, as in the other
     commands. With --coreset the table also says how far the coreset's gradient is from the full gradient at
-    each model, and its bound epsilon where that speaks of the model.
+    each model, its bound epsilon where that speaks of the model, and what theorems 1 and 2 of the paper predict of
+    the distance to the optimum.
     """
     models, data = _models_and_data(paths)
     options.check_stdin(*models, *data, coreset)
@@ -79,11 +80,14 @@ def evaluate(
         result = {"model": name, "trained_rows": _trained_rows(model)} | metrics_of(model, dataset, name)
         if probe is not None:
             result["gradient"] = _gradient(probe, model, name, points, seed)
+            result["gradient"]["theory"] = _theory(probe, model, chosen.metadata.get("scale", "none"))
         results.append(result)
     if as_json:
         click.echo(json.dumps({"rows": dataset.n_rows, "models": results}))
     else:
         note(f"{dataset.n_rows:,} rows of {', '.join(os.path.basename(name) for name in data)}")
+        for line in dict.fromkeys(_in_words(result) for result in results if result.get("gradient", {}).get("theory")):
+            note(line)
         click.echo(table(results))
 
 
@@ -130,6 +134,44 @@ def _gradient(probe, model, name: str, points: int, seed: int) -> dict:
         worst = max(found, key=lambda each: each.error)
         result["random"] = {"points": points, "radius": radius, "worst": _measured(worst)}
     return result
+
+
+def _theory(probe, model, scale: str) -> dict | None:
+    """What the theorems predict for training ``model``'s objective on the coreset; None where they say nothing.
+
+    That is without a bound in gradient norm, for another loss, without a penalty, and where the penalty is measured
+    in other units than the bound.
+    """
+    if probe.bound is None or model.loss != probe.loss or not model.l2 > 0:
+        return None
+    if model.optimizer.get("scale", "none") != scale:
+        return None
+    from craig_cli.training.theory import neighbourhood
+
+    n = float(probe.full_weight.sum())
+    found = neighbourhood(probe.bound, n, model.l2, distance=probe.radius)
+    return {
+        "epsilon": probe.bound,
+        "radius": probe.radius,
+        "mu": n * model.l2,
+        "intercept": bool(model.optimizer.get("intercept", True)),
+        "theorem1": found.theorem1,
+        "theorem2": found.theorem2,
+        "objective": found.objective,
+    }
+
+
+def _in_words(result: dict) -> str:
+    """One line on ``_theory``, and whether it is worth anything: all models in the ball are 2B apart at most."""
+    theory = result["gradient"]["theory"]
+    widest = 2 * theory["radius"]
+    distances = f"{theory['theorem1'] ** 0.5:.3g} and {theory['theorem2']:.3g}"
+    if min(theory["theorem1"] ** 0.5, theory["theorem2"]) < widest:
+        verdict = f"any two models within the radius are at most {widest:g} apart"
+    else:
+        verdict = f"which says nothing: any two models within the radius are at most {widest:g} apart"
+    aside = ", intercept left out" if theory["intercept"] else ""  # without a penalty it is not strongly convex
+    return f"theorems 1 and 2 promise the optimum to within {distances} (mu {theory['mu']:.3g}{aside}), {verdict}"
 
 
 def _measured(measured) -> dict:

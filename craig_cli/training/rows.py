@@ -95,6 +95,15 @@ def settle(indices, lo, hi, clock, settled, penalty, coef):
 
 
 @njit
+def shrink_all(due, penalty, coef):
+    """coef <- coef / (1 + due * penalty)"""
+    for output in range(coef.shape[0]):
+        vector = coef[output]
+        for k in range(vector.size):
+            vector[k] /= 1.0 + due * penalty[k]
+
+
+@njit
 def settle_all(indices, clock, settled, penalty, coef):
     """Sparse data only: the same for every column, and set the clock's marks back to zero."""
     if indices is not None:

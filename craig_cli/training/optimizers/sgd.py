@@ -14,9 +14,10 @@ from craig_cli.jit import njit
 from craig_cli.training.losses import to_slopes
 from craig_cli.training.optimizers import Optimizer
 from craig_cli.training.projection import project
-from craig_cli.training.rows import AHEAD, dot, fetch, settle, settle_all, shrink_and_add, span
+from craig_cli.training.rows import AHEAD, dot, fetch, settle, settle_all, shrink_all, shrink_and_add, span
 
-_SMALL_DEBT = 0.03  # of penalty on sparse rows may wait: it is the share by which a coefficient is then behind
+_SMALL_DEBT = 0.1  # of penalty on sparse rows may wait: it is the share by which a coefficient is then behind
+_LONGEST_WAIT = 16  # times as long as what makes settling all columns as dear as the steps between
 
 
 def auto_steps(problem, visits, batch_size: int, n_steps: int) -> tuple[float, float]:
@@ -46,7 +47,12 @@ def start(problem, visits, coef, options) -> dict:
 
 
 def run(problem, visits, state, order, step) -> int:
-    debt = step * state["every"] * problem.penalty.max(initial=0.0)
+    # With a radius, the projection says when all columns are settled.
+    every, lazy = state["every"], True
+    if problem.indices is not None and not state["radius"]:
+        wait = _SMALL_DEBT / max(step * problem.penalty.max(initial=0.0), 1e-300)
+        lazy = wait < every
+        every = every if lazy else int(min(wait, _LONGEST_WAIT * every))
     _epoch(
         *problem.rows,
         visits.share,
@@ -57,8 +63,8 @@ def run(problem, visits, state, order, step) -> int:
         step,
         state["batch"],
         state["radius"],
-        state["every"],
-        debt > _SMALL_DEBT,
+        every,
+        lazy,
         state["coef"],
         state["settled"],
         state["slopes"],
@@ -115,11 +121,13 @@ def _epoch(
                 scale = -rate * share[row] * slopes[turn - first, output]
                 shrink_and_add(data, indices, lo, hi, due, penalty, scale, coef[output])
             due = 0.0  # the whole batch's, with its first row
-        if (radius > 0.0 or not lazy) and ((first // batch) % every == 0 or last == order.size):
+        if radius > 0.0 and ((first // batch) % every == 0 or last == order.size):
             settle_all(indices, clock, settled, penalty, coef)
             clock = 0.0
-            if radius > 0.0:
-                project(coef, ball, None, radius)
+            project(coef, ball, None, radius)
+        elif not lazy and (first // batch) % every == every - 1:
+            shrink_all(clock, penalty, coef)
+            clock = 0.0
     settle_all(indices, clock, settled, penalty, coef)
 
 
