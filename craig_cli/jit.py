@@ -7,6 +7,7 @@ temporary folder serves for the one process.
 """
 
 import atexit
+import contextlib
 import hashlib
 import os
 import shutil
@@ -47,7 +48,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import numba  # noqa: E402  (the environment has to be set first)
 from llvmlite import ir  # noqa: E402
 from numba import prange  # noqa: E402
-from numba.core import types  # noqa: E402
+from numba.core import caching, types  # noqa: E402
 from numba.extending import intrinsic  # noqa: E402
 
 __all__ = [
@@ -64,6 +65,16 @@ __all__ = [
     "types",
 ]
 
+_save_overload = caching.FunctionCache.save_overload
+
+
+def _save_where_possible(cache, signature, data) -> None:
+    """A full disk costs a compilation the next time, not the run."""
+    with contextlib.suppress(OSError):
+        _save_overload(cache, signature, data)
+
+
+caching.FunctionCache.save_overload = _save_where_possible
 # Where numba was imported before, the environment came too late.
 numba.config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]
 

@@ -31,26 +31,22 @@ def _words(text):
     return re.sub(r"[ -]+", " ", re.sub(numbers, "#", text)).strip()
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    path = tmp_path_factory.mktemp("readme")
-    shutil.copytree(ROOT / "sample_data", path / "sample_data")
-    return path
+@pytest.fixture
+def folder(tmp_path):
+    shutil.copytree(ROOT / "sample_data", tmp_path / "sample_data")
+    return tmp_path
 
 
-@pytest.fixture(scope="module")
-def environment():
-    return os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "80"}
+ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "80"}
 
 
-@pytest.mark.xdist_group("readme")
-@pytest.mark.parametrize("number", range(len(BLOCKS)))
-def test_commands_print_what_the_readme_says(number, folder, environment):
-    for command, expected in _steps(BLOCKS[number]):
+def test_commands_print_what_the_readme_says(folder):
+    # One test for all: the later ones use the files of the earlier.
+    for command, expected in (step for block in BLOCKS for step in _steps(block)):
         done = subprocess.run(
             ["bash", "-c", f"set -o pipefail; {command}"],
             cwd=folder,
-            env=environment,
+            env=ENVIRONMENT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -61,13 +57,12 @@ def test_commands_print_what_the_readme_says(number, folder, environment):
         assert _words(printed) == _words(expected), command
 
 
-@pytest.mark.xdist_group("readme")
 @pytest.mark.parametrize("number", range(len(PYTHON)))
-def test_python_examples_run(number, folder, environment):
+def test_python_examples_run(number, folder):
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", PYTHON[number]],
         cwd=folder,
-        env=environment,
+        env=ENVIRONMENT,
         capture_output=True,
         text=True,
     )
@@ -82,4 +77,4 @@ def test_every_command_and_option_is_in_the_readme():
             assert f"craig {name}" in README
             for parameter in cli.get_command(context, name).params:
                 if parameter.param_type_name == "option":
-                    assert f"`{max(parameter.opts, key=len)}" in README, f"{name}: {parameter.opts}"
+                    assert max(parameter.opts, key=len) in README, f"{name}: {parameter.opts}"

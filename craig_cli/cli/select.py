@@ -14,6 +14,7 @@ from craig_cli.cli.options import Integer, Number, note
 from craig_cli.registry import ALGORITHMS, METRICS, WEIGHTS
 
 SUFFIX = ".coreset.parquet"
+MOST_RANGES = 1_000_000  # of more features the ranges are not looked at
 UNEVEN = 100.0  # feature ranges that differ by more than this get a note
 
 
@@ -170,7 +171,8 @@ def select(
     from craig_cli.jit import is_cold
     from craig_cli.selection.select import select_dataset
 
-    if scale == "none" and algorithm not in ("random", "strata") and not by_model:
+    by_distance = algorithm not in ("random", "strata") and not by_model
+    if scale == "none" and by_distance and dataset.n_features <= MOST_RANGES:
         _note_uneven_ranges(dataset)
     if is_cold("selection"):
         note("compiling kernels, once (some seconds)")
