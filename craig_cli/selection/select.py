@@ -30,7 +30,7 @@ from craig_cli.selection.vectors import WIDTH
 from craig_cli.version import __version__
 
 REGRESSION_LOSSES = ("squared",)
-BLOCK_SIZE = 2048  # rows of a block of the partition algorithm
+BLOCK_SIZE = 1024  # rows of a block of the partition algorithm
 SWAPS = 1  # rounds of medoid swaps after partition; the second one brings a tenth of what the first does
 EXACT_WORK = 1e11  # up to about this many coordinate operations, exact greedy is a matter of seconds
 UNRANKED = ("strata", "random")  # algorithms without a greedy order and with weights of their own
