@@ -1,7 +1,7 @@
 """Selection beside its peers, and at size.
 
     python -m tests.benchmarks.bench_selection            everything, about 15 minutes on 2 cores
-    python -m tests.benchmarks.bench_selection peers      one part: peers, exact, partition, half, growth, ten
+    python -m tests.benchmarks.bench_selection peers      one part: bound, peers, exact, partition, half, growth, ten
 
 Peers (submodlib, apricot, kmedoids) are named and skipped where they are not installed. Kernels are compiled before
 anything is timed; every number is the median of the repeats that stand beside it, all from this run.
@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from craig_cli import read_dataset, select_coreset
+from craig_cli.selection.select import select_dataset
 
 DATA = Path(os.environ.get("CRAIG_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
@@ -273,7 +274,23 @@ def ten():
     )
 
 
-PARTS = {part.__name__: part for part in (peers, exact, partition, half, growth, ten)}
+def bound():
+    """Epsilon on ijcnn1 against the gradient error measured at 50 random models of the ball."""
+    from craig_cli.artifacts.model import Model
+    from craig_cli.evaluation.gradient_error import GradientProbe
+
+    data = read_dataset([str(DATA / "ijcnn1.bz2")])
+    coreset = select_dataset(data, fraction=0.1, loss="logistic", radius=10.0)
+    shape = Model("logistic", (-1.0, 1.0), np.zeros(data.n_features), 0.0, 0.0)
+    worst = max(each.error for each in GradientProbe(coreset, data).at_random(shape, 50, 10.0))
+    print(
+        f"\nijcnn1, 10 %, ||(w, b)|| <= 10: epsilon {coreset.epsilon[-1]:.0f}, largest error at 50 points {worst:.0f}"
+    )
+    if worst > coreset.epsilon[-1]:
+        raise SystemExit("the bound is broken")
+
+
+PARTS = {part.__name__: part for part in (bound, peers, exact, partition, half, growth, ten)}
 
 
 def test_selection():
