@@ -103,6 +103,15 @@ SUFFIX = ".model.json"
     metavar="DATA",
     help="Stop when the loss on this data no longer falls, and keep the best epoch's model.",
 )
+@click.option(
+    "--monitor",
+    type=click.Path(),
+    multiple=True,
+    metavar="DATA",
+    show_default="none",
+    help="Measure the model on this data after each epoch, for --history only, outside the clock; may be given "
+    "more than once.",
+)
 @click.option("--patience", type=Integer(1), default=5, metavar="N", help="Epochs --validation waits for better.")
 @options.reading_options
 @options.seed_option
@@ -117,6 +126,7 @@ def train(
     loss,
     init,
     validation,
+    monitor,
     input_format,
     label,
     weight_column,
@@ -131,7 +141,7 @@ def train(
     come from the data. The model is a JSON file in the units of the input. With a coreset only its rows are
     kept in memory.
     """
-    options.check_stdin(*data, coreset, init, validation)
+    options.check_stdin(*data, coreset, init, validation, *monitor)
     if settings["order"] == "greedy" and coreset is None:
         raise click.UsageError("--order greedy: is the order of a coreset; give one with --coreset")
 
@@ -142,7 +152,7 @@ def train(
     output = output or default_output(data[0], SUFFIX)
     if as_json and output == STDIO:
         raise click.UsageError("--json and -o - both write to standard output; give -o a file name")
-    inputs = tuple(name for name in (*data, coreset, init, validation) if name)
+    inputs = tuple(name for name in (*data, coreset, init, validation, *monitor) if name)
     check_output(output, inputs)
     if history is not None:
         if history == output:
@@ -160,6 +170,9 @@ def train(
     began = time.perf_counter()
     dataset, weighted, facts = _read_rows(data, coreset, reading)
     held_out = None if validation is None else _read_rows((validation,), None, reading)[0]
+    followed = [
+        dataset if coreset is None and (name,) == data else _read_rows((name,), None, reading)[0] for name in monitor
+    ]
     start = None if init is None else read_model(init)
     read = time.perf_counter()
 
@@ -174,6 +187,7 @@ def train(
             loss=loss or "auto",
             init=start,
             validation=held_out,
+            monitor=followed,
             progress=progress,
             **weighted,
             **settings,
@@ -184,7 +198,7 @@ def train(
     if history is not None:
         write_history(history, result.history)
 
-    last = result.history[-1]
+    last, kept = result.history[-1], result.kept
     summary = {
         "loss": model.loss,
         "classes": list(model.classes),
@@ -193,8 +207,8 @@ def train(
         "epochs": last["epoch"],
         "step": model.optimizer["step"],
         "decay": model.optimizer["decay"],
-        "objective": last["objective"],
-        "gradient_norm": last["gradient_norm"],
+        "objective": kept["objective"],
+        "gradient_norm": kept["gradient_norm"],
         "gradient_evaluations": last["gradient_evaluations"],
         "seconds": {
             "read": round(read - began, 4),
@@ -203,15 +217,20 @@ def train(
         },
         "output": output,
     }
+    if monitor:
+        summary["monitor"] = kept["monitor"]
     for text in result.notes:
         note(text)
     if as_json:
         click.echo(json.dumps(summary))
     else:
         note(
-            f"{model.loss} loss on {dataset.n_rows:,} rows: objective {last['objective']:.6g}, gradient norm "
-            f"{last['gradient_norm']:.3g} after {last['epoch']} epochs of {settings['optimizer']}"
+            f"{model.loss} loss on {dataset.n_rows:,} rows: objective {kept['objective']:.6g}, gradient norm "
+            f"{kept['gradient_norm']:.3g} after {last['epoch']} epochs of {settings['optimizer']}"
         )
+        for found in kept.get("monitor", ()):
+            error = f"error rate {found['error_rate']:.5g}" if "error_rate" in found else f"RMSE {found['rmse']:.5g}"
+            note(f"on {found['data']}: loss {found['loss']:.6g}, {error}")
         note(f"wrote {output} (read {read - began:.2f} s, trained {trained - read:.2f} s)")
 
 

@@ -9,7 +9,7 @@ weights is the method of the paper. Same data, options and seed give the same by
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -28,10 +28,14 @@ PATIENCE = 5
 
 @dataclass(frozen=True)
 class Fit:
-    """A trained model, its history (artifacts/history.py; its epoch 0 is the start) and notes for people."""
+    """A trained model, its history (artifacts/history.py; its epoch 0 is the start) and notes for people.
+
+    ``kept`` is the line of the history that speaks of the model: the last one, unless an earlier model was better.
+    """
 
     model: Model
     history: list[dict]
+    kept: dict
     notes: list[str] = field(default_factory=list)
 
 
@@ -58,6 +62,7 @@ def fit(
     tol: float = DEFAULT_TOL,
     init: Model | None = None,
     validation: Dataset | None = None,
+    monitor: Sequence[Dataset] = (),
     patience: int = PATIENCE,
     tune: str | None = None,
     seed: int = 0,
@@ -78,6 +83,7 @@ def fit(
     tol           stop when the gradient norm, in the optimizer's coordinates, is at most ``tol`` times that
                   of the zero model; 0 runs all epochs
     validation    stop when its loss has not improved for ``patience`` epochs, and keep the best epoch's model
+    monitor       data sets on which the model is measured after each epoch, for the history only (monitor.py)
     tune          None, "grid" or "halving": choose step and decay (tuning.py)
     progress      called as progress(epochs done, epochs in all) after each epoch
 
@@ -104,6 +110,7 @@ def fit(
         tol=tol,
         init=init,
         validation=validation,
+        monitor=monitor,
         patience=patience,
         seed=seed,
         threads=threads,
@@ -143,7 +150,7 @@ def fit(
     )
     if tries:
         result.history[0]["tries"] = tries
-    return Fit(model, result.history, result.notes)
+    return Fit(model, result.history, result.kept, result.notes)
 
 
 def _check_options(options: dict) -> None:

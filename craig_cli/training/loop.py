@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from craig_cli.jit import available_threads
 from craig_cli.registry import LOSSES, OPTIMIZERS, load
 from craig_cli.scaling import Scaling, fit_scaling
 from craig_cli.training.losses import guess_loss
+from craig_cli.training.monitor import Monitor, build_monitor
 from craig_cli.training.objective import evaluate
 from craig_cli.training.optimizers import Optimizer
 from craig_cli.training.orders import Visits, arrange, block_of, epoch_order, plan_visits
@@ -44,6 +45,7 @@ class Setup:
     patience: int
     seconds: float
     validation: Problem | None
+    monitors: tuple[Monitor, ...] = ()
 
     def auto_steps(self) -> tuple[float, float]:
         """(first, last) alpha that the optimizer asks for on this data."""
@@ -77,6 +79,7 @@ def prepare(
     init: Model | None,
     tol: float,
     validation: Dataset | None,
+    monitor: Sequence[Dataset],
     patience: int,
     seed: int,
     threads: int | None,
@@ -120,15 +123,20 @@ def prepare(
         patience=patience,
         seconds=seconds,
         validation=None if validation is None else problem.on(validation),
+        monitors=tuple(build_monitor(problem, rows, threads) for rows in monitor),
     )
 
 
 @dataclass(frozen=True)
 class Result:
-    """coef (k, columns) in the optimizer's coordinates, the history, and the schedule that was in force."""
+    """coef (k, columns) in the optimizer's coordinates, the history, and the schedule that was in force.
+
+    ``kept`` is the line of the history that measured ``coef``.
+    """
 
     coef: np.ndarray
     history: list[dict]
+    kept: dict
     notes: list[str]
     first_step: float
     decay: float | None
@@ -171,6 +179,8 @@ def train(
         if setup.validation is not None:
             loss, _ = evaluate(setup.validation, coef, setup.threads)
             found["validation_loss"] = loss * problem.label_scale**2
+        if setup.monitors:
+            found["monitor"] = [monitor.measure(coef, setup.threads) for monitor in setup.monitors]
         return found, float(np.linalg.norm(gradient))
 
     evaluations = 0
@@ -198,13 +208,14 @@ def train(
             elif epoch - best["epoch"] >= setup.patience:
                 break
     notes = []
+    kept = history[-1]
     if setup.validation is not None:
-        coef = best_coef
+        coef, kept = best_coef, best
         notes.append(f"the model is that of epoch {best['epoch']}, the best on the validation data")
     elif history[-1]["objective"] > history[0]["objective"] * (1 + 1e-9):
         first, last = history[0]["objective"], history[-1]["objective"]
         notes.append(f"the objective rose from {first:.6g} to {last:.6g}; lower --step")
-    return Result(coef, history, notes, step, decay)
+    return Result(coef, history, kept, notes, step, decay)
 
 
 def _weighted(dataset: Dataset, weights, rank) -> tuple[Dataset, np.ndarray, np.ndarray | None]:

@@ -107,6 +107,20 @@ def to_slopes(loss, label, margins):
         margins[0] = -label * short
 
 
+@njit
+def error(loss, label, margins):
+    """1 where the margins (k,) predict another class than ``label``, else 0; of a regression (m - y)^2."""
+    if loss == _SQUARED:
+        return (margins[0] - label) * (margins[0] - label)
+    if loss != _MULTINOMIAL:
+        return 0.0 if (margins[0] > 0.0) == (label > 0.0) else 1.0
+    predicted = 0
+    for output in range(1, margins.size):
+        if margins[output] > margins[predicted]:
+            predicted = output
+    return 0.0 if predicted == int(label) else 1.0
+
+
 def guess_loss(labels: np.ndarray) -> str:
     """The loss for ``labels`` (n,): two distinct values logistic, 3 to 20 integers multinomial, else squared.
 

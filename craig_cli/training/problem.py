@@ -87,8 +87,11 @@ class Problem:
         touched = max(1.0, len(self.data) / self.n_rows) * batch_size
         return max(1, round(self.n_columns / touched))
 
-    def on(self, dataset: Dataset) -> Problem:
-        """The same problem, coordinates and all, on other rows, such as a validation set."""
+    def on(self, dataset: Dataset, penalty: np.ndarray | None = None, threads: int = 1) -> Problem:
+        """The same problem, coordinates and all, on other rows, such as a validation set.
+
+        ``penalty`` (columns,) None is no penalty. Raises DataError for features and labels it does not know.
+        """
         if self.classes:
             codes = np.searchsorted(self.classes, dataset.labels)
             codes = np.minimum(codes, len(self.classes) - 1)
@@ -101,7 +104,7 @@ class Problem:
             labels = (dataset.labels - self.label_shift) / self.label_scale
         gamma = np.ones(dataset.n_rows) if dataset.multiplicity is None else dataset.multiplicity
         dataset = dataset.with_features(len(self.coordinates.shift), "the training data")
-        data, indices, indptr, _ = _inside(self.coordinates, dataset, self.intercept, 1)
+        data, indices, indptr, _ = _inside(self.coordinates, dataset, self.intercept, threads)
         return replace(
             self,
             data=data,
@@ -109,7 +112,7 @@ class Problem:
             indptr=indptr,
             labels=labels,
             gamma=gamma * (len(gamma) / gamma.sum()),
-            penalty=np.zeros_like(self.penalty),
+            penalty=np.zeros_like(self.penalty) if penalty is None else penalty,
         )
 
     def to_model(self, coef: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -75,7 +75,7 @@ def _decays(setup, schedule: str, decay: float | None) -> list[float | None]:
 def _run_all(setup, schedule: str, pairs: list, epochs: int) -> list[float]:
     from craig_cli.training.loop import train
 
-    alone = replace(setup, threads=1, options={**setup.options, "threads": 1})
+    alone = replace(setup, threads=1, monitors=(), options={**setup.options, "threads": 1})
     stopped = threading.Event()
 
     def check(done: int, total: int) -> None:
