@@ -9,7 +9,7 @@ halving  every pair runs for a ninth of the epochs, the best third for a third, 
 
 The score is the training objective in the end, or the best loss on the validation data. A pair that
 diverges scores inf. Pairs run in threads, each on its own, so the choice does not depend on the number of
-threads.
+threads. The seconds of a try are kernel time, as those of an epoch are: what tuning costs is their sum.
 """
 
 from __future__ import annotations
@@ -41,9 +41,10 @@ def choose_step(setup, tune: str, schedule: str, step: float | None, decay: floa
         rungs = [max(1, setup.epochs // _CUT**2), max(1, setup.epochs // _CUT), setup.epochs]
     tries = []
     for rung, epochs in enumerate(rungs):
-        scores = _run_all(setup, schedule, pairs, epochs)
-        for (a, b), score in zip(pairs, scores):
-            tries.append({"step": a, "decay": b, "epochs": epochs, "score": score if math.isfinite(score) else None})
+        scores, seconds = zip(*_run_all(setup, schedule, pairs, epochs))
+        for (a, b), score, time in zip(pairs, scores, seconds):
+            found = {"score": score if math.isfinite(score) else None, "seconds": time}
+            tries.append({"step": a, "decay": b, "epochs": epochs, **found})
         ranked = sorted(range(len(pairs)), key=lambda index: (scores[index], index))
         if not math.isfinite(scores[ranked[0]]):
             raise DataError(f"--tune: the objective diverged at every step down to {min(a for a, _ in pairs):g}")
@@ -72,7 +73,8 @@ def _decays(setup, schedule: str, decay: float | None) -> list[float | None]:
     return [None, own / 3, own * 3, own * 9]
 
 
-def _run_all(setup, schedule: str, pairs: list, epochs: int) -> list[float]:
+def _run_all(setup, schedule: str, pairs: list, epochs: int) -> list[tuple[float, float | None]]:
+    """(score, seconds) of each pair; the seconds of one that diverges are not known."""
     from craig_cli.training.loop import train
 
     alone = replace(setup, threads=1, monitors=(), options={**setup.options, "threads": 1})
@@ -82,14 +84,15 @@ def _run_all(setup, schedule: str, pairs: list, epochs: int) -> list[float]:
         if stopped.is_set():
             raise KeyboardInterrupt
 
-    def score(pair) -> float:
+    def score(pair) -> tuple[float, float | None]:
         try:
             history = train(alone, schedule, *pair, epochs=epochs, progress=check).history
         except DataError:
-            return math.inf
+            return math.inf, None
+        seconds = round(history[-1]["seconds"] - setup.seconds, 6)
         if setup.validation is not None:
-            return min(entry["validation_loss"] for entry in history)
-        return history[-1]["objective"]
+            return min(entry["validation_loss"] for entry in history), seconds
+        return history[-1]["objective"], seconds
 
     pool = ThreadPoolExecutor(setup.threads)
     try:
