@@ -12,6 +12,7 @@ ALGORITHMS = {
     "stochastic": "craig_cli.selection.algorithms:begin_stochastic",
     "strata": "craig_cli.selection.algorithms:begin_strata",
     "random": "craig_cli.selection.algorithms:begin_random",
+    "random-uniform": "craig_cli.selection.algorithms:begin_random",
 }
 
 LOSSES = {

@@ -7,6 +7,7 @@ from craig_cli import select_coreset
 from craig_cli.dataset import class_values
 from craig_cli.registry import ALGORITHMS, LOSSES
 from craig_cli.scaling import fit_scaling
+from craig_cli.selection.select import UNRANKED
 
 
 def _gradient(loss, rows, labels, weights, model):
@@ -40,6 +41,8 @@ def test_the_measured_gradient_error_is_below_epsilon(loss, scale, algorithm):
     labels = rng.integers(0, max(2, outputs), 300).astype(float)
     if loss == "squared":
         labels = rows @ [1.0, -1.0, 0.5, 3.0] + 0.1 * rng.standard_normal(300)
+    if algorithm == "random-uniform" and loss != "squared":
+        pytest.skip("has no bound in gradient norm, and refuses a radius")
     radius = 2.0
     coreset = select_coreset(
         rows, labels, size=40, loss=loss, radius=radius, scale=scale, algorithm=algorithm, block_size=128
@@ -57,7 +60,7 @@ def test_the_measured_gradient_error_is_below_epsilon(loss, scale, algorithm):
         assert error <= coreset.epsilon[-1]
         tightest = min(tightest, coreset.epsilon[-1] / max(error, 1e-300))
     # A bound that is thousands of times too large would pass too, and be of no use.
-    assert tightest < (200 if algorithm not in ("random", "strata") else 2000)
+    assert tightest < (200 if algorithm not in UNRANKED else 2000)
 
 
 def test_prefixes_with_their_own_weights_are_bounded_too():

@@ -9,9 +9,10 @@ from craig_cli.errors import DataError, UsageError
 from craig_cli.registry import ALGORITHMS, METRICS
 from craig_cli.selection import lazy, sparse
 from craig_cli.selection.cells import METRIC_CODES, build_cells
+from craig_cli.selection.select import UNRANKED
 from tests.naive import selection as naive
 
-GREEDY = [name for name in ALGORITHMS if name not in ("strata", "random")]
+GREEDY = [name for name in ALGORITHMS if name not in UNRANKED]
 
 
 def _random(rng):
@@ -119,11 +120,12 @@ def test_every_algorithm_keeps_the_contract(algorithm, layout, data):
     assert np.array_equal(coreset.rank, np.arange(90))
     assert coreset.weight.sum() == pytest.approx(900, abs=1e-9)
     assert coreset.weight.min() >= 1.0 or algorithm not in GREEDY
-    for label, quota in ((-1.0, np.sum(labels == -1)), (7.0, np.sum(labels == 7))):
-        mine = labels[coreset.index] == label
-        assert coreset.weight[mine].sum() == pytest.approx(quota, abs=1e-9)
-        assert abs(mine.sum() - 0.1 * quota) < 1
-    assert np.isinf(coreset.epsilon[0])
+    if algorithm != "random-uniform":  # which has nothing to do with classes
+        for label, quota in ((-1.0, np.sum(labels == -1)), (7.0, np.sum(labels == 7))):
+            mine = labels[coreset.index] == label
+            assert coreset.weight[mine].sum() == pytest.approx(quota, abs=1e-9)
+            assert abs(mine.sum() - 0.1 * quota) < 1
+        assert np.isinf(coreset.epsilon[0])
     assert np.isfinite(coreset.epsilon[1:]).all()
     assert (np.diff(coreset.epsilon[1:]) <= 0).all()
     again = select_coreset(layout(rows), labels, fraction=0.1, threads=1, **options)
@@ -232,6 +234,40 @@ def test_the_random_baseline_weighs_each_class_evenly(data):
         assert np.allclose(coreset.weight[mine], np.sum(labels == label) / mine.sum())
     other = select_coreset(rows, labels, fraction=0.1, algorithm="random", seed=2)
     assert not np.array_equal(coreset.index, other.index)
+
+
+def test_random_uniform_does_not_heed_classes(data):
+    rows, labels = data
+    shares = []
+    for seed in range(40):
+        coreset = select_coreset(rows, labels, size=90, algorithm="random-uniform", seed=seed)
+        assert len(np.unique(coreset.index)) == 90
+        assert np.allclose(coreset.weight, 10.0)
+        shares.append((labels[coreset.index] == 7.0).mean())
+    n, p = 900, (labels == 7.0).mean()
+    spread = np.sqrt(p * (1 - p) / 90 * (1 - 90 / n))  # of a sample without replacement
+    assert abs(np.mean(shares) - p) < 4 * spread / np.sqrt(40)
+    assert 0.6 * spread < np.std(shares) < 1.6 * spread  # not each class's share, as random has it
+    again = select_coreset(rows, labels, size=90, algorithm="random-uniform", seed=39)
+    assert np.array_equal(again.index, coreset.index)
+    with pytest.raises(UsageError, match="needs classes, which random-uniform does not heed"):
+        select_coreset(rows, labels, size=90, algorithm="random-uniform", loss="logistic", radius=1.0)
+
+
+@pytest.mark.parametrize("algorithm", ["random", "random-uniform"])
+def test_random_rows_that_count_several_times(algorithm):
+    """Weighted sums over random rows are those over all rows on average, whatever the multiplicities are."""
+    rng = np.random.default_rng(11)
+    rows = rng.standard_normal((400, 1))
+    counts = np.where(rows[:, 0] > 0, 5.0, 1.0)
+    labels = (rng.random(400) < 0.3).astype(float)
+    sums = []
+    for seed in range(200):
+        coreset = select_coreset(rows, labels, size=100, algorithm=algorithm, multiplicity=counts, seed=seed)
+        assert coreset.weight.sum() == pytest.approx(counts.sum())
+        sums.append(coreset.weight @ rows[coreset.index, 0])
+    exact = counts @ rows[:, 0]
+    assert abs(np.mean(sums) / exact - 1) < 4 * np.std(sums) / exact / np.sqrt(200) + 0.01
 
 
 def test_regression_selects_on_rows_and_targets_together():

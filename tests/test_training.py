@@ -12,10 +12,11 @@ import scipy.sparse as sp
 from craig_cli.artifacts.model import write_model
 from craig_cli.dataset import Dataset, from_arrays
 from craig_cli.errors import DataError, UsageError
-from craig_cli.registry import OPTIMIZERS, ORDERS, SCALES, SCHEDULES
+from craig_cli.registry import OPTIMIZERS, ORDERS, SCALES, SCHEDULES, load
 from craig_cli.scaling import fit_scaling
 from craig_cli.training.fit import fit
 from craig_cli.training.loop import default_epochs
+from craig_cli.training.orders import draw_epoch, plan_visits
 from craig_cli.training.theory import neighbourhood
 from tests.naive import training as naive
 
@@ -207,6 +208,38 @@ def test_history_counts_what_was_done():
     assert svrg[-1]["gradient_evaluations"] == 800
 
 
+@pytest.mark.parametrize("optimizer", [name for name in OPTIMIZERS if not load(OPTIMIZERS, name).remembers])
+def test_resampled_rows(optimizer, tmp_path):
+    """An epoch of --resample computes as many gradients as one on a coreset of that size, and goes to the optimum
+    of all rows."""
+    dataset = _binary(1000)
+    settings = {"optimizer": optimizer, "resample": 0.1, "l2": 1e-2}
+    found = fit(dataset, precondition="none", epochs=3, **settings)
+    assert [line["gradient_evaluations"] for line in found.history] == [0, 100, 200, 300]
+    assert found.model.optimizer["resample"] == 0.1
+    again = fit(dataset, precondition="none", epochs=3, threads=1, **settings)
+    other = fit(dataset, precondition="none", epochs=3, seed=1, **settings)
+    assert _bytes(again.model, tmp_path) == _bytes(found.model, tmp_path) != _bytes(other.model, tmp_path)
+    best = naive.optimum("logistic", dataset.features, dataset.labels, 1e-2)[0]
+    assert fit(dataset, **settings).history[-1]["objective"] - best < 2e-3
+
+
+def test_drawn_rows_are_uniform_and_new_in_each_epoch():
+    gamma = np.ones(50)
+    gamma[3] = 40.0  # is visited several times
+    visits = plan_visits(gamma, np.ones(50), True)
+    rng = np.random.default_rng(0)
+    counts = np.zeros(50)
+    for _ in range(2000):
+        rows = draw_epoch(visits, 20, rng)
+        assert len(rows) == 20
+        counts += np.bincount(rows, minlength=50)
+    times = np.bincount(visits.rows)
+    assert times[3] > 3
+    expected = 2000 * 20 * times / len(visits)
+    assert np.abs(counts - expected).max() < 5 * np.sqrt(expected.max())
+
+
 def test_the_gradient_norm_is_the_users():
     dataset = _binary()
     for scale in ("none", "minmax"):
@@ -322,6 +355,9 @@ def test_a_rising_objective_gets_a_note():
     ("options", "message"),
     [
         ({"order": "greedy"}, "--order greedy: needs a coreset"),
+        ({"resample": 0.1, "optimizer": "saga"}, "--resample: has no meaning for saga"),
+        ({"resample": 0.1, "order": "cyclic"}, "--resample: draws the rows of each epoch, found --order cyclic"),
+        ({"resample": 1.5}, "--resample: expected a number above 0 and at most 1, found 1.5"),
         ({"optimizer": "saga", "batch_size": 4}, "--batch-size: has no meaning for saga"),
         ({"nesterov": True}, "--nesterov: needs --optimizer momentum"),
         ({"optimizer": "warp"}, "--optimizer: expected one of sgd"),

@@ -95,6 +95,8 @@ def test_every_option_at_once(craig, folder):
         (["multiclass.libsvm", "--loss", "logistic"], 1, "the logistic loss expects two classes, found"),
         (["regression.parquet", "--loss", "multinomial"], 1, "expects whole numbers as class labels"),
         (["binary.libsvm", "--optimizer", "svrg", "--batch-size", "8"], 2, "has no meaning for svrg"),
+        (["binary.libsvm", "--resample", "0.1", "--coreset", "c"], 2, "expected one of --coreset and --resample"),
+        (["binary.libsvm", "--resample", "0.1", "--optimizer", "svrg"], 2, "--resample: has no meaning for svrg"),
         (["binary.libsvm", "--nesterov"], 2, "--nesterov: needs --optimizer momentum"),
         (["binary.libsvm", "--decay", "2", "--schedule", "exponential"], 2, "--decay: expected a number"),
         (["binary.libsvm", "-o", "binary.libsvm"], 2, "is also an input"),

@@ -48,7 +48,8 @@ UNEVEN = 100.0  # feature ranges that differ by more than this get a note
     "--algorithm",
     type=click.Choice(["auto", *ALGORITHMS]),
     default="auto",
-    help="How to select; auto takes what suits the size of the data, random is the baseline.",
+    help="How to select; auto takes what suits the size of the data; the baselines are random, from each class its "
+    "share, and random-uniform, from all rows alike.",
 )
 @click.option("--metric", type=click.Choice(METRICS), default="euclidean", help="Distance between rows.")
 @options.scale_option("Scaling of the features for the distance.")
@@ -171,7 +172,7 @@ def select(
     from craig_cli.jit import is_cold
     from craig_cli.selection.select import select_dataset
 
-    by_distance = algorithm not in ("random", "strata") and not by_model
+    by_distance = algorithm not in ("random", "random-uniform", "strata") and not by_model
     if scale == "none" and by_distance and dataset.n_features <= MOST_RANGES:
         _note_uneven_ranges(dataset)
     if is_cold("selection"):

@@ -72,6 +72,14 @@ SUFFIX = ".model.json"
     default="shuffle",
     help="Order of the rows in an epoch; greedy is the coreset's, replacement draws them.",
 )
+@click.option(
+    "--resample",
+    type=Number(0, 1, low_open=True),
+    metavar="F",
+    show_default="all rows",
+    help="Train each epoch on this fraction of the rows, drawn anew, each of weight n/r: the baseline of a coreset of "
+    "that size. Not for saga and svrg.",
+)
 @click.option("--batch-size", type=Integer(1), default=1, metavar="N", help="Rows a step.")
 @click.option("--momentum", type=Number(0, 1, high_open=True), default=0.9, metavar="M", help="For momentum.")
 @click.option("--nesterov", is_flag=True, help="For momentum: look ahead.")
@@ -144,6 +152,8 @@ def train(
     options.check_stdin(*data, coreset, init, validation, *monitor)
     if settings["order"] == "greedy" and coreset is None:
         raise click.UsageError("--order greedy: is the order of a coreset; give one with --coreset")
+    if settings["resample"] is not None and coreset is not None:
+        raise click.UsageError("expected one of --coreset and --resample, found both")
 
     from craig_cli.artifacts.files import STDIO, check_output, default_output
     from craig_cli.artifacts.history import write_history

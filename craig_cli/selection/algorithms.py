@@ -47,8 +47,8 @@ def begin_stochastic(space: Space, options: Options, generator: np.random.Genera
 
 
 def begin_random(space: Space, options: Options, generator: np.random.Generator, progress: Progress):
-    """A random order of the rows, the baseline."""
-    return random.RandomOrder(space.n_rows, float(space.multiplicity.sum()), generator)
+    """A random order of the rows, the baseline: of each class for itself, or of all rows (random-uniform)."""
+    return random.RandomOrder(space.multiplicity, generator)
 
 
 def begin_strata(space: Space, options: Options, generator: np.random.Generator, progress: Progress):

@@ -1,4 +1,6 @@
-"""The baseline: a uniform random subset of each class, in random order; every element weighs n_c / r_c."""
+"""The baselines: uniform random rows, in random order, of each class (every element weighs n_c / r_c) or of all the
+data (n / r). Rows that count several times weigh in proportion, so that a weighted sum is that of all rows on average.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +12,16 @@ import numpy as np
 class RandomOrder:
     """A random order of the rows; ``picks`` are its first ones, and nothing is gained by any of them."""
 
-    def __init__(self, n_rows: int, mass: float, generator: np.random.Generator):
-        self._order = generator.permutation(n_rows)
-        self._mass = mass
+    def __init__(self, multiplicity: np.ndarray, generator: np.random.Generator):
+        self._order = generator.permutation(len(multiplicity))
+        self._multiplicity = multiplicity
         self._size = 1
 
     @property
     def weights(self) -> np.ndarray:
-        """(r,) the same for all, n_c / r_c."""
-        return np.full(self._size, self._mass / self._size)
+        """(r,) multiplicities, scaled to the sum of all of them: n / r where they are 1."""
+        picked = self._multiplicity[self.picks]
+        return picked * (self._multiplicity.sum() / picked.sum())
 
     @property
     def picks(self) -> np.ndarray:

@@ -33,7 +33,7 @@ REGRESSION_LOSSES = ("squared",)
 BLOCK_SIZE = 1024  # rows of a block of the partition algorithm
 SWAPS = 1  # rounds of medoid swaps after partition; the second one brings a tenth of what the first does
 EXACT_WORK = 1e11  # up to about this many coordinate operations, exact greedy is a matter of seconds
-UNRANKED = ("strata", "random")  # algorithms without a greedy order and with weights of their own
+UNRANKED = ("strata", "random", "random-uniform")  # algorithms without a greedy order and with weights of their own
 MOST_MOMENTS = 2048  # totals that weights are calibrated to without a model
 MOST_DUPLICATES = 0.98  # equal rows are merged where that leaves fewer than this share of the rows
 Progress = Callable[[float, float], None]
@@ -119,7 +119,7 @@ def select_dataset(
     scale      scaling of the features for the distance, see scaling.py
     radius     with ``loss``: epsilon bounds the gradient error for all ||(w, b)|| <= radius; without, it is the sum
                of feature distances
-    per_class  select within each class; a regression loss has no classes
+    per_class  select within each class; a regression loss has no classes, and random-uniform does not heed them
     influence  (n, q) float64 influence vectors of the rows at some model: strata and calibrated weights go by them
     weights    "count" as the algorithm has them, or "calibrated" (calibrate.py)
     block_size rows of a block of the partition algorithm; larger is slower and closer to exact greedy
@@ -134,6 +134,10 @@ def select_dataset(
     generator = np.random.default_rng(seed)
     if block_size < 1 or not 0.0 < delta < 1.0:
         raise UsageError("expected a block size of at least 1 and a delta between 0 and 1, found others")
+    if algorithm == "random-uniform":  # draws from all rows alike
+        if radius is not None and loss not in REGRESSION_LOSSES:
+            raise UsageError(f"radius: the bound for the {loss} loss needs classes, which random-uniform does not heed")
+        per_class = False
     parts = _parts(dataset, loss, radius, per_class)
     algorithm = _algorithm(algorithm, dataset, parts, note)
     if epsilon is not None and (algorithm in UNRANKED or weights != "count"):

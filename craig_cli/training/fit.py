@@ -52,6 +52,7 @@ def fit(
     l2: float = DEFAULT_L2,
     order: str = "shuffle",
     rank: np.ndarray | None = None,
+    resample: float | None = None,
     intercept: bool = True,
     scale: str | Scaling = "none",
     precondition: str = "auto",
@@ -76,6 +77,7 @@ def fit(
     step, decay   a0 and b (or tau) of schedules.py; None: chosen from the data
     epochs        passes over the rows; None: ``default_epochs``
     rank          (r,) place of each row in the greedy order of its coreset, for order="greedy"
+    resample      in (0, 1]: an epoch goes over this share of the rows, drawn anew for each, of weight n / r
     scale         scaling of the columns in whose units the penalty and the radius are measured
     precondition  coordinates the optimizer works in (coordinates.py): same objective, better condition;
                   "none" is equation 20 to the letter
@@ -100,6 +102,7 @@ def fit(
         l2=l2,
         order=order,
         rank=rank,
+        resample=resample,
         intercept=intercept,
         scale=scale,
         precondition=precondition,
@@ -140,6 +143,8 @@ def fit(
         "radius": radius,
         "seed": seed,
     }
+    if resample is not None:
+        settings["resample"] = resample
     model = Model(
         loss=setup.loss,
         classes=setup.problem.classes,
@@ -188,7 +193,17 @@ def _check_options(options: dict) -> None:
         raise UsageError(f"--momentum: expected a number from 0 to below 1, found {options['momentum']!r}")
     if options["order"] == "greedy" and options["rank"] is None:
         raise UsageError("--order greedy: needs a coreset, whose ranks are that order")
-    if options["batch_size"] > 1 and not load(OPTIMIZERS, options["optimizer"]).batches:
+    method = load(OPTIMIZERS, options["optimizer"])
+    if options["resample"] is not None:
+        if not 0 < options["resample"] <= 1:
+            raise UsageError(f"--resample: expected a number above 0 and at most 1, found {options['resample']!r}")
+        if options["order"] != "shuffle":
+            raise UsageError(f"--resample: draws the rows of each epoch, found --order {options['order']} too")
+        if method.remembers:
+            raise UsageError(
+                f"--resample: has no meaning for {options['optimizer']}, which remembers the gradients of all rows"
+            )
+    if options["batch_size"] > 1 and not method.batches:
         raise UsageError(f"--batch-size: has no meaning for {options['optimizer']}, which steps row by row")
     if options["nesterov"] and options["optimizer"] != "momentum":
         raise UsageError("--nesterov: needs --optimizer momentum")

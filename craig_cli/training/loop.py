@@ -19,7 +19,7 @@ from craig_cli.training.losses import guess_loss
 from craig_cli.training.monitor import Monitor, build_monitor
 from craig_cli.training.objective import evaluate
 from craig_cli.training.optimizers import Optimizer
-from craig_cli.training.orders import Visits, arrange, block_of, epoch_order, plan_visits
+from craig_cli.training.orders import Visits, arrange, block_of, draw_epoch, epoch_order, plan_visits
 from craig_cli.training.problem import Problem, build_problem
 from craig_cli.training.schedules import steps_of
 
@@ -46,11 +46,18 @@ class Setup:
     seconds: float
     validation: Problem | None
     monitors: tuple[Monitor, ...] = ()
+    resample: float | None = None
+
+    @property
+    def epoch_visits(self) -> int:
+        """Visits to rows in an epoch."""
+        share = 1.0 if self.resample is None else self.resample
+        return max(1, round(share * len(self.visits)))
 
     def auto_steps(self) -> tuple[float, float]:
         """(first, last) alpha that the optimizer asks for on this data."""
         batch = self.options["batch_size"]
-        return self.optimizer.auto_steps(self.problem, self.visits, batch, self.epochs * len(self.visits) / batch)
+        return self.optimizer.auto_steps(self.problem, self.visits, batch, self.epochs * self.epoch_visits / batch)
 
 
 def default_epochs(n_rows: int, kind: str = "full") -> int:
@@ -72,6 +79,7 @@ def prepare(
     l2: float,
     order: str,
     rank: np.ndarray | None,
+    resample: float | None,
     intercept: bool,
     scale: str | Scaling,
     precondition: str,
@@ -105,6 +113,7 @@ def prepare(
     split = problem.coordinates.kind != "none"
     visits = plan_visits(problem.gamma, problem.curvature, split)
     seconds = time.perf_counter() - began
+    rows_an_epoch = problem.n_rows if resample is None else math.ceil(resample * problem.n_rows)
     start = np.zeros((problem.n_outputs, problem.n_columns))
     if init is not None:
         start = _warm_start(problem, init, loss, dataset)
@@ -116,7 +125,7 @@ def prepare(
         options={**options, "radius": (radius or 0.0) / problem.label_scale, "threads": threads},
         start=start,
         order=order,
-        epochs=epochs or default_epochs(problem.n_rows, problem.coordinates.kind),
+        epochs=epochs or default_epochs(rows_an_epoch, problem.coordinates.kind),
         seed=seed,
         threads=threads,
         tol=tol,
@@ -124,6 +133,7 @@ def prepare(
         seconds=seconds,
         validation=None if validation is None else problem.on(validation),
         monitors=tuple(build_monitor(problem, rows, threads) for rows in monitor),
+        resample=resample,
     )
 
 
@@ -192,7 +202,10 @@ def train(
         if norm <= enough:
             break
         began = time.perf_counter()
-        rows = epoch_order(setup.order, visits, rng, block)
+        if setup.resample is None:
+            rows = epoch_order(setup.order, visits, rng, block)
+        else:
+            rows = draw_epoch(visits, setup.epoch_visits, rng)
         evaluations += method.run(problem, visits, state, rows, alpha)
         seconds += time.perf_counter() - began
         found, norm = entry(epoch, alpha)

@@ -97,6 +97,14 @@ def epoch_order(order: str, visits: Visits, rng: np.random.Generator, block: int
     return found
 
 
+def draw_epoch(visits: Visits, size: int, rng: np.random.Generator) -> np.ndarray:
+    """The rows of an epoch on a subset drawn for it alone, (size,) int64: uniform, without replacement.
+
+    Every row stands for n / size rows, so a step along share_j grad f_j is what it is in an epoch of all of them.
+    """
+    return rng.choice(visits.rows, size, replace=False)
+
+
 def block_of(data_bytes: int) -> int:
     """Rows of a block for data of this size."""
     return 1 if data_bytes <= _CACHE else 32

@@ -16,6 +16,7 @@ class Optimizer:
                ``order``
     auto_steps auto_steps(problem, visits, batch_size, n_steps) -> (first, last) alpha, from the data
     batches    whether ``batch_size`` means anything to it
+    remembers  whether it keeps row gradients from one epoch to the next, so that all epochs go over the same rows
     options    its own options with their defaults, such as momentum=0.9
     """
 
@@ -24,4 +25,5 @@ class Optimizer:
     run: Callable
     auto_steps: Callable
     batches: bool = True
+    remembers: bool = False
     options: tuple[tuple[str, float], ...] = ()

@@ -20,4 +20,4 @@ def run(problem, visits, state, order, step) -> int:
     return evaluations + variance_reduction.epoch(problem, visits, state, order, step, update=True)
 
 
-SAGA = Optimizer("saga", start, run, variance_reduction.auto_steps, batches=False)
+SAGA = Optimizer("saga", start, run, variance_reduction.auto_steps, batches=False, remembers=True)

@@ -14,4 +14,4 @@ def run(problem, visits, state, order, step) -> int:
     return evaluations + variance_reduction.epoch(problem, visits, state, order, step, update=False)
 
 
-SVRG = Optimizer("svrg", variance_reduction.start, run, variance_reduction.auto_steps, batches=False)
+SVRG = Optimizer("svrg", variance_reduction.start, run, variance_reduction.auto_steps, batches=False, remembers=True)
