@@ -12,6 +12,7 @@ from craig_cli.errors import DataError, UsageError
 from craig_cli.evaluation.influence import influence
 from craig_cli.pilot import select_with_pilot
 from craig_cli.selection.calibrate import HIGHEST, LOWEST, calibrate
+from craig_cli.selection.space import build_space
 from craig_cli.selection.strata import Strata, masses
 
 L2 = 1e-3
@@ -214,3 +215,28 @@ def test_a_pilot_of_too_many_parameters_is_not_followed():
     assert coreset.metadata["at"]["pilot"] == 0
     assert coreset.metadata["weights"] == "count"
     assert coreset.weight.sum() == pytest.approx(1500)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine", "manhattan"])
+@pytest.mark.parametrize("layout", [np.array, sp.csr_matrix], ids=["dense", "sparse"])
+def test_each_row_is_assigned_to_its_own_stratum(layout, metric):
+    rng = np.random.default_rng(7)
+    rows = rng.standard_normal((300, 4)) * (rng.random((300, 4)) < 0.7)
+    rows[:, 0] += 1.0
+    space = build_space(layout(rows), metric, np.ones(300))
+    strata = Strata(rows, np.ones(300), space, np.random.default_rng(0))
+    strata.extend(30)
+    constants, grid = rng.random(300) + 0.5, 2.0**-30
+    nearest, losses = strata.assign(strata.picks, constants, grid)
+    assert np.array_equal(nearest[strata.picks], np.arange(30))
+    assert (np.bincount(nearest, minlength=30) == 10).all()
+    if metric == "cosine":
+        unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        distances = 1.0 - np.einsum("ij,ij->i", unit, unit[strata.picks[nearest]])
+    else:
+        distances = np.linalg.norm(rows - rows[strata.picks[nearest]], axis=1, ord=1 if metric == "manhattan" else 2)
+    expected = constants @ distances
+    assert (losses == losses[0]).all()
+    assert expected - 1e-9 <= losses[0] <= expected + 300 * grid + 1e-9
+    # No assignment does better than the nearest picks.
+    assert losses[0] >= space.assign(strata.picks, constants, grid)[1][-1] - 300 * grid

@@ -2,7 +2,8 @@
 
 What it returns has ``extend(budget, min_gain, progress)``, which adds picks to those there are, ``picks`` (r,) int64
 rows of the space in greedy order, and ``gains`` (r,) float64 marginal gains, never rising, the first one infinite.
-Where the weights are not the numbers of nearest rows, it has ``weights`` (r,) too.
+Where the weights are not the numbers of nearest rows, it has ``weights`` (r,) too, and where it knows which pick
+stands for which rows, ``assign`` as that of ``Space``.
 ``progress`` is told the share of the work before the first pick that is done.
 """
 
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse as sp
 
 from craig_cli.selection import cells, lazy, partition, random, sparse, stochastic, strata
 from craig_cli.selection.space import Space
@@ -55,9 +57,7 @@ def begin_strata(space: Space, options: Options, generator: np.random.Generator,
     """One random row from each of as many strata as there are picks."""
     if space.vectors is not None:
         return strata.Strata(space.vectors, strata.masses(space.vectors, space.multiplicity), space, generator)
-    if isinstance(space.arranged, cells.Cells):
-        rows = np.empty_like(space.arranged.rows)
-        rows[space.arranged.order] = space.arranged.rows
-    else:
-        rows = sparse.sketch(space.arranged)
+    rows = space.arrangement.rows
+    if sp.issparse(rows):
+        rows = sparse.sketch(rows)
     return strata.Strata(rows, space.multiplicity, space, generator)

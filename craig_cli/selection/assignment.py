@@ -11,17 +11,21 @@ which sums are exact: the loss stays an upper bound, and threads may add in any 
 from __future__ import annotations
 
 import numpy as np
+import scipy.sparse as sp
 
 from craig_cli import jit
+from craig_cli.dataset import csr_arrays
 from craig_cli.jit import njit
 from craig_cli.selection.cells import (
     COSINE,
+    MANHATTAN,
     Cells,
     block_distances,
     block_distances_within,
     limit_of,
     reach_of,
 )
+from craig_cli.selection.swaps import distance_of, sparse_gap
 from craig_cli.selection.vectors import WIDTH
 
 
@@ -53,6 +57,39 @@ def assign(cells: Cells, picks: np.ndarray, constants: np.ndarray, grid: float) 
     by_row[cells.order] = nearest
     by_row[picks] = np.arange(len(picks))
     return by_row, np.cumsum(change.sum(axis=0)) * grid
+
+
+def assigned_loss(
+    rows: np.ndarray | sp.csr_matrix, metric: int, exemplar_of: np.ndarray, constants: np.ndarray, grid: float
+) -> float:
+    """sum_i c_i d(i, exemplar_of_i) of whatever assignment, each term rounded up to the grid.
+
+    rows (n, d), of unit length for cosine; exemplar_of (n,) int64 rows; constants (n,) float64 c_i
+    """
+    threads = jit.threads_in_force()
+    total = np.zeros(threads)
+    if sp.issparse(rows):
+        jit.in_threads(_sparse_loss, *csr_arrays(rows), metric, exemplar_of, constants / grid, total)
+    else:
+        jit.in_threads(_dense_loss, np.ascontiguousarray(rows), metric, exemplar_of, constants / grid, total)
+    return float(total.sum()) * grid  # whole numbers: exact in any order
+
+
+@njit
+def _dense_loss(thread, threads, rows, metric, exemplar_of, factor, total):
+    for i in range(thread, len(rows), threads):
+        size = 0.0
+        for k in range(rows.shape[1]):
+            gap = rows[i, k] - rows[exemplar_of[i], k]
+            size += abs(gap) if metric == MANHATTAN else gap * gap
+        total[thread] += np.ceil(factor[i] * distance_of(size, metric))
+
+
+@njit
+def _sparse_loss(thread, threads, values, columns, starts, metric, exemplar_of, factor, total):
+    for i in range(thread, len(starts) - 1, threads):
+        size = sparse_gap(values, columns, starts, i, exemplar_of[i], metric)
+        total[thread] += np.ceil(factor[i] * distance_of(size, metric))
 
 
 @njit

@@ -202,7 +202,8 @@ def _combine(groups: list[_Group], picks, gains, extra, grid: float, own_weights
     """
     rows, weights, changes, all_gains, ends = [], [], [], [], []
     for group, part, gain, more, own in zip(groups, picks, gains, extra, own_weights):
-        nearest, losses = group.space.assign(part, group.constants, grid)
+        assign = getattr(group.order, "assign", group.space.assign)
+        nearest, losses = assign(part, group.constants, grid)
         weight = np.bincount(nearest, weights=group.space.multiplicity, minlength=len(part))
         if own is not None:
             losses = _moved_weights_bound(group, losses, weight, own, grid)

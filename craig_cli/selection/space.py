@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
@@ -11,10 +12,33 @@ from craig_cli.selection import assignment, cells, sparse
 
 
 @dataclass(frozen=True)
-class Space:
-    """Rows arranged for distances: ``cells.Cells`` of dense rows or ``sparse.Index`` of sparse ones."""
+class Arrangement:
+    """``rows`` (n, d), of unit length for cosine, and the code of their metric; arranged when first asked for.
 
-    arranged: cells.Cells | sparse.Index
+    Algorithms that never look for nearest rows (strata) never ask.
+    """
+
+    rows: np.ndarray | sp.csr_matrix
+    metric: int
+    total: float
+    block: int | None
+
+    @cached_property
+    def diameter(self) -> float:
+        bound = sparse.diameter_bound if sp.issparse(self.rows) else cells.diameter_bound
+        return bound(self.rows, self.metric)
+
+    @cached_property
+    def arranged(self) -> cells.Cells | sparse.Index:
+        build = sparse.build_index if sp.issparse(self.rows) else cells.build_cells
+        return build(self.rows, self.metric, self.total, self.block)
+
+
+@dataclass(frozen=True)
+class Space:
+    """Rows with a metric, to be arranged for distances, and how many each stands for: multiplicity (n,)."""
+
+    arrangement: Arrangement
     multiplicity: np.ndarray
     block: int | None = None
     vectors: np.ndarray | None = None  # (n, q) influence vectors, for algorithms that go by them
@@ -26,7 +50,12 @@ class Space:
     @property
     def diameter(self) -> float:
         """No two rows are farther apart than this."""
-        return self.arranged.diameter
+        return self.arrangement.diameter
+
+    @property
+    def arranged(self) -> cells.Cells | sparse.Index:
+        """``cells.Cells`` of dense rows or ``sparse.Index`` of sparse ones."""
+        return self.arrangement.arranged
 
     def assign(self, picks: np.ndarray, constants: np.ndarray, grid: float) -> tuple[np.ndarray, np.ndarray]:
         """(nearest, loss), see ``assignment.assign``."""
@@ -38,15 +67,14 @@ class Space:
 def build_space(
     rows: np.ndarray | sp.csr_matrix, metric: str, multiplicity: np.ndarray, block: int | None = None
 ) -> Space:
-    """Arrange ``rows`` (n, d) for the metric; for cosine they are brought to unit length (rows of zeros stay).
+    """A space of ``rows`` (n, d) for the metric; for cosine they are brought to unit length (rows of zeros stay).
 
     ``block``: arrange them in blocks of that many nearby rows too, as ``partition`` wants them.
     """
     code = cells.METRIC_CODES[metric]
     if code == cells.COSINE:
         rows = _unit_rows(rows)
-    build = sparse.build_index if sp.issparse(rows) else cells.build_cells
-    return Space(build(rows, code, float(multiplicity.sum()), block), multiplicity, block)
+    return Space(Arrangement(rows, code, float(multiplicity.sum()), block), multiplicity, block)
 
 
 def _unit_rows(rows):

@@ -79,6 +79,13 @@ class Index:
                 self.metric)  # fmt: skip
 
 
+def diameter_bound(rows: sp.csr_matrix, metric: int) -> float:
+    """No two of the ``rows`` (n, d) are farther apart: twice the greatest norm."""
+    values, _, starts = csr_arrays(rows)
+    largest = float(_norms(values, starts, metric).max(initial=0.0))  # ||x||^2, or ||x||_1
+    return 2.0 * (largest if metric in (MANHATTAN, COSINE) else float(np.sqrt(largest)))
+
+
 def build_index(rows: sp.csr_matrix, metric: int, total: float, block: int | None = None) -> Index:
     """Index ``rows`` (n, d). ``total`` is the sum of the multiplicities; unit rows for the cosine metric.
 
@@ -86,9 +93,7 @@ def build_index(rows: sp.csr_matrix, metric: int, total: float, block: int | Non
     rows, judged by a random projection to SKETCH dimensions (Johnson and Lindenstrauss).
     """
     values, columns, starts = csr_arrays(rows)
-    norms = _norms(values, starts, metric)
-    largest = float(norms.max(initial=0.0))  # ||x||^2, or ||x||_1
-    diameter = 2.0 * (largest if metric in (MANHATTAN, COSINE) else float(np.sqrt(largest)))
+    diameter = diameter_bound(rows, metric)
     quantum = quantum_for(diameter, metric, total)
     values = values / (np.sqrt(quantum) if metric == COSINE else quantum)
     used, columns = np.unique(columns, return_inverse=True)  # a huge feature number must not cost a huge index
@@ -100,9 +105,9 @@ def build_index(rows: sp.csr_matrix, metric: int, total: float, block: int | Non
     return Index(values, columns, starts, *transposed, norms, quantum, metric, diameter, order)
 
 
-def sketch(index: Index) -> np.ndarray:
+def sketch(rows: sp.csr_matrix) -> np.ndarray:
     """(n, SKETCH) random projection of the rows, which keeps distances roughly."""
-    return _sketch(index.values, index.columns, index.starts)
+    return _sketch(*csr_arrays(rows))
 
 
 @njit

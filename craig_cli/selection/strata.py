@@ -3,8 +3,8 @@
 The rows are split in two along the main direction of their vectors, again and again, so that every stratum has the same
 total mass, mass_i about ||h_i||. One row of each is drawn with probability p_i = mass_i / (mass of the stratum) and
 gets the weight 1 / p_i: every weighted sum over the picks is then an unbiased estimate of the sum over all rows, and
-its variance is only what the rows of a stratum do not have in common. No distance is ever computed; the cost is
-n log r.
+its variance is only what the rows of a stratum do not have in common. Nothing is ever searched for; the cost is
+n log r. Each row is assigned to the pick of its stratum, which gives a valid bound as any assignment does (equation 5).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable
 import numpy as np
 
 from craig_cli.jit import njit
+from craig_cli.selection.assignment import assigned_loss
 from craig_cli.selection.cells import main_direction, select_nth
 
 FLOOR = 0.5  # times the mean norm, added to every row: bounds the weights, and what a rough model can do wrong
@@ -35,10 +36,12 @@ class Strata:
 
     def __init__(self, vectors: np.ndarray, mass: np.ndarray, space, generator: np.random.Generator):
         """vectors (n, q) and mass (n,) > 0 of the rows of ``space``."""
+        self._space = space
         self._vectors = np.ascontiguousarray(vectors)
         self._mass = mass
         self._multiplicity = space.multiplicity
         self._generator = generator
+        self._nearest = np.empty(0, dtype=np.int64)
         self.picks = np.empty(0, dtype=np.int64)
         self.weights = np.empty(0)
 
@@ -59,6 +62,16 @@ class Strata:
         weights *= self._multiplicity.sum() / weights.sum()
         spread = _bit_reversed(budget)
         self.picks, self.weights = picks[spread], weights[spread]
+        place = np.empty(budget, dtype=np.int64)
+        place[spread] = np.arange(budget)
+        self._nearest = np.empty(len(order), dtype=np.int64)
+        self._nearest[order] = np.repeat(place, np.diff(strata, axis=1).ravel())
+
+    def assign(self, picks: np.ndarray, constants: np.ndarray, grid: float) -> tuple[np.ndarray, np.ndarray]:
+        """(nearest, loss) as ``assignment.assign``, each row's to its stratum's pick; any prefix has the whole loss."""
+        place = self._space.arrangement
+        whole = assigned_loss(place.rows, place.metric, picks[self._nearest], constants, grid)
+        return self._nearest, np.full(len(picks), whole)
 
 
 @njit

@@ -44,7 +44,7 @@ def swap_medoids(space: Space, picks: np.ndarray, rounds: int) -> np.ndarray:
 
 
 @njit
-def _apart(squares_or_sum, metric):
+def distance_of(squares_or_sum, metric):
     if metric == MANHATTAN:
         return squares_or_sum
     return 0.5 * squares_or_sum if metric == COSINE else np.sqrt(squares_or_sum)
@@ -83,7 +83,7 @@ def _dense_medoids(thread, threads, rows, metric, multiplicity, members, starts,
                 for k in range(n_features):
                     gap = rows[candidate, k] - rows[i, k]
                     apart_i += abs(gap) if metric == MANHATTAN else gap * gap
-                total += multiplicity[i] * _apart(apart_i, metric)
+                total += multiplicity[i] * distance_of(apart_i, metric)
                 if total >= least:
                     break
             if total < least:
@@ -102,7 +102,8 @@ def _sparse_medoids(thread, threads, values, columns, starts_of, metric, multipl
             candidate = picks[j] if t < 0 else cluster[t]
             total = 0.0
             for i in cluster:
-                total += multiplicity[i] * _apart(_gap(values, columns, starts_of, candidate, i, metric), metric)
+                gap = sparse_gap(values, columns, starts_of, candidate, i, metric)
+                total += multiplicity[i] * distance_of(gap, metric)
                 if total >= least:
                     break
             if total < least:
@@ -112,7 +113,7 @@ def _sparse_medoids(thread, threads, values, columns, starts_of, metric, multipl
 
 
 @njit
-def _gap(values, columns, starts, a, b, metric):
+def sparse_gap(values, columns, starts, a, b, metric):
     """Sum of squares (or of absolute values, for Manhattan) of the difference of two sparse rows."""
     total = 0.0
     s, t = starts[a], starts[b]
