@@ -13,6 +13,7 @@ from craig_cli.version import __version__
 
 _LAZY = {
     "select_coreset": "craig_cli.selection.select",
+    "reweight_coreset": "craig_cli.selection.reweight",
     "read_dataset": "craig_cli.formats",
     "Dataset": "craig_cli.dataset",
     "Coreset": "craig_cli.artifacts.coreset",

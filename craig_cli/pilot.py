@@ -13,7 +13,9 @@ from craig_cli.artifacts.model import Model
 from craig_cli.dataset import Dataset, class_values
 from craig_cli.errors import UsageError
 from craig_cli.evaluation.influence import influence
-from craig_cli.selection.select import MOST_MOMENTS, planned_size, select_dataset
+from craig_cli.selection.arguments import planned_size
+from craig_cli.selection.moments import MOST_MOMENTS
+from craig_cli.selection.select import select_dataset
 from craig_cli.training.fit import fit
 from craig_cli.training.losses import guess_loss
 

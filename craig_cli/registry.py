@@ -52,6 +52,7 @@ PRECONDITIONS = ("auto", "none", "diagonal", "full")
 TUNERS = ("grid", "halving")
 ORDERS = ("shuffle", "cyclic", "greedy", "replacement")
 SCALES = ("none", "minmax", "standard", "unit")
+EXEMPLARS = ("medoid", "member")
 WEIGHTS = ("count", "calibrated")
 METRICS = ("euclidean", "cosine", "manhattan")
 

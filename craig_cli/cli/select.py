@@ -11,11 +11,28 @@ import click
 
 from craig_cli.cli import options
 from craig_cli.cli.options import Integer, Number, note
-from craig_cli.registry import ALGORITHMS, METRICS, WEIGHTS
+from craig_cli.registry import ALGORITHMS, EXEMPLARS, METRICS, WEIGHTS
 
 SUFFIX = ".coreset.parquet"
 MOST_RANGES = 1_000_000  # of more features the ranges are not looked at
 UNEVEN = 100.0  # feature ranges that differ by more than this get a note
+# What --from takes over from the coreset, or has no use for.
+PICKING = (
+    "epsilon",
+    "algorithm",
+    "exemplar",
+    "metric",
+    "scale",
+    "loss",
+    "radius",
+    "per_class",
+    "pilot",
+    "rounds",
+    "l2",
+    "block_size",
+    "swaps",
+    "delta",
+)
 
 
 @click.command(
@@ -51,6 +68,13 @@ UNEVEN = 100.0  # feature ranges that differ by more than this get a note
     help="How to select; auto takes what suits the size of the data; the baselines are random, from each class its "
     "share, and random-uniform, from all rows alike.",
 )
+@click.option(
+    "--exemplar",
+    type=click.Choice(EXEMPLARS),
+    show_default="medoid",
+    help="What stands for the rows nearest to a pick: the pick (medoid), which keeps epsilon small, or a random one of "
+    "them (member), which is unbiased for every sum over the data. For the greedy algorithms.",
+)
 @click.option("--metric", type=click.Choice(METRICS), default="euclidean", help="Distance between rows.")
 @options.scale_option("Scaling of the features for the distance.")
 @options.loss_option(
@@ -71,6 +95,13 @@ UNEVEN = 100.0  # feature ranges that differ by more than this get a note
     metavar="MODEL",
     help="Select by what rows do to this model (their gradients there in its curvature), not by their features.",
 )
+@click.option(
+    "--from",
+    "from_coreset",
+    type=click.Path(),
+    metavar="CORESET",
+    help="Keep the rows and ranks of this coreset of DATA (or its first --size) and give them new --weights.",
+)
 @click.option("--pilot", is_flag=True, help="Train a rough model on a small coreset first, and select --at that.")
 @click.option(
     "--rounds", type=Integer(1), default=2, metavar="N", help="Of --pilot: 2 selects again at the better model."
@@ -81,7 +112,7 @@ UNEVEN = 100.0  # feature ranges that differ by more than this get a note
 @click.option(
     "--weights",
     type=click.Choice(WEIGHTS),
-    show_default="calibrated with --at or --pilot, else count",
+    show_default="calibrated with --at, --pilot or --from, else count",
     help="count: rows nearest to each element; calibrated: moved a little so that the gradient --at the model (or "
     "else the mean of each class) is that of all rows.",
 )
@@ -125,12 +156,14 @@ def select(
     epsilon,
     output,
     algorithm,
+    exemplar,
     metric,
     scale,
     loss,
     radius,
     per_class,
     at_model,
+    from_coreset,
     pilot,
     rounds,
     l2,
@@ -150,20 +183,23 @@ def select(
     --epsilon. The coreset is a Parquet file of row numbers, weights, ranks and error bounds, in greedy order:
     its first k rows are the picks of a coreset of size k.
     """
-    _check_budget(fraction, size, epsilon)
+    _check_budget(fraction, size, epsilon, needed=from_coreset is None)
+    if from_coreset is not None:
+        _check_only_weights()
     if pilot and at_model is not None:
         raise click.UsageError("expected one of --pilot and --at, found both")
     by_model = pilot or at_model is not None
     if by_model and epsilon is not None:
         raise click.UsageError("--epsilon goes with distances of features, found --pilot or --at; give --size")
-    options.check_stdin(*data, at_model)
+    options.check_stdin(*data, at_model, from_coreset)
     from craig_cli.artifacts.coreset import write_coreset
     from craig_cli.artifacts.files import STDIO, check_output, default_output
 
     output = output or default_output(data[0], SUFFIX)
     if as_json and output == STDIO:
         raise click.UsageError("--json and -o - both write to standard output; give -o a file name")
-    check_output(output, data, binary=True)
+    others = [name for name in (at_model, from_coreset) if name is not None]
+    check_output(output, [*data, *others], binary=True)
 
     started = time.perf_counter()
     dataset = options.read_data(data, input_format, label, weight_column, features, zero_based, threads)
@@ -172,7 +208,13 @@ def select(
     from craig_cli.jit import is_cold
     from craig_cli.selection.select import select_dataset
 
-    by_distance = algorithm not in ("random", "random-uniform", "strata") and not by_model
+    chosen = None
+    if from_coreset is not None:
+        from craig_cli.artifacts.coreset import check_matches, read_coreset
+
+        chosen = read_coreset(from_coreset)
+        check_matches(chosen, from_coreset, dataset)
+    by_distance = from_coreset is None and algorithm not in ("random", "random-uniform", "strata") and not by_model
     if scale == "none" and by_distance and dataset.n_features <= MOST_RANGES:
         _note_uneven_ranges(dataset)
     if is_cold("selection"):
@@ -181,6 +223,7 @@ def select(
         "fraction": fraction,
         "size": size,
         "algorithm": "strata" if by_model and algorithm == "auto" else algorithm,
+        "exemplar": exemplar,
         "metric": metric,
         "scale": scale,
         "loss": loss,
@@ -208,7 +251,21 @@ def select(
                 model = read_model(at_model)
                 found = influence(model, dataset, at_model, seed)
                 settings["influence"] = found.vectors
-            coreset = select_dataset(dataset, epsilon=epsilon, progress=progress, **settings)
+            if chosen is not None:
+                from craig_cli.selection.arguments import planned_size
+                from craig_cli.selection.reweight import reweight_dataset
+
+                coreset = reweight_dataset(
+                    chosen,
+                    dataset,
+                    weights=weights or "calibrated",
+                    size=None if fraction is size is None else planned_size(dataset, fraction, size),
+                    influence=settings.get("influence"),
+                    name=from_coreset,
+                    threads=threads,
+                )
+            else:
+                coreset = select_dataset(dataset, epsilon=epsilon, progress=progress, **settings)
             if at_model is not None:
                 coreset.metadata["at"] = {
                     "model": os.path.basename(at_model),
@@ -256,10 +313,18 @@ def _finite(value: float) -> float | None:
     return float(value) if abs(value) < float("inf") else None  # JSON has no infinity
 
 
-def _check_budget(fraction: float | None, size: int | None, epsilon: float | None) -> None:
+def _check_only_weights() -> None:
+    context = click.get_current_context()
+    for name in PICKING:
+        if context.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
+            found = next(each for each in context.command.params if each.name == name).opts[0]
+            raise click.UsageError(f"--from keeps the rows and the distance of its coreset, found {found}")
+
+
+def _check_budget(fraction: float | None, size: int | None, epsilon: float | None, needed: bool = True) -> None:
     values = {"--fraction": fraction, "--size": size, "--epsilon": epsilon}
     given = [name for name, value in values.items() if value is not None]
-    if len(given) != 1:
+    if len(given) > 1 or (needed and not given):
         found = " and ".join(given) or "none"
         raise click.UsageError(f"expected one of --fraction, --size and --epsilon, found {found}")
 

@@ -12,6 +12,12 @@ r_i = B ||x_i|| + |y_i| and X = max ||x||,
 
 which by Cauchy-Schwarz is at most c_i times the distance of the rows (x, y). Rows are extended by a 1 and w by the
 intercept, so the bound covers models with an intercept; it is then part of the ball.
+
+Weights gamma_j that are not the numbers n_j of rows assigned to j add the gradients of the difference,
+
+    || sum_j (n_j - gamma_j) grad f_j(w) ||  <=  sum_j |n_j - gamma_j| max_w || grad f_j(w) ||
+
+or, as both sum to the same, what has to move times the greatest distance of two gradients, whichever is less.
 """
 
 from __future__ import annotations
@@ -24,8 +30,8 @@ import scipy.sparse as sp
 FEATURE_DISTANCE = "feature distance"
 GRADIENT_NORM = "gradient norm"
 
-# loss -> (B, max ||x||) -> (G, L)
-_CONSTANTS: dict[str, Callable[[float, float], tuple[float, float]]] = {
+# loss -> (B, ||x||) -> (G, L) for rows of at most that norm
+_CONSTANTS: dict[str, Callable] = {
     "logistic": lambda radius, norm: (1.0, 0.25),
     "multinomial": lambda radius, norm: (2.0**0.5, 0.5),
     "squared-hinge": lambda radius, norm: (1.0 + radius * norm, 1.0),
@@ -57,6 +63,14 @@ def gradient_constants(
         return np.hypot(residual + largest * radius, largest * label_unit)
     slope, curvature = _CONSTANTS[loss](radius, largest)
     return slope + curvature * radius * norms
+
+
+def gradient_bounds(features: np.ndarray | sp.csr_matrix, labels: np.ndarray, loss: str, radius: float) -> np.ndarray:
+    """(n,) float64, what || grad f_i(w) || cannot exceed for all ||(w, b)|| <= ``radius``: max |phi'_i| ||x_i||."""
+    norms = row_norms(features)
+    if loss == "squared":
+        return (radius * norms + np.abs(labels)) * norms
+    return _CONSTANTS[loss](radius, norms)[0] * norms
 
 
 def exact_grid(total: float) -> float:

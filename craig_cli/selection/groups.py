@@ -1,0 +1,164 @@
+"""The rows that are selected from together: each class, or all of them, arranged for distances and bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy.sparse as sp
+
+from craig_cli.dataset import Dataset, class_values, has_classes
+from craig_cli.errors import DataError, UsageError
+from craig_cli.scaling import fit_scaling
+from craig_cli.selection.bounds import (
+    FEATURE_DISTANCE,
+    GRADIENT_NORM,
+    gradient_bounds,
+    gradient_constants,
+)
+from craig_cli.selection.duplicates import representatives
+from craig_cli.selection.space import Space, build_space
+
+REGRESSION_LOSSES = ("squared",)
+MOST_DUPLICATES = 0.98  # equal rows are merged where that leaves fewer than this share of the rows
+
+
+@dataclass(frozen=True)
+class Group:
+    """The rows selected from together.
+
+    label      the class, or None for all rows
+    rows       (m,) int64 rows of the data set; of equal rows only the first
+    twins      (t,) int64 rows of the data set that are equal to one of those, twin_of its place in ``rows``,
+               twin_multiplicity what each counts
+    space      the rows with the metric of their features, in which epsilon is measured
+    search     what the algorithm works in: the same, or the rows' influence vectors
+    constants  (m,) float64 c_i times the multiplicity, see bounds.py
+    steepest   (m,) float64 bound of ||grad f_i||, or None where epsilon is in feature distance
+    """
+
+    label: float | None
+    rows: np.ndarray
+    twins: np.ndarray
+    twin_of: np.ndarray
+    twin_multiplicity: np.ndarray
+    space: Space
+    search: Space
+    constants: np.ndarray
+    steepest: np.ndarray | None
+
+    @property
+    def n_rows(self) -> int:
+        return len(self.rows) + len(self.twins)
+
+    @property
+    def mass(self) -> float:
+        return float(self.space.multiplicity.sum())
+
+    @property
+    def farthest(self) -> float:
+        """No two gradients of rows of the group differ by more than this (bounds.py)."""
+        return self.space.diameter * float((self.constants / self.space.multiplicity).max())
+
+
+def class_parts(dataset: Dataset, loss, radius, per_class) -> list[tuple[float | None, np.ndarray]]:
+    """(label, rows) of each class, or (None, all rows) where there are no classes."""
+    if loss in REGRESSION_LOSSES or not per_class:
+        if radius is not None and loss not in REGRESSION_LOSSES:
+            raise UsageError(f"radius: the bound for the {loss} loss needs classes, found no-per-class")
+        return [(None, np.arange(dataset.n_rows))]
+    if not has_classes(dataset.labels):
+        raise DataError(
+            f"{dataset.name}: expected class labels, found what looks like regression targets; "
+            "give --loss squared, or --no-per-class to leave the labels out"
+        )
+    classes, codes = class_values(dataset.labels)
+    if len(classes) == 1:
+        raise DataError(
+            f"{dataset.name}: expected at least two classes, found only the label {classes[0]:g}; "
+            "give --no-per-class to select from all rows together"
+        )
+    return [(float(label), np.flatnonzero(codes == code)) for code, label in enumerate(classes)]
+
+
+def build_groups(
+    dataset: Dataset,
+    parts: list[tuple[float | None, np.ndarray]],
+    *,
+    metric: str,
+    scale: str,
+    loss: str | None,
+    radius: float | None,
+    block: int | None = None,
+    merge: bool = False,
+    influence: np.ndarray | None = None,
+    by_influence: bool = False,
+) -> tuple[list[Group], str]:
+    """(the groups, the units of epsilon).
+
+    merge         of equal rows keep the first, with the multiplicities of all
+    influence     (n, q) influence vectors, for strata
+    by_influence  search among the influence vectors and not among the features
+    """
+    multiplicity = np.ones(dataset.n_rows) if dataset.multiplicity is None else dataset.multiplicity
+    rows = fit_scaling(scale, dataset.features, dataset.multiplicity).apply(dataset.features)
+    constants = np.ones(dataset.n_rows)
+    steepest = None
+    label_unit = 1.0
+    regression = loss in REGRESSION_LOSSES
+    if regression:
+        column, label_unit = _label_column(dataset.labels, scale)
+    units = FEATURE_DISTANCE
+    if radius is not None:
+        constants = gradient_constants(rows, dataset.labels, loss, radius, label_unit)
+        steepest = gradient_bounds(rows, dataset.labels, loss, radius)
+        units = GRADIENT_NORM
+    if regression:
+        rows = (
+            sp.hstack([rows, column[:, None]], format="csr") if sp.issparse(rows) else np.column_stack([rows, column])
+        )
+    groups = []
+    for label, members in parts:
+        part = rows if len(members) == rows.shape[0] else rows[members]
+        unique, twins, twin_of, counts = _merged(part, multiplicity[members], merge)
+        part = part[unique] if len(twins) else part
+        kept = members[unique]
+        vectors = None if influence is None else influence[kept]
+        space = build_space(part, metric, counts, None if by_influence else block)
+        search = replace(space, vectors=vectors)
+        if by_influence:
+            search = replace(build_space(vectors, "euclidean", counts, block), vectors=vectors)
+        group = Group(
+            label=label,
+            rows=kept,
+            twins=members[twins],
+            twin_of=twin_of,
+            twin_multiplicity=multiplicity[members[twins]],
+            space=space,
+            search=search,
+            constants=constants[kept] * counts,
+            steepest=None if steepest is None else steepest[kept],
+        )
+        groups.append(group)
+    return groups, units
+
+
+def _merged(part, multiplicity: np.ndarray, merge: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """(unique, twins, twin_of, counts): of equal rows the first, the others and their places, what each one counts."""
+    everything = np.arange(part.shape[0])
+    first = representatives(part) if merge else everything
+    unique = np.flatnonzero(first == everything)
+    if len(unique) > MOST_DUPLICATES * len(first):
+        unique = first = everything
+    twins = np.flatnonzero(first != everything)
+    place = np.zeros(len(first), dtype=np.int64)
+    place[unique] = np.arange(len(unique))
+    counts = np.bincount(place[first], weights=multiplicity, minlength=len(unique))
+    return unique, twins, place[first[twins]], counts
+
+
+def _label_column(labels: np.ndarray, scale: str) -> tuple[np.ndarray, float]:
+    """The label as one more coordinate, scaled as the features are: (column (n,), what 1 in it stands for)."""
+    scaling = fit_scaling(scale, labels[:, None])
+    unit = 1.0 if scaling.factor is None else 1.0 / float(scaling.factor[0])
+    return scaling.apply(labels[:, None])[:, 0], unit

@@ -1,0 +1,54 @@
+"""Calibrating the weights of a selection: to the gradient at a model, or to the mean of each class's features."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+
+from craig_cli.dataset import Dataset
+from craig_cli.errors import UsageError
+from craig_cli.selection.calibrate import calibrate
+from craig_cli.selection.groups import Group
+
+MOST_MOMENTS = 2048  # totals that weights are calibrated to without a model
+
+
+def calibrated_weights(
+    dataset: Dataset, groups: list[Group], picks: list[np.ndarray], before: list[np.ndarray], influence
+) -> tuple[list[np.ndarray], dict]:
+    """(weights of each group's picks, what was asked for and left over), from the weights ``before``.
+
+    influence  (n, q) influence vectors at a model, whose total is to come out; None: the features of each class
+    """
+    counts = np.ones(dataset.n_rows) if dataset.multiplicity is None else dataset.multiplicity
+    which = np.repeat(np.arange(len(groups)), [len(part) for part in picks])
+    rows = np.concatenate([group.rows[part] for group, part in zip(groups, picks)])
+    sums = np.array([group.mass for group in groups])
+    if influence is not None:
+        vectors, totals = influence[rows], counts @ influence
+    else:
+        vectors, totals = _class_moments(dataset, groups, rows, which, counts)
+    after, left, asked = calibrate(np.concatenate(before), which, sums, vectors, totals)
+    ends = np.cumsum([len(part) for part in picks])[:-1]
+    facts = {"totals": asked, "left": left, "at": "the model" if influence is not None else "class means"}
+    return np.split(after, ends), facts
+
+
+def _class_moments(dataset: Dataset, groups, rows, which, counts) -> tuple[np.ndarray, np.ndarray]:
+    """First moments of the features, each class for itself: (vectors of the picks, totals over all rows)."""
+    width = dataset.n_features
+    if width * len(groups) > MOST_MOMENTS:
+        raise UsageError(
+            f"calibrated weights: {width} features in {len(groups)} classes are too many; give a model to go by"
+        )
+    chosen = dataset.features[rows]
+    chosen = chosen.toarray() if sp.issparse(chosen) else chosen
+    vectors = np.zeros((len(rows), width * len(groups)))
+    totals = []
+    for number, group in enumerate(groups):
+        vectors[which == number, number * width : (number + 1) * width] = chosen[which == number]
+        everyone = np.concatenate([group.rows, group.twins])
+        totals.append(np.asarray(counts[everyone] @ dataset.features[everyone]).ravel())
+    unit = np.abs(vectors).max(axis=0)
+    unit[unit == 0.0] = 1.0
+    return vectors / unit, np.concatenate(totals) / unit

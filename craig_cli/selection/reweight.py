@@ -1,0 +1,132 @@
+"""New weights for the rows of a coreset that is there already; rows and ranks stay.
+
+A coreset's first k rows are a coreset of size k, but they want weights of their own; and weights that were calibrated
+at one model can be calibrated at a better one:
+
+    count       the numbers of rows nearest to each element
+    calibrated  the coreset's own weights (of a prefix: in proportion to them, each class keeping its sum), moved so
+                that the gradient at a model, or else the mean of each class, is that of all rows (calibrate.py)
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from craig_cli import jit
+from craig_cli.artifacts.coreset import Coreset
+from craig_cli.dataset import Dataset, from_arrays
+from craig_cli.errors import DataError, UsageError
+from craig_cli.selection.arguments import check_names
+from craig_cli.selection.bounds import exact_grid
+from craig_cli.selection.clusters import cluster
+from craig_cli.selection.groups import Group, build_groups, class_parts
+from craig_cli.selection.merge import merge, part_of
+from craig_cli.selection.moments import calibrated_weights
+from craig_cli.selection.select import as_coreset
+
+KEPT = ("metric", "scale", "loss", "radius")
+RENEWED = ("format", "kind", "version", "n", "total", "features", "size", "classes", "bound_constant", "inputs")
+RENEWED += ("calibration", "at")  # of the metadata
+
+
+def reweight_coreset(coreset: Coreset, features, labels=None, *, multiplicity=None, **options) -> Coreset:
+    """``reweight_dataset`` for the arrays that ``coreset`` was selected from, as ``select_coreset`` takes them."""
+    return reweight_dataset(coreset, from_arrays(features, labels, multiplicity), **options)
+
+
+def reweight_dataset(
+    coreset: Coreset,
+    dataset: Dataset,
+    *,
+    weights: str = "calibrated",
+    size: int | None = None,
+    influence: np.ndarray | None = None,
+    name: str = "the coreset",
+    threads: int | None = None,
+) -> Coreset:
+    """The first ``size`` elements of ``coreset`` (None: all) with new weights and bounds, in the same order.
+
+    weights    "calibrated" or "count"
+    influence  (n, q) influence vectors at the model to calibrate at; None: calibrated to the mean of each class
+
+    Raises DataError where the coreset, which messages call ``name``, cannot have been selected from ``dataset``.
+    """
+    if weights not in ("calibrated", "count"):
+        raise UsageError(f"weights: expected one of count, calibrated, found {weights!r}")
+    size = len(coreset) if size is None else size
+    if not 1 <= size <= len(coreset):
+        raise UsageError(f"size: expected at most the {len(coreset)} elements of {name}, found {size}")
+    jit.set_threads(threads)
+    facts = _settings(coreset, dataset, name)
+    index = coreset.index[:size]
+    groups, units = build_groups(
+        dataset,
+        class_parts(dataset, facts["loss"], facts["radius"], facts["per_class"]),
+        **{key: facts[key] for key in KEPT},
+        influence=influence,
+    )
+    which, place, picks = _places(groups, index, dataset.n_rows)
+    for group, part in zip(groups, picks):
+        if len(part) == 0:
+            raise UsageError(
+                f"size: expected enough elements of {name} for each class to have one, found {size}, "
+                f"none of them of class {group.label:g}"
+            )
+    grid = exact_grid(sum(group.mass * group.farthest for group in groups))
+    clusters = [cluster(group, part, grid) for group, part in zip(groups, picks)]
+    own = [None] * len(groups)
+    settings = {key: value for key, value in coreset.metadata.items() if key not in RENEWED}
+    settings |= {"units": units, "weights": weights, "from": _origin(coreset)}
+    if weights == "calibrated":
+        before = [coreset.weight[:size][which == number] for number in range(len(groups))]
+        if any(part.sum() == 0.0 for part in before):
+            raise DataError(f"{name}: expected weights above 0 in each class, found none in one")
+        before = [part * (group.mass / part.sum()) for group, part in zip(groups, before)]
+        own, settings["calibration"] = calibrated_weights(dataset, groups, picks, before, influence)
+    parts = [part_of(group, each, weight, grid) for group, each, weight in zip(groups, clusters, own)]
+    return as_coreset(dataset, groups, merge(parts, which, place), settings)
+
+
+def _origin(coreset: Coreset) -> dict:
+    """What the weights were before."""
+    return {"size": len(coreset), "weights": coreset.metadata.get("weights")}
+
+
+def _settings(coreset: Coreset, dataset: Dataset, name: str) -> dict:
+    """The distance that ``coreset`` was selected with, from its metadata."""
+    metadata = coreset.metadata
+    found = {"metric": metadata.get("metric", "euclidean"), "scale": metadata.get("scale", "none")}
+    found |= {"loss": metadata.get("loss"), "radius": metadata.get("radius")}
+    classes = metadata.get("classes")
+    try:
+        if not all(isinstance(found[key], str) for key in ("metric", "scale")):
+            raise UsageError("expected names")
+        if not isinstance(found["loss"], (str, type(None))) or type(found["radius"]) not in (int, float, type(None)):
+            raise UsageError("expected a name and a number")
+        check_names(**found, weights=None)
+        found["per_class"] = [entry["label"] for entry in classes] != [None]
+    except (UsageError, TypeError, KeyError) as error:
+        raise DataError(f"{name}: expected the settings it was selected with in its metadata, found others") from error
+    if coreset.metadata["n"] != dataset.n_rows or metadata.get("features", dataset.n_features) != dataset.n_features:
+        raise DataError(
+            f"{name}: was selected from other data: expected {metadata['n']} rows of "
+            f"{metadata.get('features', dataset.n_features)} features, found {dataset.n_rows} of {dataset.n_features}"
+        )
+    return found
+
+
+def _places(groups: list[Group], index: np.ndarray, n_rows: int) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+    """(group of each element, its place among those of the group, rows of each group in their order)."""
+    group_of = np.empty(n_rows, dtype=np.int64)
+    row_of = np.empty(n_rows, dtype=np.int64)
+    for number, group in enumerate(groups):
+        group_of[group.rows] = number
+        row_of[group.rows] = np.arange(len(group.rows))
+    which = group_of[index]
+    place = np.empty(len(index), dtype=np.int64)
+    picks = []
+    for number in range(len(groups)):
+        mine = np.flatnonzero(which == number)
+        place[mine] = np.arange(len(mine))
+        picks.append(row_of[index[mine]])
+    return which, place, picks
