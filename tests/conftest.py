@@ -113,3 +113,19 @@ def compiled_kernels(tmp_path_factory: pytest.TempPathFactory) -> None:
 @pytest.fixture
 def craig(tmp_path: Path, compiled_kernels: None) -> Craig:
     return Craig(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, compiled_kernels: None) -> Craig:
+    """A folder with models of the binary data and of the others, histories, and a coreset with its model."""
+    with made_once(tmp_path_factory, "trained") as (folder, made):
+        if not made:
+            run = Craig(folder).ok
+            data = SAMPLE / "binary.libsvm"
+            monitored = ("--monitor", data, "--monitor", SAMPLE / "binary.test.libsvm")
+            run("select", data, "--fraction", "0.1", "--loss", "logistic", "--radius", "20", "-o", "c.parquet")
+            run("train", data, "-o", "full.json", "--history", "full.jsonl", *monitored)
+            run("train", data, "--coreset", "c.parquet", "-o", "small.json", "--history", "small.jsonl", *monitored)
+            run("train", SAMPLE / "multiclass.parquet", "-o", "many.json")
+            run("train", SAMPLE / "regression.parquet", "--loss", "squared", "-o", "numbers.json")
+    return Craig(folder)

@@ -9,27 +9,10 @@ import pytest
 
 from craig_cli.artifacts.coreset import read_coreset, write_coreset
 from craig_cli.artifacts.model import read_model, write_model
-from tests.conftest import SAMPLE, Craig, made_once
+from tests.conftest import SAMPLE
 
 DATA = SAMPLE / "binary.libsvm"
 TEST = SAMPLE / "binary.test.libsvm"
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory, compiled_kernels):
-    """A folder with models of the binary data and of the others, and a coreset with its model."""
-    with made_once(tmp_path_factory, "trained") as (folder, made):
-        if not made:
-            _train(Craig(folder).ok)
-    return Craig(folder)
-
-
-def _train(run) -> None:
-    run("select", DATA, "--fraction", "0.1", "--loss", "logistic", "--radius", "20", "-o", "c.parquet")
-    run("train", DATA, "-o", "full.json")
-    run("train", DATA, "--coreset", "c.parquet", "-o", "small.json")
-    run("train", SAMPLE / "multiclass.parquet", "-o", "many.json")
-    run("train", SAMPLE / "regression.parquet", "--loss", "squared", "-o", "numbers.json")
 
 
 def models(result) -> list[dict]:
@@ -135,7 +118,19 @@ def test_compressed_and_parquet_data_give_the_same(trained):
 @pytest.mark.parametrize(
     "args, status, expected",
     [
+        ((), 2, "expected models and data, or --coreset or --history"),
         (("full.json",), 2, "expected data after the models"),
+        (("full.json", DATA, "--reference", "absent"), 1, "absent: no such file"),
+        (("full.json", DATA, "--reference", "many.json"), 1, "the reference: expected a model as full.json is"),
+        (("full.json", TEST, "--plot", "a.png"), 2, "--plot: expected --history or --coreset"),
+        (("--coreset", "c.parquet", "--plot", "a.pdf"), 2, "expected a name that ends in .png or .svg"),
+        (("--coreset", "c.parquet", "--plot", "no/a.png"), 1, "no such folder"),
+        (("--coreset", "c.parquet", "--history", "full.jsonl"), 2, "expected one of them"),
+        (("--history", "full.json"), 1, "expected one JSON object an epoch"),
+        (("--history", "full.jsonl", "--offset", "1", "--offset", "2"), 2, "one for each --history, 1, found 2"),
+        (("--history", "full.jsonl", "--offset", "-1"), 2, "expected a number at least 0"),
+        (("--history", "full.jsonl", "--reference", "auto"), 2, "--reference auto: needs a model"),
+        (("--history", "full.jsonl", "--reference", "full.json"), 1, "expected a model that says its objective"),
         ((DATA, TEST), 1, "expected a model file"),
         (("absent.json", TEST), 1, "absent.json: no such file"),
         (("full.json", "absent.libsvm"), 1, "absent.libsvm"),
@@ -182,3 +177,117 @@ def test_scaled_training_without_its_penalty_has_no_objective(trained, craig):
         write_model(craig.folder / "scaled.json", replace(model, optimizer=settings))
         (entry,) = models(craig.ok("eval", "scaled.json", TEST, "--json"))
         assert entry["l2_term"] == expected
+
+
+def reference_of(trained, *args) -> tuple[list[dict], str]:
+    result = trained.ok("eval", *args, "--reference", "auto", "--json")
+    return [entry["reference"] for entry in models(result)], result.stderr
+
+
+def test_the_optimum_is_found_once_and_never_trusted(trained, craig):
+    for name in ("full.json", "small.json"):
+        (craig.folder / name).write_bytes((trained.folder / name).read_bytes())
+    (first, small), said = reference_of(craig, "full.json", "small.json", DATA)
+    assert 0 < first["residual"] < small["residual"]
+    assert first["gradient_norm"] < 1e-9
+    assert first["file"] == small["file"]
+    kept = craig.folder / first["file"]
+    assert f"kept in {kept.name}" in said
+    text = kept.read_bytes()
+    (again, _), said = reference_of(craig, "full.json", "small.json", DATA)
+    assert again == first
+    assert "kept in" not in said
+
+    optimum = read_model(kept)
+    for damage in (
+        lambda: kept.write_bytes(text[:-40]),
+        lambda: kept.write_bytes(b""),
+        lambda: write_model(kept, replace(optimum, coef=optimum.coef * 1.001)),
+        lambda: write_model(kept, replace(optimum, l2=1.0)),
+        lambda: write_model(kept, read_model(trained.folder / "many.json")),
+    ):
+        damage()
+        (again,), said = reference_of(craig, "full.json", DATA)
+        assert again == first
+        assert "kept in" in said
+        assert kept.read_bytes() == text
+
+
+def test_other_data_and_other_objectives_have_references_of_their_own(trained, craig):
+    (craig.folder / "full.json").write_bytes((trained.folder / "full.json").read_bytes())
+    write_model(craig.folder / "stiff.json", replace(read_model(craig.folder / "full.json"), l2=0.1))
+    (full, stiff), _ = reference_of(craig, "full.json", "stiff.json", DATA)
+    (test,), said = reference_of(craig, "full.json", TEST)
+    assert len({full["file"], stiff["file"], test["file"]}) == 3
+    assert full["objective"] < stiff["objective"]
+    assert "full.json: was trained on other data than binary.test.libsvm, whose optimum this is" in said
+
+
+def test_where_nothing_can_be_kept_it_goes_on_without(trained, craig):
+    (craig.folder / "full.json").write_bytes((trained.folder / "full.json").read_bytes())
+    (expected,), _ = reference_of(craig, "full.json", DATA)
+    (craig.folder / expected["file"]).unlink()
+    (craig.folder / expected["file"]).mkdir()
+    (found,), said = reference_of(craig, "full.json", DATA)
+    assert found == {**expected, "file": None}
+    assert "kept in" not in said
+    piped = craig.ok(
+        "eval", "-", DATA, "--reference", "auto", "--json", stdin=(craig.folder / "full.json").read_bytes()
+    )
+    assert models(piped)[0]["reference"] == {**expected, "file": None}
+
+
+def test_a_given_model_as_reference(trained):
+    full, small = models(trained.ok("eval", "full.json", "small.json", DATA, "--reference", "full.json", "--json"))
+    assert full["reference"]["residual"] == full["reference"]["distance"] == 0.0
+    assert small["reference"]["residual"] == pytest.approx(small["objective"] - full["objective"], abs=1e-12)
+    assert "above optimum" in trained.ok("eval", "small.json", DATA, "--reference", "full.json").text
+
+
+def test_the_epsilon_curve_of_a_coreset_alone(trained, craig):
+    coreset = read_coreset(trained.folder / "c.parquet")
+    (found,) = json.loads(trained.ok("eval", "--coreset", "c.parquet", "--json").text)["curves"]
+    sizes = found["curve"]["size"]
+    assert found["curve"]["epsilon"] == [coreset.epsilon[size - 1] for size in sizes]
+    assert (sizes[0], sizes[-1], found["size"], found["n"]) == (2, len(coreset), len(coreset), 3000)
+    assert found["epsilon"] == coreset.epsilon[-1]
+    assert found["knee_epsilon"] == coreset.epsilon[found["knee"] - 1]
+    result = trained.ok("eval", "--coreset", "c.parquet")
+    (marked,) = [line for line in result.text.splitlines() if "more picks stop paying" in line]
+    assert marked.split()[0] == str(found["knee"])
+
+
+def test_histories_beside_each_other(trained):
+    args = ("--history", "full.jsonl", "--history", "small.jsonl", "--offset", "0", "--offset", "1.5", "--json")
+    found = json.loads(trained.ok("eval", "full.json", DATA, "--reference", "auto", *args).text)
+    lines = [
+        [json.loads(line) for line in (trained.folder / name).read_text().splitlines()]
+        for name in ("full.jsonl", "small.jsonl")
+    ]
+    optimum = found["models"][0]["reference"]["objective"]
+    assert found["optimum"] == optimum
+    for entry, epochs, offset in zip(found["histories"], lines, (0.0, 1.5)):
+        on_train = [epoch["monitor"][0]["objective"] for epoch in epochs]
+        assert entry["curve"]["seconds"] == [epoch["seconds"] + offset for epoch in epochs]
+        assert entry["curve"]["residual"] == [objective - optimum for objective in on_train]
+        assert entry["error"] == epochs[-1]["monitor"][1]["error_rate"]
+        assert (entry["objective_on"], entry["error_on"]) == ("binary.libsvm", "binary.test.libsvm")
+    # Of the same optimum: as its file says, and on data.
+    file = found["models"][0]["reference"]["file"]
+    for data in ((), (DATA,)):
+        same = json.loads(trained.ok("eval", *data, "--reference", file, *args).text)
+        assert same["optimum"] == pytest.approx(optimum, rel=1e-14)
+    table = trained.ok("eval", "--history", "full.jsonl").text
+    assert "gradient evaluations" in table
+    assert "above optimum" not in table
+
+
+def test_plots_of_histories_and_curves(trained, craig):
+    pytest.importorskip("matplotlib", reason="the extra 'plot' is not installed")
+    for args in (("--history", trained.folder / "full.jsonl"), ("--coreset", trained.folder / "c.parquet")):
+        for ending, start in ((".svg", b"<?xml"), (".png", b"\x89PNG")):
+            craig.ok("eval", *args, "--plot", "a" + ending)
+            assert (craig.folder / ("a" + ending)).read_bytes().startswith(start)
+    refused = craig("eval", "--history", "a.png", "--plot", "a.png")
+    assert refused.status == 2
+    assert "is also an input" in refused.error.replace("-o", "--plot")

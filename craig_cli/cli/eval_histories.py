@@ -1,0 +1,71 @@
+"""The part of ``craig eval`` that sets training runs beside each other, from their history files."""
+
+from __future__ import annotations
+
+import os
+
+from craig_cli.cli.options import note
+from craig_cli.cli.tables import table
+from craig_cli.errors import DataError
+
+COLUMNS = (
+    ("history", "history"),
+    ("epoch", "epochs"),
+    ("seconds", "seconds"),
+    ("gradient_evaluations", "gradient evaluations"),
+    ("objective", "objective"),
+    ("residual", "above optimum"),
+)
+TITLES = {"error_rate": "error rate", "rmse": "RMSE"}
+
+
+def read_runs(histories: tuple[str, ...], offsets: tuple[float, ...], data: str | None) -> list:
+    """The Runs of these files; ``data`` is the name of the data whose objective counts, where it was monitored."""
+    from craig_cli.artifacts.history import read_history
+    from craig_cli.evaluation.history import run_of
+
+    lines = [read_history(name) for name in histories]
+    offsets = offsets or (0.0,) * len(histories)
+    return [run_of(label, each, offset, data) for label, each, offset in zip(_labels(histories), lines, offsets)]
+
+
+def objective_of(reference: str, dataset) -> tuple[float, str | None]:
+    """(the objective at the model in this file, the name of its data): on ``dataset``, or as the file says itself."""
+    from craig_cli.artifacts.model import read_model
+    from craig_cli.evaluation.reference import Objective, measure
+
+    model = read_model(reference)
+    name = next((source.get("name") for source in model.data), None)
+    if dataset is not None:
+        return measure(model, Objective.of(model, reference), dataset, reference).objective, dataset.name
+    recorded = model.optimizer.get("objective")
+    if isinstance(recorded, bool) or not isinstance(recorded, (int, float)):
+        raise DataError(
+            f"{reference}: expected a model that says its objective, as those of --reference auto do, found none; "
+            "give the data it was trained on as well"
+        )
+    return float(recorded), name
+
+
+def summaries(runs: list, optimum: float | None) -> list[dict]:
+    """What --json says of each run; a note where what is compared is not the objective of one data set."""
+    from craig_cli.evaluation.history import summary
+
+    for run in runs:
+        if run.measured_on is None and len(runs) + (optimum is not None) > 1:
+            note(f"{run.name}: without --monitor, so the objective is that of the rows it was trained on")
+    return [summary(run, optimum) for run in runs]
+
+
+def histories_table(results: list[dict]) -> str:
+    """An aligned table, one row a history: where it ended."""
+    columns = [(title, [result[key] for result in results]) for key, title in COLUMNS]
+    for kind, title in TITLES.items():
+        columns.append((title, [result["error"] if result["error_kind"] == kind else None for result in results]))
+    return table(columns)
+
+
+def _labels(paths: tuple[str, ...]) -> list[str]:
+    """File names without their endings, or whole paths where these would be the same."""
+    stems = [os.path.splitext(os.path.basename(path))[0].removesuffix(".history") for path in paths]
+    return list(paths) if len(set(stems)) < len(stems) else stems

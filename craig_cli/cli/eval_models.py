@@ -1,0 +1,196 @@
+"""The part of ``craig eval`` that measures models on data: a row each, and how far they are from an optimum."""
+
+from __future__ import annotations
+
+import os
+
+from craig_cli.cli import options
+from craig_cli.cli.options import note
+from craig_cli.cli.tables import table
+
+COLUMNS = (
+    ("model", "model"),
+    ("trained_rows", "rows"),
+    ("loss", "loss"),
+    ("objective", "objective"),
+    ("error_rate", "error rate"),
+    ("auc", "AUC"),
+    ("rmse", "RMSE"),
+    ("r2", "R2"),
+)
+REFERENCE_COLUMNS = (("residual", "above optimum"), ("distance", "distance"))
+# Not the relative error: at the optimum the full gradient is zero, and it says nothing there.
+GRADIENT_COLUMNS = (("error", "gradient error"), ("per_row", "per row"), ("epsilon", "epsilon"))
+
+
+def measure_models(models: dict, dataset, chosen, points: int, seed: int, references: dict) -> list[dict]:
+    """A result for each of ``models`` (name -> Model): metrics, and what the coreset and the references say of it."""
+    from craig_cli.evaluation.gradient_error import GradientProbe
+    from craig_cli.evaluation.metrics import evaluate
+
+    probe = None if chosen is None else GradientProbe(chosen, dataset)
+    results = []
+    for name, model in models.items():
+        result = {"model": name, "trained_rows": _trained_rows(model)} | evaluate(model, dataset, name)
+        if name in references:
+            result["reference"] = _against(model, name, references[name], dataset)
+        if probe is not None:
+            result["gradient"] = _gradient(probe, model, name, points, seed)
+            result["gradient"]["theory"] = _theory(probe, model, chosen.metadata.get("scale", "none"))
+        results.append(result)
+    return results
+
+
+def find_references(models: dict, dataset, choice: str, threads: int | None) -> dict:
+    """name -> (name of the reference, its Model, its Measured), by the objective of each model.
+
+    ``choice`` "auto" is the optimum on ``dataset``, from the file beside a model or found now; else a model file.
+    """
+    from craig_cli.artifacts.model import read_model
+    from craig_cli.evaluation.reference import Objective, measure
+    from craig_cli.evaluation.residual import check_kind
+
+    objectives = {name: Objective.of(model, name) for name, model in models.items()}
+    if choice != "auto":
+        given = read_model(choice)
+        for name, model in models.items():
+            check_kind(model, given, name)
+        return {name: (choice, given, measure(given, objectives[name], dataset, choice)) for name in models}
+    found = {}
+    for objective in dict.fromkeys(objectives.values()):
+        names = [name for name in models if objectives[name] == objective]
+        found |= dict.fromkeys(names, _optimum(objective, names, dataset, threads))
+    sources = [source.fingerprint for source in dataset.sources]
+    for name, model in models.items():
+        if model.data and [source.get("fingerprint") for source in model.data] != sources:
+            note(f"{name}: was trained on other data than {dataset.name}, whose optimum this is")
+    return found
+
+
+def _optimum(objective, names: list[str], dataset, threads: int | None):
+    from craig_cli.artifacts.reference import data_digest, keep, offered, reference_path
+    from craig_cli.evaluation.reference import measure, optimum
+
+    digest = data_digest(dataset)
+    paths = list(dict.fromkeys(reference_path(name, digest, objective) for name in names))
+    for path in paths:
+        model = offered(path, objective)
+        if model is not None:
+            measured = measure(model, objective, dataset)
+            if measured.gradient_norm <= measured.limit:
+                return path.name, model, measured
+    with options.progress_bar("optimum", "step") as progress:
+        model = optimum(dataset, objective, threads, progress)
+    measured = measure(model, objective, dataset)
+    kept = keep(paths[0], model)
+    note(
+        f"optimum of {objective.loss} loss: objective {measured.objective:.6g}, gradient norm "
+        f"{measured.gradient_norm:.2g}" + (f"; kept in {paths[0]}" if kept else "")
+    )
+    return (paths[0].name if kept else None), model, measured
+
+
+def _against(model, name: str, reference: tuple, dataset) -> dict:
+    from craig_cli.evaluation.reference import Objective
+    from craig_cli.evaluation.residual import residual
+
+    file, optimum, measured = reference
+    wide = dataset.with_features(model.n_features, name)
+    found = residual(model, optimum, wide, Objective.of(model, name).scaling(wide), name)
+    return {
+        "file": file,
+        "objective": measured.objective,
+        "gradient_norm": measured.gradient_norm,
+        "residual": found.residual,
+        "distance": found.distance,
+        "intercept_distance": found.intercept_distance,
+    }
+
+
+def models_table(results: list[dict]) -> str:
+    """An aligned table, one row a model; a column appears where some model has a value in it."""
+    columns = [(title, [result.get(key) for result in results]) for key, title in COLUMNS]
+    for part, keys in (("reference", REFERENCE_COLUMNS), ("gradient", GRADIENT_COLUMNS)):
+        columns += [(title, [result.get(part, {}).get(key) for result in results]) for key, title in keys]
+    worst = [result.get("gradient", {}).get("random", {}).get("worst", {}) for result in results]
+    columns.append(("worst random", [each.get("error") for each in worst]))
+    columns.append(("its epsilon", [each.get("epsilon") for each in worst]))
+    return table(columns)
+
+
+def note_theory(results: list[dict]) -> None:
+    """What the theorems promise, in a line for each different promise."""
+    for line in dict.fromkeys(_in_words(result) for result in results if result.get("gradient", {}).get("theory")):
+        note(line)
+
+
+def note_data(dataset, data: list[str]) -> None:
+    note(f"{dataset.n_rows:,} rows of {', '.join(os.path.basename(name) for name in data)}")
+
+
+def _trained_rows(model) -> int | None:
+    """Rows the model was trained on: the coreset's size, or all rows of its data."""
+    chosen = model.coreset or {}
+    if isinstance(chosen.get("size"), int):
+        return chosen["size"]
+    return sum(source.get("rows", 0) for source in model.data) or None
+
+
+def _gradient(probe, model, name: str, points: int, seed: int) -> dict:
+    at_model = probe.at_model(model, name)
+    result = _measured(at_model)
+    if points:
+        radius = at_model.norm if probe.radius is None else probe.radius
+        found = probe.at_random(model, points, radius, seed)
+        worst = max(found, key=lambda each: each.error)
+        result["random"] = {"points": points, "radius": radius, "worst": _measured(worst)}
+    return result
+
+
+def _theory(probe, model, scale: str) -> dict | None:
+    """What the theorems predict for training ``model``'s objective on the coreset; None where they say nothing.
+
+    That is without a bound in gradient norm, for another loss, without a penalty, and where the penalty is measured
+    in other units than the bound.
+    """
+    if probe.bound is None or model.loss != probe.loss or not model.l2 > 0:
+        return None
+    if model.optimizer.get("scale", "none") != scale:
+        return None
+    from craig_cli.training.theory import neighbourhood
+
+    n = float(probe.full_weight.sum())
+    found = neighbourhood(probe.bound, n, model.l2, distance=probe.radius)
+    return {
+        "epsilon": probe.bound,
+        "radius": probe.radius,
+        "mu": n * model.l2,
+        "intercept": bool(model.optimizer.get("intercept", True)),
+        "theorem1": found.theorem1,
+        "theorem2": found.theorem2,
+        "objective": found.objective,
+    }
+
+
+def _in_words(result: dict) -> str:
+    """One line on ``_theory``, and whether it is worth anything: all models in the ball are 2B apart at most."""
+    theory = result["gradient"]["theory"]
+    widest = 2 * theory["radius"]
+    distances = f"{theory['theorem1'] ** 0.5:.3g} and {theory['theorem2']:.3g}"
+    if min(theory["theorem1"] ** 0.5, theory["theorem2"]) < widest:
+        verdict = f"any two models within the radius are at most {widest:g} apart"
+    else:
+        verdict = f"which says nothing: any two models within the radius are at most {widest:g} apart"
+    aside = ", intercept left out" if theory["intercept"] else ""  # without a penalty it is not strongly convex
+    return f"theorems 1 and 2 promise the optimum to within {distances} (mu {theory['mu']:.3g}{aside}), {verdict}"
+
+
+def _measured(measured) -> dict:
+    return {
+        "error": measured.error,
+        "relative": measured.relative,
+        "per_row": measured.per_row,
+        "full_norm": measured.full_norm,
+        "norm": measured.norm,
+        "epsilon": measured.epsilon,
+    }

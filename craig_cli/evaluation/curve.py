@@ -1,0 +1,69 @@
+"""epsilon against size, from a coreset file alone, and the size where more picks stop paying.
+
+Every prefix of a greedy coreset is a coreset with a bound of its own. With both axes brought to [0, 1], from the first
+size that has a bound to the whole, the falling convex curve runs below the chord from (0, 1) to (1, 0); where it is
+farthest from it (Satopaa et al. 2011, "Finding a kneedle in a haystack"), a further pick lowers epsilon by less than
+picks do on average: its slope there is that of the chord.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from craig_cli.artifacts.coreset import Coreset
+
+MOST = 1000  # sizes in a curve; of longer ones as many, evenly spaced in the logarithm
+UNRANKED = ("strata", "random", "random-uniform")
+
+
+def curve_of(coreset: Coreset) -> dict:
+    """The curve as plain values: n, size, algorithm, units, ranked, curve (size, epsilon), thinned, knee, knee_epsilon.
+
+    Sizes that have no bound yet (some class has no element) are left out. knee is None where the coreset has no
+    greedy order, or fewer than three sizes; why_no_knee then says so.
+    """
+    facts = coreset.metadata
+    bounded = np.flatnonzero(np.isfinite(coreset.epsilon))
+    why = None
+    ranked = facts.get("algorithm") not in UNRANKED and facts.get("weights", "count") == "count"
+    if not ranked:
+        why = "its picks are in no greedy order, so that only the last epsilon says something"
+    elif len(bounded) < 3 or not coreset.epsilon[bounded[0]] > coreset.epsilon[-1]:
+        why = "too few sizes with a bound to see where it stops falling"
+    size, epsilon = bounded + 1, coreset.epsilon[bounded]
+    at = None if why else knee(size, epsilon)
+    shown = thin(len(size), MOST, () if at is None else (at,))
+    return {
+        "n": int(facts["n"]),
+        "size": len(coreset),
+        "algorithm": facts.get("algorithm"),
+        "units": facts.get("units", "feature distance"),
+        "epsilon": float(epsilon[-1]) if len(epsilon) else None,
+        "ranked": ranked,
+        "knee": None if at is None else int(size[at]),
+        "knee_epsilon": None if at is None else float(epsilon[at]),
+        "why_no_knee": why,
+        "thinned": len(shown) < len(size),
+        "curve": {"size": size[shown].tolist(), "epsilon": epsilon[shown].tolist()},
+    }
+
+
+def knee(size: np.ndarray, epsilon: np.ndarray) -> int:
+    """The position farthest below the chord, of a curve (m,) that falls; the first of several."""
+    along = (size - size[0]) / (size[-1] - size[0])
+    down = (epsilon - epsilon[-1]) / (epsilon[0] - epsilon[-1])
+    return int(np.argmax(1.0 - along - down))
+
+
+def thin(count: int, most: int, wanted: tuple[int, ...] = ()) -> np.ndarray:
+    """At most about ``most`` positions of 0 .. count - 1, in order: the first, the last, and those ``wanted``."""
+    if count <= most:
+        return np.arange(count)
+    spaced = np.rint(np.geomspace(1, count, most)).astype(np.int64) - 1
+    return np.unique(np.concatenate([spaced, np.asarray(wanted, dtype=np.int64)]))
+
+
+def some_sizes(sizes: list[int], knee_size: int | None, most: int = 12) -> list[int]:
+    """Positions of a dozen sizes for a table, the one of the knee among them."""
+    wanted = () if knee_size is None else (sizes.index(knee_size),)
+    return thin(len(sizes), most, wanted).tolist()

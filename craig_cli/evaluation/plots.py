@@ -1,0 +1,165 @@
+"""Figures of what ``craig eval`` measures: arrays in, the bytes of a PNG or SVG out, the same bytes every time.
+
+Lines differ by dash and marker and not by colour alone, so that they can be told apart in grey. matplotlib is needed
+(the extra ``plot``) and imported only here.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import os
+from collections.abc import Sequence
+
+import numpy as np
+
+from craig_cli.errors import UsageError
+from craig_cli.evaluation.history import Run
+
+FORMATS = {".png": "png", ".svg": "svg"}
+STYLES = (
+    {"linestyle": "-", "marker": "o", "color": "#000000"},
+    {"linestyle": "--", "marker": "s", "color": "#c23b22"},
+    {"linestyle": "-.", "marker": "^", "color": "#1f5fa8"},
+    {"linestyle": ":", "marker": "D", "color": "#3a7d44"},
+    {"linestyle": (0, (5, 1)), "marker": "v", "color": "#8a5a9e"},
+    {"linestyle": (0, (3, 1, 1, 1, 1, 1)), "marker": "P", "color": "#b8860b"},
+    {"linestyle": (0, (1, 3)), "marker": "X", "color": "#5f5f5f"},
+)
+MARKER_DISTANCE = 0.09  # of the axes' diagonal
+_SETTINGS = {
+    "svg.hashsalt": "craig",
+    "svg.fonttype": "path",
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so it is there everywhere
+    "font.size": 9.0,
+    "axes.grid": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.4,
+    "lines.markersize": 4.5,
+    "legend.frameon": False,
+    "legend.fontsize": 8.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+
+
+def plot_format(path: str | os.PathLike) -> str:
+    """ "png" or "svg" by the ending of ``path``. Raises UsageError for another one, and where matplotlib is missing."""
+    ending = os.path.splitext(os.fspath(path))[1].lower()
+    if ending not in FORMATS:
+        raise UsageError(f"--plot {path}: expected a name that ends in {' or '.join(FORMATS)}")
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise UsageError(
+            "--plot needs matplotlib, which is not installed; install craig with its extra: pip install 'craig[plot]'"
+        ) from None
+    return FORMATS[ending]
+
+
+def _alike_everywhere(draw):
+    """``draw`` under this module's settings, whatever those of the user are; they are back afterwards."""
+
+    @functools.wraps(draw)
+    def drawn(*args, **options):
+        import matplotlib
+
+        with matplotlib.rc_context():
+            matplotlib.rcdefaults()
+            matplotlib.rcParams.update(_SETTINGS)
+            return draw(*args, **options)
+
+    return drawn
+
+
+@_alike_everywhere
+def plot_histories(runs: Sequence[Run], optimum: float | None, form: str) -> bytes:
+    """Residual (or, without an ``optimum``, objective) and error against seconds and gradient evaluations.
+
+    Seconds include each run's offset, before which its line does not begin. A row of panels for the error is there
+    where a run has one. Residuals of 0 or less, which a logarithm cannot show, are left out.
+    """
+    errors = any(run.error is not None for run in runs)
+    figure, axes = _figure(2 if errors else 1, 2)
+    for run, style in _styled(runs):
+        value = run.objective if optimum is None else run.residual(optimum)
+        shown = np.isfinite(value) & ((value > 0) | (optimum is None))
+        label = run.name + (f" (from {run.offset:.3g} s)" if run.offset else "")
+        for column, along in enumerate((run.seconds, run.evaluations)):
+            _line(axes[0][column], along[shown], value[shown], style, label)
+            if run.error is not None:
+                _line(axes[1][column], along, run.error, style, label)
+    on = _common([run.measured_on for run in runs]) or "training rows"
+    for column, unit in enumerate(("seconds", "gradient evaluations")):
+        axes[0][column].set_ylabel(f"objective on {on}" if optimum is None else f"objective - optimum, {on}")
+        if optimum is not None:
+            axes[0][column].set_yscale("log")
+        if errors:
+            kinds = {run.error_kind for run in runs if run.error is not None}
+            kind = {"error_rate": "error rate", "rmse": "RMSE"}[min(kinds)]
+            test = _common([run.error_on for run in runs if run.error is not None])
+            axes[1][column].set_ylabel(f"{kind} on {test}" if test else kind)
+        axes[-1][column].set_xlabel(unit)
+    _legend(figure, axes[0][0])
+    return _bytes(figure, form)
+
+
+@_alike_everywhere
+def plot_curves(curves: Sequence[tuple[str, np.ndarray, np.ndarray, int | None]], units: str, form: str) -> bytes:
+    """epsilon against size for each (name, size (m,), epsilon (m,), the size where more picks stop paying or None)."""
+    figure, axes = _figure(1, 1)
+    axis = axes[0][0]
+    for (name, size, epsilon, knee), style in _styled(curves):
+        _line(axis, size, epsilon, style, name)
+        if knee is not None:
+            at = int(np.searchsorted(size, knee))
+            axis.plot(
+                size[at], epsilon[at], marker="*", markersize=13, color=style["color"], markeredgecolor="white",
+                linestyle="none", zorder=5, label=f"more picks stop paying: {knee:,}",
+            )  # fmt: skip
+    axis.set_xlabel("size (rows)")
+    axis.set_ylabel(f"epsilon ({units})")
+    axis.set_ylim(bottom=0)
+    _legend(figure, axis)
+    return _bytes(figure, form)
+
+
+def _figure(rows: int, columns: int):
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.6 * columns, 3.2 * rows + 0.3), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def _legend(figure, axis) -> None:
+    """Below the panels, where it covers nothing."""
+    handles, labels = axis.get_legend_handles_labels()
+    columns = max(1, min(len(labels), int(15 * figure.get_figwidth()) // (10 + max(map(len, labels)))))
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, handlelength=3.5)
+
+
+def _bytes(figure, form: str) -> bytes:
+    # Neither the day nor the program's version belongs into the bytes.
+    metadata = {"Date": None, "Creator": None} if form == "svg" else {"Software": None}
+    stream = io.BytesIO()
+    figure.savefig(stream, format=form, metadata=metadata)
+    return stream.getvalue()
+
+
+def _styled(things: Sequence):
+    return [(thing, STYLES[number % len(STYLES)]) for number, thing in enumerate(things)]
+
+
+def _line(axis, along: np.ndarray, value: np.ndarray, style: dict, label: str | None) -> None:
+    """A line with markers at some distance from each other, however many points it has."""
+    shown = np.isfinite(value)
+    mark = {"markevery": MARKER_DISTANCE, "markeredgecolor": "white", "markeredgewidth": 0.5}
+    axis.plot(along[shown], value[shown], label=label, **mark, **style)
+
+
+def _common(names: list[str | None]) -> str | None:
+    """The one name that all have; otherwise what they have in common is not worth saying."""
+    return names[0] if len(set(names)) == 1 else None

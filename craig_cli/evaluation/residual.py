@@ -1,0 +1,141 @@
+"""How far a model is from the optimum: F(w) - F(w*) and ||w - w*||, for objectives that are nearly equal.
+
+    F(w) = (1/n) sum_i m_i phi(y_i, <w, x_i> + b) + l2/2 ||w||^2,       n = sum m_i, w in the units of --scale
+
+Subtracting two means leaves the rounding of both. Here every row's own difference is formed from the difference of
+the two margins, delta_i = <w - w*, x_i> + b - b*, by a formula that keeps its digits, such as
+
+    log(1 + e^-m) - log(1 + e^-m*) = log(1 + expm1(-delta) / (1 + e^m*)),
+
+and the n differences are added exactly (math.fsum). The error is then a few units in the last place of the mean of
+|phi'| |delta|, which vanishes with the residual itself: below 1e-10 for every loss of classes with margins up to 1e5,
+and below 1e-10 of the objective for the squared loss, whose size is that of the labels squared.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from craig_cli.artifacts.model import Model
+from craig_cli.dataset import Dataset
+from craig_cli.errors import DataError
+from craig_cli.evaluation.pointwise import encode_targets, losses
+from craig_cli.registry import LOSSES, load
+from craig_cli.scaling import Scaling
+
+LARGEST = 1.0  # differences of margins beyond which the two losses are subtracted as they are
+
+
+@dataclass(frozen=True)
+class Residual:
+    """residual: F(w) - F(w*). distance: ||w - w*|| in the units of the scaling, without the intercept, whose
+    difference is intercept_distance (a norm for multinomial models). Both models are taken in those units.
+    """
+
+    residual: float
+    distance: float
+    intercept_distance: float
+
+
+def residual(model: Model, reference: Model, dataset: Dataset, scaling: Scaling, name: str = "the model") -> Residual:
+    """``model`` against ``reference``, by the objective of ``model`` (its loss and l2) on ``dataset``.
+
+    ``scaling`` is the one in whose units the penalty is measured, fitted to ``dataset``. Raises DataError where the
+    two are no models of one kind, and for features or labels that they do not know.
+    """
+    check_kind(model, reference, name)
+    dataset = dataset.with_features(model.n_features, name)
+    targets = encode_targets(model, dataset, name)
+    weight = np.ones(dataset.n_rows) if dataset.multiplicity is None else dataset.multiplicity
+    margins, others = model.decision(dataset.features), reference.decision(dataset.features)
+    shift = model.intercept - reference.intercept
+    delta = np.asarray(dataset.features @ (model.coef - reference.coef).T) + shift
+    rows = loss_differences(model, margins, others, delta, targets)
+    mean = math.fsum(rows * weight) / math.fsum(weight)
+    factor = 1.0 if scaling.factor is None else scaling.factor
+    apart, both = (model.coef - reference.coef) / factor, (model.coef + reference.coef) / factor
+    penalty = 0.5 * model.l2 * math.fsum((apart * both).ravel())
+    # Of the scaled models, whose intercepts are the margins at the scaling's origin.
+    between = np.asarray(shift if scaling.shift is None else shift + (model.coef - reference.coef) @ scaling.shift)
+    if between.ndim:
+        between = between - between.mean()  # the same number for all classes changes nothing
+    return Residual(mean + penalty, float(np.linalg.norm(apart)), float(np.linalg.norm(between)))
+
+
+def check_kind(model: Model, reference: Model, name: str = "the model") -> None:
+    """Raise DataError unless the two have the same loss, classes and number of features."""
+    expected, found = (
+        f"{each.loss} loss, {each.n_features} features and {_listed(each.classes)}" for each in (model, reference)
+    )
+    if expected != found or model.classes != reference.classes:
+        raise DataError(f"the reference: expected a model as {name} is, of {expected}, found one of {found}")
+
+
+def _listed(classes: tuple[float, ...]) -> str:
+    shown = ", ".join(f"{label:g}" for label in classes[:10]) + (", ..." if len(classes) > 10 else "")
+    return f"classes {shown}" if classes else "no classes"
+
+
+def loss_differences(model: Model, margins, others, delta, targets) -> np.ndarray:
+    """(n,) phi(margins) - phi(others), where delta = margins - others is known to more digits than they are.
+
+    margins, others, delta  (n,), or (n, k) for a multinomial model; targets (n,) as ``encode_targets`` has them
+    """
+    plain = losses(model, margins, targets) - losses(model, others, targets)
+    find = _DIFFERENCES[load(LOSSES, model.loss).name]
+    near = np.abs(delta) <= LARGEST
+    near = near if near.ndim == 1 else near.all(axis=1)
+    plain[near] = find(margins[near], others[near], delta[near], targets[near])
+    return plain
+
+
+def _logistic(margins, others, delta, targets):
+    agreement = targets * others
+    share = np.exp(-np.logaddexp(0.0, agreement))  # 1 / (1 + e^agreement), without overflow
+    return np.log1p(share * np.expm1(-targets * delta))
+
+
+def _multinomial(margins, others, delta, targets):
+    rows = np.arange(len(targets))
+    share = np.exp(others - others.max(axis=1, keepdims=True))
+    share /= share.sum(axis=1, keepdims=True)
+    return np.log1p((share * np.expm1(delta)).sum(axis=1)) - delta[rows, targets.astype(np.int64)]
+
+
+def _squared(margins, others, delta, targets):
+    return 0.5 * delta * ((margins - targets) + (others - targets))
+
+
+def _shortfalls(margins, others, delta, targets):
+    """max(0, 1 - y m) of both, and their difference, by ``delta`` where both are positive."""
+    one, other = np.maximum(0.0, 1.0 - targets * margins), np.maximum(0.0, 1.0 - targets * others)
+    return one, other, np.where((one > 0) & (other > 0), -targets * delta, one - other)
+
+
+def _squared_hinge(margins, others, delta, targets):
+    one, other, apart = _shortfalls(margins, others, delta, targets)
+    return 0.5 * apart * (one + other)
+
+
+def _smoothed_hinge(margins, others, delta, targets):
+    one, other, apart = _shortfalls(margins, others, delta, targets)
+    quadratic = 0.5 * apart * (np.minimum(one, 1.0) + np.minimum(other, 1.0))
+    linear = -targets * delta
+    # phi(s) = s^2/2 up to s = 1 and s - 1/2 beyond: between the pieces, each up to its end.
+    crossing = np.where(
+        one > other, 0.5 * (1.0 - other) * (1.0 + other) + (one - 1.0), -0.5 * (1.0 - one) * (1.0 + one) - (other - 1.0)
+    )
+    both_linear, both_quadratic = (one >= 1) & (other >= 1), (one <= 1) & (other <= 1)
+    return np.where(both_linear, linear, np.where(both_quadratic, quadratic, crossing))
+
+
+_DIFFERENCES = {
+    "logistic": _logistic,
+    "multinomial": _multinomial,
+    "squared": _squared,
+    "squared-hinge": _squared_hinge,
+    "smoothed-hinge": _smoothed_hinge,
+}

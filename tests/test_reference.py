@@ -1,0 +1,154 @@
+"""The full-data optimum: against scikit-learn, scipy and the normal equations, for every loss and scaling."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import scipy.optimize
+import scipy.sparse as sp
+from sklearn.linear_model import LogisticRegression, Ridge
+
+from craig_cli.dataset import from_arrays
+from craig_cli.errors import DataError
+from craig_cli.evaluation import newton
+from craig_cli.evaluation.metrics import evaluate
+from craig_cli.evaluation.reference import TOLERANCE, Objective, measure, optimum
+from craig_cli.evaluation.residual import residual
+from craig_cli.registry import LOSSES, SCALES
+from craig_cli.training import coordinates
+
+N, D = 300, 6
+CLASSES = {"multinomial": (0.0, 1.0, 2.0), "squared": ()}
+L2 = 1e-3
+
+
+def data_for(loss: str, sparse: bool = False, seed: int = 0):
+    rng = np.random.default_rng(seed)
+    features = rng.normal(1.0, 2.0, (N, D)) * (rng.random((N, D)) < 0.7)
+    features[:, 1] *= 50.0  # columns of different units
+    signal = features[:, 0] - features[:, 1] / 50 + rng.normal(size=N)
+    labels = {
+        "multinomial": np.digitize(signal, [-1.0, 1.0]).astype(float),
+        "squared": 100 + 30 * signal,
+    }.get(loss, np.where(signal > 0, 1.0, -1.0))
+    counts = rng.integers(1, 4, N).astype(float)
+    return from_arrays(sp.csr_matrix(features) if sparse else features, labels, counts)
+
+
+def objective_for(loss: str, scale: str = "none", intercept: bool = True, l2: float = L2) -> Objective:
+    return Objective(loss, CLASSES.get(loss, (-1.0, 1.0)), D, l2, scale, intercept)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_no_step_in_any_direction_leads_lower(loss, scale, sparse):
+    data, objective = data_for(loss, sparse), objective_for(loss, scale)
+    model = optimum(data, objective, threads=1)
+    found = measure(model, objective, data)
+    assert found.gradient_norm <= TOLERANCE
+    scaling = objective.scaling(data)
+    rng = np.random.default_rng(1)
+    for size in (1e-4, 1e-1):
+        other = replace(
+            model,
+            coef=model.coef + size * rng.normal(size=model.coef.shape),
+            intercept=model.intercept + size * rng.normal(size=np.shape(model.intercept)),
+        )
+        assert residual(other, model, data, scaling).residual > 0
+    # The objective is what evaluate() says for a model that records its penalty.
+    said = evaluate(model, data)
+    assert said["objective"] == pytest.approx(found.objective, rel=1e-13)
+    coef, _ = scaling.from_raw(model.coef, model.intercept)
+    assert said["l2_term"] == pytest.approx(L2 / 2 * np.sum(coef**2))
+
+
+@pytest.mark.parametrize("loss", ["logistic", "multinomial"])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_agrees_with_scikit_learn(loss, intercept):
+    data = data_for(loss)
+    model = optimum(data, objective_for(loss, intercept=intercept), threads=1)
+    peer = LogisticRegression(
+        C=1 / (L2 * data.total), fit_intercept=intercept, solver="newton-cholesky", tol=1e-12, max_iter=1000
+    )
+    peer.fit(data.features, data.labels, sample_weight=data.multiplicity)
+    found = peer.coef_[0] if loss == "logistic" else peer.coef_
+    np.testing.assert_allclose(model.coef, found, rtol=1e-6, atol=1e-8)
+    constants = np.atleast_1d(model.intercept)
+    spread = peer.intercept_ - peer.intercept_.mean() if loss == "multinomial" else peer.intercept_
+    np.testing.assert_allclose(
+        constants - constants.mean() if loss == "multinomial" else constants, spread, rtol=1e-6, atol=1e-8
+    )
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+def test_ridge_agrees_with_scikit_learn(intercept):
+    data = data_for("squared")
+    model = optimum(data, objective_for("squared", intercept=intercept), threads=1)
+    peer = Ridge(alpha=L2 * data.total, fit_intercept=intercept, solver="cholesky")
+    peer.fit(data.features, data.labels, sample_weight=data.multiplicity)
+    np.testing.assert_allclose(model.coef, peer.coef_, rtol=1e-9)
+    np.testing.assert_allclose(model.intercept, peer.intercept_, rtol=1e-9)
+
+
+@pytest.mark.parametrize("loss", ["squared-hinge", "smoothed-hinge"])
+def test_the_hinges_agree_with_scipy(loss):
+    data = data_for(loss)
+    model = optimum(data, objective_for(loss), threads=1)
+    features = np.column_stack([data.features, np.ones(N)])
+
+    def objective(w):
+        short = np.maximum(0.0, 1.0 - data.labels * (features @ w))
+        if loss == "smoothed-hinge":
+            rows, slope = np.where(short > 1, short - 0.5, short**2 / 2), np.minimum(short, 1.0)
+        else:
+            rows, slope = short**2 / 2, short
+        gradient = features.T @ (-data.labels * slope * data.multiplicity) / data.total
+        value = (rows * data.multiplicity).sum() / data.total + L2 / 2 * (w[:-1] ** 2).sum()
+        return value, gradient + L2 * np.append(w[:-1], 0.0)
+
+    start = np.zeros(D + 1)
+    peer = scipy.optimize.minimize(objective, start, jac=True, method="BFGS", options={"gtol": 1e-9, "maxiter": 5000})
+    assert model.optimizer["objective"] <= peer.fun + 1e-12
+    np.testing.assert_allclose(np.append(model.coef, model.intercept), peer.x, atol=1e-5)
+    assert model.optimizer["objective"] == pytest.approx(objective(np.append(model.coef, model.intercept))[0])
+
+
+@pytest.mark.parametrize("loss", ["logistic", "multinomial", "smoothed-hinge"])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_conjugate_gradients_find_the_same(loss, sparse, monkeypatch):
+    # Not --scale standard: it shifts dense columns, but no sparse ones, and so moves the intercept.
+    objective = objective_for(loss, "minmax")
+    direct = optimum(data_for(loss), objective, threads=1)
+    if sparse:  # in full coordinates, as few columns have them, the rows would be dense
+        monkeypatch.setattr(coordinates, "MOST_COLUMNS_FULL", 0)
+    data = data_for(loss, sparse)
+    monkeypatch.setattr(newton, "DIRECT", 0)
+    iterated = optimum(data, objective, threads=1)
+    np.testing.assert_allclose(iterated.coef, direct.coef, rtol=1e-6, atol=1e-9)
+
+
+def test_the_same_bits_at_any_number_of_threads():
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(20_000, 3))
+    labels = np.where(features[:, 0] + rng.normal(size=20_000) > 0, 1.0, -1.0)
+    objective = Objective("logistic", (-1.0, 1.0), 3, L2, "none", True)
+    one, two = (optimum(from_arrays(features, labels), objective, threads=n) for n in (1, 2))
+    assert np.array_equal(one.coef, two.coef)
+    assert one.intercept == two.intercept
+
+
+def test_what_has_no_optimum_is_one_line():
+    data = data_for("logistic")
+    with pytest.raises(DataError, match="expected rows of all 3 classes of the model"):
+        optimum(data, replace(objective_for("multinomial"), classes=(-1.0, 0.0, 1.0)), threads=1)
+
+
+def test_a_scaling_nobody_knows_is_one_line():
+    model = optimum(data_for("logistic"), objective_for("logistic"), threads=1)
+    assert Objective.of(model) == objective_for("logistic")
+    model.optimizer["scale"] = ["odd"]
+    with pytest.raises(DataError, match=r"m\.json: expected a scale among none, minmax, standard, unit"):
+        Objective.of(model, "m.json")
