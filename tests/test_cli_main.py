@@ -110,7 +110,7 @@ def test_help_ends_in_examples_that_run(name, tmp_path, craig):
         (("select", "a", "--size", "3", "--memory-limit", "2X"), "such as 500M or 2G, found '2X'"),
         (("select", "a", "--size", "3", "--features", "a,,b"), "separated by commas, found 'a,,b'"),
         (("select", "a", "--size", "3", "--json", "-o", "-"), "both write to standard output"),
-        (("eval", "--points", "3"), "MODEL"),
+        (("eval", "--points", "3"), "expected models and data"),
     ],
 )
 def test_a_wrong_command_line_is_one_line_and_status_2(craig, args, expected):
