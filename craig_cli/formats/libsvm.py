@@ -19,8 +19,9 @@ from craig_cli.errors import DataError, OtherDataError, UsageError
 from craig_cli.formats import lines
 from craig_cli.formats.content import BLOCK, Content, Fingerprint
 from craig_cli.formats.libsvm_errors import explain, numbers
-from craig_cli.formats.parts import Part, assemble, take
+from craig_cli.formats.parts import Part, Store, assemble, take
 from craig_cli.formats.pipeline import Workers
+from craig_cli.formats.scan import LINE_FEED, PADDING
 
 DENSE_CELLS_PER_NONZERO = 8  # dense where n * d <= this * nonzeros: up to 64 bytes a nonzero, against 12 as CSR
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -87,6 +88,7 @@ class _Reader:
         # Other rows have to be read only for the largest index, and for an index 0.
         self.skips = rows is not None and n_features is not None and zero_based is not None
         self.rows_before = 0
+        self.store = Store()
 
     def parts(self, content: Content, fingerprint: Fingerprint, workers: Workers) -> Iterator[Part]:
         blocks = self._select(workers.map(_locate, _read_blocks(content, fingerprint)))
@@ -113,12 +115,10 @@ class _Reader:
         labels, lengths = np.empty(n_rows), np.empty(n_rows, np.int64)
         indices, values = _buffer("indices", most, np.int32), _buffer("values", most, np.float64)
         summary = np.empty(6, np.int64)
-        good = lines.parse_rows(
-            _words(block.text), block.starts, self.lowest_index, labels, lengths, indices, values, summary
-        )
+        good = lines.parse_rows(block.text, block.starts, self.lowest_index, labels, lengths, indices, values, summary)
         count, largest, least, nonzeros, unsorted, undecided = summary.tolist()
         labels, lengths = labels[:good], lengths[:good]
-        indices, values = indices[:count].copy(), values[:count].copy()
+        indices, values = indices[:count], values[:count]
         if undecided:
             self._ask_float(block, labels, lengths, values)
             nonzeros = int(np.count_nonzero(values))
@@ -127,7 +127,9 @@ class _Reader:
         if good < n_rows:
             raise self._error(block, good)
         part = Part(block.path, labels, lengths, indices, values, largest, least, nonzeros)
-        return part if block.keep is None else take(part, block.keep)
+        if block.keep is not None:
+            return take(part, block.keep)
+        return replace(part, indices=self.store.copy(indices), values=self.store.copy(values))
 
     def _ask_float(self, block: Block, labels, lengths, values) -> None:
         """Replace each nan, a number that the kernel did not decide, by what ``float`` says."""
@@ -186,42 +188,50 @@ def _buffer(name: str, size: int, dtype) -> np.ndarray:
 
 def _read_blocks(content: Content, fingerprint: Fingerprint) -> Iterator[tuple[str, np.ndarray]]:
     """(path, text): the content in blocks of whole lines, about BLOCK bytes, with PADDING behind."""
-    rest = b""
+    rest = np.empty(0, np.uint8)
     first = True
     while True:
         # A line may be longer than a block: reading as much again as there is keeps the copying linear.
-        text = bytearray(len(rest) + max(BLOCK, len(rest)) + 1 + lines.PADDING)
+        text = np.empty(len(rest) + max(BLOCK, len(rest)) + 1 + PADDING, np.uint8)
         text[: len(rest)] = rest
-        room = memoryview(text)[len(rest) : -1 - lines.PADDING]
+        room = memoryview(text)[len(rest) : -1 - PADDING]
         size = content.readinto(room)
         fingerprint.update(room[:size])
         end = len(rest) + size
         if size < len(room):  # the end
             if end:
-                text[end] = 10
+                text[end] = LINE_FEED
                 yield content.shown, _without_mark(text, end + 1, first)
             return
-        cut = text.rfind(b"\n", len(rest), end) + 1
-        rest = bytes(memoryview(text)[cut:end])
+        cut = _last_line_feed(text, len(rest), end) + 1
+        rest = text[cut:end].copy()
         if cut:
             yield content.shown, _without_mark(text, cut, first)
             first = False
 
 
-def _without_mark(text: bytearray, end: int, first: bool) -> np.ndarray:
-    begin = len(BYTE_ORDER_MARK) if first and text.startswith(BYTE_ORDER_MARK) else 0
-    return np.frombuffer(text, np.uint8)[begin : end + lines.PADDING]
+def _last_line_feed(text: np.ndarray, begin: int, end: int) -> int:
+    """Where the last line feed of text[begin:end] is; -1 without one."""
+    size = 256
+    while True:
+        first = max(begin, end - size)
+        place = text[first:end].tobytes().rfind(b"\n")
+        if place >= 0:
+            return first + place
+        if first == begin:
+            return -1
+        size *= 2
 
 
-def _words(text: np.ndarray) -> np.ndarray:
-    """The 8 bytes from each place of ``text`` on, as an integer: an array whose elements overlap."""
-    return np.ndarray(len(text) - 7, np.uint64, text, strides=(1,))
+def _without_mark(text: np.ndarray, end: int, first: bool) -> np.ndarray:
+    begin = len(BYTE_ORDER_MARK) if first and text[:3].tobytes() == BYTE_ORDER_MARK else 0
+    return text[begin : end + PADDING]
 
 
 def _locate(piece: tuple[str, np.ndarray]) -> Block:
     path, text = piece
     starts = _buffer("starts", len(text) // 2 + 1, np.int64)
-    n_rows, n_lines = lines.row_starts(_words(text), len(text) - lines.PADDING, starts)
+    n_rows, n_lines = lines.row_starts(text, starts)
     return Block(path, text, starts[:n_rows].copy(), n_lines)
 
 

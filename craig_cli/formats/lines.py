@@ -1,24 +1,39 @@
 """The kernels of the LIBSVM parser: where the rows of a block of text are, and what is in them.
 
-A block is given as ``words``: words[i], uint64, is the 8 bytes of text from i on, which overlap. The text
-ends in a line feed, so that no loop needs to check for the end: every loop stops at a line feed. A kernel
-says which row it cannot read, not why: ``libsvm_errors`` looks again.
+A block is text, uint8, that ends in a line feed before PADDING bytes of whatever: no loop needs to check for
+the end, because every loop stops at a line feed. A kernel says which row it cannot read, not why:
+``libsvm_errors`` looks again.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from craig_cli.formats.numbers import U0, U1, ZERO, byte_at, parse_number
+from craig_cli.formats.numbers import ZERO, parse_number, short_integer, short_number
+from craig_cli.formats.scan import (
+    COLON,
+    PADDING,
+    SPACE,
+    U0,
+    U1,
+    WIDTH,
+    address_of,
+    byte_at,
+    line_feeds,
+    lowest_bit,
+    next_separator,
+    separators,
+    unlikely,
+    word_at,
+)
 from craig_cli.jit import njit
 
-COLON, LETTER_Q = 58, 113
-SPACES = (1 << 9) | (1 << 13) | (1 << 32)  # bit b is set where byte b separates tokens: tab, return, space
+LETTER_Q = 113
+SPACES = (1 << 9) | (1 << 13) | (1 << SPACE)  # bit b is set where byte b separates tokens: tab, return, space
 LINE_ENDS = (1 << 10) | (1 << 35)  # line feed, and # before a comment
 TOKEN_ENDS = SPACES | LINE_ENDS
 QID = np.uint64(int.from_bytes(b"qid:", "little"))
 LARGEST_INDEX = 2**31 - 1
-PADDING = 8  # bytes behind the text, which the last words take in
 
 
 @njit(forceinline=True)
@@ -27,36 +42,58 @@ def _is_in(byte, kind):
 
 
 @njit
-def row_starts(words, size, starts):
-    """(rows, lines) of the first ``size`` bytes; starts[:rows] becomes where the text of each row begins.
+def row_starts(block, starts):
+    """(rows, lines) of ``block``; starts[:rows] becomes where the text of each row begins.
 
     A line without anything but space or a comment is no row.
     """
     rows = 0
     lines = 0
     position = 0
-    while position < size:
-        byte = byte_at(words, position)
-        while _is_in(byte, SPACES):
-            position += 1
-            byte = byte_at(words, position)
-        if not _is_in(byte, LINE_ENDS):
-            starts[np.uint64(rows)] = position
-            rows += 1
-        while True:
-            other = words[np.uint64(position)] ^ np.uint64(0x0A0A0A0A0A0A0A0A)
-            found = (other - np.uint64(0x0101010101010101)) & ~other & np.uint64(0x8080808080808080)
-            if found != U0:
-                break
-            position += 8
-        lowest = (found & (~found + U1)) >> np.uint64(7)
-        position += np.int64((lowest * np.uint64(0x0001020304050607)) >> np.uint64(56)) + 1
-        lines += 1
+    text, size = address_of(block), len(block) - PADDING
+    for base in range(0, size, WIDTH):
+        bits = line_feeds(text, base)
+        if base + WIDTH > size:
+            bits &= (U1 << np.uint64(size - base)) - U1
+        while bits != U0:
+            byte = byte_at(text, position)
+            while _is_in(byte, SPACES):
+                position += 1
+                byte = byte_at(text, position)
+            if not _is_in(byte, LINE_ENDS):
+                starts[np.uint64(rows)] = position
+                rows += 1
+            position = base + lowest_bit(bits) + 1
+            bits &= bits - U1
+            lines += 1
     return rows, lines
 
 
+@njit(forceinline=True)
+def _number(text, start, end):
+    """(True, value) where text[start:end] is a number; nan where ``float`` has to decide."""
+    good, value = short_number(text, start, end)
+    if unlikely(not good):
+        position, value = parse_number(text, start)
+        good = position == end
+    return good, value
+
+
 @njit
-def parse_rows(words, starts, lowest_index, labels, lengths, indices, values, summary):
+def _long_index(text, start):
+    """(end, value) of the digits at ``start``, however many; value is more than LARGEST_INDEX if the index is."""
+    index = np.int64(0)
+    position = start
+    digit = byte_at(text, position) - ZERO
+    while 0 <= digit <= 9:
+        index = min(10 * index + digit, LARGEST_INDEX + 1)
+        position += 1
+        digit = byte_at(text, position) - ZERO
+    return position, index
+
+
+@njit
+def parse_rows(block, starts, lowest_index, labels, lengths, indices, values, summary):
     """Read the rows that begin at ``starts``; returns how many there are before one that cannot be read.
 
     labels, lengths   (rows,) float64 and int64: label and number of features of each row
@@ -64,65 +101,65 @@ def parse_rows(words, starts, lowest_index, labels, lengths, indices, values, su
     summary           (6,) int64: features, largest index (-1 without any), least index, values that are not
                       zero, rows whose indices do not increase, numbers left to ``float``, which are nan
     """
+    text = address_of(block)
     k = 0
-    largest = -1
-    least = LARGEST_INDEX
-    nonzeros = 0
     unsorted = 0
     undecided = 0
     row = 0
     for row in range(len(starts)):
-        position, label = parse_number(words, starts[row])
-        if position < 0 or not _is_in(byte_at(words, position), TOKEN_ENDS):
-            break
-        undecided += label != label
+        start = starts[row]
+        base, bits, end = next_separator(text, start, separators(text, start))
+        good, label = _number(text, start, end)
         begin = k
-        previous = -1
+        previous = np.int64(-1)
         increasing = True
-        good = True
-        while True:
-            byte = byte_at(words, position)
-            while _is_in(byte, SPACES):
-                position += 1
-                byte = byte_at(words, position)
-            if _is_in(byte, LINE_ENDS):
-                break
-            first = position
-            index = np.int64(0)
-            digit = byte - ZERO
-            while 0 <= digit <= 9 and index <= LARGEST_INDEX:
-                index = 10 * index + digit
-                position += 1
-                digit = byte_at(words, position) - ZERO
-            if digit == COLON - ZERO and position > first and lowest_index <= index <= LARGEST_INDEX:
-                position, value = parse_number(words, position + 1)
-                if position < 0 or not _is_in(byte_at(words, position), TOKEN_ENDS):
+        while good:
+            byte = byte_at(text, end)  # what ended the last token
+            if unlikely(byte != SPACE):
+                if _is_in(byte, LINE_ENDS):
+                    break
+                if not _is_in(byte, SPACES):
                     good = False
                     break
-                place = np.uint64(k)
-                indices[place] = index
-                values[place] = value
-                k += 1
-                nonzeros += value != 0.0
-                undecided += value != value
-                increasing = increasing and index > previous
-                previous = index
-                largest = max(largest, index)
-                least = min(least, index)
-            elif byte == LETTER_Q and words[np.uint64(first)] & np.uint64(0xFFFFFFFF) == QID:
-                while not _is_in(byte_at(words, position), TOKEN_ENDS):
-                    position += 1
-            else:
-                good = False
-                break
+            start = end + 1
+            base, bits, end = next_separator(text, base, bits)
+            colon, index = short_integer(text, start)
+            if unlikely((byte_at(text, colon) != COLON) | (colon == start)):
+                if end == start:  # more space
+                    continue
+                if word_at(text, start) & np.uint64(0xFFFFFFFF) == QID:
+                    while not _is_in(byte_at(text, end), TOKEN_ENDS):
+                        base, bits, end = next_separator(text, base, bits)
+                    continue
+                colon, index = _long_index(text, start)
+                if byte_at(text, colon) != COLON or colon == start:
+                    good = False
+                    break
+            good, value = _number(text, colon + 1, end)
+            good = good and lowest_index <= index <= LARGEST_INDEX
+            place = np.uint64(k)
+            indices[place] = index
+            values[place] = value
+            k += 1
+            increasing &= index > previous
+            previous = index
         if not good:
             k = begin
             break
         labels[row] = label
         lengths[row] = k - begin
+        undecided += label != label
         unsorted += not increasing
     else:
         row = len(starts)
+    largest = np.int32(-1)
+    least = np.int32(LARGEST_INDEX)
+    nonzeros = 0
+    for place in range(k):
+        largest = max(largest, indices[place])
+        least = min(least, indices[place])
+        nonzeros += values[place] != 0.0
+        undecided += values[place] != values[place]
     summary[0], summary[1], summary[2] = k, largest, least
     summary[3], summary[4], summary[5] = nonzeros, unsorted, undecided
     return row

@@ -16,6 +16,7 @@ import math
 
 import numpy as np
 
+from craig_cli.formats.scan import U0, U1, byte_at, lowest_bit, word_at
 from craig_cli.jit import njit
 
 MAX_DIGITS = 18  # so that w fits int64
@@ -26,9 +27,10 @@ LARGE = 10**9  # an exponent beyond it need not be known exactly
 PLUS, MINUS, POINT, ZERO, LETTER_E = 43, 45, 46, 48, 101
 MASK_32 = np.uint64(0xFFFFFFFF)
 SHIFT_32 = np.uint64(32)
-U0, U1 = np.uint64(0), np.uint64(1)
+ZEROS = np.uint64(0x3030303030303030)
 
 TENS = 10.0 ** np.arange(EXACT_POWER + 1)
+SIGNED_TENS = np.concatenate([TENS[:8], -TENS[:8]])  # so that -0 is -0.0
 INTEGER_TENS = 10 ** np.arange(9, dtype=np.int64)
 
 
@@ -96,39 +98,79 @@ def nearest(w, q):
 
 
 @njit(forceinline=True)
-def byte_at(words, position):
-    """The byte of the text at ``position``, int64."""
-    return np.int64(words[np.uint64(position)] & np.uint64(0xFF))
+def _not_digits(word):
+    """The top bit of each byte of ``word``, digits less the character 0, that is none; maybe of bytes above it too."""
+    return ((word + np.uint64(0x7676767676767676)) | word) & np.uint64(0x8080808080808080)
 
 
 @njit(forceinline=True)
-def _leading_digits(word):
-    """(count, value) of the decimal digits that the 8 bytes of ``word`` begin with.
-
-    There is no branch on how many they are: a loop over digits is mispredicted once for nearly every number,
-    which costs more than all this.
-    """
-    digits = word ^ np.uint64(0x3030303030303030)
-    other = ((digits + np.uint64(0x7676767676767676)) | digits) & np.uint64(0x8080808080808080)
-    if other == U0:
-        count = np.int64(8)
-    else:
-        # Byte k is the first that is no digit: its bit 7 is the lowest set, and k the product's top byte.
-        lowest = (other & (~other + U1)) >> np.uint64(7)
-        count = np.int64((lowest * np.uint64(0x0001020304050607)) >> np.uint64(56))
-        digits = (digits << np.uint64(8 * (7 - count))) << np.uint64(8)  # leading zeros in front
+def _value_of(digits):
+    """The integer of 8 decimal digits, one a byte, the first of them lowest."""
     pairs = digits * np.uint64(10) + (digits >> np.uint64(8))
     mask = np.uint64(0x000000FF000000FF)
     high = (pairs & mask) * np.uint64(0x000F424000000064)
     low = ((pairs >> np.uint64(16)) & mask) * np.uint64(0x0000271000000001)
-    return count, np.int64((high + low) >> SHIFT_32)
+    return np.int64((high + low) >> SHIFT_32)
 
 
 @njit(forceinline=True)
-def parse_digits(words, position, w):
+def _last_characters(text, start, length):
+    """The ``length`` 1..8 bytes from ``start`` on, less the character 0, behind as many 0 as make them 8."""
+    return (word_at(text, start) ^ ZEROS) << (np.uint64(8 * (8 - length)) & np.uint64(63))
+
+
+@njit(forceinline=True)
+def short_integer(text, start):
+    """(end, value) of the digits that are at ``start``, of which at most 7 are looked at."""
+    digits = word_at(text, start) ^ ZEROS
+    other = _not_digits(digits)
+    count = lowest_bit(other | np.uint64(1 << 63)) >> 3  # 7 if all are digits, and then what follows is one
+    return start + count, _value_of((digits << np.uint64(8 * (7 - count))) << np.uint64(8))
+
+
+@njit(forceinline=True)
+def short_number(text, start, end):
+    """(True, value) where text[start:end] is a number of at most 8 digits and point, without exponent.
+
+    There is no branch on the sign, on where the point is and on how many digits there are: which of them a number
+    has is as random as the data, and a mispredicted branch costs more than all this.
+    """
+    byte = byte_at(text, start)
+    negative = byte == MINUS
+    start += negative | (byte == PLUS)
+    length = end - start
+    word = _last_characters(text, start, length)
+    other = _not_digits(word)
+    point = other >> np.uint64(7)  # the lowest bit of the byte that is no digit
+    inside = point * np.uint64(0xFF)
+    fraction = point != U0
+    good = (
+        (np.uint64(length - fraction - 1) < np.uint64(8 - fraction))
+        & (other & (other - U1) == U0)
+        & (word & inside == point * np.uint64(POINT ^ ZERO))
+    )
+    before = point - U1  # without a point, all
+    digits = (word & ~(before | inside)) | ((word & before) << (np.uint64(fraction) << np.uint64(3)))
+    decimals = 7 - (lowest_bit(other | np.uint64(1 << 63)) >> 3)
+    return good, _value_of(digits) / SIGNED_TENS[np.uint64(decimals + 8 * negative)]
+
+
+@njit(forceinline=True)
+def _leading_digits(word):
+    """(count, value) of the decimal digits that the 8 bytes of ``word`` begin with."""
+    digits = word ^ ZEROS
+    other = _not_digits(digits)
+    if other == U0:
+        return np.int64(8), _value_of(digits)
+    count = lowest_bit(other) >> 3
+    return count, _value_of((digits << np.uint64(8 * (7 - count))) << np.uint64(8))  # leading zeros in front
+
+
+@njit(forceinline=True)
+def parse_digits(text, position, w):
     """(end, value): the digits from ``position`` on appended to the integer w, which may wrap around."""
     while True:
-        count, value = _leading_digits(words[np.uint64(position)])
+        count, value = _leading_digits(word_at(text, position))
         position += count
         w = w * INTEGER_TENS[np.uint64(count)] + value
         if count < 8:
@@ -136,7 +178,7 @@ def parse_digits(words, position, w):
 
 
 @njit
-def _long_number(words, begin, end, exponent):
+def _long_number(text, begin, end, exponent):
     """As ``nearest`` for the digits, with or without a point, of begin..end - 1: too many for int64.
 
     The first MAX_DIGITS significant digits w bound the number between w and w + 1; where both round to the
@@ -147,7 +189,7 @@ def _long_number(words, begin, end, exponent):
     point = False
     dropped = False
     for position in range(begin, end):
-        digit = byte_at(words, position) - ZERO
+        digit = byte_at(text, position) - ZERO
         if digit < 0:
             point = True
             continue
@@ -169,75 +211,73 @@ def _long_number(words, begin, end, exponent):
     return low
 
 
-@njit(forceinline=True)
-def parse_number(words, position):
+@njit
+def parse_number(text, position):
     """(end, value) of the number that starts at ``position``; end is -1 where there is none.
 
-    words[i], uint64, is the 8 bytes of text from i on; behind the number there has to be something that is
-    not part of one. value is nan where ``float`` has to decide.
-
-    This is the common case alone, short enough to be part of the caller's loop; ``_any_number`` is the whole.
+    Behind the number there has to be something that is not part of one. value is nan where ``float`` has to
+    decide.
     """
-    byte = byte_at(words, position)
+    byte = byte_at(text, position)
     begin = position
     negative = byte == MINUS
     begin += negative
-    end, w = parse_digits(words, begin, np.int64(0))
-    byte = byte_at(words, end)
+    end, w = parse_digits(text, begin, np.int64(0))
+    byte = byte_at(text, end)
     digits = end - begin
     decimals = np.int64(0)
     if byte == POINT:
         after_point = end + 1
-        end, w = parse_digits(words, after_point, w)
+        end, w = parse_digits(text, after_point, w)
         decimals = end - after_point
         digits += decimals
-        byte = byte_at(words, end)
+        byte = byte_at(text, end)
     if 0 < digits <= MAX_DIGITS and byte | 32 != LETTER_E:
         value = w / TENS[np.uint64(decimals)] if w <= EXACT_INTEGER else nearest(w, -decimals)
         return end, -value if negative else value
-    return _any_number(words, position)
+    return _any_number(text, position)
 
 
 @njit
-def _any_number(words, position):
-    byte = byte_at(words, position)
+def _any_number(text, position):
+    byte = byte_at(text, position)
     negative = byte == MINUS
     if negative or byte == PLUS:
         position += 1
     begin = position
-    position, w = parse_digits(words, position, np.int64(0))
+    position, w = parse_digits(text, position, np.int64(0))
     digits = position - begin
     exponent = np.int64(0)
-    byte = byte_at(words, position)
+    byte = byte_at(text, position)
     if byte == POINT:
         after_point = position + 1
-        position, w = parse_digits(words, after_point, w)
+        position, w = parse_digits(text, after_point, w)
         exponent = after_point - position
         digits -= exponent
-        byte = byte_at(words, position)
+        byte = byte_at(text, position)
     if digits == 0:
         return np.int64(-1), 0.0
     end = position
     stated = np.int64(0)
     if byte | 32 == LETTER_E:
         position += 1
-        byte = byte_at(words, position)
+        byte = byte_at(text, position)
         minus = byte == MINUS
         if minus or byte == PLUS:
             position += 1
         first = position
-        digit = byte_at(words, position) - ZERO
+        digit = byte_at(text, position) - ZERO
         while 0 <= digit <= 9:
             if stated < LARGE:
                 stated = 10 * stated + digit
             position += 1
-            digit = byte_at(words, position) - ZERO
+            digit = byte_at(text, position) - ZERO
         if position == first:
             return np.int64(-1), 0.0
         if minus:
             stated = -stated
     if digits > MAX_DIGITS:
-        value = _long_number(words, begin, end, stated)
+        value = _long_number(text, begin, end, stated)
     elif w == 0:
         value = 0.0
     else:
