@@ -22,7 +22,7 @@ from craig_cli.cli import _explain, cli
 from craig_cli.errors import CraigError, DataError
 from craig_cli.exporters import Rows, labels
 from craig_cli.exporters.text import shortest
-from craig_cli.formats import read_dataset
+from craig_cli.formats import lines, read_dataset
 from craig_cli.registry import EXPORTERS, load
 from craig_cli.selection.select import select_dataset
 from craig_cli.training.fit import fit
@@ -92,6 +92,23 @@ def export(*args: object) -> None:
     """``craig export``, in this process."""
     with cli.make_context("craig", ["export", *map(str, args)], obj={}) as context:
         cli.invoke(context)
+
+
+def test_rows_left_out_are_not_parsed(folder, monkeypatch, data):
+    """Whether or not the numbering is stated; the file is that of the coreset, so they were good once."""
+    parse, parsed = lines.parse_rows, []
+    monkeypatch.setattr(lines, "parse_rows", lambda *arguments: parsed.append(len(arguments[1])) or parse(*arguments))
+    export(SAMPLE / "binary.libsvm", "--coreset", "in.coreset", "--to", "csv", "-o", "out")
+    assert sum(parsed) == 300
+
+
+def test_other_columns_than_those_selected_by(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    table = pa.table({"x": [1.0, 2, 3], "y": [4.0, 5, 6], "label": [0, 1, 1]})
+    pq.write_table(table, "in.parquet")
+    write_coreset("c", select_dataset(read_dataset(["in.parquet"], features=["x"]), size=3, algorithm="random"))
+    export("in.parquet", "--coreset", "c", "--to", "parquet", "-o", "out")
+    assert sorted(pq.read_table("out")["x2"].to_pylist()) == [4, 5, 6]
 
 
 @pytest.mark.parametrize("target", OF_ROWS)

@@ -200,7 +200,7 @@ def test_a_huge_index_takes_no_memory(read):
 
 
 @pytest.mark.parametrize("width", [8, 400])
-@pytest.mark.parametrize("known", [{}, {"zero_based": False}, {"zero_based": False, "n_features": True}])
+@pytest.mark.parametrize("known", [{}, {"zero_based": False}, {"n_features": True}])
 def test_rows_are_those_of_the_whole(read, monkeypatch, width, known):
     monkeypatch.setattr(libsvm, "BLOCK", 1500)
     text = random_text(random.Random(width), 700, width)
@@ -241,8 +241,35 @@ def test_rows_of_several_inputs(tmp_path):
 def test_lines_left_out_are_not_parsed(read):
     """What makes training on a tenth of the rows cheap."""
     text = b"1 1:1\n1 nonsense\n1 1:3\n"
-    part = read(text, rows=np.array([0, 2]), n_features=1, zero_based=False)
+    part = read(text, rows=np.array([0, 2]), n_features=1)
     assert part.features.tolist() == [[1], [3]]
+
+
+@pytest.mark.parametrize("padding", range(0, 130, 13))  # so that a 0 is everywhere in 64 bytes
+@pytest.mark.parametrize(
+    "others, zero_based",
+    [
+        (b"2 0:1", True),
+        (b"2\t00:1", True),
+        (b"2 4:1 0:1", True),
+        (b" 2  qid:1  0:1", True),
+        (b"2 0:1 # 0:1", True),
+        (b"0 4:0 3:0.0", False),
+        (b"2 4:1 # 0:1", False),
+        (b"# 0:1", False),
+        (b"#", False),
+        (b"2 qid:0 1:0 # 0", False),
+        (b"2 01:3 10:0", False),
+    ],
+)
+def test_an_index_0_is_seen_in_lines_left_out(read, monkeypatch, others, zero_based, padding):
+    monkeypatch.setattr(libsvm, "BLOCK", 200)
+    line = b"1 1:1 2:1" + b" " * padding
+    text = b"\n".join([line, others, line, b"1 11:3"])
+    whole = read(text)
+    assert whole.n_features == 11 + zero_based
+    part = read(text, rows=np.array([0]), n_features=whole.n_features)
+    assert np.array_equal(to_dense(part), to_dense(whole)[:1])
 
 
 def test_the_number_of_features_is_known(read):

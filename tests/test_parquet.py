@@ -220,9 +220,8 @@ def test_no_rows(read):
     assert refusal(read, {"x": np.ones(0), "label": np.ones(0)}) == "expected at least one row, found none"
 
 
-def test_rows_and_features_that_are_not_there(read):
+def test_rows_that_are_not_there(read):
     assert refusal(read, {"x": [1, 2]}, rows=np.array([0, 2])) == "expected a row 2, found 2 rows in all"
-    assert refusal(read, {"x": [1, 2]}, n_features=2) == "expected 2 features, found 1"
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1PAR1", b"PAR1" + b"\xff" * 100 + b"PAR1"])

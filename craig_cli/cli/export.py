@@ -11,7 +11,7 @@ import click
 
 from craig_cli.cli import options
 from craig_cli.cli.options import STDIO, note
-from craig_cli.errors import DataError
+from craig_cli.errors import DataError, OtherDataError
 from craig_cli.registry import EXPORTERS, load
 
 TASKS = ("auto", "classification", "regression")
@@ -153,7 +153,11 @@ def _read_rows(paths, coreset_path: str | None, reading: dict):
     from craig_cli.artifacts.coreset import check_matches, read_coreset
 
     coreset = read_coreset(coreset_path)
-    dataset = read_dataset(list(paths), rows=np.sort(coreset.index), **reading)
+    width = coreset.metadata.get("features")  # lets the reader pass over the other rows
+    try:
+        dataset = read_dataset(list(paths), rows=np.sort(coreset.index), n_features=width, **reading)
+    except OtherDataError as error:
+        raise DataError(f"{coreset_path}: was selected from other data: {error}") from error
     check_matches(coreset, coreset_path, dataset)
     return dataset, coreset
 

@@ -264,6 +264,9 @@ def _read_rows(data: tuple[str, ...], coreset_path: str | None, reading: dict):
     except OtherDataError as error:
         raise DataError(f"{coreset_path}: was selected from other data: {error}") from error
     check_matches(coreset, coreset_path, dataset)
+    if width is not None and dataset.n_features != width:
+        found = f"expected {width} features, found {dataset.n_features}"
+        raise DataError(f"{coreset_path}: was selected from other data: {found}")
     digest = hashlib.sha256(coreset.index.tobytes() + coreset.weight.tobytes()).hexdigest()
     epsilon = float(coreset.epsilon[-1])
     facts = {

@@ -43,8 +43,8 @@ def read_dataset(
                    there is a 0 anywhere
     rows           (m,) ascending int64, the only rows to keep; they become Dataset.rows. Each Source still
                    says the number of rows and the fingerprint of the whole input
-    n_features     the number of features where it is known; with it, and ``zero_based`` not None, lines of
-                   LIBSVM data that ``rows`` leaves out are not parsed at all
+    n_features     LIBSVM, which does not state it: the number of features where it is known. With it, lines
+                   that ``rows`` leaves out are not parsed at all
     threads        None for all cores; the result is the same with any number
 
     Raises DataError for anything in the data that cannot be used, UsageError for arguments that do not fit.

@@ -71,7 +71,7 @@ def read(
                 sources.append(fingerprint.source(content.name, reader.rows_before - before))
         if rows is not None and len(rows) and rows[-1] >= reader.rows_before:
             raise OtherDataError(f"{path}: expected a row {rows[-1]}, found {reader.rows_before} rows in all")
-        dataset = assemble(parts, zero_based, n_features, workers)
+        dataset = assemble(parts, reader.zero_based, n_features, workers)
     return replace(dataset, rows=rows, sources=tuple(sources))
 
 
@@ -85,14 +85,24 @@ class _Reader:
     def __init__(self, zero_based, rows, n_features, threads) -> None:
         self.lowest_index = 1 if zero_based is False else 0
         self.rows = rows
-        # Other rows have to be read only for the largest index, and for an index 0.
-        self.skips = rows is not None and n_features is not None and zero_based is not None
+        # Other rows have to be parsed only for the largest index; whether there is an index 0 is seen without.
+        self.skips = rows is not None and n_features is not None
+        self.zero_based = zero_based
         self.rows_before = 0
         self.store = Store()
 
     def parts(self, content: Content, fingerprint: Fingerprint, workers: Workers) -> Iterator[Part]:
-        blocks = self._select(workers.map(_locate, _read_blocks(content, fingerprint)))
+        blocks = self._select(workers.map(self._locate, _read_blocks(content, fingerprint)))
         return workers.map(self._parse, blocks)
+
+    def _locate(self, piece: tuple[str, np.ndarray]) -> Block:
+        path, text = piece
+        starts = _buffer("starts", len(text) // 2 + 1, np.int64)
+        n_rows, n_lines = lines.row_starts(text, starts)
+        starts = starts[:n_rows].copy()
+        if self.skips and self.zero_based is None and lines.has_index_zero(text, starts):
+            self.zero_based = True
+        return Block(path, text, starts, n_lines)
 
     def _select(self, blocks: Iterable[Block]) -> Iterator[Block]:
         """Number lines and rows through, and mark the rows that are wanted."""
@@ -226,13 +236,6 @@ def _last_line_feed(text: np.ndarray, begin: int, end: int) -> int:
 def _without_mark(text: np.ndarray, end: int, first: bool) -> np.ndarray:
     begin = len(BYTE_ORDER_MARK) if first and text[:3].tobytes() == BYTE_ORDER_MARK else 0
     return text[begin : end + PADDING]
-
-
-def _locate(piece: tuple[str, np.ndarray]) -> Block:
-    path, text = piece
-    starts = _buffer("starts", len(text) // 2 + 1, np.int64)
-    n_rows, n_lines = lines.row_starts(text, starts)
-    return Block(path, text, starts[:n_rows].copy(), n_lines)
 
 
 def write(stream: BinaryIO, features: np.ndarray | sp.csr_matrix, labels: np.ndarray) -> None:

@@ -25,6 +25,7 @@ from craig_cli.formats.scan import (
     separators,
     unlikely,
     word_at,
+    zeros_after_space,
 )
 from craig_cli.jit import njit
 
@@ -69,16 +70,6 @@ def row_starts(block, starts):
     return rows, lines
 
 
-@njit(forceinline=True)
-def _number(text, start, end):
-    """(True, value) where text[start:end] is a number; nan where ``float`` has to decide."""
-    good, value = short_number(text, start, end)
-    if unlikely(not good):
-        position, value = parse_number(text, start)
-        good = position == end
-    return good, value
-
-
 @njit
 def _long_index(text, start):
     """(end, value) of the digits at ``start``, however many; value is more than LARGEST_INDEX if the index is."""
@@ -90,6 +81,44 @@ def _long_index(text, start):
         position += 1
         digit = byte_at(text, position) - ZERO
     return position, index
+
+
+@njit
+def has_index_zero(block, starts):
+    """Whether some feature of the rows that begin at ``starts``, all rows of ``block``, has the index 0.
+
+    Only a 0 behind space is looked at closely; malformed rows may or may not count.
+    """
+    text, size = address_of(block), len(block) - PADDING
+    for base in range(0, size, WIDTH):
+        bits = zeros_after_space(text, base)
+        while bits != U0:
+            zero = base + lowest_bit(bits) + 1
+            bits &= bits - U1
+            if zero >= size:
+                break
+            end, index = _long_index(text, zero)
+            if index != 0 or byte_at(text, end) != COLON:
+                continue
+            row = np.searchsorted(starts, zero, side="right") - 1
+            if row < 0:  # a comment before the first row
+                continue
+            position = starts[row]
+            while position < zero and not _is_in(byte_at(text, position), LINE_ENDS):
+                position += 1
+            if position == zero and zero > starts[row]:
+                return True
+    return False
+
+
+@njit(forceinline=True)
+def _number(text, start, end):
+    """(True, value) where text[start:end] is a number; nan where ``float`` has to decide."""
+    good, value = short_number(text, start, end)
+    if unlikely(not good):
+        position, value = parse_number(text, start)
+        good = position == end
+    return good, value
 
 
 @njit

@@ -91,7 +91,7 @@ def read(
             raise DataError(f"{inputs[0].shown}: expected at least one row, found none")
         if rows is not None and rows[-1] >= n_rows:
             raise OtherDataError(f"{last}: expected a row {rows[-1]}, found {n_rows} rows in all")
-        target = _Target(len(rows) if rows is not None else n_rows, columns, n_features)
+        target = _Target(len(rows) if rows is not None else n_rows, columns)
         first = 0
         for one in inputs:
             with one.open() as file:
@@ -192,9 +192,8 @@ def _row_groups(
 class _Target:
     """The arrays of the Dataset, filled row group by row group."""
 
-    def __init__(self, n_rows: int, columns: _Columns, n_features: int | None) -> None:
+    def __init__(self, n_rows: int, columns: _Columns) -> None:
         self.columns = columns
-        self.n_features = n_features
         self.filled = 0
         self.matrix = None  # the widths of lists are known when the first of them are read
         self.labels = np.empty(n_rows)
@@ -249,8 +248,6 @@ class _Target:
         width = sum(widths)
         if width == 0:
             raise DataError(f"{shown}: expected features, found empty lists")
-        if self.n_features is not None and width != self.n_features:
-            raise OtherDataError(f"{shown}: expected {self.n_features} features, found {width}")
         self.matrix = np.empty((len(self.labels), width))
 
 

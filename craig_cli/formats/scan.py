@@ -17,7 +17,7 @@ from craig_cli.jit import intrinsic, ir, njit, types
 
 PADDING = 72
 WIDTH = 64
-SPACE, HASH, COLON, LINE_FEED = 32, 35, 58, 10
+SPACE, HASH, ZERO, COLON, LINE_FEED = 32, 35, 48, 58, 10
 U0, U1 = np.uint64(0), np.uint64(1)
 BIT, BYTE, WORD, TEXT = ir.IntType(1), ir.IntType(8), ir.IntType(64), ir.VectorType(ir.IntType(8), WIDTH)
 
@@ -85,6 +85,18 @@ def line_feeds(typing_context, text, position):
 
     def generate(context, builder, signature, arguments):
         return _bits(builder, _load(builder, arguments, TEXT), ("==", LINE_FEED))
+
+    return types.uint64(types.int64, types.int64), generate
+
+
+@intrinsic
+def zeros_after_space(typing_context, text, position):
+    """uint64: bit b is set where byte ``position`` + b + 1 is the character 0 and the byte before it ends a token."""
+
+    def generate(context, builder, signature, arguments):
+        before = _bits(builder, _load(builder, arguments, TEXT), ("<=", SPACE))
+        behind = [arguments[0], builder.add(arguments[1], WORD(1))]
+        return builder.and_(before, _bits(builder, _load(builder, behind, TEXT), ("==", ZERO)))
 
     return types.uint64(types.int64, types.int64), generate
 

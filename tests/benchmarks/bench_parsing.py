@@ -1,17 +1,19 @@
 """Reading data: speed beside scikit-learn's, memory, and a long search for bytes that break it.
 
     python -m tests.benchmarks.bench_parsing              everything, about two minutes on 2 cores
-    python -m tests.benchmarks.bench_parsing libsvm       one part: libsvm, parquet, start, memory, fuzz
+    python -m tests.benchmarks.bench_parsing libsvm       one part: libsvm, coreset, parquet, start, memory, fuzz
     python -m tests.benchmarks.bench_parsing fuzz 100000  so many damaged files of each format
 
-Times are the best of the repeats that stand beside them, after the kernels are compiled (but for ``start``); MB are
-10^6 bytes of text. The fuzz runs in processes of limited memory and fails on anything but a result or one line.
+Times are medians, after the kernels are compiled (but for ``start``); MB are 10^6 bytes of text. One thread, and
+scikit-learn, run on one core alone, hash and all (Linux). The fuzz runs in processes of limited memory and fails on
+anything but a result or one line.
 """
 
 from __future__ import annotations
 
 import bz2
 import io
+import json
 import os
 import random
 import resource
@@ -30,16 +32,23 @@ from craig_cli.formats import libsvm, read_dataset
 
 DATA = Path(os.environ.get("CRAIG_DATA", Path(__file__).parents[3] / "shared" / "data"))
 REPEATS = 9
+CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
-def best(function, *args, repeats=REPEATS, **options):
-    """(least seconds, last result) of ``function(*args, **options)``."""
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        result = function(*args, **options)
-        seconds.append(time.perf_counter() - start)
-    return min(seconds), result
+def on_cores(number):
+    """Run on so many cores from here on, where the system can be told."""
+    if CORES:
+        os.sched_setaffinity(0, CORES[:number])
+
+
+def seconds_of(function, *args, cores=None, **options):
+    """(seconds, result) of ``function(*args, **options)`` on so many cores."""
+    on_cores(cores)
+    start = time.perf_counter()
+    result = function(*args, **options)
+    seconds = time.perf_counter() - start
+    on_cores(None)
+    return seconds, result
 
 
 def text_files(folder):
@@ -47,12 +56,16 @@ def text_files(folder):
     if DATA.is_dir():
         (folder / "ijcnn1.t").write_bytes(bz2.decompress((DATA / "ijcnn1.t.bz2").read_bytes()))
         yield folder / "ijcnn1.t"
-        half = read_dataset([covtype_half(folder)])
-        write(folder / "covtype.half", half.features, half.labels)
-        yield folder / "covtype.half"
+        yield covtype_text(folder)
     generator = np.random.default_rng(0)
     write(folder / "normal", generator.standard_normal((100_000, 10)), generator.choice([-1.0, 1.0], 100_000))
     yield folder / "normal"
+
+
+def covtype_text(folder):
+    data = read_dataset([DATA / "covtype.parquet"])
+    write(folder / "covtype", data.features, data.labels)
+    return folder / "covtype"
 
 
 def write(path, features, labels):
@@ -68,37 +81,77 @@ def covtype_half(folder):
 
 
 def part_libsvm(folder):
+    """craig and scikit-learn in turn, so that a busy machine is busy for both."""
     try:
         from sklearn.datasets import load_svmlight_file
     except ImportError:
         load_svmlight_file = None
         print("scikit-learn is not installed: left out")
+    print("| | MB | 1 thread | MB/s | 2 threads | MB/s | scikit-learn | times 1 thread | times 2 threads |")
+    print("| --- |" + " --- |" * 8)
     for path in text_files(folder):
         size = path.stat().st_size / 1e6
-        read_dataset([path])
-        line = f"{path.name:14} {size:5.1f} MB"
-        times = {}
+        times = {1: [], 2: [], "peer": []}
+        for repeat in range(-1, REPEATS):
+            for threads in (1, 2):
+                seconds, data = seconds_of(read_dataset, [path], threads=threads, cores=threads)
+                times[threads] += [seconds] if repeat >= 0 else []
+            if load_svmlight_file and repeat >= 0 and repeat % 2 == 0:
+                seconds, (features, labels) = seconds_of(load_svmlight_file, str(path), cores=1)
+                times["peer"].append(seconds)
+        line = f"| {path.name} | {size:.1f}"
         for threads in (1, 2):
-            times[threads], data = best(read_dataset, [path], threads=threads)
-            line += f" | {threads} thread(s) {1e3 * times[threads]:6.1f} ms {size / times[threads]:5.0f} MB/s"
-        rows = np.arange(0, data.n_rows, 10)
-        known = {"n_features": data.n_features, "zero_based": False}
-        some, _ = best(read_dataset, [path], rows=rows, threads=1, **known)
-        line += f" | a tenth of the rows {1e3 * some:6.1f} ms"
+            median = np.median(times[threads])
+            line += f" | {1e3 * median:.0f} ms | {size / median:.0f}"
         if load_svmlight_file:
-            peer, (features, labels) = best(load_svmlight_file, str(path), repeats=3)
             assert np.array_equal(features.toarray(), data.features)
             assert np.array_equal(labels, data.labels)
-            line += f" | scikit-learn {1e3 * peer:6.1f} ms, {peer / times[1]:.1f} times as long"
-        print(line)
+            peer = np.median(times["peer"])
+            line += f" | {1e3 * peer:.0f} ms"
+            line += "".join(f" | {peer / np.median(times[threads]):.1f}" for threads in (1, 2))
+        print(line + " |", flush=True)
+
+
+def part_coreset(folder):
+    """Training on a tenth of covtype as text: reading its rows against reading all, and the whole process."""
+    if not DATA.is_dir():
+        return
+    path, coreset = covtype_text(folder), folder / "coreset"
+    craig = [sys.executable, "-m", "craig_cli"]
+    select = [*craig, "select", str(path), "--fraction", "0.1", "--algorithm", "random", "-q", "-o", str(coreset)]
+    subprocess.run(select, check=True)
+    rows = np.sort(pq.read_table(coreset)["index"].to_numpy())
+    for threads in (1, 2):
+        times = {"all": [], "tenth": []}
+        for repeat in range(-1, REPEATS):
+            for name, options in (("all", {}), ("tenth", {"rows": rows, "n_features": 54})):
+                seconds, _ = seconds_of(read_dataset, [path], threads=threads, cores=threads, **options)
+                times[name] += [seconds] if repeat >= 0 else []
+        every, tenth = np.median(times["all"]), np.median(times["tenth"])
+        print(
+            f"covtype, {threads} thread(s): all rows {1e3 * every:.0f} ms, a tenth {1e3 * tenth:.0f} ms, "
+            f"{every / tenth:.1f} times as fast"
+        )
+    train = [*craig, "train", str(path), "--epochs", "5", "--json", "-q", "-o", str(folder / "model")]
+    for name, options in (("all rows", []), ("a tenth", ["--coreset", str(coreset)])):
+        whole, reading = [], []
+        for _ in range(5):
+            seconds, done = seconds_of(subprocess.run, [*train, *options], capture_output=True, check=True)
+            whole.append(seconds)
+            reading.append(json.loads(done.stdout)["seconds"]["read"])
+        print(
+            f"craig train of 5 epochs, {name}: {np.median(whole):.2f} s the whole process, "
+            f"{np.median(reading):.2f} s of it until the data is there"
+        )
 
 
 def part_parquet(folder):
     paths = [covtype_half(folder), DATA / "mnist.train.parquet"] if DATA.is_dir() else []
     for path in paths:
         for threads in (1, 2):
-            seconds, data = best(read_dataset, [path], threads=threads)
-            print(f"{path.name} {data.features.shape}, {threads} thread(s): {seconds:.3f} s")
+            runs = [seconds_of(read_dataset, [path], threads=threads, cores=threads) for _ in range(REPEATS)]
+            median = np.median([seconds for seconds, _ in runs])
+            print(f"{path.name} {runs[0][1].features.shape}, {threads} thread(s): {median:.3f} s")
 
 
 def part_start(folder):
@@ -210,6 +263,7 @@ def damaged_parquet(generator):
 
 PARTS = {
     "libsvm": part_libsvm,
+    "coreset": part_coreset,
     "parquet": part_parquet,
     "start": part_start,
     "memory": part_memory,
