@@ -69,9 +69,19 @@ _save_overload = caching.FunctionCache.save_overload
 
 
 def _save_where_possible(cache, signature, data) -> None:
-    """A full disk costs a compilation the next time, not the run."""
-    with contextlib.suppress(OSError):
-        _save_overload(cache, signature, data)
+    """One process at a time; a full disk costs a compilation the next time, not the run.
+
+    Two that save at once take the same number for their files: one's types would be found beside the other's code.
+    """
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(ImportError, OSError):  # where there are no such locks, there is less safety
+            import fcntl
+
+            os.makedirs(numba.config.CACHE_DIR, exist_ok=True)
+            lock = stack.enter_context(open(Path(numba.config.CACHE_DIR, "lock"), "ab"))
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        with contextlib.suppress(OSError):
+            _save_overload(cache, signature, data)
 
 
 caching.FunctionCache.save_overload = _save_where_possible
