@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from craig_cli.artifacts.coreset import read_coreset, write_coreset
@@ -122,7 +123,11 @@ def test_compressed_and_parquet_data_give_the_same(trained):
         (("full.json",), 2, "expected data after the models"),
         (("full.json", DATA, "--reference", "absent"), 1, "absent: no such file"),
         (("full.json", DATA, "--reference", "many.json"), 1, "the reference: expected a model as full.json is"),
-        (("full.json", TEST, "--plot", "a.png"), 2, "--plot: expected --history or --coreset"),
+        (("full.json", TEST, "--plot", "a.png"), 2, "--plot: expected --history, or --coreset without models"),
+        (("full.json", DATA, "--coreset", "c.parquet", "--path-epochs", "3"), 2, "--path-epochs: is for --coreset and"),
+        (("full.json", DATA, "--coreset", "c.parquet", "--coreset", "c.parquet"), 2, "one at a time with models"),
+        (("--coreset", "c.parquet", "--points", "3"), 2, "--points needs --coreset and its data"),
+        ((TEST, "--coreset", "c.parquet"), 1, "c.parquet: was selected from other data"),
         (("--coreset", "c.parquet", "--plot", "a.pdf"), 2, "expected a name that ends in .png or .svg"),
         (("--coreset", "c.parquet", "--plot", "no/a.png"), 1, "no such folder"),
         (("--coreset", "c.parquet", "--history", "full.jsonl"), 2, "expected one of them"),
@@ -284,10 +289,61 @@ def test_histories_beside_each_other(trained):
 
 def test_plots_of_histories_and_curves(trained, craig):
     pytest.importorskip("matplotlib", reason="the extra 'plot' is not installed")
-    for args in (("--history", trained.folder / "full.jsonl"), ("--coreset", trained.folder / "c.parquet")):
+    coreset = trained.folder / "c.parquet"
+    for args in (
+        ("--history", trained.folder / "full.jsonl"),
+        ("--coreset", coreset),
+        (DATA, "--coreset", coreset, "--path-epochs", "2", "--points", "2"),
+    ):
         for ending, start in ((".svg", b"<?xml"), (".png", b"\x89PNG")):
             craig.ok("eval", *args, "--plot", "a" + ending)
             assert (craig.folder / ("a" + ending)).read_bytes().startswith(start)
     refused = craig("eval", "--history", "a.png", "--plot", "a.png")
     assert refused.status == 2
     assert "is also an input" in refused.error.replace("-o", "--plot")
+
+
+def test_gradient_errors_without_a_model(trained, craig):
+    args = ("--coreset", "c.parquet", "--points", "4", "--path-epochs", "3", "--random-subsets", "2")
+    result = trained.ok("eval", DATA, *args, "--json")
+    values = json.loads(result.text)
+    (found,) = values["gradients"]
+    assert (values["rows"], values["loss"], values["random_subsets"]) == (3000, "logistic", 2)
+    assert (found["size"], found["radius"]) == (300, 20.0)
+    unit, epsilon = found["largest_full_norm"], read_coreset(trained.folder / "c.parquet").epsilon[-1]
+    assert unit == max(found["path"]["full_norm"] + found["ball"]["full_norm"])
+    assert (found["epsilon"], found["relative_epsilon"]) == (epsilon, pytest.approx(epsilon / unit))
+    for part, points in (("path", 4), ("ball", 4)):
+        errors = found[part]
+        assert errors["points"] == points == len(errors["error"]) == len(errors["norm"])
+        assert max(errors["error"]) <= epsilon
+        assert errors["coreset"]["max"] == pytest.approx(max(errors["error"]) / unit)
+        assert errors["coreset"]["median"] == pytest.approx(np.median(errors["error"]) / unit)
+        assert errors["random"]["max"] == pytest.approx(max(map(max, errors["random_error"])) / unit)
+    # The same at a model: the path starts at the zero model.
+    zero = replace(read_model(trained.folder / "full.json"), coef=np.zeros(12), intercept=0.0)
+    write_model(craig.folder / "zero.json", zero)
+    (entry,) = models(
+        craig.ok("eval", "zero.json", DATA, "--coreset", trained.folder / "c.parquet", "--points", "4", "--json")
+    )
+    assert entry["gradient"]["error"] == pytest.approx(found["path"]["error"][0])
+    assert entry["gradient"]["random"]["worst"]["error"] == pytest.approx(max(found["ball"]["error"]))
+    again = trained.ok("eval", DATA, *args, "--json", "--threads", "1")
+    assert again.text == result.text
+
+
+def test_several_coresets_in_one_table_and_one_picture(trained, craig):
+    craig.ok("select", DATA, "--size", "50", "--algorithm", "random", "-q", "-o", "r.parquet")
+    args = (DATA, "--coreset", trained.folder / "c.parquet", "--coreset", "r.parquet", "--path-epochs", "2")
+    result = craig.ok("eval", *args, "--points", "0", "--random-subsets", "1")
+    assert [line.split()[1] for line in result.text.splitlines()[1:]] == ["300", "50"]
+    assert "logistic loss" in result.stderr
+
+
+def test_a_bound_broken_along_the_path_fails_loudly(trained, craig):
+    coreset = read_coreset(trained.folder / "c.parquet")
+    write_coreset(craig.folder / "broken", replace(coreset, epsilon=coreset.epsilon * 1e-9))
+    result = craig("eval", DATA, "--coreset", "broken", "--path-epochs", "1", "-q")
+    assert result.status == 1
+    assert "the coreset's bound is broken at epoch 0 of the path" in result.error
+    assert result.stdout == b""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import sys
 
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 
 from craig_cli.errors import UsageError
+from craig_cli.evaluation.gradient_comparison import Comparison, Errors
 from craig_cli.evaluation.history import Run
-from craig_cli.evaluation.plots import STYLES, plot_curves, plot_format, plot_histories
+from craig_cli.evaluation.plots import STYLES, plot_curves, plot_format, plot_gradient_errors, plot_histories
 
 matplotlib = pytest.importorskip("matplotlib", reason="the extra 'plot' is not installed")
 
@@ -36,9 +38,18 @@ def curve(name: str = "c", knee: int | None = 4):
     return name, size, 100.0 / size, knee
 
 
+def comparison(epsilon: float | None = 7.0, points: int = 6) -> Comparison:
+    def errors(count: int) -> Errors:
+        along = np.arange(1.0, count + 1)
+        random = np.array([along, 2 * along])
+        return Errors(along, 2 * along, 0.1 * along, random, along < 3)
+
+    return Comparison(errors(5), errors(points), 3.0, epsilon)
+
+
 def words(svg: bytes) -> str:
     """The text of an SVG: glyphs are drawn as paths, with what they say in a comment."""
-    return " ".join(re.findall(r"<!-- (.*?) -->", svg.decode()))
+    return html.unescape(" ".join(re.findall(r"<!-- (.*?) -->", svg.decode())))
 
 
 @pytest.mark.parametrize("form, start", [("png", b"\x89PNG"), ("svg", b"<?xml")])
@@ -46,6 +57,8 @@ def test_the_same_bytes_each_time_whatever_the_settings(form, start):
     draw = [
         lambda: plot_histories([run(), run("b", offset=1.5)], 1.0, form),
         lambda: plot_histories([run(error=False)], None, form),
+        lambda: plot_gradient_errors([("c", comparison()), ("d", comparison(None))], form),
+        lambda: plot_gradient_errors([("c", comparison(points=0))], form),
         lambda: plot_curves([curve(), curve("d", None)], "feature distance", form),
     ]
     for picture in draw:
@@ -71,6 +84,19 @@ def test_axes_and_legend_say_what_is_shown():
     text = words(plot_histories([run(error=False)], None, "svg"))
     assert "objective on training rows" in text
     assert "error rate" not in text
+    text = words(plot_gradient_errors([("c.parquet", comparison())], "svg"))
+    for expected in (
+        "c.parquet",
+        "gradient error / largest full gradient",
+        "epoch of the training path",
+        "share of random points, ||(w, b)|| <= 3",
+        "random subsets",
+        "their mean",
+        "coreset",
+        "epsilon",
+    ):
+        assert expected in text
+    assert "epsilon" not in words(plot_gradient_errors([("c", comparison(None))], "svg"))
     text = words(plot_curves([curve()], "gradient norm", "svg"))
     for expected in ("size (rows)", "epsilon (gradient norm)", "more picks stop paying: 4"):
         assert expected in text

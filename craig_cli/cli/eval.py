@@ -10,6 +10,7 @@ import click
 
 from craig_cli.cli import options
 from craig_cli.cli.options import STDIO, Integer, Number, note
+from craig_cli.cli.tables import Part
 from craig_cli.errors import DataError, os_error
 
 
@@ -22,6 +23,7 @@ from craig_cli.errors import DataError, os_error
         "craig train sample_data/binary.libsvm --coreset binary.coreset.parquet -q -o small.model.json",
         "craig eval full.model.json small.model.json sample_data/binary.libsvm --reference auto --json",
         "craig eval small.model.json sample_data/binary.libsvm --coreset binary.coreset.parquet --points 20",
+        "craig eval sample_data/binary.libsvm --coreset binary.coreset.parquet --path-epochs 5",
         "craig eval --coreset binary.coreset.parquet",
         "craig eval --history full.jsonl --offset 0.5 --json",
     ),
@@ -33,15 +35,38 @@ from craig_cli.errors import DataError, os_error
     multiple=True,
     metavar="FILE",
     show_default="none",
-    help="Measure this coreset's gradient error too; DATA is then the data it was selected from.",
+    help="Measure this coreset's gradient error too; DATA is then the data it was selected from. Without models it may "
+    "be given more than once.",
 )
 @click.option(
     "--points",
     type=Integer(),
-    default=0,
     metavar="N",
-    help="With --coreset: measure the gradient error at N random models of norm at most its --radius too.",
+    show_default="0 with models, else 20",
+    help="With --coreset: measure the gradient error at N random models of norm at most --radius too.",
 )
+@click.option(
+    "--radius",
+    type=Number(0, low_open=True),
+    metavar="B",
+    show_default="the coreset's, else the largest norm of the models",
+    help="Radius of the ball of random models.",
+)
+@click.option(
+    "--path-epochs",
+    type=Integer(1),
+    metavar="N",
+    show_default="10",
+    help="Without models: measure the gradient error along a training on all rows, after each of N epochs.",
+)
+@click.option(
+    "--random-subsets",
+    type=Integer(),
+    metavar="N",
+    show_default="5",
+    help="Without models: beside N random subsets of each coreset's size, stratified, of weights n/r.",
+)
+@options.loss_option("Without models: the loss whose gradients are compared.", "the coreset's, or by the labels")
 @click.option(
     "--reference",
     metavar="auto|MODEL|none",
@@ -69,8 +94,8 @@ from craig_cli.errors import DataError, os_error
     "--plot",
     type=click.Path(),
     metavar="FILE",
-    help="Draw the histories or the epsilon curve into this .png or .svg (needs matplotlib: pip install "
-    "'craig[plot]').",
+    help="Draw the histories, the gradient errors or the epsilon curve into this .png or .svg (needs matplotlib: pip "
+    "install 'craig[plot]').",
 )
 @options.reading_options
 @options.seed_option
@@ -81,6 +106,10 @@ def evaluate(
     paths,
     coreset,
     points,
+    radius,
+    path_epochs,
+    random_subsets,
+    loss,
     reference,
     history,
     offset,
@@ -101,6 +130,10 @@ def evaluate(
     each model, its bound epsilon where that speaks of the model, and what theorems 1 and 2 of the paper predict of
     the distance to the optimum.
 
+    With --coreset and DATA but no models (Figure 2 of the paper): the gradient errors of the coresets along a training
+    path and at random models, beside those of random subsets of the same size, all divided by the largest norm of
+    the full gradient. A bound that does not hold ends the command with status 1.
+
     With --coreset alone: its bound epsilon by size, and the size where more picks stop paying, which is where the
     curve, both axes brought to [0, 1], is farthest below the chord between its ends.
 
@@ -109,7 +142,8 @@ def evaluate(
     the objective on the reference's data, or the first, and the error on the last.
     """
     models, data = _models_and_data(paths)
-    _check(models, data, coreset, points, reference, history, offset, plot)
+    alone = {"--path-epochs": path_epochs, "--random-subsets": random_subsets, "--loss": loss}
+    _check(models, data, coreset, points, radius, alone, reference, history, offset, plot)
     options.check_stdin(*models, *data, *coreset, *history, reference)
     form = None
     if plot is not None:
@@ -118,54 +152,46 @@ def evaluate(
 
         form = plot_format(plot)
         check_output(plot, (*models, *data, *coreset, *history))
-    say = _Output(as_json)
-    if not paths and coreset:
-        _curves(coreset, plot, form, say)
-        say.done()
-        return
+    from craig_cli.cli import eval_curve, eval_gradients, eval_histories, eval_models
 
-    dataset, optimum = None, (None, None)
-    if models:
-        from craig_cli.artifacts.coreset import check_matches, read_coreset
-        from craig_cli.artifacts.model import read_model
-        from craig_cli.cli.eval_models import find_references, measure_models, models_table, note_data, note_theory
-
-        loaded = {name: read_model(name) for name in models}
-        chosen = read_coreset(coreset[0]) if coreset else None
-    if data:
-        dataset = options.read_data(data, input_format, label, weight_column, features, zero_based, threads)
-    if models:
-        if chosen is not None:
-            check_matches(chosen, coreset[0], dataset)
-        references = {} if reference == "none" else find_references(loaded, dataset, reference, threads)
-        results = measure_models(loaded, dataset, chosen, points, seed, references)
-        if not as_json:
-            note_data(dataset, data)
-            note_theory(results)
-        say.add({"rows": dataset.n_rows, "models": results}, models_table(results))
-        objectives = {found[2].objective for found in references.values()}
-        if history and len(objectives) > 1:
-            raise DataError("--history: expected models of one objective to compare with, found several")
-        optimum = (objectives.pop(), dataset.name) if objectives else optimum
-    if history:
-        from craig_cli.cli.eval_histories import objective_of
-
-        if not models and reference != "none":
-            optimum = objective_of(reference, dataset)
-        _histories(history, offset, optimum, plot, form, say)
-    say.done()
+    parts = []
+    if coreset and not data:
+        parts.append(eval_curve.run(coreset, form))
+    else:
+        # Small files first: what is wrong with them is known before the data is read.
+        loaded, coresets = eval_models.read(models, coreset)
+        dataset = None
+        if data:
+            dataset = options.read_data(data, input_format, label, weight_column, features, zero_based, threads)
+        optimum = None
+        if models:
+            part, optimum = eval_models.run(
+                loaded, dataset, data, coresets, points or 0, radius, reference, bool(history), seed, threads
+            )
+            parts.append(part)
+        elif coreset:
+            sizes = {"points": points, "radius": radius, "epochs": path_epochs, "subsets": random_subsets}
+            parts.append(eval_gradients.run(coresets, dataset, data, loss, sizes, seed, threads, form))
+        if history:
+            given = reference if reference != "none" and not models else None
+            parts.append(eval_histories.run(history, offset, given, dataset, optimum, form))
+    _print(parts, as_json, plot)
 
 
-def _check(models, data, coreset, points, reference, history, offset, plot) -> None:
+def _check(models, data, coreset, points, radius, alone, reference, history, offset, plot) -> None:
     """Refuse what does not go together. Raises click.UsageError."""
     if not models and not data and not coreset and not history:
         raise click.UsageError("expected models and data, or --coreset or --history, found nothing")
     if models and not data:
         raise click.UsageError("expected data after the models, found none")
-    if data and not models and not (history and reference not in ("none", "auto")):
+    if data and not models and not coreset and not (history and reference not in ("none", "auto")):
         raise DataError(f"{data[0]}: expected a model file (JSON) first, found something else")
-    if points and not (coreset and models):
-        raise click.UsageError("--points needs --coreset" + (" and a model" if coreset else ""))
+    for name, value in {"--points": points, "--radius": radius}.items():
+        if value and not (coreset and data):
+            raise click.UsageError(f"{name} needs --coreset" + (" and its data" if coreset else ""))
+    for name, value in alone.items():
+        if value is not None and (models or not (coreset and data)):
+            raise click.UsageError(f"{name}: is for --coreset and its data without models")
     if models and len(coreset) > 1:
         raise click.UsageError("--coreset: expected one at a time with models, found several")
     if history and coreset:
@@ -177,24 +203,25 @@ def _check(models, data, coreset, points, reference, history, offset, plot) -> N
     if reference != "none" and not models and not history:
         raise click.UsageError("--reference: needs models or --history to compare with it")
     if plot is not None and not history and (models or not coreset):
-        raise click.UsageError("--plot: expected --history or --coreset alone to draw, found models")
+        raise click.UsageError("--plot: expected --history, or --coreset without models, to draw")
 
 
-class _Output:
-    """Results as one JSON object, or as tables with an empty line between them."""
+def _print(parts: list[Part], as_json: bool, plot: str | None) -> None:
+    """One JSON object, or the tables with an empty line between them; and the picture."""
+    if as_json:
+        values = {key: value for part in parts for key, value in part.values.items()}
+        click.echo(json.dumps(_finite(values), allow_nan=False))
+    else:
+        for part in parts:
+            for line in part.notes:
+                note(line)
+        click.echo("\n\n".join(part.text for part in parts))
+    picture = next((part.picture for part in parts if part.picture is not None), None)
+    if picture is not None:
+        from craig_cli.artifacts.files import write_bytes
 
-    def __init__(self, as_json: bool) -> None:
-        self.as_json, self.values, self.tables = as_json, {}, []
-
-    def add(self, values: dict, text: str) -> None:
-        self.values |= values
-        self.tables.append(text)
-
-    def done(self) -> None:
-        if self.as_json:
-            click.echo(json.dumps(_finite(self.values), allow_nan=False))
-        else:
-            click.echo("\n\n".join(self.tables))
+        write_bytes(plot, lambda stream: stream.write(picture))
+        note(f"wrote {plot}")
 
 
 def _finite(value):
@@ -204,45 +231,6 @@ def _finite(value):
     if isinstance(value, list):
         return [_finite(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _curves(coresets, plot, form, say) -> None:
-    from craig_cli.cli.eval_curve import curves_table, measure_curves
-
-    results = measure_curves(coresets)
-    say.add({"curves": results}, curves_table(results))
-    if plot is None:
-        return
-    import numpy as np
-
-    from craig_cli.evaluation.plots import plot_curves
-
-    units = " or ".join(dict.fromkeys(result["units"] for result in results))
-    curves = [
-        (result["coreset"], np.array(result["curve"]["size"]), np.array(result["curve"]["epsilon"]), result["knee"])
-        for result in results
-    ]
-    _write(plot, plot_curves(curves, units, form))
-
-
-def _histories(history, offset, optimum, plot, form, say) -> None:
-    from craig_cli.cli.eval_histories import histories_table, read_runs, summaries
-
-    lowest, data = optimum
-    runs = read_runs(history, offset, data)
-    results = summaries(runs, lowest)
-    say.add({"optimum": lowest, "histories": results}, histories_table(results))
-    if plot is not None:
-        from craig_cli.evaluation.plots import plot_histories
-
-        _write(plot, plot_histories(runs, lowest, form))
-
-
-def _write(plot: str, picture: bytes) -> None:
-    from craig_cli.artifacts.files import write_bytes
-
-    write_bytes(plot, lambda stream: stream.write(picture))
-    note(f"wrote {plot}")
 
 
 def _models_and_data(paths: tuple[str, ...]) -> tuple[list[str], list[str]]:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from craig_cli.cli.options import note
-from craig_cli.cli.tables import table
+from craig_cli.cli.tables import Part, table
 
 
-def measure_curves(paths: tuple[str, ...]) -> list[dict]:
-    """The curve of each coreset file, as --json has it."""
+def run(paths: tuple[str, ...], form: str | None) -> Part:
+    """The curve of each coreset file, and their picture where it has a ``form``."""
     from craig_cli.artifacts.coreset import read_coreset
     from craig_cli.evaluation.curve import curve_of
 
-    found = []
-    for path in paths:
-        curve = curve_of(read_coreset(path))
-        if curve["knee"] is None:
-            note(f"{path}: {curve['why_no_knee']}")
-        found.append({"coreset": path, **curve})
-    return found
+    results = [{"coreset": path, **curve_of(read_coreset(path))} for path in paths]
+    for result in results:
+        if result["knee"] is None:
+            note(f"{result['coreset']}: {result['why_no_knee']}")
+    picture = None
+    if form is not None:
+        from craig_cli.evaluation.plots import plot_curves
+
+        units = " or ".join(dict.fromkeys(result["units"] for result in results))
+        curves = [(each["coreset"], each["curve"]["size"], each["curve"]["epsilon"], each["knee"]) for each in results]
+        picture = plot_curves(curves, units, form)
+    return Part({"curves": results}, curves_table(results), picture=picture)
 
 
 def curves_table(results: list[dict]) -> str:
@@ -27,6 +32,9 @@ def curves_table(results: list[dict]) -> str:
     blocks = []
     for result in results:
         sizes, epsilons, knee = result["curve"]["size"], result["curve"]["epsilon"], result["knee"]
+        if not sizes:
+            blocks.append(f"{result['coreset']}: no size with a bound")
+            continue
         rows = some_sizes(sizes, knee) if result["ranked"] else [len(sizes) - 1]
         first, last = epsilons[0], epsilons[-1]
         gone = [(first - epsilons[row]) / (first - last) if first > last else None for row in rows]

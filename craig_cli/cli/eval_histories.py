@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from craig_cli.cli.options import note
-from craig_cli.cli.tables import table
+from craig_cli.cli.tables import Part, table
 from craig_cli.errors import DataError
 
 COLUMNS = (
@@ -19,17 +19,32 @@ COLUMNS = (
 TITLES = {"error_rate": "error rate", "rmse": "RMSE"}
 
 
-def read_runs(histories: tuple[str, ...], offsets: tuple[float, ...], data: str | None) -> list:
-    """The Runs of these files; ``data`` is the name of the data whose objective counts, where it was monitored."""
+def run(histories: tuple[str, ...], offsets: tuple[float, ...], reference, dataset, optimum, form: str | None) -> Part:
+    """The histories with their residuals above the ``optimum``, (objective, name of its data), or that of a model file
+    ``reference``, where there is either.
+    """
     from craig_cli.artifacts.history import read_history
-    from craig_cli.evaluation.history import run_of
+    from craig_cli.evaluation.history import run_of, summary
 
     lines = [read_history(name) for name in histories]
+    if reference is not None:
+        optimum = _objective_of(reference, dataset)
+    lowest, data = optimum or (None, None)
     offsets = offsets or (0.0,) * len(histories)
-    return [run_of(label, each, offset, data) for label, each, offset in zip(_labels(histories), lines, offsets)]
+    runs = [run_of(label, each, offset, data) for label, each, offset in zip(_labels(histories), lines, offsets)]
+    for each in runs:
+        if each.measured_on is None and len(runs) + (lowest is not None) > 1:
+            note(f"{each.name}: without --monitor, so the objective is that of the rows it was trained on")
+    results = [summary(each, lowest) for each in runs]
+    picture = None
+    if form is not None:
+        from craig_cli.evaluation.plots import plot_histories
+
+        picture = plot_histories(runs, lowest, form)
+    return Part({"optimum": lowest, "histories": results}, histories_table(results), picture=picture)
 
 
-def objective_of(reference: str, dataset) -> tuple[float, str | None]:
+def _objective_of(reference: str, dataset) -> tuple[float, str | None]:
     """(the objective at the model in this file, the name of its data): on ``dataset``, or as the file says itself."""
     from craig_cli.artifacts.model import read_model
     from craig_cli.evaluation.reference import Objective, measure
@@ -45,16 +60,6 @@ def objective_of(reference: str, dataset) -> tuple[float, str | None]:
             "give the data it was trained on as well"
         )
     return float(recorded), name
-
-
-def summaries(runs: list, optimum: float | None) -> list[dict]:
-    """What --json says of each run; a note where what is compared is not the objective of one data set."""
-    from craig_cli.evaluation.history import summary
-
-    for run in runs:
-        if run.measured_on is None and len(runs) + (optimum is not None) > 1:
-            note(f"{run.name}: without --monitor, so the objective is that of the rows it was trained on")
-    return [summary(run, optimum) for run in runs]
 
 
 def histories_table(results: list[dict]) -> str:

@@ -6,7 +6,8 @@ import os
 
 from craig_cli.cli import options
 from craig_cli.cli.options import note
-from craig_cli.cli.tables import table
+from craig_cli.cli.tables import Part, table
+from craig_cli.errors import DataError
 
 COLUMNS = (
     ("model", "model"),
@@ -23,22 +24,46 @@ REFERENCE_COLUMNS = (("residual", "above optimum"), ("distance", "distance"))
 GRADIENT_COLUMNS = (("error", "gradient error"), ("per_row", "per row"), ("epsilon", "epsilon"))
 
 
-def measure_models(models: dict, dataset, chosen, points: int, seed: int, references: dict) -> list[dict]:
-    """A result for each of ``models`` (name -> Model): metrics, and what the coreset and the references say of it."""
+def read(models: list[str], coresets: tuple[str, ...]) -> tuple[dict, dict]:
+    """(models by file name, coresets by file name)"""
+    from craig_cli.artifacts.coreset import read_coreset
+    from craig_cli.artifacts.model import read_model
+
+    return {name: read_model(name) for name in models}, {name: read_coreset(name) for name in coresets}
+
+
+def run(
+    models: dict, dataset, data, coresets: dict, points: int, radius, reference: str, compared: bool, seed: int, threads
+) -> tuple[Part, tuple | None]:
+    """The table of ``models`` (name -> Model), and where they share a reference (its objective, the data's name).
+
+    It has what the coreset, if any, and the reference say of each. ``compared`` models have to share one.
+    """
+    from craig_cli.artifacts.coreset import check_matches
     from craig_cli.evaluation.gradient_error import GradientProbe
     from craig_cli.evaluation.metrics import evaluate
 
-    probe = None if chosen is None else GradientProbe(chosen, dataset)
+    probe = None
+    for name, coreset in coresets.items():
+        check_matches(coreset, name, dataset)
+        probe, scale = GradientProbe(coreset, dataset), coreset.metadata.get("scale", "none")
+    references = {} if reference == "none" else find_references(models, dataset, reference, threads)
+    objectives = {found[2].objective for found in references.values()}
+    if compared and len(objectives) > 1:
+        raise DataError("--history: expected models of one objective to compare with, found several")
     results = []
     for name, model in models.items():
         result = {"model": name, "trained_rows": _trained_rows(model)} | evaluate(model, dataset, name)
         if name in references:
             result["reference"] = _against(model, name, references[name], dataset)
         if probe is not None:
-            result["gradient"] = _gradient(probe, model, name, points, seed)
-            result["gradient"]["theory"] = _theory(probe, model, chosen.metadata.get("scale", "none"))
+            result["gradient"] = _gradient(probe, model, name, points, radius, seed)
+            result["gradient"]["theory"] = _theory(probe, model, scale)
         results.append(result)
-    return results
+    notes = [f"{dataset.n_rows:,} rows of {', '.join(os.path.basename(name) for name in data)}"]
+    notes += dict.fromkeys(_in_words(result) for result in results if result.get("gradient", {}).get("theory"))
+    part = Part({"rows": dataset.n_rows, "models": results}, models_table(results), notes)
+    return part, (objectives.pop(), dataset.name) if objectives else None
 
 
 def find_references(models: dict, dataset, choice: str, threads: int | None) -> dict:
@@ -118,16 +143,6 @@ def models_table(results: list[dict]) -> str:
     return table(columns)
 
 
-def note_theory(results: list[dict]) -> None:
-    """What the theorems promise, in a line for each different promise."""
-    for line in dict.fromkeys(_in_words(result) for result in results if result.get("gradient", {}).get("theory")):
-        note(line)
-
-
-def note_data(dataset, data: list[str]) -> None:
-    note(f"{dataset.n_rows:,} rows of {', '.join(os.path.basename(name) for name in data)}")
-
-
 def _trained_rows(model) -> int | None:
     """Rows the model was trained on: the coreset's size, or all rows of its data."""
     chosen = model.coreset or {}
@@ -136,11 +151,11 @@ def _trained_rows(model) -> int | None:
     return sum(source.get("rows", 0) for source in model.data) or None
 
 
-def _gradient(probe, model, name: str, points: int, seed: int) -> dict:
+def _gradient(probe, model, name: str, points: int, radius, seed: int) -> dict:
     at_model = probe.at_model(model, name)
     result = _measured(at_model)
     if points:
-        radius = at_model.norm if probe.radius is None else probe.radius
+        radius = radius or probe.radius or at_model.norm
         found = probe.at_random(model, points, radius, seed)
         worst = max(found, key=lambda each: each.error)
         result["random"] = {"points": points, "radius": radius, "worst": _measured(worst)}

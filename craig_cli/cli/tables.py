@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one part of a command found: keys of the JSON object, the table, notes that go with it, and a picture."""
+
+    values: dict
+    text: str
+    notes: list[str] = field(default_factory=list)
+    picture: bytes | None = None
+
 
 def table(columns: list[tuple[str, list]]) -> str:
     """Lines of aligned cells, from (title, values) of each column; a column without any value is left out."""

@@ -104,31 +104,43 @@ class GradientProbe:
             found.append(self._measure(model, point[..., :-1], point[..., -1], target, "a random point"))
         return found
 
-    def _measure(self, model: Model, coef, intercept, target, name: str) -> GradientError:
-        margin = np.asarray(self.features @ coef.T) + intercept
-        slope = slopes(model, margin, target)
-        error = float(np.linalg.norm(self._gradient(slope, self.difference)))
-        full_norm = float(np.linalg.norm(self._gradient(slope, self.full_weight)))
-        point = np.concatenate([coef, np.asarray(intercept)[..., None]], axis=-1)
-        norm = float(np.linalg.norm(point, 2))
-        applies = self.bound is not None and model.loss == self.loss and norm <= self.radius
+    def check_bound(self, error: float, full_norm: float, norm: float, loss: str, name: str) -> float | None:
+        """The coreset's bound where it speaks of a model of this ``norm`` and ``loss``, else None.
+
+        Raises DataError where ``error``, the gradient error there, is above it.
+        """
+        applies = self.bound is not None and loss == self.loss and norm <= self.radius
         if applies and error > self.bound + ROUNDING * (self.bound + full_norm):
             raise DataError(
                 f"the coreset's bound is broken at {name}: expected a gradient error of at most "
                 f"{self.bound:.6g}, found {error:.6g}; the coreset is damaged or was made by a faulty version"
             )
-        per_row = error / float(self.full_weight.sum())
-        return GradientError(error, full_norm, per_row, norm, self.bound if applies else None)
+        return self.bound if applies else None
 
-    def _gradient(self, slope: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        """sum_i weight_i slope_i (x_i, 1): (d + 1,), or (k, d + 1)."""
-        weighted = slope * (weight if slope.ndim == 1 else weight[:, None])
-        if sp.issparse(self.features):
-            linear = np.asarray(self.features.T @ weighted).T
-        else:
-            # einsum and not @: BLAS sums in an order that depends on the number of threads
-            linear = np.einsum("i...,ij->...j", weighted, self.features)
-        return np.concatenate([linear, weighted.sum(axis=0)[..., None]], axis=-1)
+    def _measure(self, model: Model, coef, intercept, target, name: str) -> GradientError:
+        margin = np.asarray(self.features @ coef.T) + intercept
+        slope = slopes(model, margin, target)
+        error = float(np.linalg.norm(gradient(self.features, slope, self.difference)))
+        full_norm = float(np.linalg.norm(gradient(self.features, slope, self.full_weight)))
+        norm = norm_of(coef, intercept)
+        epsilon = self.check_bound(error, full_norm, norm, model.loss, name)
+        return GradientError(error, full_norm, error / float(self.full_weight.sum()), norm, epsilon)
+
+
+def norm_of(coef: np.ndarray, intercept) -> float:
+    """||(w, b)||, the spectral norm for a multinomial model."""
+    return float(np.linalg.norm(np.concatenate([coef, np.asarray(intercept)[..., None]], axis=-1), 2))
+
+
+def gradient(features, slope: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """sum_i weight_i slope_i (x_i, 1): (d + 1,), or (k, d + 1) for slopes (n, k)."""
+    weighted = slope * (weight if slope.ndim == 1 else weight[:, None])
+    if sp.issparse(features):
+        linear = np.asarray(features.T @ weighted).T
+    else:
+        # einsum and not @: BLAS sums in an order that depends on the number of threads
+        linear = np.einsum("i...,ij->...j", weighted, features)
+    return np.concatenate([linear, weighted.sum(axis=0)[..., None]], axis=-1)
 
 
 def random_points(rng: np.random.Generator, count: int, shape: tuple[int, ...], radius: float):

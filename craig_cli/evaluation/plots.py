@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from craig_cli.errors import UsageError
+from craig_cli.evaluation.gradient_comparison import Comparison
 from craig_cli.evaluation.history import Run
 
 FORMATS = {".png": "png", ".svg": "svg"}
@@ -106,11 +107,47 @@ def plot_histories(runs: Sequence[Run], optimum: float | None, form: str) -> byt
 
 
 @_alike_everywhere
-def plot_curves(curves: Sequence[tuple[str, np.ndarray, np.ndarray, int | None]], units: str, form: str) -> bytes:
+def plot_gradient_errors(comparisons: Sequence[tuple[str, Comparison]], form: str) -> bytes:
+    """Figure 2: of each (name, Comparison) the normalised errors along the path and in the ball, on a row of panels.
+
+    The points of the ball are in no order, so each line is sorted. Random subsets are thin, their mean is thick.
+    """
+    inside = any(len(found.ball.error) for _, found in comparisons)
+    figure, axes = _figure(len(comparisons), 2 if inside else 1)
+    for (name, found), row in zip(comparisons, axes):
+        unit = found.largest_full_norm or 1.0
+        epochs = np.arange(len(found.path.error))
+        for axis, part, along in zip(row, (found.path, found.ball), (epochs, None)):
+            errors, random = part.error / unit, part.random / unit
+            if along is None:
+                errors, random = np.sort(errors), np.sort(random, axis=1)
+                along = np.arange(1, len(errors) + 1) / max(1, len(errors))
+            for number, each in enumerate(random):
+                label = "random subsets" if number == 0 else None
+                axis.plot(along, each, color="#b5b5b5", linewidth=0.7, label=label, zorder=1)
+            if len(random):
+                _line(axis, along, random.mean(axis=0), STYLES[1], "their mean")
+            _line(axis, along, errors, STYLES[0], "coreset")
+            if found.epsilon is not None:
+                axis.axhline(found.epsilon / unit, color="#1f5fa8", linestyle=(0, (6, 2)), label="epsilon")
+            axis.set_yscale("log")
+        row[0].set_ylabel(f"{name}\ngradient error / largest full gradient")
+        row[0].set_xlabel("epoch of the training path")
+        if inside:
+            row[1].set_xlabel(f"share of random points, ||(w, b)|| <= {found.radius:.4g}")
+    _legend(figure, axes[0][0])
+    return _bytes(figure, form)
+
+
+@_alike_everywhere
+def plot_curves(
+    curves: Sequence[tuple[str, Sequence[int], Sequence[float], int | None]], units: str, form: str
+) -> bytes:
     """epsilon against size for each (name, size (m,), epsilon (m,), the size where more picks stop paying or None)."""
     figure, axes = _figure(1, 1)
     axis = axes[0][0]
-    for (name, size, epsilon, knee), style in _styled(curves):
+    for (name, sizes, epsilons, knee), style in _styled(curves):
+        size, epsilon = np.asarray(sizes), np.asarray(epsilons)
         _line(axis, size, epsilon, style, name)
         if knee is not None:
             at = int(np.searchsorted(size, knee))

@@ -69,6 +69,7 @@ def fit(
     seed: int = 0,
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    follow: Callable[[np.ndarray, np.ndarray], None] | None = None,
 ) -> Fit:
     """Train on ``dataset`` with ``weights`` gamma (r,), by default its multiplicities, or 1.
 
@@ -88,6 +89,7 @@ def fit(
     monitor       data sets on which the model is measured after each epoch, for the history only (monitor.py)
     tune          None, "grid" or "halving": choose step and decay (tuning.py)
     progress      called as progress(epochs done, epochs in all) after each epoch
+    follow        called as follow(coef (k, d), intercept (k,)), in raw units, at the start and after each epoch
 
     Raises UsageError for options that are wrong or do not go together, DataError for labels the loss does not
     take and for an objective that diverges.
@@ -123,7 +125,8 @@ def fit(
         from craig_cli.training.tuning import choose_step
 
         step, decay, tries = choose_step(setup, tune, schedule, step, decay)
-    result = train(setup, schedule, step, decay, progress=progress)
+    seen = None if follow is None else lambda coef: follow(*setup.problem.to_model(coef))
+    result = train(setup, schedule, step, decay, progress=progress, follow=seen)
     coef, constant = setup.problem.to_model(result.coef)
     if not (np.isfinite(coef).all() and np.isfinite(constant).all()):
         raise DataError(f"{dataset.name}: the model has no finite coefficients; lower --step or use --scale")

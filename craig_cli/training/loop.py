@@ -160,8 +160,12 @@ def train(
     *,
     epochs: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    follow: Callable[[np.ndarray], None] | None = None,
 ) -> Result:
-    """Run the optimizer of ``setup`` with one schedule. Raises DataError for an objective that diverges."""
+    """Run the optimizer of ``setup`` with one schedule. Raises DataError for an objective that diverges.
+
+    follow  called with coef (k, columns), which goes on changing, at the start and after each epoch
+    """
     problem, visits, method = setup.problem, setup.visits, setup.optimizer
     first, last = setup.auto_steps()
     step = first if step is None else step
@@ -191,6 +195,8 @@ def train(
             found["validation_loss"] = loss * problem.label_scale**2
         if setup.monitors:
             found["monitor"] = [monitor.measure(coef, setup.threads) for monitor in setup.monitors]
+        if follow is not None:
+            follow(coef)
         return found, float(np.linalg.norm(gradient))
 
     evaluations = 0

@@ -1,0 +1,106 @@
+"""The part of ``craig eval`` that compares coresets by their gradients, without a model (Figure 2 of the paper)."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from craig_cli.cli import options
+from craig_cli.cli.tables import Part, table
+
+DEFAULTS = {"points": 20, "epochs": 10, "subsets": 5}
+
+
+def run(coresets: dict, dataset, data, loss, sizes: dict, seed: int, threads, form: str | None) -> Part:
+    """Compare ``coresets`` (file name -> Coreset) of ``dataset``; ``sizes`` are points, radius, epochs and subsets."""
+    from craig_cli.artifacts.coreset import check_matches
+    from craig_cli.evaluation.gradient_comparison import compare, training_path
+
+    for name, coreset in coresets.items():
+        check_matches(coreset, name, dataset)
+    loss = loss or _loss_of(coresets.values(), dataset)
+    sizes = {name: DEFAULTS.get(name) if value is None else value for name, value in sizes.items()}
+    path = training_path(dataset, loss, sizes.pop("epochs"), seed, threads)
+    found = {}
+    for name, coreset in coresets.items():
+        with options.progress_bar("gradients", "point") as progress:
+            found[name] = compare(coreset, dataset, path, **sizes, seed=seed, progress=progress)
+    results = [as_values(name, coresets[name], each) for name, each in found.items()]
+    notes = [
+        f"{dataset.n_rows:,} rows of {', '.join(os.path.basename(name) for name in data)}, {loss} loss",
+        "gradient errors are divided by the largest norm of the full gradient; random subsets are of the same size",
+    ]
+    picture = None
+    if form is not None:
+        from craig_cli.evaluation.plots import plot_gradient_errors
+
+        picture = plot_gradient_errors(list(found.items()), form)
+    facts = {"rows": dataset.n_rows, "loss": loss, "random_subsets": sizes["subsets"]}
+    return Part({**facts, "gradients": results}, gradients_table(results), notes, picture)
+
+
+def _loss_of(coresets, dataset) -> str:
+    from craig_cli.training.losses import guess_loss
+
+    recorded = {coreset.metadata.get("loss") for coreset in coresets} - {None}
+    if len(recorded) > 1:
+        raise click.UsageError(f"--loss: the coresets are for {' and '.join(sorted(recorded))} loss; give one")
+    return recorded.pop() if recorded else guess_loss(dataset.labels)
+
+
+def as_values(name: str, coreset, found) -> dict:
+    """What --json says of one coreset: the errors as they are, and their medians and maxima as the figure has them."""
+    unit = found.largest_full_norm
+    parts = {}
+    for part in ("path", "ball"):
+        errors = getattr(found, part)
+        parts[part] = {
+            "points": len(errors.error),
+            "coreset": _spread(errors.error, unit),
+            "random": _spread(errors.random, unit),
+            "norm": errors.norm.tolist(),
+            "full_norm": errors.full_norm.tolist(),
+            "bounded": errors.bounded.tolist(),
+            "error": errors.error.tolist(),
+            "random_error": errors.random.tolist(),
+        }
+    return {
+        "coreset": name,
+        "algorithm": coreset.metadata.get("algorithm"),
+        "size": len(coreset),
+        "epsilon": found.epsilon,
+        "relative_epsilon": None if found.epsilon is None or not unit > 0 else found.epsilon / unit,
+        "largest_full_norm": unit,
+        "radius": found.radius,
+        **parts,
+    }
+
+
+def gradients_table(results: list[dict]) -> str:
+    """An aligned table, two rows a coreset: along the path and in the ball."""
+    rows = []
+    for result in results:
+        for part, where in (("path", "training path"), ("ball", f"ball of radius {result['radius']:.4g}")):
+            if result[part]["points"]:
+                rows.append((result, result[part], where))
+    return table(
+        [
+            ("coreset", [result["coreset"] for result, _, _ in rows]),
+            ("size", [result["size"] for result, _, _ in rows]),
+            ("where", [where for _, _, where in rows]),
+            ("median error", [part["coreset"]["median"] for _, part, _ in rows]),
+            ("max", [part["coreset"]["max"] for _, part, _ in rows]),
+            ("random: median", [part["random"]["median"] for _, part, _ in rows]),
+            ("max", [part["random"]["max"] for _, part, _ in rows]),
+            ("epsilon", [result["relative_epsilon"] for result, _, _ in rows]),
+        ]
+    )
+
+
+def _spread(errors, unit: float) -> dict:
+    import numpy as np
+
+    if errors.size == 0 or not unit > 0:
+        return {"median": None, "max": None}
+    return {"median": float(np.median(errors)) / unit, "max": float(errors.max()) / unit}
