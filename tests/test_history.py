@@ -49,6 +49,7 @@ def test_what_was_written_is_read(tmp_path):
         (json.dumps({"epoch": 0}) + "\n", "h:1: expected an epoch with epoch, seconds"),
         (json.dumps(epoch(0)) + "\n" + json.dumps(epoch(1, seconds="1")), "h:2: expected numbers in epoch, seconds"),
         (json.dumps(epoch(0, objective=True)), "h:1: expected numbers"),
+        (json.dumps(epoch(0, gradient_evaluations=10**400)), "h:1: expected numbers"),
         (json.dumps(monitored(0)) + "\n" + json.dumps(epoch(1)), "h:2: expected the same monitored data"),
         (json.dumps(epoch(0, monitor=[{"data": 1}])), "h:1: expected the same monitored data"),
         (json.dumps(epoch(0, monitor={})), "h:1: expected the same monitored data"),

@@ -12,6 +12,7 @@ from craig_cli.artifacts import strict_json
 from craig_cli.artifacts.files import STDIO, write_bytes
 from craig_cli.errors import DataError, os_error
 
+LARGEST = 1e300  # JSON has whole numbers that float64 has not
 KEYS = ("epoch", "seconds", "gradient_evaluations", "objective", "gradient_norm", "step")
 
 
@@ -72,4 +73,4 @@ def _measured(found: dict) -> tuple:
 
 
 def _is_number(value) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < LARGEST

@@ -8,6 +8,7 @@ import click
 
 from craig_cli.cli import options
 from craig_cli.cli.tables import Part, table
+from craig_cli.registry import LOSSES
 
 DEFAULTS = {"points": 20, "epochs": 10, "subsets": 5}
 
@@ -43,7 +44,7 @@ def run(coresets: dict, dataset, data, loss, sizes: dict, seed: int, threads, fo
 def _loss_of(coresets, dataset) -> str:
     from craig_cli.training.losses import guess_loss
 
-    recorded = {coreset.metadata.get("loss") for coreset in coresets} - {None}
+    recorded = {loss for loss in LOSSES for coreset in coresets if coreset.metadata.get("loss") == loss}
     if len(recorded) > 1:
         raise click.UsageError(f"--loss: the coresets are for {' and '.join(sorted(recorded))} loss; give one")
     return recorded.pop() if recorded else guess_loss(dataset.labels)

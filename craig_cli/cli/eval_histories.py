@@ -54,7 +54,7 @@ def _objective_of(reference: str, dataset) -> tuple[float, str | None]:
     if dataset is not None:
         return measure(model, Objective.of(model, reference), dataset, reference).objective, dataset.name
     recorded = model.optimizer.get("objective")
-    if isinstance(recorded, bool) or not isinstance(recorded, (int, float)):
+    if not isinstance(recorded, float):
         raise DataError(
             f"{reference}: expected a model that says its objective, as those of --reference auto do, found none; "
             "give the data it was trained on as well"

@@ -19,15 +19,19 @@ UNRANKED = ("strata", "random", "random-uniform")
 def curve_of(coreset: Coreset) -> dict:
     """The curve as plain values: n, size, algorithm, units, ranked, curve (size, epsilon), thinned, knee, knee_epsilon.
 
-    Sizes that have no bound yet (some class has no element) are left out. knee is None where the coreset has no
-    greedy order, or fewer than three sizes; why_no_knee then says so.
+    Sizes that have no bound yet (some class has no element) are left out. knee is None where the coreset is not
+    the greedy's own, or has fewer than three sizes; why_no_knee then says so.
     """
     facts = coreset.metadata
     bounded = np.flatnonzero(np.isfinite(coreset.epsilon))
     why = None
-    ranked = facts.get("algorithm") not in UNRANKED and facts.get("weights", "count") == "count"
+    ranked = (
+        facts.get("algorithm") not in UNRANKED
+        and facts.get("weights", "count") == "count"
+        and facts.get("exemplar", "medoid") in ("medoid", None)
+    )
     if not ranked:
-        why = "its picks are in no greedy order, so that only the last epsilon says something"
+        why = "its elements or weights are not those of the greedy, so that only the last epsilon says something"
     elif len(bounded) < 3 or not coreset.epsilon[bounded[0]] > coreset.epsilon[-1]:
         why = "too few sizes with a bound to see where it stops falling"
     size, epsilon = bounded + 1, coreset.epsilon[bounded]
@@ -37,7 +41,7 @@ def curve_of(coreset: Coreset) -> dict:
         "n": int(facts["n"]),
         "size": len(coreset),
         "algorithm": facts.get("algorithm"),
-        "units": facts.get("units", "feature distance"),
+        "units": str(facts.get("units", "feature distance")),
         "epsilon": float(epsilon[-1]) if len(epsilon) else None,
         "ranked": ranked,
         "knee": None if at is None else int(size[at]),

@@ -18,6 +18,7 @@ from craig_cli.artifacts.model import Model
 from craig_cli.dataset import Dataset
 from craig_cli.errors import DataError
 from craig_cli.evaluation.pointwise import encode_targets, slopes
+from craig_cli.registry import SCALES
 from craig_cli.scaling import fit_scaling
 
 GRADIENT_NORM = "gradient norm"
@@ -52,6 +53,9 @@ class GradientProbe:
 
     def __init__(self, coreset: Coreset, dataset: Dataset) -> None:
         facts = coreset.metadata
+        radius = facts.get("radius")
+        if facts.get("scale", "none") not in SCALES or not (radius is None or isinstance(radius, (int, float))):
+            raise DataError("the coreset's metadata: expected a known scale and a number as radius, found others")
         self.dataset = dataset
         self.loss = facts.get("loss")
         self.radius = facts.get("radius")
