@@ -121,6 +121,14 @@ SUFFIX = ".model.json"
     "more than once.",
 )
 @click.option("--patience", type=Integer(1), default=5, metavar="N", help="Epochs --validation waits for better.")
+@click.option(
+    "--refine",
+    type=Integer(),
+    default=0,
+    metavar="K",
+    help="With --coreset: then K rounds of training on with its gradient corrected by that of all rows; each reads "
+    "them once and is kept where it lowers their objective.",
+)
 @options.reading_options
 @options.seed_option
 @options.threads_option
@@ -147,11 +155,13 @@ def train(
 
     The objective is the weighted mean of the loss plus the penalty. Without --step the step and its decay
     come from the data. The model is a JSON file in the units of the input. With a coreset only its rows are
-    kept in memory.
+    kept in memory, unless --refine wants them all.
     """
     options.check_stdin(*data, coreset, init, validation, *monitor)
     if settings["order"] == "greedy" and coreset is None:
         raise click.UsageError("--order greedy: is the order of a coreset; give one with --coreset")
+    if settings["refine"] and coreset is None:
+        raise click.UsageError("--refine: corrects a coreset's gradient; give one with --coreset")
     if settings["resample"] is not None and coreset is not None:
         raise click.UsageError("expected one of --coreset and --resample, found both")
 
@@ -178,10 +188,15 @@ def train(
         "threads": settings["threads"],
     }
     began = time.perf_counter()
-    dataset, weighted, facts = _read_rows(data, coreset, reading)
+    everything = None
+    if settings["refine"]:
+        everything = _read_rows(data, None, reading)[0]
+    dataset, weighted, facts = _read_rows(data, coreset, reading, everything)
     held_out = None if validation is None else _read_rows((validation,), None, reading)[0]
+    all_rows = dataset if coreset is None else everything
     followed = [
-        dataset if coreset is None and (name,) == data else _read_rows((name,), None, reading)[0] for name in monitor
+        all_rows if all_rows is not None and (name,) == data else _read_rows((name,), None, reading)[0]
+        for name in monitor
     ]
     start = None if init is None else read_model(init)
     read = time.perf_counter()
@@ -198,6 +213,7 @@ def train(
             init=start,
             validation=held_out,
             monitor=followed,
+            all_rows=everything,
             progress=progress,
             **weighted,
             **settings,
@@ -244,8 +260,11 @@ def train(
         note(f"wrote {output} (read {read - began:.2f} s, trained {trained - read:.2f} s)")
 
 
-def _read_rows(data: tuple[str, ...], coreset_path: str | None, reading: dict):
-    """(dataset, the weights and ranks that ``fit`` takes, facts about the coreset or None)."""
+def _read_rows(data: tuple[str, ...], coreset_path: str | None, reading: dict, everything=None):
+    """(dataset, the weights and ranks that ``fit`` takes, facts about the coreset or None).
+
+    ``everything`` is the whole data, where it has been read already.
+    """
     from craig_cli.formats import read_dataset
 
     if coreset_path is None:
@@ -257,20 +276,29 @@ def _read_rows(data: tuple[str, ...], coreset_path: str | None, reading: dict):
 
     coreset = read_coreset(coreset_path)
     place = np.argsort(coreset.index)
-    try:
-        # The number of features lets the reader pass over the other rows without a look at them.
-        width = coreset.metadata.get("features")
-        dataset = read_dataset(list(data), rows=coreset.index[place], n_features=width, **reading)
-    except OtherDataError as error:
-        raise DataError(f"{coreset_path}: was selected from other data: {error}") from error
-    check_matches(coreset, coreset_path, dataset)
+    width = coreset.metadata.get("features")
+    if everything is not None:
+        check_matches(coreset, coreset_path, everything)
+        dataset = everything.take(coreset.index[place])
+    else:
+        try:
+            # The number of features lets the reader pass over the other rows without a look at them.
+            dataset = read_dataset(list(data), rows=coreset.index[place], n_features=width, **reading)
+        except OtherDataError as error:
+            raise DataError(f"{coreset_path}: was selected from other data: {error}") from error
+        check_matches(coreset, coreset_path, dataset)
     if width is not None and dataset.n_features != width:
         found = f"expected {width} features, found {dataset.n_features}"
         raise DataError(f"{coreset_path}: was selected from other data: {found}")
+    return dataset, *_weights_and_facts(coreset, coreset_path, place)
+
+
+def _weights_and_facts(coreset, path: str, place) -> tuple[dict, dict]:
+    """The weights and ranks of the rows in the order ``place``, and what a model file says of its coreset."""
     digest = hashlib.sha256(coreset.index.tobytes() + coreset.weight.tobytes()).hexdigest()
     epsilon = float(coreset.epsilon[-1])
     facts = {
-        "name": Path(coreset_path).name,
+        "name": Path(path).name,
         "size": len(coreset),
         "sha256": digest,  # of the indices and weights, in greedy order
         "n": coreset.metadata["n"],
@@ -278,7 +306,7 @@ def _read_rows(data: tuple[str, ...], coreset_path: str | None, reading: dict):
         "epsilon": epsilon if epsilon < float("inf") else None,
         "units": coreset.metadata.get("units"),
     }
-    return dataset, {"weights": coreset.weight[place], "rank": coreset.rank[place]}, facts
+    return {"weights": coreset.weight[place], "rank": coreset.rank[place]}, facts
 
 
 def _with_provenance(model, dataset, facts: dict | None):

@@ -20,6 +20,8 @@ from craig_cli.errors import DataError, UsageError
 from craig_cli.registry import LOSSES, OPTIMIZERS, ORDERS, PRECONDITIONS, SCALES, TUNERS, load
 from craig_cli.scaling import Scaling
 from craig_cli.training.loop import prepare, train
+from craig_cli.training.refine import check_refinable
+from craig_cli.training.refine import refine as refine_rounds
 
 DEFAULT_L2 = 1e-5
 DEFAULT_TOL = 1e-8
@@ -65,6 +67,8 @@ def fit(
     validation: Dataset | None = None,
     monitor: Sequence[Dataset] = (),
     patience: int = PATIENCE,
+    refine: int = 0,
+    all_rows: Dataset | None = None,
     tune: str | None = None,
     seed: int = 0,
     threads: int | None = None,
@@ -87,9 +91,12 @@ def fit(
                   of the zero model; 0 runs all epochs
     validation    stop when its loss has not improved for ``patience`` epochs, and keep the best epoch's model
     monitor       data sets on which the model is measured after each epoch, for the history only (monitor.py)
+    refine        rounds of training on with the gradient of ``dataset``, a coreset, corrected by that of ``all_rows``,
+                  the data it was selected from (refine.py)
     tune          None, "grid" or "halving": choose step and decay (tuning.py)
     progress      called as progress(epochs done, epochs in all) after each epoch
-    follow        called as follow(coef (k, d), intercept (k,)), in raw units, at the start and after each epoch
+    follow        called as follow(coef (k, d), intercept (k,)), in raw units, at the start and after each epoch;
+                  not in rounds of refinement
 
     Raises UsageError for options that are wrong or do not go together, DataError for labels the loss does not
     take and for an objective that diverges.
@@ -120,13 +127,23 @@ def fit(
         seed=seed,
         threads=threads,
     )
+    if refine:
+        check_refinable(setup)
     tries = []
     if tune is not None:
         from craig_cli.training.tuning import choose_step
 
         step, decay, tries = choose_step(setup, tune, schedule, step, decay)
     seen = None if follow is None else lambda coef: follow(*setup.problem.to_model(coef))
-    result = train(setup, schedule, step, decay, progress=progress, follow=seen)
+    share = progress
+    if refine and progress is not None:
+
+        def share(done: int, total: int) -> None:
+            progress(done, total * (1 + refine))
+
+    result = train(setup, schedule, step, decay, progress=share, follow=seen)
+    if refine:
+        result = refine_rounds(setup, all_rows, result, refine, schedule, step, decay, progress)
     coef, constant = setup.problem.to_model(result.coef)
     if not (np.isfinite(coef).all() and np.isfinite(constant).all()):
         raise DataError(f"{dataset.name}: the model has no finite coefficients; lower --step or use --scale")
@@ -146,6 +163,8 @@ def fit(
         "radius": radius,
         "seed": seed,
     }
+    if refine:
+        settings["refine"] = refine
     if resample is not None:
         settings["resample"] = resample
     model = Model(
@@ -184,6 +203,7 @@ def _check_options(options: dict) -> None:
         ("batch_size", 1, True),
         ("tol", 0, True),
         ("patience", 1, True),
+        ("refine", 0, True),
         ("seed", 0, True),
         ("threads", 1, True),
     ):
@@ -206,6 +226,13 @@ def _check_options(options: dict) -> None:
             raise UsageError(
                 f"--resample: has no meaning for {options['optimizer']}, which remembers the gradients of all rows"
             )
+    if options["refine"]:
+        if options["all_rows"] is None:
+            raise UsageError("--refine: needs a coreset, and all the rows it was selected from")
+        if options["validation"] is not None:
+            raise UsageError("--refine: keeps what is best on all rows, found --validation too")
+        if options["resample"] is not None:
+            raise UsageError("--refine: needs rows that stay the same, found --resample")
     if options["batch_size"] > 1 and not method.batches:
         raise UsageError(f"--batch-size: has no meaning for {options['optimizer']}, which steps row by row")
     if options["nesterov"] and options["optimizer"] != "momentum":

@@ -108,6 +108,18 @@ def to_slopes(loss, label, margins):
 
 
 @njit
+def bend(loss, slope):
+    """The second derivative of phi in one of the margins, which its slope there determines."""
+    if loss in (_LOGISTIC, _MULTINOMIAL):
+        return abs(slope) * (1.0 - abs(slope))
+    if loss == _SQUARED_HINGE:
+        return 1.0 if slope != 0.0 else 0.0
+    if loss == _SMOOTHED_HINGE:
+        return 1.0 if 0.0 < abs(slope) < 1.0 else 0.0
+    return 1.0
+
+
+@njit
 def error(loss, label, margins):
     """1 where the margins (k,) predict another class than ``label``, else 0; of a regression (m - y)^2."""
     if loss == _SQUARED:

@@ -2,9 +2,9 @@
 
     F(w) = (1/r) sum_j g_j phi(y_j, <w, x_j>) + 1/2 sum_k penalty_k w_k^2        (equation 1 with weights)
 
-for r rows whose weights g_j have mean 1. The rows are cut into blocks that depend on nothing but r; a block
-is one kernel call, and the blocks' sums are added in order, so the result is the same at any number of
-threads.
+plus a linear function of w where a correction is in force (refine.py), for r rows whose weights g_j have mean 1.
+The rows are cut into blocks that depend on nothing but r; a block is one kernel call, and the blocks' sums are added
+in order, so the result is the same at any number of threads.
 """
 
 from __future__ import annotations
@@ -52,7 +52,10 @@ def evaluate(problem, coef: np.ndarray, threads: int = 1, slopes: np.ndarray | N
     total = sum(part[0] for part in parts) / problem.n_rows
     gradient = np.add.reduce([part[1] for part in parts]) / problem.n_rows
     penalised = problem.penalty * coef
-    return float(total + 0.5 * (penalised * coef).sum()), gradient + penalised
+    total, gradient = float(total + 0.5 * (penalised * coef).sum()), gradient + penalised
+    if problem.linear is not None:
+        return total + problem.constant + float((problem.linear * coef).sum()), gradient + problem.linear
+    return total, gradient
 
 
 @njit

@@ -2,6 +2,7 @@
 
     F(w) = (1/r) sum_j g_j phi(y_j, <w, x_j>) + 1/2 sum_k penalty_k w_k^2,      g_j = r * gamma_j / sum gamma
 
+and where a correction is in force (refine.py), + <linear, w> + constant.
 The intercept is a last column of ones with no penalty. Labels of a regression are standardised, which scales
 the objective by a constant and makes every default free of the labels' units.
 """
@@ -33,6 +34,7 @@ class Problem:
     ball                   (columns,) float64: ||w||^2 of the user's w is sum_k ball_k w_k^2
     n_outputs              k, the number of margins
     label_shift, label_scale  y = shift + scale * label
+    linear                 (k, columns) float64, or None for 0; and the constant, which no step feels
     """
 
     data: np.ndarray
@@ -51,6 +53,8 @@ class Problem:
     coordinates: Coordinates
     label_shift: float = 0.0
     label_scale: float = 1.0
+    linear: np.ndarray | None = None
+    constant: float = 0.0
 
     @property
     def n_rows(self) -> int:
@@ -79,6 +83,12 @@ class Problem:
         """About the mean of ||x||_1: by how much a margin moves when every coefficient moves by 1."""
         squares = float((self.gamma * self.curvature).mean()) / self.lipschitz
         return float(np.sqrt(squares * len(self.data) / self.n_rows))
+
+    def drift(self, n_visits: int) -> np.ndarray:
+        """(k, columns) what ``linear`` adds to the gradient of each of ``n_visits`` visits of an epoch."""
+        if self.linear is None:
+            return np.zeros((self.n_outputs, self.n_columns))
+        return self.linear * (self.n_rows / n_visits)
 
     def steps_a_projection(self, batch_size: int) -> int:
         """Steps between projections: 1; of sparse data so many that projecting costs no more than they."""
@@ -113,6 +123,8 @@ class Problem:
             labels=labels,
             gamma=gamma * (len(gamma) / gamma.sum()),
             penalty=np.zeros_like(self.penalty) if penalty is None else penalty,
+            linear=None,
+            constant=0.0,
         )
 
     def to_model(self, coef: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

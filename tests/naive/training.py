@@ -100,3 +100,44 @@ def optimum(loss, features, labels, l2, gamma=None, intercept=True) -> tuple[flo
     )
     w, b = parts(found.x)
     return found.fun * scale, w, b - w @ centre
+
+
+def refined(loss, features, labels, l2, rows, gamma, coef, intercept, understated=np.inf) -> tuple:
+    """One round of refinement from ``coef`` (k, d), ``intercept`` (k,): the minimum of the coreset's objective (rows,
+    gamma) plus a linear function that makes its gradient there that of all rows, and plus a quadratic where its second
+    derivatives (by differences) are too small by more than a factor ``understated``. By BFGS.
+    """
+    codes, k = encode(loss, labels)
+    x = np.column_stack([features.toarray() if sp.issparse(features) else features, np.ones(len(labels))])
+    penalty = np.append(np.full(x.shape[1] - 1, l2), 0.0)
+
+    def parts(flat, x, codes, gamma):
+        w = flat.reshape(k, -1)
+        margins = x @ w.T
+        value = gamma @ phi(loss, codes, margins) / gamma.sum() + 0.5 * (penalty * w * w).sum()
+        slopes = slope(loss, codes, margins) * gamma[:, None] / gamma.sum()
+        return value, (slopes.T @ x + penalty * w).ravel()
+
+    start = np.column_stack([np.atleast_2d(coef), np.atleast_1d(intercept)]).ravel()
+    everything = (x, codes, np.ones(len(labels)))
+    coreset = (x[rows], codes[rows], gamma)
+
+    def second(which):
+        steps = 1e-6 * np.eye(len(start))
+        return np.array(
+            [(parts(start + e, *which)[1] - parts(start - e, *which)[1]) @ e / 2e-12 for e in steps]
+        ).reshape(k, -1)
+
+    there, here = second(everything), second(coreset)
+    lacking = np.where(there - penalty > understated * here, there - here, 0.0).max(axis=0)
+    lacking = np.tile(lacking, k)
+    linear = parts(start, *everything)[1] - parts(start, *coreset)[1]
+
+    def function(flat):
+        value, gradient = parts(flat, *coreset)
+        away = flat - start
+        return value + linear @ flat + 0.5 * lacking @ away**2, gradient + linear + lacking * away
+
+    found = scipy.optimize.minimize(function, start, jac=True, method="BFGS", options={"gtol": 1e-9, "maxiter": 5000})
+    w = found.x.reshape(k, -1)
+    return w[:, :-1], w[:, -1]

@@ -31,7 +31,8 @@ def start(problem, visits, coef, options) -> dict:
     return {
         "coef": coef,
         "squares": np.zeros_like(coef),
-        "gradient": np.zeros_like(coef),
+        "gradient": problem.drift(len(visits)),
+        "drift": problem.drift(len(visits)),
         "metric": np.empty_like(coef),
         "batch": options["batch_size"],
         "radius": options["radius"],
@@ -56,6 +57,7 @@ def run(problem, visits, state, order, step) -> int:
         state["coef"],
         state["squares"],
         state["gradient"],
+        state["drift"],
         state["metric"],
         state["margins"],
         state["settled"],
@@ -82,6 +84,7 @@ def _epoch(
     coef,
     squares,
     gradient,
+    drift,
     metric,
     margins,
     settled,
@@ -96,7 +99,7 @@ def _epoch(
         clock += due
         if indices is None:
             for output in range(n_outputs):
-                _move(due, penalty, step, coef[output], squares[output], gradient[output])
+                _move(due, penalty, step, coef[output], squares[output], gradient[output], drift[output])
         else:
             for turn in range(first, last):
                 lo, hi = span(indices, indptr, order[turn], n_columns)
@@ -110,10 +113,10 @@ def _epoch(
 
 
 @njit
-def _move(due, penalty, step, coef, squares, gradient):
+def _move(due, penalty, step, coef, squares, gradient, drift):
     for k in range(coef.size):
         direction = gradient[k] + due * penalty[k] * coef[k]
-        gradient[k] = 0.0
+        gradient[k] = drift[k]
         squares[k] += direction * direction
         coef[k] -= step * direction / (math.sqrt(squares[k]) + _TINY)
 

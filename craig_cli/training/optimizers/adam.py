@@ -33,7 +33,8 @@ def auto_steps(problem, visits, batch_size: int, n_steps: int) -> tuple[float, f
 def start(problem, visits, coef, options) -> dict:
     return {
         "coef": coef,
-        "gradient": np.zeros_like(coef),
+        "gradient": problem.drift(len(visits)),
+        "drift": problem.drift(len(visits)),
         "moments": np.zeros((2, *coef.shape)),
         "metric": np.full_like(coef, _TINY),
         "rest": np.ones((2, problem.n_columns)),
@@ -59,6 +60,7 @@ def run(problem, visits, state, order, step) -> int:
         state["every"],
         state["coef"],
         state["gradient"],
+        state["drift"],
         state["moments"][0],
         state["moments"][1],
         state["metric"],
@@ -87,6 +89,7 @@ def _epoch(
     every,
     coef,
     gradient,
+    drift,
     first_moment,
     second_moment,
     metric,
@@ -114,6 +117,7 @@ def _epoch(
                     rest[1, 0],
                     coef[output],
                     gradient[output],
+                    drift[output],
                     first_moment[output],
                     second_moment[output],
                     metric[output],
@@ -150,10 +154,10 @@ def _moments(direction, rest1, rest2, first, second):
 
 
 @njit
-def _move(due, penalty, step, rest1, rest2, coef, gradient, first_moment, second_moment, metric):
+def _move(due, penalty, step, rest1, rest2, coef, gradient, drift, first_moment, second_moment, metric):
     for k in range(coef.size):
         direction = gradient[k] + due * penalty[k] * coef[k]
-        gradient[k] = 0.0
+        gradient[k] = drift[k]
         first_moment[k], second_moment[k], mean, metric[k] = _moments(
             direction, rest1, rest2, first_moment[k], second_moment[k]
         )

@@ -27,7 +27,8 @@ def start(problem, visits, coef, options) -> dict:
     return {
         "coef": coef,
         "velocity": np.zeros_like(coef),
-        "gradient": np.zeros_like(coef),
+        "gradient": problem.drift(len(visits)),
+        "drift": problem.drift(len(visits)),
         "batch": options["batch_size"],
         "beta": options["momentum"],
         "nesterov": options["nesterov"],
@@ -56,6 +57,7 @@ def run(problem, visits, state, order, step) -> int:
         state["coef"],
         state["velocity"],
         state["gradient"],
+        state["drift"],
         state["margins"],
         state["settled"],
         state["moved"],
@@ -83,6 +85,7 @@ def _epoch(
     coef,
     velocity,
     gradient,
+    drift,
     margins,
     settled,
     moved,
@@ -104,7 +107,9 @@ def _epoch(
         clock += due
         if indices is None:
             for output in range(n_outputs):
-                _move(due, penalty, step, beta, nesterov, coef[output], velocity[output], gradient[output])
+                _move(
+                    due, penalty, step, beta, nesterov, coef[output], velocity[output], gradient[output], drift[output]
+                )
         else:
             for turn in range(first, last):
                 lo, hi = span(indices, indptr, order[turn], n_columns)
@@ -128,11 +133,11 @@ def _speed(speed, gradient, beta, nesterov):
 
 
 @njit
-def _move(due, penalty, step, beta, nesterov, coef, velocity, gradient):
+def _move(due, penalty, step, beta, nesterov, coef, velocity, gradient, drift):
     for k in range(coef.size):
         velocity[k], move = _speed(velocity[k], gradient[k], beta, nesterov)
         coef[k] -= step * move + due * penalty[k] * coef[k]
-        gradient[k] = 0.0
+        gradient[k] = drift[k]
 
 
 @njit

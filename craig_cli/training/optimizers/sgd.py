@@ -14,7 +14,7 @@ from craig_cli.jit import njit
 from craig_cli.training.losses import to_slopes
 from craig_cli.training.optimizers import Optimizer
 from craig_cli.training.projection import project
-from craig_cli.training.rows import AHEAD, dot, fetch, settle, settle_all, shrink_all, shrink_and_add, span
+from craig_cli.training.rows import AHEAD, add, dot, fetch, settle, settle_all, shrink_all, shrink_and_add, span
 
 _SMALL_DEBT = 0.1  # of penalty on sparse rows may wait: it is the share by which a coefficient is then behind
 _LONGEST_WAIT = 16  # times as long as what makes settling all columns as dear as the steps between
@@ -43,6 +43,7 @@ def start(problem, visits, coef, options) -> dict:
         "every": problem.steps_a_projection(options["batch_size"]),
         "settled": np.zeros(problem.n_columns),
         "slopes": np.empty((options["batch_size"], problem.n_outputs)),
+        "drift": None if problem.linear is None else problem.drift(len(visits)),
     }
 
 
@@ -68,6 +69,7 @@ def run(problem, visits, state, order, step) -> int:
         state["coef"],
         state["settled"],
         state["slopes"],
+        state["drift"],
     )
     return len(order)
 
@@ -91,6 +93,7 @@ def _epoch(
     coef,
     settled,
     slopes,
+    drift,
 ):
     """``lazy``: of sparse rows, the penalty is settled as columns are touched; else of all every ``every`` steps,
     which saves a look-up an entry."""
@@ -121,6 +124,9 @@ def _epoch(
                 scale = -rate * share[row] * slopes[turn - first, output]
                 shrink_and_add(data, indices, lo, hi, due, penalty, scale, coef[output])
             due = 0.0  # the whole batch's, with its first row
+        if drift is not None:  # of dense rows only
+            for output in range(n_outputs):
+                add(drift[output], None, 0, n_columns, -step, coef[output])
         if radius > 0.0 and ((first // batch) % every == 0 or last == order.size):
             settle_all(indices, clock, settled, penalty, coef)
             clock = 0.0

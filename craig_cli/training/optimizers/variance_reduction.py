@@ -103,8 +103,9 @@ def _sparse_epoch(problem, visits, state, order, step: float, update: bool) -> i
         *problem.rows, problem.gamma, visits.share, order, problem.loss, step, len(visits), update, table,
         state["slopes"], state["margins"],
     )  # fmt: skip
-    # No row has anything to say of a column that none touches: it has the penalty only.
-    coef[...] = np.where(touched > 0, table[..., _COEF], coef / (1.0 + len(order) * step * penalty))
+    # No row has anything to say of a column that none touches: it has the penalty only, and a correction's mean.
+    way = len(order) * step
+    coef[...] = np.where(touched > 0, table[..., _COEF], (coef - way * mean) / (1.0 + way * penalty))
     mean[...] = table[..., _MEAN]
     return len(order)
 
