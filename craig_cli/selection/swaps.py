@@ -8,13 +8,17 @@ L(S) = sum_i mult_i min_{j in S} d_ij  further. This is the alternating k-medoid
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from craig_cli import jit
 from craig_cli.jit import njit
 from craig_cli.selection.cells import COSINE, MANHATTAN
-from craig_cli.selection.space import Space
 from craig_cli.selection.sparse import Index
+
+if TYPE_CHECKING:  # which imports this file
+    from craig_cli.selection.space import Space
 
 CANDIDATES = 48  # of a larger cluster only so many rows, those nearest to its mean, are tried
 
