@@ -23,6 +23,11 @@ def write_history(path: str | os.PathLike, epochs: Iterable[dict]) -> None:
     ``objective`` and ``gradient_norm`` are of the weighted training rows at the end of the epoch. Besides KEYS, where
     they were asked for: ``validation_loss``; ``monitor``, a list of {"data": name, "loss": mean loss, "objective":
     loss + l2/2 ||w||^2, "error_rate" or "rmse"}, one for each data set, measured outside the clock.
+
+    With ``--refine`` each line has its ``round``, 0 for the training on the coreset, whose epochs count on. In later
+    rounds ``objective`` and ``gradient_norm`` are of the corrected objective. Each pass over all rows has a line of its
+    own, without a step: ``all_rows`` true, ``objective`` and ``gradient_norm`` those of all rows, ``accepted``, and
+    where it went back ``share`` of the way of its round.
     """
     lines = "".join(json.dumps(epoch, allow_nan=False) + "\n" for epoch in epochs)
     write_bytes(path, lambda stream: stream.write(lines.encode()))

@@ -21,6 +21,7 @@ SUFFIX = ".model.json"
         "craig train sample_data/binary.libsvm",
         "craig select sample_data/binary.libsvm --fraction 0.1 -o tenth.coreset.parquet",
         "craig train sample_data/binary.libsvm --coreset tenth.coreset.parquet -o tenth.model.json",
+        "craig train sample_data/binary.libsvm --coreset tenth.coreset.parquet --optimizer saga --refine 2",
         "craig train sample_data/multiclass.libsvm --optimizer saga --history multiclass.jsonl --json",
         "craig train sample_data/regression.parquet --loss squared --l2 0.001",
         "craig train sample_data/binary.libsvm --precondition none --schedule k-inverse --tune grid",
@@ -250,8 +251,9 @@ def train(
     if as_json:
         click.echo(json.dumps(summary))
     else:
+        refined = f", refined on all {all_rows.n_rows:,}" if settings["refine"] else ""
         note(
-            f"{model.loss} loss on {dataset.n_rows:,} rows: objective {kept['objective']:.6g}, gradient norm "
+            f"{model.loss} loss on {dataset.n_rows:,} rows{refined}: objective {kept['objective']:.6g}, gradient norm "
             f"{kept['gradient_norm']:.3g} after {last['epoch']} epochs of {settings['optimizer']}"
         )
         for found in kept.get("monitor", ()):

@@ -73,17 +73,19 @@ class _Passes:
         self.epochs = first.history[-1]["epoch"]
 
     def at(self, coef: np.ndarray, number: int, best: _Point | None, **facts) -> _Point:
-        """One pass at ``coef``, and its line; accepted where it is lower than ``best``."""
+        """One pass at ``coef``, and its line; accepted where it is lower than ``best``. DataError beyond float64."""
         began = time.perf_counter()
         objective, gradient, curvature = _at(self.problem, coef, self.setup.threads)
         self.seconds += time.perf_counter() - began
         self.evaluations += self.problem.n_rows
+        if not (math.isfinite(objective) and np.isfinite(gradient).all()):
+            raise DataError(f"the objective of all rows became {objective:g}; lower --step")
         line = {
             "epoch": self.epochs,
             "seconds": round(self.seconds, 6),
             "gradient_evaluations": self.evaluations,
-            "objective": objective * self.problem.label_scale**2 if math.isfinite(objective) else None,
-            "gradient_norm": self.problem.gradient_norm(gradient) if np.isfinite(gradient).all() else None,
+            "objective": objective * self.problem.label_scale**2,
+            "gradient_norm": self.problem.gradient_norm(gradient),
             "step": None,
             "round": number,
             "all_rows": True,
@@ -155,11 +157,11 @@ def refine(
         report = None if progress is None else partial(_report, progress, number, rounds + 1)
         try:
             result = train(round_setup, schedule, step, decay, progress=report)
+            passes.add(result, number)
+            found = passes.at(result.coef.copy(), number, best)
         except DataError as error:
             notes.append(f"round {number}: {error}; the model is that of the round before")
             break
-        passes.add(result, number)
-        found = passes.at(result.coef.copy(), number, best)
         if not found.line["accepted"]:
             if found.objective - best.objective <= ROUNDING * abs(best.objective):
                 break  # as low as it gets
