@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from craig_cli.artifacts.coreset import Coreset
 from craig_cli.artifacts.model import Model
+from craig_cli.at_model import facts_at
 from craig_cli.dataset import Dataset, class_values
 from craig_cli.errors import UsageError
 from craig_cli.evaluation.influence import influence
@@ -85,5 +86,7 @@ def select_with_pilot(
         note=note,
         **options,
     )
+    if found is not None:
+        facts |= facts_at(coreset, dataset, model, found)
     coreset.metadata["at"] = facts
     return coreset, model

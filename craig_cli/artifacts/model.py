@@ -66,13 +66,17 @@ _KEYS = (
 
 
 def write_model(path: str | os.PathLike, model: Model) -> None:
-    """Write the model file, all or nothing. Keys in a fixed order, one line each, so that it diffs well."""
+    """Write the model file, all or nothing."""
+    write_bytes(path, lambda stream: stream.write(model_text(model).encode()))
+
+
+def model_text(model: Model) -> str:
+    """The model as a file. Keys in a fixed order, one line each, so that it diffs well."""
     values = {entry.name: getattr(model, entry.name) for entry in fields(model)}
     values |= {"format": FORMAT, "kind": KIND, "n_features": model.n_features, "classes": list(model.classes)}
     values |= {"coef": np.asarray(model.coef).tolist(), "intercept": np.asarray(model.intercept).tolist()}
     lines = [f"  {json.dumps(key)}: {json.dumps(values[key], allow_nan=False)}" for key in _KEYS]
-    text = "{\n" + ",\n".join(lines) + "\n}\n"
-    write_bytes(path, lambda stream: stream.write(text.encode()))
+    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def read_model(path: str | os.PathLike) -> Model:

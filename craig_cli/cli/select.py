@@ -267,12 +267,10 @@ def select(
             else:
                 coreset = select_dataset(dataset, epsilon=epsilon, progress=progress, **settings)
             if at_model is not None:
-                coreset.metadata["at"] = {
-                    "model": os.path.basename(at_model),
-                    "loss": model.loss,
-                    "l2": model.l2,
-                    "dimension": found.dimension,
-                }
+                from craig_cli.at_model import facts_at
+
+                facts = facts_at(coreset, dataset, model, found, at_model)
+                coreset.metadata["at"] = {"model": os.path.basename(at_model), **facts}
                 if found.dimension > len(coreset):
                     note(f"{at_model}: some {found.dimension:.0f} parameters, more than there are picks; a rough guide")
     selected = time.perf_counter()

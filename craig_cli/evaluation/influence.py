@@ -33,7 +33,7 @@ NUDGE = 1e-4  # of a margin, for the second derivative of the loss
 
 @dataclass(frozen=True)
 class Influence:
-    """vectors (n, q) float64: h_i, or their sketch; kind: "exact" or "sketch".
+    """vectors (n, q) float64: h_i, or their sketch; kind: "exact" or "sketch"; curvature: "hessian", or its "diagonal".
 
     dimension: the mean of ||h_i||^2. At the optimum of a model that fits, it is the effective number of parameters
     (gradients have covariance H there); at a rough model it is larger, so it also tells a pilot that is no guide.
@@ -42,6 +42,7 @@ class Influence:
     vectors: np.ndarray
     kind: str
     dimension: float
+    curvature: str = "hessian"
 
 
 def influence(model: Model, dataset: Dataset, name: str = "the model", seed: int = 0) -> Influence:
@@ -83,13 +84,18 @@ def influence(model: Model, dataset: Dataset, name: str = "the model", seed: int
             images = np.asarray(part @ lifted[:-1]) + lifted[-1]
             vectors[start : start + CHUNK] += slope[start : start + CHUNK, k, None] * images
     dimension = float(np.einsum("ij,ij,i->", vectors, vectors, counts) / counts.sum())
-    return Influence(vectors, "exact" if whole else "sketch", dimension)
+    curvature = "diagonal" if _diagonal(rows, width) else "hessian"
+    return Influence(vectors, "exact" if whole else "sketch", dimension, curvature)
+
+
+def _diagonal(rows, width: int) -> bool:
+    return sp.issparse(rows) or width > WIDEST
 
 
 def _inverse_root(rows, weights: np.ndarray, penalty: np.ndarray):
     """v (d + 1, q) -> C^-T v with C C^T = H of one output: (x, 1) times it is H^(-1/2) (x, 1) up to a rotation."""
     width = len(penalty)
-    if sp.issparse(rows) or width > WIDEST:
+    if _diagonal(rows, width):
         squares = rows.multiply(rows) if sp.issparse(rows) else rows * rows
         diagonal = np.append(np.asarray(squares.T @ weights).ravel(), weights.sum()) + penalty
         diagonal = diagonal + FLOOR * max(diagonal.mean(), 1e-300)
