@@ -173,7 +173,8 @@ def part_memory(folder):
     code = (
         "import sys; from craig_cli.formats import read_dataset; import craig_cli.jit, pyarrow.parquet; "
         "peak = lambda: 1024 * int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0]); "
-        "read_dataset([sys.argv[1]]); before = peak(); d = read_dataset([sys.argv[2]]); x = d.features; "
+        "read_dataset([sys.argv[1]]); before = peak(); "
+        "d = read_dataset([sys.argv[2]], threads=int(sys.argv[3])); x = d.features; "
         "size = x.data.nbytes + x.indices.nbytes + x.indptr.nbytes if d.is_sparse else x.nbytes; "
         "print(f'{size / 1e6:.0f} MB of features, peak {(peak() - before) / 1e6:.0f} MB')"
     )
@@ -191,9 +192,15 @@ def part_memory(folder):
         covtype_half(folder)
         files += [("small.parquet", "covtype.half.parquet")]
     for small, name in files:
-        command = [sys.executable, "-c", code, str(folder / small), str(folder / name)]
-        done = subprocess.run(command, capture_output=True, check=True, text=True)
-        print(f"{name}: {done.stdout.strip()}")
+        for threads, piped in ((1, False), (2, False), (2, True)):
+            source = "-" if piped else str(folder / name)
+            command = [sys.executable, "-c", code, str(folder / small), source, str(threads)]
+            with open(folder / name, "rb") as stream:
+                pipe = subprocess.Popen(["cat"], stdin=stream, stdout=subprocess.PIPE) if piped else None
+                done = subprocess.run(command, stdin=pipe and pipe.stdout, capture_output=True, check=True, text=True)
+                if pipe:
+                    pipe.wait()
+            print(f"{name}, {threads} thread(s){', from a pipe' if piped else ''}: {done.stdout.strip()}", flush=True)
 
 
 def part_fuzz(folder, count=3000):
