@@ -100,7 +100,7 @@ class _Reader:
         starts = _buffer("starts", len(text) // 2 + 1, np.int64)
         n_rows, n_lines = lines.row_starts(text, starts)
         starts = starts[:n_rows].copy()
-        if self.skips and self.zero_based is None and lines.has_index_zero(text, starts):
+        if self.skips and self.zero_based is None and lines.has_index_zero(text):
             self.zero_based = True
         return Block(path, text, starts, n_lines)
 

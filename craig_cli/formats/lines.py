@@ -12,6 +12,7 @@ import numpy as np
 from craig_cli.formats.numbers import ZERO, parse_number, short_integer, short_number
 from craig_cli.formats.scan import (
     COLON,
+    LINE_FEED,
     PADDING,
     SPACE,
     U0,
@@ -84,12 +85,10 @@ def _long_index(text, start):
 
 
 @njit
-def has_index_zero(block, starts):
-    """Whether some feature of the rows that begin at ``starts``, all rows of ``block``, has the index 0.
-
-    Only a 0 behind space is looked at closely; malformed rows may or may not count.
-    """
+def has_index_zero(block):
+    """Whether some feature in ``block`` has the index 0. Only a 0 behind space is looked at closely."""
     text, size = address_of(block), len(block) - PADDING
+    line_end = 0  # of the last comment with such a 0
     for base in range(0, size, WIDTH):
         bits = zeros_after_space(text, base)
         while bits != U0:
@@ -98,16 +97,16 @@ def has_index_zero(block, starts):
             if zero >= size:
                 break
             end, index = _long_index(text, zero)
-            if index != 0 or byte_at(text, end) != COLON:
+            if zero < line_end or index != 0 or byte_at(text, end) != COLON:
                 continue
-            row = np.searchsorted(starts, zero, side="right") - 1
-            if row < 0:  # a comment before the first row
-                continue
-            position = starts[row]
-            while position < zero and not _is_in(byte_at(text, position), LINE_ENDS):
-                position += 1
-            if position == zero and zero > starts[row]:
+            position = zero - 1
+            while position >= 0 and not _is_in(byte_at(text, position), LINE_ENDS):
+                position -= 1
+            if position < 0 or byte_at(text, position) == LINE_FEED:
                 return True
+            line_end = zero
+            while byte_at(text, line_end) != LINE_FEED:
+                line_end += 1
     return False
 
 
