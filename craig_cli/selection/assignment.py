@@ -2,10 +2,15 @@
 
     loss_k = sum_i c_i min_{j in picks[:k]} d_ij
 
-The picks go past the cells in their order, in groups of WIDTH cells that keep their state at hand. A pick farther from
-a cell's centre than the cell's reach cannot be anyone's nearest, and one farther from the middle of a group than all of
-its cells reach need not be compared with any; so only few of them meet the rows. Each term is rounded up to a grid on
-which sums are exact: the loss stays an upper bound, and threads may add in any order.
+Each cell takes the picks in the order of their rank, in levels that grow by LEVEL: when a level begins, its picks have
+to beat what half as many have left. Two bounds spare nearly all of the pairs. A pick farther from a cell's centre than
+the cell's reach is no one's nearest (triangle inequality). And along a unit vector u from the cell to the pick
+
+    d_ij  >=  <x_j, u> - <x_i, u>
+
+which in many dimensions says far more: a cloud is much thinner in any one direction than its radius. Picks of a level
+lie in bunches of nearby ones, so that one u serves a bunch and a bunch out of reach is passed over whole. Each term is
+rounded up to a grid on which sums are exact: the loss stays an upper bound, and threads may add in any order.
 """
 
 from __future__ import annotations
@@ -24,9 +29,14 @@ from craig_cli.selection.cells import (
     block_distances_within,
     limit_of,
     reach_of,
+    split,
 )
 from craig_cli.selection.swaps import distance_of, sparse_gap
-from craig_cli.selection.vectors import WIDTH
+from craig_cli.selection.vectors import WIDTH, add_products
+
+LEVEL = 2  # a level ends at so many times the rank it begins at
+FIRST_LEVEL = 64  # picks that all rows are held against
+BUNCH = 64  # picks a bunch
 
 
 def assign(cells: Cells, picks: np.ndarray, constants: np.ndarray, grid: float) -> tuple[np.ndarray, np.ndarray]:
@@ -40,23 +50,197 @@ def assign(cells: Cells, picks: np.ndarray, constants: np.ndarray, grid: float) 
     n_rows = len(cells.order)
     position = np.empty(n_rows, dtype=np.int64)
     position[cells.order] = np.arange(n_rows)
-    points = np.ascontiguousarray(cells.rows[position[picks]])
-    n_blocks = (len(picks) + WIDTH - 1) // WIDTH
-    padded = np.zeros((n_blocks * WIDTH, points.shape[1]))
-    padded[: len(picks)] = points
-    blocks = np.ascontiguousarray(padded.reshape(n_blocks, WIDTH, -1).transpose(0, 2, 1))
-    threads = jit.threads_in_force()
-    change = np.zeros((threads, len(picks)))
+    points = cells.rows[position[picks]]
+    del position
+    levels, starts, order = _bunches(points)
+    bunched = _arrange(points, order, starts, cells.metric)
+    change = np.zeros((jit.threads_in_force(), len(picks)))
     nearest = np.empty(n_rows, dtype=np.int64)
     factor = constants[cells.order] * (cells.quantum / grid)
     jit.in_threads(
-        _assign, cells.rows, cells.blocks, cells.centres, cells.offsets, cells.metric, points, blocks, factor,
-        nearest, change,
+        _assign, n_rows, cells.blocks, cells.centres, cells.offsets, cells.metric, points, levels, starts, order,
+        *bunched, factor, nearest, change,
     )  # fmt: skip
     by_row = np.empty(n_rows, dtype=np.int64)
     by_row[cells.order] = nearest
     by_row[picks] = np.arange(len(picks))
     return by_row, np.cumsum(change.sum(axis=0)) * grid
+
+
+def _bunches(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The picks of each level in bunches of nearby ones: (levels, starts, order).
+
+    levels (l + 1,) int64 the ranks at which the levels begin, and the number of picks; starts (l + 1,) int64 the first
+    bunch of each level, and their number; order (b, BUNCH) int64 the picks of each bunch, the last one repeated
+    """
+    levels, starts, orders = [0], [0], []
+    while levels[-1] < len(points):
+        begin, end = levels[-1], min(len(points), max(FIRST_LEVEL, LEVEL * levels[-1]))
+        order = begin + split(points[begin:end], BUNCH, BUNCH)
+        count = -(-len(order) // BUNCH)
+        orders.append(np.pad(order, (0, count * BUNCH - len(order)), mode="edge").reshape(count, BUNCH))
+        levels.append(end)
+        starts.append(starts[-1] + count)
+    return np.array(levels), np.array(starts), np.concatenate(orders)
+
+
+@njit
+def _arrange(points, order, starts, metric):
+    """The bunches transposed (b, d, BUNCH), their centres (b, d), these in blocks (b', d, WIDTH), their radii (b,)."""
+    n_features = points.shape[1]
+    n_bunches = starts[-1]
+    bunches = np.empty((n_bunches, n_features, BUNCH))
+    centres = np.zeros((n_bunches, n_features))
+    centre_blocks = np.zeros(((n_bunches + WIDTH - 1) // WIDTH, n_features, WIDTH))
+    radii = np.zeros(n_bunches)
+    for b in range(n_bunches):
+        for k in range(n_features):
+            for t in range(BUNCH):
+                bunches[b, k, t] = points[order[b, t], k]
+            centres[b, k] = bunches[b, k].mean()
+            centre_blocks[b // WIDTH, k, b % WIDTH] = centres[b, k]
+        for t in range(BUNCH):
+            gap = 0.0
+            for k in range(n_features):
+                value = abs(bunches[b, k, t] - centres[b, k])
+                gap += value if metric == MANHATTAN else value * value
+            radii[b] = max(radii[b], gap if metric == MANHATTAN else np.sqrt(gap))
+    return bunches, centres, centre_blocks, radii
+
+
+@njit
+def _assign(
+    thread, threads, n_rows, blocks, cell_centres, offsets, metric, points, levels, starts, order, bunches, centres,
+    centre_blocks, radii, factor, nearest, change,
+):  # fmt: skip
+    n_cells, n_features, _ = blocks.shape
+    changes = change[thread]
+    centre = np.empty(n_features)
+    direction = np.empty(n_features)
+    distance = np.empty(WIDTH)
+    to_bunches = np.empty(WIDTH)
+    current = np.empty(WIDTH)
+    limit = np.empty(WIDTH)
+    value = np.empty(WIDTH)
+    wanted = np.zeros(len(points) + WIDTH, dtype=np.bool_)
+    any_wanted = np.zeros(len(points) // WIDTH + 1, dtype=np.bool_)  # in each run of WIDTH picks
+    slack = _rounding(cell_centres, offsets, metric, n_cells, n_features)
+    for cell in range(thread, n_cells, threads):
+        first = cell * WIDTH
+        for k in range(n_features):
+            centre[k] = cell_centres[cell // WIDTH, k, cell % WIDTH]
+        for p in range(WIDTH):  # padding never asks for anything
+            current[p] = np.inf if first + p < n_rows else 0.0
+            limit[p] = current[p]
+            value[p] = 0.0
+        reach = np.inf
+        for level in range(len(levels) - 1):
+            for b in range(starts[level], starts[level + 1]):
+                if b == starts[level] or b % WIDTH == 0:
+                    block_distances(centre_blocks[b // WIDTH], centre, metric, to_bunches)
+                apart = to_bunches[b % WIDTH]
+                if (apart - radii[b]) * (1.0 - 1e-12) - slack >= reach:
+                    continue
+                back = np.inf
+                if level > 0 and _aim(centre, centres[b], apart, metric, direction):
+                    back = _back(blocks[cell], centre, direction, current, metric, distance) + slack
+                    if (apart - radii[b]) * (1.0 - 1e-12) - slack >= back:
+                        continue
+                _mark(bunches[b], order[b], centre, direction, metric, reach + slack, back, wanted, any_wanted)
+            for run in range(levels[level] // WIDTH, (levels[level + 1] + WIDTH - 1) // WIDTH):
+                if not any_wanted[run]:
+                    continue
+                any_wanted[run] = False
+                for j in range(run * WIDTH, (run + 1) * WIDTH):
+                    if not wanted[j]:
+                        continue
+                    wanted[j] = False
+                    if block_distances_within(blocks[cell], points[j], metric, limit, distance) and _take(
+                        j, metric, distance, current, limit, value, factor, nearest, changes, first
+                    ):
+                        reach = _reach(current, offsets, metric, first)
+
+
+@njit
+def _rounding(centres, offsets, metric, n_cells, n_features):
+    """More than rounding can do to a difference of two products with a unit vector."""
+    largest = 0.0
+    for c in range(n_cells):
+        norm = 0.0
+        for k in range(n_features):
+            value = abs(centres[c // WIDTH, k, c % WIDTH])
+            norm += value if metric == MANHATTAN else value * value
+        largest = max(largest, norm if metric == MANHATTAN else np.sqrt(norm))
+    return 1e-15 * (n_features + 8) * (largest + offsets.max())
+
+
+@njit
+def _aim(start, end, apart, metric, direction):
+    """``direction`` from ``start`` to ``end``, of dual norm 1; False where they are the same."""
+    if apart == 0.0:
+        return False
+    for k in range(len(start)):
+        gap = end[k] - start[k]
+        direction[k] = np.sign(gap) if metric == MANHATTAN else gap / apart
+    return True
+
+
+@njit
+def _back(block, centre, direction, current, metric, along):
+    """How far from the centre along the direction a pick may be and still be nearest to a row of the block."""
+    for p in range(WIDTH):
+        along[p] = 0.0
+    add_products(block, direction, 0, len(direction), along)
+    origin = 0.0
+    for k in range(len(direction)):
+        origin += centre[k] * direction[k]
+    farthest = -np.inf
+    for p in range(WIDTH):
+        farthest = max(farthest, along[p] + reach_of(current[p], 0.0, metric))
+    return farthest - origin
+
+
+@njit
+def _mark(bunch, order, centre, direction, metric, reach, back, wanted, any_wanted):
+    """Mark the picks of a bunch that are within reach of the centre, and along the direction not beyond ``back``."""
+    apart = np.zeros(BUNCH)
+    along = np.zeros(BUNCH)
+    for k in range(len(centre)):
+        for t in range(BUNCH):
+            gap = bunch[k, t] - centre[k]
+            apart[t] += abs(gap) if metric == MANHATTAN else gap * gap
+            along[t] += gap * direction[k]
+    most = (reach if metric == MANHATTAN else reach * reach) * (1.0 + 1e-12)
+    for t in range(BUNCH):
+        if back == np.inf or (apart[t] < most and along[t] < back):
+            wanted[order[t]] = True
+            any_wanted[order[t] // WIDTH] = True
+
+
+@njit
+def _take(j, metric, distance, current, limit, value, factor, nearest, changes, first):
+    """Give pick ``j`` the rows that are closer to it than to any before; True where there are some."""
+    changed = False
+    for p in range(WIDTH):
+        apart = 0.5 * distance[p] * distance[p] if metric == COSINE else distance[p]
+        if apart < current[p]:
+            current[p] = apart
+            limit[p] = limit_of(apart, metric)
+            nearest[first + p] = j
+            terms = np.ceil(factor[first + p] * apart)
+            changes[j] += terms - value[p]
+            value[p] = terms
+            changed = True
+    return changed
+
+
+@njit
+def _reach(current, offsets, metric, first):
+    farthest = 0.0
+    for p in range(WIDTH):
+        if current[p] > 0.0:
+            farthest = max(farthest, reach_of(current[p], offsets[first + p], metric))
+    return farthest
 
 
 def assigned_loss(
@@ -90,79 +274,3 @@ def _sparse_loss(thread, threads, values, columns, starts, metric, exemplar_of, 
     for i in range(thread, len(starts) - 1, threads):
         size = sparse_gap(values, columns, starts, i, exemplar_of[i], metric)
         total[thread] += np.ceil(factor[i] * distance_of(size, metric))
-
-
-@njit
-def _assign(thread, threads, rows, blocks, centres, offsets, metric, points, point_blocks, factor, nearest, change):
-    n_rows, n_features = rows.shape
-    n_cells = blocks.shape[0]
-    n_picks = points.shape[0]
-    changes = change[thread]
-    middle = np.empty(n_features)
-    to_picks = np.empty(WIDTH)
-    to_cells = np.empty(WIDTH)
-    distance = np.empty(WIDTH)
-    away = np.empty(WIDTH)
-    reach = np.empty(WIDTH)
-    current = np.empty((WIDTH, WIDTH))
-    limit = np.empty((WIDTH, WIDTH))
-    value = np.empty((WIDTH, WIDTH))
-    for group in range(thread, centres.shape[0], threads):
-        first_cell = group * WIDTH
-        count = min(WIDTH, n_cells - first_cell)
-        for k in range(n_features):
-            middle[k] = centres[group, k, :count].mean()
-        block_distances(centres[group], middle, metric, away)
-        for c in range(count):
-            reach[c] = np.inf
-            inside = min(WIDTH, n_rows - (first_cell + c) * WIDTH)
-            for p in range(WIDTH):  # padding never asks for anything
-                current[c, p] = np.inf if p < inside else 0.0
-                limit[c, p] = current[c, p]
-                value[c, p] = 0.0
-        farthest = np.inf
-        for block in range(point_blocks.shape[0]):
-            block_distances(point_blocks[block], middle, metric, to_picks)
-            for j in range(block * WIDTH, min((block + 1) * WIDTH, n_picks)):
-                if to_picks[j - block * WIDTH] >= farthest:
-                    continue
-                block_distances(centres[group], points[j], metric, to_cells)
-                changed = False
-                for c in range(count):
-                    if to_cells[c] < reach[c] and block_distances_within(
-                        blocks[first_cell + c], points[j], metric, limit[c], distance
-                    ):
-                        first = (first_cell + c) * WIDTH
-                        if _take(j, metric, distance, current[c], limit[c], value[c], factor, nearest, changes, first):
-                            reach[c] = _reach(current[c], offsets, metric, first)
-                            changed = True
-                if changed:
-                    farthest = 0.0
-                    for c in range(count):
-                        farthest = max(farthest, (reach[c] + away[c]) * (1.0 + 1e-12))
-
-
-@njit
-def _take(j, metric, distance, current, limit, value, factor, nearest, changes, first):
-    """Give pick ``j`` the rows that are closer to it than to any before; True where there are some."""
-    changed = False
-    for p in range(WIDTH):
-        apart = 0.5 * distance[p] * distance[p] if metric == COSINE else distance[p]
-        if apart < current[p]:
-            current[p] = apart
-            limit[p] = limit_of(apart, metric)
-            nearest[first + p] = j
-            terms = np.ceil(factor[first + p] * apart)
-            changes[j] += terms - value[p]
-            value[p] = terms
-            changed = True
-    return changed
-
-
-@njit
-def _reach(current, offsets, metric, first):
-    farthest = 0.0
-    for p in range(WIDTH):
-        if current[p] > 0.0:
-            farthest = max(farthest, reach_of(current[p], offsets[first + p], metric))
-    return farthest
