@@ -2,7 +2,7 @@
 # make test    lint, format check and tests
 # make test-external  tests with xgboost, lightgbm, vowpalwabbit, liblinear and libsvm, which it installs
 # make fuzz    10,000 damaged files and 50 kills (minutes)
-# make bench   the benchmarks (slow; real data where there is any)
+# make bench   the benchmarks (slow; real data where there is any); installs the peers that selection is compared with
 # make readme  run the commands in the README again and put their output there
 # make format  put the code into the form that the lint asks for
 # make clean   remove what the demo, the benchmarks and the installation left behind
@@ -19,6 +19,8 @@ DEMO := .demo
 INSTALLED := $(VENV)/installed
 TEST_INSTALLED := $(VENV)/installed-test
 EXTERNAL_INSTALLED := $(VENV)/installed-external
+BENCH_INSTALLED := $(VENV)/installed-bench
+PEERS := apricot-select kmedoids submodlib-py
 
 DATA := sample_data/binary.libsvm
 TEST_DATA := sample_data/binary.test.libsvm
@@ -74,7 +76,7 @@ format: $(TEST_INSTALLED)
 readme: $(TEST_INSTALLED)
 	$(BIN)/python tests/update_readme.py
 
-bench: $(TEST_INSTALLED)
+bench: $(BENCH_INSTALLED)
 	for name in $(basename $(notdir $(wildcard tests/benchmarks/bench_*.py))); do \
 		$(BIN)/python -m tests.benchmarks.$$name || exit 1; \
 	done
@@ -93,6 +95,14 @@ $(TEST_INSTALLED): pyproject.toml | $(BIN)/python
 
 $(EXTERNAL_INSTALLED): $(TEST_INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,external]'
+	@touch $@
+
+# The peers of the extra "bench", each for itself: not all of them have wheels for every Python.
+$(BENCH_INSTALLED): $(TEST_INSTALLED)
+	@for peer in $(PEERS); do \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check $$peer || \
+		echo "$$peer cannot be installed here; the benchmark goes without it"; \
+	done
 	@touch $@
 
 clean:

@@ -5,11 +5,14 @@ import pytest
 import scipy.sparse as sp
 
 from craig_cli import select_coreset
+from craig_cli.dataset import from_arrays
 from craig_cli.errors import DataError, UsageError
-from craig_cli.registry import ALGORITHMS, METRICS
+from craig_cli.registry import ALGORITHMS, METRICS, SCALES
 from craig_cli.selection import lazy, sparse
 from craig_cli.selection.cells import METRIC_CODES, build_cells
-from craig_cli.selection.select import UNRANKED
+from craig_cli.selection.memory import estimate
+from craig_cli.selection.select import UNRANKED, select_dataset
+from craig_cli.selection.space import build_space
 from tests.naive import selection as naive
 
 GREEDY = [name for name in ALGORITHMS if name not in UNRANKED]
@@ -323,7 +326,63 @@ def test_progress_runs_from_nothing_to_everything(data):
     assert seen[-1] == 1.0
 
 
-def test_a_huge_feature_number_costs_nothing():
+@pytest.mark.parametrize("scale", SCALES)
+def test_a_huge_feature_number_costs_nothing(scale):
     rows = sp.csr_matrix(([1.0, 2.0, 3.0], ([0, 1, 2], [2**31 - 2, 5, 2**31 - 2])), shape=(3, 2**31 - 1))
-    coreset = select_coreset(rows, size=2, scale="none")
-    assert coreset.epsilon[-1] == pytest.approx(2.0)
+    few = sp.csr_matrix(([1.0, 2.0, 3.0], ([0, 1, 2], [1, 0, 1])))
+    coreset = select_coreset(rows, size=2, scale=scale)
+    assert np.array_equal(coreset.epsilon, select_coreset(few, size=2, scale=scale).epsilon)
+    assert coreset.epsilon[-1] > 0.0
+    if scale == "none":
+        assert coreset.epsilon[-1] == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("layout", ["dense", "sparse"])
+@pytest.mark.parametrize("block", [None, 512])
+def test_the_estimate_of_memory_is_about_what_is_taken(layout, block):
+    rng = np.random.default_rng(3)
+    if layout == "dense":
+        features = rng.standard_normal((12_000 if block is None else 50_000, 60))
+    else:
+        count = 3000 if block is None else 16_000
+        columns = np.sort(rng.integers(0, 5000, (count, 120)), axis=1).ravel()
+        features = sp.csr_matrix((rng.random(count * 120), columns, 120 * np.arange(count + 1)), shape=(count, 5000))
+    data = from_arrays(features)
+    options = {"size": 300, "algorithm": "lazy" if block is None else "partition", "per_class": False}
+    select_dataset(data.take(np.arange(1500)), block_size=512, **options)  # compiling takes memory too
+    before = _status("VmRSS:")
+    try:
+        with open("/proc/self/clear_refs", "w") as stream:
+            stream.write("5")  # the peak begins anew
+    except OSError:
+        pytest.skip("the peak of memory cannot be reset here")
+    select_dataset(data, block_size=512, **options)
+    taken = _status("VmHWM:") - before
+    estimated = estimate(data, block)
+    assert 0.6 * taken - 20e6 < estimated < 1.7 * taken + 20e6
+
+
+def _status(key):
+    with open("/proc/self/status") as stream:
+        return next(1024 * int(line.split()[1]) for line in stream if line.startswith(key))
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_assignment_finds_the_nearest_pick_of_every_row(metric):
+    """Clouds apart, clouds far from the origin, and rows that are equal: enough picks for several levels of bunches."""
+    rng = np.random.default_rng(5)
+    centres = 3.0 * rng.standard_normal((12, 17))
+    rows = centres[rng.integers(0, 12, 700)] + rng.standard_normal((700, 17)) + 40.0
+    rows[500:520] = rows[100]
+    picks = rng.permutation(700)[:400]
+    constants = rng.random(700) + 0.5
+    nearest, loss = build_space(rows, metric, np.ones(700)).assign(picks, constants, 2.0**-42)
+    if metric == "cosine":
+        rows /= np.linalg.norm(rows, axis=1)[:, None]
+    distances = naive.distance_matrix(rows, metric)[:, picks]
+    distances[picks, np.arange(400)] = -1.0  # a pick is its own, whatever duplicates it has
+    assert np.array_equal(nearest[picks], np.arange(400))
+    assert np.allclose(distances[np.arange(700), nearest], distances.min(axis=1), rtol=1e-9, atol=1e-12)
+    curve = constants @ np.maximum(np.minimum.accumulate(distances, axis=1), 0.0)
+    assert np.all(loss >= curve * (1 - 1e-12))
+    assert np.allclose(loss, curve, rtol=1e-6)

@@ -213,8 +213,8 @@ memory_option = click.option(  # memory_limit
     "--memory-limit",
     type=Size(),
     metavar="SIZE",
-    show_default="none",
-    help="Memory the selection may use beside the data, such as 500M or 2G.",
+    show_default="what the machine has free",
+    help="Memory the selection may use beside the data, such as 500M or 2G; where the estimate is more, it stops.",
 )
 
 

@@ -16,10 +16,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from craig_cli import jit
 from craig_cli.errors import DataError
 from craig_cli.jit import njit
 from craig_cli.selection.vectors import WIDTH, add_absolutes, add_squares
 
+HALVINGS = 4  # of a large run before its parts go to the threads
+LARGE = 100_000  # rows of a run that is worth it
 STEP = 8  # coordinates between two looks at whether a cell still holds anything near
 EUCLIDEAN, COSINE, MANHATTAN = 0, 1, 2
 METRIC_CODES = {"euclidean": EUCLIDEAN, "cosine": COSINE, "manhattan": MANHATTAN}
@@ -97,18 +100,41 @@ def build_cells(rows: np.ndarray, metric: int, total: float, block: int | None =
     """
     diameter = diameter_bound(rows, metric)
     quantum = quantum_for(diameter, metric, total)
+    rows = np.ascontiguousarray(rows, dtype=np.float64)
     order = split(rows, WIDTH, block or WIDTH)
-    widest_first = np.argsort(-rows.var(axis=0), kind="stable")
-    scaled = np.ascontiguousarray(rows[order][:, widest_first])
-    scaled *= 1.0 / (np.sqrt(quantum) if metric == COSINE else quantum)
-    blocks, centres, offsets = _arrange(scaled, metric == MANHATTAN)
+    widest_first = np.argsort(-_variances(rows), kind="stable")
+    n_rows, n_features = rows.shape
+    n_cells = -(-n_rows // WIDTH)
+    scaled = np.empty((n_rows, n_features))
+    blocks = np.empty((n_cells, n_features, WIDTH))
+    centres = np.zeros((-(-n_cells // WIDTH), n_features, WIDTH))
+    offsets = np.zeros(n_cells * WIDTH)
+    unit = 1.0 / (np.sqrt(quantum) if metric == COSINE else quantum)
+    jit.in_threads(_arrange, rows, order, widest_first, unit, metric == MANHATTAN, scaled, blocks, centres, offsets)
     return Cells(order, scaled, blocks, centres, offsets, quantum, metric, diameter)
+
+
+def _variances(rows: np.ndarray) -> np.ndarray:
+    """(d,) variance of each column, a piece at a time: no copy of the rows."""
+    mean = rows.mean(axis=0)
+    pieces = range(0, len(rows), 8192)
+    return sum(np.square(rows[start : start + 8192] - mean).sum(axis=0) for start in pieces) / len(rows)
 
 
 def split(rows: np.ndarray, width: int, block: int) -> np.ndarray:
     """Order (n,) int64 of the rows in which each run of ``width``, and each of ``block``, is a group of nearby rows."""
+    rows = np.ascontiguousarray(rows, dtype=np.float64)
     order = np.arange(len(rows))
-    _split(np.ascontiguousarray(rows, dtype=np.float64), order, width, block)
+    keys = np.empty(len(rows))
+    bounds = np.array([[0, len(rows)]])
+    # The first halves one after the other, then each by itself: how a run is split does not depend on the others.
+    for _ in range(HALVINGS if len(rows) > LARGE else 0):
+        middles = np.empty(len(bounds), dtype=np.int64)
+        jit.in_threads(_halve_all, rows, order, keys, bounds, width, block, middles)
+        split_up = middles > 0
+        bounds = np.stack([bounds[split_up, 0], middles[split_up], bounds[split_up, 1]], axis=1)
+        bounds = np.concatenate([bounds[:, :2], bounds[:, 1:]])
+    jit.in_threads(_split, rows, order, keys, bounds, width, block)
     return order
 
 
@@ -185,42 +211,58 @@ def select_nth(keys, order, start, stop, nth):
 
 
 @njit
-def _split(rows, order, width, block):
-    n_rows, n_features = rows.shape
-    direction = np.empty(n_features)
-    mean = np.empty(n_features)
-    keys = np.empty(n_rows)
-    stack = [(0, n_rows)]
-    while len(stack) > 0:
-        start, stop = stack.pop()
-        unit = block if stop - start > block else width
-        groups = (stop - start + unit - 1) // unit
-        if groups <= 1 or not main_direction(rows, order, start, stop, direction, mean):
-            continue
-        for t in range(start, stop):
-            along = 0.0
-            for k in range(n_features):
-                along += rows[order[t], k] * direction[k]
-            keys[t] = along
-        middle = start + (groups // 2) * unit  # whole groups to the left: only the last one is ever short
-        select_nth(keys, order, start, stop, middle)
-        stack.append((middle, stop))
-        stack.append((start, middle))
+def _halve(rows, order, keys, start, stop, width, block, direction, mean):
+    """Split a run in two along its main direction; where the second half begins, or -1 where the run stays whole."""
+    unit = block if stop - start > block else width
+    groups = (stop - start + unit - 1) // unit
+    if groups <= 1 or not main_direction(rows, order, start, stop, direction, mean):
+        return -1
+    for t in range(start, stop):
+        along = 0.0
+        for k in range(rows.shape[1]):
+            along += rows[order[t], k] * direction[k]
+        keys[t] = along
+    middle = start + (groups // 2) * unit  # whole groups to the left: only the last one is ever short
+    select_nth(keys, order, start, stop, middle)
+    return middle
 
 
 @njit
-def _arrange(rows, manhattan):
+def _halve_all(thread, threads, rows, order, keys, bounds, width, block, middles):
+    direction = np.empty(rows.shape[1])
+    mean = np.empty(rows.shape[1])
+    for run in range(thread, len(bounds), threads):
+        middles[run] = _halve(rows, order, keys, bounds[run, 0], bounds[run, 1], width, block, direction, mean)
+
+
+@njit
+def _split(thread, threads, rows, order, keys, bounds, width, block):
+    direction = np.empty(rows.shape[1])
+    mean = np.empty(rows.shape[1])
+    for run in range(thread, len(bounds), threads):
+        stack = [(bounds[run, 0], bounds[run, 1])]
+        while len(stack) > 0:
+            start, stop = stack.pop()
+            middle = _halve(rows, order, keys, start, stop, width, block, direction, mean)
+            if middle >= 0:
+                stack.append((middle, stop))
+                stack.append((start, middle))
+
+
+@njit
+def _arrange(thread, threads, rows, order, columns, unit, manhattan, scaled, blocks, centres, offsets):
+    """The rows in order, their columns too and in the unit, transposed cell by cell, with the centres and offsets."""
     n_rows, n_features = rows.shape
-    n_cells = (n_rows + WIDTH - 1) // WIDTH
-    blocks = np.empty((n_cells, n_features, WIDTH))
-    centres = np.zeros(((n_cells + WIDTH - 1) // WIDTH, n_features, WIDTH))
-    offsets = np.zeros(n_cells * WIDTH)
-    for c in range(n_cells):
-        count = min(WIDTH, n_rows - c * WIDTH)
+    for c in range(thread, len(blocks), threads):
+        first = c * WIDTH
+        count = min(WIDTH, n_rows - first)
+        for p in range(count):
+            for k in range(n_features):
+                scaled[first + p, k] = rows[order[first + p], columns[k]] * unit
         for k in range(n_features):
             total = 0.0
             for p in range(WIDTH):
-                value = rows[c * WIDTH + min(p, count - 1), k]
+                value = scaled[first + min(p, count - 1), k]
                 blocks[c, k, p] = value
                 if p < count:
                     total += value
@@ -230,8 +272,7 @@ def _arrange(rows, manhattan):
             for k in range(n_features):
                 gap = abs(blocks[c, k, p] - centres[c // WIDTH, k, c % WIDTH])
                 distance += gap if manhattan else gap * gap
-            offsets[c * WIDTH + p] = distance if manhattan else np.sqrt(distance)
-    return blocks, centres, offsets
+            offsets[first + p] = distance if manhattan else np.sqrt(distance)
 
 
 @njit

@@ -18,6 +18,7 @@ from craig_cli.selection.bounds import (
 )
 from craig_cli.selection.duplicates import representatives
 from craig_cli.selection.space import Space, build_space
+from craig_cli.selection.sparse import occurring_columns
 
 REGRESSION_LOSSES = ("squared",)
 MOST_DUPLICATES = 0.98  # equal rows are merged where that leaves fewer than this share of the rows
@@ -101,7 +102,8 @@ def build_groups(
     by_influence  search among the influence vectors and not among the features
     """
     multiplicity = np.ones(dataset.n_rows) if dataset.multiplicity is None else dataset.multiplicity
-    rows = fit_scaling(scale, dataset.features, dataset.multiplicity).apply(dataset.features)
+    features = occurring_columns(dataset.features) if dataset.is_sparse else dataset.features
+    rows = fit_scaling(scale, features, dataset.multiplicity).apply(features)
     constants = np.ones(dataset.n_rows)
     steepest = None
     label_unit = 1.0

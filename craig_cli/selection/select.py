@@ -130,7 +130,7 @@ def select_dataset(
         raise UsageError(f"epsilon needs a greedy order of medoids by features with counts, found {found}; give a size")
     block = -(-block_size // WIDTH) * WIDTH if algorithm == "partition" else None
     by_influence = greedy and influence is not None
-    check_memory(dataset, scale, block, memory_limit)
+    check_memory(dataset, block, memory_limit)
     swaps = (SWAPS if algorithm == "partition" else 0) if swaps is None else swaps
     groups, units = build_groups(
         dataset,

@@ -86,6 +86,13 @@ def diameter_bound(rows: sp.csr_matrix, metric: int) -> float:
     return 2.0 * (largest if metric in (MANHATTAN, COSINE) else float(np.sqrt(largest)))
 
 
+def occurring_columns(rows: sp.csr_matrix) -> sp.csr_matrix:
+    """The same rows without the columns that are empty: a huge feature number must not cost arrays of that length."""
+    used, columns = np.unique(rows.indices, return_inverse=True)
+    shape = (rows.shape[0], max(1, len(used)))
+    return sp.csr_matrix((rows.data, columns.astype(np.int32).reshape(-1), rows.indptr), shape=shape)
+
+
 def build_index(rows: sp.csr_matrix, metric: int, total: float, block: int | None = None) -> Index:
     """Index ``rows`` (n, d). ``total`` is the sum of the multiplicities; unit rows for the cosine metric.
 
@@ -96,10 +103,9 @@ def build_index(rows: sp.csr_matrix, metric: int, total: float, block: int | Non
     diameter = diameter_bound(rows, metric)
     quantum = quantum_for(diameter, metric, total)
     values = values / (np.sqrt(quantum) if metric == COSINE else quantum)
-    used, columns = np.unique(columns, return_inverse=True)  # a huge feature number must not cost a huge index
-    matrix = sp.csr_matrix((values, columns, starts), shape=(rows.shape[0], max(1, len(used))))
+    matrix = occurring_columns(sp.csr_matrix((values, columns, starts), shape=rows.shape))
+    columns = csr_arrays(matrix)[1]
     transposed = csr_arrays(matrix.T.tocsr())
-    columns = columns.astype(np.int32)
     norms = _norms(values, starts, metric)
     order = np.arange(rows.shape[0]) if block is None else split(_sketch(values, columns, starts), block, block)
     return Index(values, columns, starts, *transposed, norms, quantum, metric, diameter, order)

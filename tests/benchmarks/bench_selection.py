@@ -1,7 +1,8 @@
 """Selection beside its peers, and at size.
 
-    python -m tests.benchmarks.bench_selection            everything, about 15 minutes on 2 cores
-    python -m tests.benchmarks.bench_selection peers      one part: bound, peers, exact, partition, half, growth, ten
+    python -m tests.benchmarks.bench_selection            everything, about 20 minutes on 2 cores
+    python -m tests.benchmarks.bench_selection peers      one part: bound, peers, metrics, exact, partition, half,
+                                                          brute, growth, sparse, ten
 
 Peers (submodlib, apricot, kmedoids) are named and skipped where they are not installed. Kernels are compiled before
 anything is timed; every number is the median of the repeats that stand beside it, all from this run.
@@ -23,7 +24,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from craig_cli import read_dataset, select_coreset
-from craig_cli.selection.select import select_dataset
+from craig_cli.registry import METRICS
+from craig_cli.selection.groups import build_groups, class_parts
+from craig_cli.selection.partition import PartitionGreedy
+from craig_cli.selection.select import BLOCK_SIZE, select_dataset
 
 DATA = Path(os.environ.get("CRAIG_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
@@ -154,6 +158,22 @@ def peers():
         line("kmedoids FasterPAM", *timed(faster_pam, 1))
 
 
+def metrics():
+    """Exact greedy and partition for each metric, beside random rows; L is in that metric."""
+    rows, _ = ijcnn1()
+    rows = np.ascontiguousarray(rows[:10_000])
+    print(f"\nMetrics: 1000 of {len(rows):,} x {rows.shape[1]} rows of ijcnn1")
+    print(f"{'':34s}{'seconds':>9s}{'L':>12s}{'L / random':>12s}")
+    for metric in METRICS:
+        random = select_coreset(rows, size=1000, algorithm="random", metric=metric).epsilon[-1]
+        for algorithm in ("lazy", "partition"):
+            options = {"size": 1000, "algorithm": algorithm, "metric": metric}
+            select_coreset(rows, **options)
+            seconds, coreset = timed(lambda options=options: select_coreset(rows, **options))
+            value = coreset.epsilon[-1]
+            print(f"{f'{metric}, {algorithm}':34s}{seconds:9.3f}{value:12.4g}{value / random:12.4f}", flush=True)
+
+
 def exact():
     print("\nExact greedy, 10 %, whole process of craig select from Parquet")
     print(f"{'':34s}{'seconds':>9s}{'of it select':>14s}{'peak MB':>9s}{'L':>12s}")
@@ -233,6 +253,55 @@ def half():
     print(f"whole process {seconds:.2f} s (median of {len(runs)}), peak {peak / 1e6:.0f} MB, L {facts['epsilon']:.1f}")
 
 
+def brute():
+    """Partition on the covtype half beside what all distances of its rows to its picks cost by BLAS, class by class."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "half.parquet"
+        pq.write_table(covtype_half(), path)
+        data = read_dataset([str(path)])
+    options = {"fraction": 0.1, "scale": "minmax", "algorithm": "partition"}
+    print(f"\nPartition beside brute force: covtype half, {data.n_rows:,} x {data.n_features}, 10 %, class by class")
+    coreset = select_dataset(data, **options)
+
+    def passes(dtype):
+        low, high = data.features.min(axis=0), data.features.max(axis=0)
+        rows = ((data.features - low) / np.where(high > low, high - low, 1.0)).astype(dtype)
+        tasks = [
+            (rows[data.labels == label], rows[coreset.index][data.labels[coreset.index] == label])
+            for label in np.unique(data.labels)
+        ]
+
+        def assign():
+            for points, picks in tasks:
+                squares = (picks**2).sum(axis=1)
+                for start in range(0, len(points), 4096):
+                    gap = points[start : start + 4096] @ picks.T
+                    gap *= -2
+                    gap += squares
+                    gap.argmin(axis=1)
+
+        return timed(assign)[0]
+
+    for name, dtype in (("float32", np.float32), ("float64", np.float64)):
+        print(f"nearest pick of every row by BLAS, {name}: {passes(dtype):.2f} s", flush=True)
+    for swaps in (0, 1):
+        # All of it: scaling, equal rows, arranging, greedy, swaps, and the assignment that gives weights and epsilon.
+        seconds, other = timed(lambda swaps=swaps: select_dataset(data, swaps=swaps, **options))
+        print(f"whole selection, {swaps} swaps: {seconds:.2f} s, L {other.epsilon[-1]:.1f}", flush=True)
+    groups, _ = build_groups(
+        data, class_parts(data, None, None, True), metric="euclidean", scale="minmax", loss=None, radius=None,
+        block=BLOCK_SIZE, merge=True,
+    )  # fmt: skip
+    quotas = [int((data.labels[coreset.index] == group.label).sum()) for group in groups]
+
+    def greedy():
+        for group, quota in zip(groups, quotas):
+            PartitionGreedy(group.space, BLOCK_SIZE).extend(quota)
+
+    greedy()
+    print(f"greedy alone, on rows that are arranged: {timed(greedy)[0]:.2f} s")
+
+
 def growth():
     table = pq.read_table(DATA / "covtype.parquet")
     sizes = (62_500, 125_000, 250_000, len(table))
@@ -250,6 +319,34 @@ def growth():
     logs = np.log(np.array(results, dtype=float))
     for what, column in (("time", 1), ("memory", 2)):
         print(f"exponent of {what}: {np.polyfit(logs[:, 0], logs[:, column], 1)[0]:.2f}")
+
+
+def sparse():
+    """50,000 rows of 80 of 50,000 features: topics, as a text has, so that there is something to find."""
+    generator = np.random.default_rng(0)
+    n_rows, n_features, nonzeros = 50_000, 50_000, 80
+    topic = generator.integers(0, 100, n_rows)
+    words = generator.integers(0, n_features, (100, 2000))
+    print(f"\nSparse: {n_rows:,} x {n_features:,}, {nonzeros} of them not 0, 10 %, whole process of craig select")
+    print(f"{'':34s}{'seconds':>9s}{'of it select':>14s}{'peak MB':>9s}{'L':>12s}")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "text.libsvm"
+        with open(path, "w") as stream:
+            for t in topic:
+                common = words[t, generator.integers(0, 2000, 60)]
+                row = np.unique(np.concatenate([common, generator.integers(0, n_features, nonzeros - 60)]))
+                values = generator.random(len(row)) + 0.1
+                features = " ".join(f"{k + 1}:{value:.3f}" for k, value in zip(row, values))
+                stream.write(f"{t % 2} {features}\n")
+        for algorithm in ("random", "partition", "lazy"):
+            seconds, facts = craig(
+                "select", path, "--fraction", 0.1, "--algorithm", algorithm, "-o", Path(folder) / "c.parquet"
+            )
+            print(
+                f"{algorithm:34s}{seconds:9.1f}{facts['seconds']['select']:14.1f}{facts['peak_memory'] / 1e6:9.0f}"
+                f"{facts['epsilon']:12.1f}",
+                flush=True,
+            )
 
 
 def ten():
@@ -290,7 +387,8 @@ def bound():
         raise SystemExit("the bound is broken")
 
 
-PARTS = {part.__name__: part for part in (bound, peers, exact, partition, half, growth, ten)}
+PARTS = {part.__name__: part for part in (bound, peers, metrics, exact, partition, half, brute, growth, sparse, ten)}
+NO_REAL_DATA = ("sparse", "ten")
 
 
 def test_selection():
@@ -301,7 +399,7 @@ def test_selection():
 def main(names):
     """Run the named parts; those that need the real data are skipped where it is missing."""
     for name in names:
-        if name != "ten" and not DATA.is_dir():
+        if name not in NO_REAL_DATA and not DATA.is_dir():
             print(f"{name}: needs the real data in {DATA.name}/, skipped")
             continue
         PARTS[name]()
