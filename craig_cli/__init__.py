@@ -12,7 +12,7 @@ from importlib import import_module
 from craig_cli.version import __version__
 
 _LAZY = {
-    "select_coreset": "craig_cli.selection.select",
+    "select_coreset": "craig_cli.default",
     "reweight_coreset": "craig_cli.selection.reweight",
     "read_dataset": "craig_cli.formats",
     "Dataset": "craig_cli.dataset",

@@ -53,7 +53,7 @@ TUNERS = ("grid", "halving")
 ORDERS = ("shuffle", "cyclic", "greedy", "replacement")
 SCALES = ("none", "minmax", "standard", "unit")
 EXEMPLARS = ("medoid", "member")
-WEIGHTS = ("count", "calibrated")
+WEIGHTS = ("count", "calibrated", "fitted")
 METRICS = ("euclidean", "cosine", "manhattan")
 
 

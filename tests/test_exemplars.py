@@ -1,15 +1,17 @@
 """Members of clusters as exemplars: unbiased, weighted by their clusters, with a true bound, the same every time."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from craig_cli import select_coreset
 from craig_cli.errors import UsageError
 from craig_cli.registry import ALGORITHMS, METRICS
-from craig_cli.selection.clusters import draw_members
+from craig_cli.selection.clusters import Clusters, draw_members
 from craig_cli.selection.select import UNRANKED
 from tests.naive import selection as naive
+from tests.paper import paper_coreset
 
 GREEDY = [name for name in ALGORITHMS if name not in UNRANKED]
 
@@ -40,8 +42,8 @@ def test_a_member_stands_for_the_cluster_of_a_medoid(algorithm, layout, metric, 
     if metric == "cosine":
         rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     options = {"size": 60, "algorithm": algorithm, "metric": metric, "block_size": 128}
-    medoids = select_coreset(layout(rows), labels, **options)
-    members = select_coreset(layout(rows), labels, exemplar="member", **options)
+    medoids = paper_coreset(layout(rows), labels, **options)
+    members = paper_coreset(layout(rows), labels, exemplar="member", **options)
     if algorithm == "stochastic":  # its samples and the members come from one generator
         assert len(medoids) == len(members)
     nearest = _clusters(rows, labels, medoids.index, metric)
@@ -54,10 +56,10 @@ def test_a_member_stands_for_the_cluster_of_a_medoid(algorithm, layout, metric, 
     expected = sum(distances[i, member_of[pick]] for i, pick in enumerate(nearest))
     assert expected * (1 - 1e-9) <= members.epsilon[-1] <= expected * (1 + 1e-6)
     assert (np.diff(members.epsilon[1:]) <= 0).all()
-    again = select_coreset(layout(rows), labels, exemplar="member", threads=1, **options)
+    again = paper_coreset(layout(rows), labels, exemplar="member", threads=1, **options)
     for column in ("index", "weight", "epsilon"):
         assert np.array_equal(getattr(again, column), getattr(members, column))
-    other = select_coreset(layout(rows), labels, exemplar="member", seed=1, **options)
+    other = paper_coreset(layout(rows), labels, exemplar="member", seed=1, **options)
     assert not np.array_equal(other.index, members.index)
 
 
@@ -67,29 +69,30 @@ def test_members_are_unbiased_for_every_sum(data):
     truth = counts @ rows**2
     estimates = []
     for seed in range(300):
-        chosen = select_coreset(rows, labels, size=20, multiplicity=counts, exemplar="member", seed=seed)
+        chosen = paper_coreset(rows, labels, size=20, multiplicity=counts, exemplar="member", seed=seed)
         assert chosen.weight.sum() == pytest.approx(counts.sum())
         estimates.append(chosen.weight @ rows[chosen.index] ** 2)
     error = np.std(estimates, axis=0) / np.sqrt(300)
     assert (np.abs(np.mean(estimates, axis=0) - truth) < 4 * error).all()
-    medoid = select_coreset(rows, labels, size=20, multiplicity=counts)
+    medoid = paper_coreset(rows, labels, size=20, multiplicity=counts)
     # The medoids' own error is a bias: larger than anything that is left of the members' mean.
     assert (np.abs(medoid.weight @ rows[medoid.index] ** 2 - truth) > 8 * error).all()
 
 
 def test_members_are_drawn_in_proportion_to_their_multiplicity():
-    nearest = np.array([0, 1, 0, 1, 1])
     multiplicity = np.array([1.0, 2.0, 3.0, 0.5, 1.5])
+    clusters = Clusters(np.array([0, 1]), np.array([0, 1, 0, 1, 1]), np.array([4.0, 4.0]), np.zeros(2))
+    group = SimpleNamespace(space=SimpleNamespace(multiplicity=multiplicity))
     rng = np.random.default_rng(0)
     drawn = np.zeros(5)
     for _ in range(4000):
-        drawn[draw_members(nearest, multiplicity, np.array([4.0, 4.0]), rng)] += 1
+        drawn[draw_members(group, clusters, rng)] += 1
     assert np.allclose(drawn / 4000, multiplicity / 4.0, atol=0.04)
 
 
 def test_all_rows_are_their_own_members(data):
     rows, labels = data
-    coreset = select_coreset(rows, labels, fraction=1.0, exemplar="member")
+    coreset = paper_coreset(rows, labels, fraction=1.0, exemplar="member")
     assert np.array_equal(np.sort(coreset.index), np.arange(600))
     assert np.array_equal(coreset.weight, np.ones(600))
     assert coreset.epsilon[-1] == 0.0
@@ -101,7 +104,7 @@ def test_rows_that_occur_many_times_keep_the_sum_of_weights():
     labels = np.repeat([0.0, 1.0], 75)
     for size in (100, 150):
         for weights in ("count", "calibrated"):
-            coreset = select_coreset(rows, labels, size=size, weights=weights)
+            coreset = paper_coreset(rows, labels, size=size, weights=weights)
             assert coreset.weight.sum() == pytest.approx(150.0)
             assert coreset.weight.min() > 0
             assert len(np.unique(coreset.index)) == size
@@ -109,8 +112,8 @@ def test_rows_that_occur_many_times_keep_the_sum_of_weights():
 
 def test_members_go_with_greedy_selection_of_a_size(data):
     with pytest.raises(UsageError, match="greedy algorithm, found strata"):
-        select_coreset(*data, size=60, algorithm="strata", exemplar="member")
+        paper_coreset(*data, size=60, algorithm="strata", exemplar="member")
     with pytest.raises(UsageError, match="found members; give a size"):
-        select_coreset(*data, epsilon=100.0, exemplar="member")
+        paper_coreset(*data, epsilon=100.0, exemplar="member")
     with pytest.raises(UsageError, match="expected one of medoid, member"):
-        select_coreset(*data, size=60, exemplar="mean")
+        paper_coreset(*data, size=60, exemplar="mean")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from craig_cli import reweight_coreset, select_coreset
+from craig_cli import reweight_coreset
 from craig_cli.artifacts.coreset import read_coreset
 from craig_cli.artifacts.model import Model
 from craig_cli.dataset import from_arrays
@@ -11,6 +11,7 @@ from craig_cli.errors import DataError, UsageError
 from craig_cli.evaluation.influence import influence
 from craig_cli.selection.calibrate import HIGHEST, LOWEST
 from tests.conftest import SAMPLE
+from tests.paper import paper_coreset
 
 DATA = SAMPLE / "binary.libsvm"
 
@@ -31,8 +32,8 @@ def vectors(data):
 
 def test_counts_of_a_prefix_are_those_of_a_selection_of_its_size(data):
     options = {"algorithm": "lazy", "loss": "logistic", "radius": 2.0}
-    large = select_coreset(*data, size=150, **options)
-    small = select_coreset(*data, size=60, **options)
+    large = paper_coreset(*data, size=150, **options)
+    small = paper_coreset(*data, size=60, **options)
     prefix = reweight_coreset(large, *data, weights="count", size=60)
     for column in ("index", "weight", "rank", "epsilon"):
         assert np.array_equal(getattr(prefix, column), getattr(small, column)), column
@@ -45,7 +46,7 @@ def test_counts_of_a_prefix_are_those_of_a_selection_of_its_size(data):
 @pytest.mark.parametrize("size", [None, 80])
 def test_weights_calibrated_at_a_model_match_its_gradient(way, size, data, vectors):
     rows, labels = data
-    coreset = select_coreset(rows, labels, size=200, **way)
+    coreset = paper_coreset(rows, labels, size=200, **way)
     found = reweight_coreset(coreset, rows, labels, influence=vectors, size=size)
     kept = len(found)
     assert np.array_equal(found.index, coreset.index[:kept])
@@ -65,7 +66,7 @@ def test_weights_calibrated_at_a_model_match_its_gradient(way, size, data, vecto
 
 def test_without_a_model_the_means_of_the_classes_come_out(data):
     rows, labels = data
-    found = reweight_coreset(select_coreset(rows, labels, size=200), rows, labels)
+    found = reweight_coreset(paper_coreset(rows, labels, size=200), rows, labels)
     for label in (0.0, 1.0):
         mine = labels[found.index] == label
         assert np.allclose(found.weight[mine] @ rows[found.index[mine]], rows[labels == label].sum(axis=0))
@@ -75,7 +76,7 @@ def test_regression_has_one_group():
     rng = np.random.default_rng(1)
     rows = rng.standard_normal((400, 3))
     targets = rows @ [1.0, 2.0, 3.0] + rng.standard_normal(400)
-    coreset = select_coreset(rows, targets, size=60, loss="squared", scale="standard")
+    coreset = paper_coreset(rows, targets, size=60, loss="squared", scale="standard")
     again = reweight_coreset(coreset, rows, targets, weights="count")
     assert np.array_equal(again.weight, coreset.weight)
     assert np.array_equal(again.epsilon, coreset.epsilon)
@@ -83,7 +84,7 @@ def test_regression_has_one_group():
 
 def test_what_cannot_be_reweighted_is_refused(data):
     rows, labels = data
-    coreset = select_coreset(rows, labels, size=20)
+    coreset = paper_coreset(rows, labels, size=20)
     with pytest.raises(DataError, match="other data: expected 1500 rows of 5 features, found 1400 of 5"):
         reweight_coreset(coreset, rows[:1400], labels[:1400])
     with pytest.raises(UsageError, match="at most the 20 elements"):

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from craig_cli import select_coreset
 from craig_cli.dataset import from_arrays
 from craig_cli.errors import DataError, UsageError
 from craig_cli.registry import ALGORITHMS, METRICS, SCALES
@@ -14,6 +13,7 @@ from craig_cli.selection.memory import estimate
 from craig_cli.selection.select import UNRANKED, select_dataset
 from craig_cli.selection.space import build_space
 from tests.naive import selection as naive
+from tests.paper import paper_coreset
 
 GREEDY = [name for name in ALGORITHMS if name not in UNRANKED]
 
@@ -82,9 +82,9 @@ def test_multiplicities_are_repeated_rows():
     rng = np.random.default_rng(1)
     rows = rng.standard_normal((200, 4))
     counts = rng.integers(1, 5, 200)
-    weighted = select_coreset(rows, size=30, multiplicity=counts, algorithm="lazy")
+    weighted = paper_coreset(rows, size=30, multiplicity=counts, algorithm="lazy")
     repeated_rows = np.repeat(rows, counts, axis=0)
-    repeated = select_coreset(repeated_rows, size=30, algorithm="lazy")
+    repeated = paper_coreset(repeated_rows, size=30, algorithm="lazy")
     assert np.array_equal(rows[weighted.index], repeated_rows[repeated.index])
     assert np.array_equal(weighted.weight, repeated.weight)
     assert np.allclose(weighted.epsilon, repeated.epsilon, rtol=1e-12)
@@ -93,10 +93,10 @@ def test_multiplicities_are_repeated_rows():
 def test_a_coreset_of_a_coreset_stands_for_all_rows():
     rng = np.random.default_rng(2)
     rows = rng.standard_normal((600, 4))
-    first = select_coreset(rows, size=120)
-    second = select_coreset(rows[first.index], size=30, multiplicity=first.weight)
+    first = paper_coreset(rows, size=120)
+    second = paper_coreset(rows[first.index], size=30, multiplicity=first.weight)
     assert second.weight.sum() == 600
-    direct = select_coreset(rows, size=30)
+    direct = paper_coreset(rows, size=30)
     distances = naive.distance_matrix(rows)
     loss = distances[:, first.index[second.index]].min(axis=1).sum()
     assert loss < 1.1 * distances[:, direct.index].min(axis=1).sum()
@@ -117,7 +117,7 @@ def data():
 def test_every_algorithm_keeps_the_contract(algorithm, layout, data):
     rows, labels = data
     options = {"algorithm": algorithm, "block_size": 128, "seed": 5}
-    coreset = select_coreset(layout(rows), labels, fraction=0.1, **options)
+    coreset = paper_coreset(layout(rows), labels, fraction=0.1, **options)
     assert len(coreset) == 90
     assert len(np.unique(coreset.index)) == 90
     assert np.array_equal(coreset.rank, np.arange(90))
@@ -131,7 +131,7 @@ def test_every_algorithm_keeps_the_contract(algorithm, layout, data):
         assert np.isinf(coreset.epsilon[0])
     assert np.isfinite(coreset.epsilon[1:]).all()
     assert (np.diff(coreset.epsilon[1:]) <= 0).all()
-    again = select_coreset(layout(rows), labels, fraction=0.1, threads=1, **options)
+    again = paper_coreset(layout(rows), labels, fraction=0.1, threads=1, **options)
     for column in ("index", "weight", "epsilon"):
         assert np.array_equal(getattr(again, column), getattr(coreset, column))
 
@@ -140,7 +140,7 @@ def test_every_algorithm_keeps_the_contract(algorithm, layout, data):
 @pytest.mark.parametrize("layout", [np.array, sp.csr_matrix], ids=["dense", "sparse"])
 def test_epsilon_is_the_loss_of_every_prefix(algorithm, layout, data):
     rows, labels = data
-    coreset = select_coreset(layout(rows), labels, fraction=0.1, algorithm=algorithm, block_size=128)
+    coreset = paper_coreset(layout(rows), labels, fraction=0.1, algorithm=algorithm, block_size=128)
     for size in (2, 3, 10, 45, 90):
         expected = 0.0
         for label in (-1.0, 7.0):
@@ -154,7 +154,7 @@ def test_epsilon_is_the_loss_of_every_prefix(algorithm, layout, data):
 @pytest.mark.parametrize("algorithm", GREEDY)
 def test_weights_count_the_rows_nearest_to_each_element(algorithm, data):
     rows, labels = data
-    coreset = select_coreset(rows, labels, fraction=0.1, algorithm=algorithm, block_size=128)
+    coreset = paper_coreset(rows, labels, fraction=0.1, algorithm=algorithm, block_size=128)
     weight = np.zeros(len(rows))
     for label in (-1.0, 7.0):
         members = np.flatnonzero(labels == label)
@@ -168,9 +168,9 @@ def test_weights_count_the_rows_nearest_to_each_element(algorithm, data):
 def test_greedy_beats_random_and_swaps_lower_the_loss(algorithm, data):
     rows, labels = data
     options = {"algorithm": algorithm, "block_size": 256}
-    plain = select_coreset(rows, labels, size=100, swaps=0, **options).epsilon[-1]
-    swapped = select_coreset(rows, labels, size=100, swaps=4, **options).epsilon[-1]
-    random = select_coreset(rows, labels, size=100, algorithm="random")
+    plain = paper_coreset(rows, labels, size=100, swaps=0, **options).epsilon[-1]
+    swapped = paper_coreset(rows, labels, size=100, swaps=4, **options).epsilon[-1]
+    random = paper_coreset(rows, labels, size=100, algorithm="random")
     distances = sum(
         naive.distance_matrix(rows[labels == label])[:, np.isin(np.flatnonzero(labels == label), random.index)]
         .min(axis=1)
@@ -183,17 +183,17 @@ def test_greedy_beats_random_and_swaps_lower_the_loss(algorithm, data):
 def test_partition_is_close_to_exact_greedy():
     rng = np.random.default_rng(4)
     rows = rng.standard_normal((4000, 6))
-    exact = select_coreset(rows, size=400, algorithm="lazy").epsilon[-1]
-    blocks = select_coreset(rows, size=400, algorithm="partition", block_size=512).epsilon[-1]
+    exact = paper_coreset(rows, size=400, algorithm="lazy").epsilon[-1]
+    blocks = paper_coreset(rows, size=400, algorithm="partition", block_size=512).epsilon[-1]
     assert blocks < 1.04 * exact
 
 
 def test_partition_takes_few_picks_from_a_pool():
     rng = np.random.default_rng(5)
     rows = rng.standard_normal((40_000, 3))
-    few = select_coreset(rows, size=20, algorithm="partition", block_size=64)
+    few = paper_coreset(rows, size=20, algorithm="partition", block_size=64)
     assert len(few) == 20
-    random = select_coreset(rows, size=20, algorithm="random")
+    random = paper_coreset(rows, size=20, algorithm="random")
     nearest = np.linalg.norm(rows[:, None] - rows[random.index][None], axis=2).min(axis=1).sum()
     assert few.epsilon[-1] < 0.9 * nearest
 
@@ -202,20 +202,20 @@ def test_partition_takes_few_picks_from_a_pool():
 def test_epsilon_gives_the_smallest_prefix_that_reaches_it(algorithm, data):
     rows, labels = data
     options = {"algorithm": algorithm, "block_size": 128, "swaps": 0}
-    target = select_coreset(rows, labels, fraction=0.2, **options).epsilon[120]
-    coreset = select_coreset(rows, labels, epsilon=float(target), **options)
+    target = paper_coreset(rows, labels, fraction=0.2, **options).epsilon[120]
+    coreset = paper_coreset(rows, labels, epsilon=float(target), **options)
     assert coreset.epsilon[-1] <= target < coreset.epsilon[-2]
     assert coreset.weight.sum() == 900
     if algorithm == "lazy":
         assert len(coreset) == 121
-    everything = select_coreset(rows, labels, epsilon=0.0, **options)
+    everything = paper_coreset(rows, labels, epsilon=0.0, **options)
     assert everything.epsilon[-1] == 0.0
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_all_rows_are_their_own_exemplars(algorithm, data):
     rows, labels = data
-    coreset = select_coreset(rows, labels, fraction=1.0, algorithm=algorithm, block_size=128)
+    coreset = paper_coreset(rows, labels, fraction=1.0, algorithm=algorithm, block_size=128)
     assert np.array_equal(np.sort(coreset.index), np.arange(900))
     assert np.allclose(coreset.weight, 1.0)
     assert coreset.epsilon[-1] == 0.0
@@ -224,18 +224,18 @@ def test_all_rows_are_their_own_exemplars(algorithm, data):
 def test_equal_rows_are_merged_and_come_back_last(data):
     # 60 rows occur twice: with 870 picks all of the 840 different rows come first, whatever twins there are.
     rows, labels = data
-    coreset = select_coreset(rows, labels, size=870, algorithm="lazy")
+    coreset = paper_coreset(rows, labels, size=870, algorithm="lazy")
     assert len(np.unique(rows[coreset.index[:840]], axis=0)) == 840
     assert coreset.weight.sum() == 900
 
 
 def test_the_random_baseline_weighs_each_class_evenly(data):
     rows, labels = data
-    coreset = select_coreset(rows, labels, fraction=0.1, algorithm="random", seed=1)
+    coreset = paper_coreset(rows, labels, fraction=0.1, algorithm="random", seed=1)
     for label in (-1.0, 7.0):
         mine = labels[coreset.index] == label
         assert np.allclose(coreset.weight[mine], np.sum(labels == label) / mine.sum())
-    other = select_coreset(rows, labels, fraction=0.1, algorithm="random", seed=2)
+    other = paper_coreset(rows, labels, fraction=0.1, algorithm="random", seed=2)
     assert not np.array_equal(coreset.index, other.index)
 
 
@@ -243,7 +243,7 @@ def test_random_uniform_does_not_heed_classes(data):
     rows, labels = data
     shares = []
     for seed in range(40):
-        coreset = select_coreset(rows, labels, size=90, algorithm="random-uniform", seed=seed)
+        coreset = paper_coreset(rows, labels, size=90, algorithm="random-uniform", seed=seed)
         assert len(np.unique(coreset.index)) == 90
         assert np.allclose(coreset.weight, 10.0)
         shares.append((labels[coreset.index] == 7.0).mean())
@@ -251,10 +251,10 @@ def test_random_uniform_does_not_heed_classes(data):
     spread = np.sqrt(p * (1 - p) / 90 * (1 - 90 / n))  # of a sample without replacement
     assert abs(np.mean(shares) - p) < 4 * spread / np.sqrt(40)
     assert 0.6 * spread < np.std(shares) < 1.6 * spread  # not each class's share, as random has it
-    again = select_coreset(rows, labels, size=90, algorithm="random-uniform", seed=39)
+    again = paper_coreset(rows, labels, size=90, algorithm="random-uniform", seed=39)
     assert np.array_equal(again.index, coreset.index)
     with pytest.raises(UsageError, match="needs classes, which random-uniform does not heed"):
-        select_coreset(rows, labels, size=90, algorithm="random-uniform", loss="logistic", radius=1.0)
+        paper_coreset(rows, labels, size=90, algorithm="random-uniform", loss="logistic", radius=1.0)
 
 
 @pytest.mark.parametrize("algorithm", ["random", "random-uniform"])
@@ -266,7 +266,7 @@ def test_random_rows_that_count_several_times(algorithm):
     labels = (rng.random(400) < 0.3).astype(float)
     sums = []
     for seed in range(200):
-        coreset = select_coreset(rows, labels, size=100, algorithm=algorithm, multiplicity=counts, seed=seed)
+        coreset = paper_coreset(rows, labels, size=100, algorithm=algorithm, multiplicity=counts, seed=seed)
         assert coreset.weight.sum() == pytest.approx(counts.sum())
         sums.append(coreset.weight @ rows[coreset.index, 0])
     exact = counts @ rows[:, 0]
@@ -277,7 +277,7 @@ def test_regression_selects_on_rows_and_targets_together():
     rng = np.random.default_rng(6)
     rows = np.zeros((50, 1))
     targets = np.repeat([0.0, 10.0], 25) + 0.01 * rng.standard_normal(50)
-    coreset = select_coreset(rows, targets, size=2, loss="squared")
+    coreset = paper_coreset(rows, targets, size=2, loss="squared")
     assert sorted(targets[coreset.index] > 5) == [False, True]
     assert np.array_equal(coreset.weight, [25, 25])
     assert len(coreset.metadata["classes"]) == 1
@@ -305,23 +305,23 @@ def test_regression_selects_on_rows_and_targets_together():
 )
 def test_arguments_that_make_no_sense_are_refused(arguments, message, data):
     with pytest.raises(UsageError, match=message):
-        select_coreset(*data, **arguments)
+        paper_coreset(*data, **arguments)
 
 
 def test_labels_that_are_no_classes_are_refused():
     rows = np.random.default_rng(0).standard_normal((50, 2))
     with pytest.raises(DataError, match="at least two classes"):
-        select_coreset(rows, np.ones(50), size=5)
+        paper_coreset(rows, np.ones(50), size=5)
     with pytest.raises(DataError, match="regression targets"):
-        select_coreset(rows, rows[:, 0], size=5)
+        paper_coreset(rows, rows[:, 0], size=5)
     with pytest.raises(DataError, match="nan or inf"):
-        select_coreset(rows * np.nan, np.ones(50), size=5)
-    assert len(select_coreset(rows, np.ones(50), size=5, per_class=False)) == 5
+        paper_coreset(rows * np.nan, np.ones(50), size=5)
+    assert len(paper_coreset(rows, np.ones(50), size=5, per_class=False)) == 5
 
 
 def test_progress_runs_from_nothing_to_everything(data):
     seen = []
-    select_coreset(*data, fraction=0.1, algorithm="lazy", progress=lambda done, total: seen.append(done / total))
+    paper_coreset(*data, fraction=0.1, algorithm="lazy", progress=lambda done, total: seen.append(done / total))
     assert seen == sorted(seen)
     assert seen[-1] == 1.0
 
@@ -330,8 +330,8 @@ def test_progress_runs_from_nothing_to_everything(data):
 def test_a_huge_feature_number_costs_nothing(scale):
     rows = sp.csr_matrix(([1.0, 2.0, 3.0], ([0, 1, 2], [2**31 - 2, 5, 2**31 - 2])), shape=(3, 2**31 - 1))
     few = sp.csr_matrix(([1.0, 2.0, 3.0], ([0, 1, 2], [1, 0, 1])))
-    coreset = select_coreset(rows, size=2, scale=scale)
-    assert np.array_equal(coreset.epsilon, select_coreset(few, size=2, scale=scale).epsilon)
+    coreset = paper_coreset(rows, size=2, scale=scale)
+    assert np.array_equal(coreset.epsilon, paper_coreset(few, size=2, scale=scale).epsilon)
     assert coreset.epsilon[-1] > 0.0
     if scale == "none":
         assert coreset.epsilon[-1] == pytest.approx(2.0)

@@ -5,7 +5,6 @@ import pytest
 import scipy.optimize
 import scipy.sparse as sp
 
-from craig_cli import select_coreset
 from craig_cli.artifacts.model import Model
 from craig_cli.dataset import from_arrays
 from craig_cli.errors import DataError, UsageError
@@ -14,6 +13,7 @@ from craig_cli.pilot import select_with_pilot
 from craig_cli.selection.calibrate import HIGHEST, LOWEST, calibrate
 from craig_cli.selection.space import build_space
 from craig_cli.selection.strata import Strata, masses
+from tests.paper import paper_coreset
 
 L2 = 1e-3
 
@@ -155,7 +155,7 @@ def test_a_pilot_beats_random_by_far(data):
     rows, labels = data
     random, piloted = [], []
     for seed in range(5):
-        chosen = select_coreset(rows, labels, fraction=0.1, algorithm="random", seed=seed)
+        chosen = paper_coreset(rows, labels, fraction=0.1, algorithm="random", seed=seed)
         random.append(_residual(rows, labels, chosen))
         options = {"algorithm": "strata", "weights": "calibrated", "seed": seed}
         coreset, _ = select_with_pilot(from_arrays(rows, labels), fraction=0.1, l2=L2, **options)
@@ -188,7 +188,7 @@ def test_pilots_of_other_losses_and_layouts(layout):
 @pytest.mark.parametrize("algorithm", ["lazy", "partition", "strata", "random"])
 def test_calibrated_to_class_means_without_a_model(algorithm, data):
     rows, labels = data
-    coreset = select_coreset(rows, labels, size=300, algorithm=algorithm, weights="calibrated")
+    coreset = paper_coreset(rows, labels, size=300, algorithm=algorithm, weights="calibrated")
     for label in (0.0, 1.0):
         mine = labels[coreset.index] == label
         means = coreset.weight[mine] @ rows[coreset.index[mine]]
@@ -199,9 +199,9 @@ def test_calibrated_to_class_means_without_a_model(algorithm, data):
 def test_options_that_do_not_go_together(data):
     rows, labels = data
     with pytest.raises(UsageError, match="strata"):
-        select_coreset(rows, labels, epsilon=10.0, algorithm="strata")
+        paper_coreset(rows, labels, epsilon=10.0, algorithm="strata")
     with pytest.raises(UsageError, match="calibrated"):
-        select_coreset(rows, labels, epsilon=10.0, algorithm="lazy", weights="calibrated")
+        paper_coreset(rows, labels, epsilon=10.0, algorithm="lazy", weights="calibrated")
 
 
 def test_a_pilot_of_too_many_parameters_is_not_followed():

@@ -71,7 +71,7 @@ PICKING = (
 @click.option(
     "--exemplar",
     type=click.Choice(EXEMPLARS),
-    show_default="medoid",
+    show_default="member; medoid with --epsilon",
     help="What stands for the rows nearest to a pick: the pick (medoid), which keeps epsilon small, or a random one of "
     "them (member), which is unbiased for every sum over the data. For the greedy algorithms.",
 )
@@ -107,14 +107,19 @@ PICKING = (
     "--rounds", type=Integer(1), default=2, metavar="N", help="Of --pilot: 2 selects again at the better model."
 )
 @click.option(
-    "--l2", type=Number(0), default=1e-5, metavar="L", help="Of --pilot: penalty of the models that will be trained."
+    "--l2",
+    type=Number(0),
+    default=1e-5,
+    metavar="L",
+    help="Of --pilot and fitted weights: penalty of the models that will be trained.",
 )
 @click.option(
     "--weights",
     type=click.Choice(WEIGHTS),
-    show_default="calibrated with --at, --pilot or --from, else count",
+    show_default="calibrated with --at, --pilot or --from; count with --epsilon, strata and random; else fitted",
     help="count: rows nearest to each element; calibrated: moved a little so that the gradient --at the model (or "
-    "else the mean of each class) is that of all rows.",
+    "else the mean of each class) is that of all rows; fitted: calibrated at a model trained on the coreset with "
+    "counts.",
 )
 @click.option(
     "--block-size",
@@ -206,7 +211,7 @@ def select(
     read = time.perf_counter()
 
     from craig_cli.jit import is_cold
-    from craig_cli.selection.select import select_dataset
+    from craig_cli.selection.arguments import planned_size
 
     chosen = None
     if from_coreset is not None:
@@ -229,7 +234,7 @@ def select(
         "loss": loss,
         "radius": radius,
         "per_class": per_class,
-        "weights": weights or ("calibrated" if by_model else "count"),
+        "weights": weights,
         "block_size": block_size,
         "swaps": swaps,
         "delta": delta,
@@ -242,37 +247,16 @@ def select(
         if pilot:
             from craig_cli.pilot import select_with_pilot
 
+            settings["weights"] = weights or "calibrated"
             coreset, _ = select_with_pilot(dataset, rounds=rounds, l2=l2, progress=progress, **settings)
+        elif by_model or chosen is not None:
+            budget = None if fraction is size is None else planned_size(dataset, fraction, size)
+            again = (chosen, from_coreset, budget)
+            coreset = _select_at(dataset, at_model, again, progress, settings)
         else:
-            if at_model is not None:
-                from craig_cli.artifacts.model import read_model
-                from craig_cli.evaluation.influence import influence
+            from craig_cli.default import select_by_default
 
-                model = read_model(at_model)
-                found = influence(model, dataset, at_model, seed)
-                settings["influence"] = found.vectors
-            if chosen is not None:
-                from craig_cli.selection.arguments import planned_size
-                from craig_cli.selection.reweight import reweight_dataset
-
-                coreset = reweight_dataset(
-                    chosen,
-                    dataset,
-                    weights=weights or "calibrated",
-                    size=None if fraction is size is None else planned_size(dataset, fraction, size),
-                    influence=settings.get("influence"),
-                    name=from_coreset,
-                    threads=threads,
-                )
-            else:
-                coreset = select_dataset(dataset, epsilon=epsilon, progress=progress, **settings)
-            if at_model is not None:
-                from craig_cli.at_model import facts_at
-
-                facts = facts_at(coreset, dataset, model, found, at_model)
-                coreset.metadata["at"] = {"model": os.path.basename(at_model), **facts}
-                if found.dimension > len(coreset):
-                    note(f"{at_model}: some {found.dimension:.0f} parameters, more than there are picks; a rough guide")
+            coreset = select_by_default(dataset, epsilon=epsilon, l2=l2, progress=progress, **settings)
     selected = time.perf_counter()
     write_coreset(output, coreset)
     written = time.perf_counter()
@@ -287,6 +271,37 @@ def select(
         click.echo(json.dumps(summary))
     else:
         _tell(summary)
+
+
+def _select_at(dataset, at_model, again, progress, settings):
+    """Select at a model, or give the rows of a coreset new weights, at a model or without one."""
+    from craig_cli.selection.reweight import reweight_dataset
+
+    model = found = None
+    if at_model is not None:
+        from craig_cli.artifacts.model import read_model
+        from craig_cli.evaluation.influence import influence
+
+        model = read_model(at_model)
+        found = influence(model, dataset, at_model, settings["seed"])
+        settings["influence"] = found.vectors
+    chosen, name, size = again
+    if chosen is not None:
+        picked = {key: settings.get(key) for key in ("influence", "threads")}
+        weights = settings["weights"] or "calibrated"
+        coreset = reweight_dataset(chosen, dataset, weights=weights, size=size, name=name, **picked)
+    else:
+        from craig_cli.default import select_by_default
+
+        coreset = select_by_default(dataset, progress=progress, **settings)
+    if model is not None:
+        from craig_cli.at_model import facts_at
+
+        facts = facts_at(coreset, dataset, model, found, at_model)
+        coreset.metadata["at"] = {"model": os.path.basename(at_model), **facts}
+        if found.dimension > len(coreset):
+            note(f"{at_model}: some {found.dimension:.0f} parameters, more than there are picks; a rough guide")
+    return coreset
 
 
 def summarise(coreset) -> dict:

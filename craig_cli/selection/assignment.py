@@ -31,7 +31,7 @@ from craig_cli.selection.cells import (
     reach_of,
     split,
 )
-from craig_cli.selection.swaps import distance_of, sparse_gap
+from craig_cli.selection.gaps import distance_of, sparse_gap
 from craig_cli.selection.vectors import WIDTH, add_products
 
 LEVEL = 2  # a level ends at so many times the rank it begins at

@@ -13,7 +13,7 @@ sum_i c_i d(i, its exemplar) (equation 5); that of members is at most about twic
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,53 +26,46 @@ class Clusters:
     """What the picks of a group stand for.
 
     exemplars (r,) int64 rows of the group, in greedy order
+    nearest   (n,) int64 place of the exemplar that stands for each row
     counts    (r,) float64 what each one's rows count, which is its weight
     losses    (r,) float64 bound of each prefix with its numbers of nearest rows, the last one with ``counts``
     """
 
     exemplars: np.ndarray
+    nearest: np.ndarray
     counts: np.ndarray
     losses: np.ndarray
 
 
-def cluster(
-    group: Group,
-    picks: np.ndarray,
-    grid: float,
-    assign: Callable | None = None,
-    exemplar: str = "medoid",
-    generator: np.random.Generator | None = None,
-) -> Clusters:
-    """The clusters of ``picks`` (r,) int64 rows of the group.
+def cluster(group: Group, picks: np.ndarray, grid: float, assign: Callable | None = None) -> Clusters:
+    """The clusters of ``picks`` (r,) int64 rows of the group, represented by themselves.
 
-    grid      a power of two of which the losses are whole multiples, from ``exact_grid``
-    assign    says which pick each row belongs to, as ``Space.assign``; None: the nearest one of the search
-    exemplar  "medoid" or "member", which ``generator`` draws
+    grid    a power of two of which the losses are whole multiples, from ``exact_grid``
+    assign  says which pick each row belongs to, as ``Space.assign``; None: the nearest one of the search
     """
-    multiplicity = group.space.multiplicity
     nearest, losses = (assign or group.search.assign)(picks, group.constants, grid)
-    counts = np.bincount(nearest, weights=multiplicity, minlength=len(picks))
+    counts = np.bincount(nearest, weights=group.space.multiplicity, minlength=len(picks))
+    clusters = Clusters(picks, nearest, counts, losses)
     by_features = group.search.arrangement is group.space.arrangement
-    exemplars = draw_members(nearest, multiplicity, counts, generator) if exemplar == "member" else picks
-    if exemplar == "member" or not by_features:
-        place = group.space.arrangement
-        whole = assigned_loss(place.rows, place.metric, exemplars[nearest], group.constants, grid)
-        losses = np.maximum(group.space.assign(exemplars, group.constants, grid)[1], whole)
-        losses[-1] = whole
-    return Clusters(exemplars, counts, losses)
+    return clusters if by_features else represented(group, clusters, picks, grid)
 
 
-def draw_members(
-    nearest: np.ndarray, multiplicity: np.ndarray, counts: np.ndarray, generator: np.random.Generator
-) -> np.ndarray:
-    """(r,) int64, of each cluster one row with probability multiplicity / count.
+def represented(group: Group, clusters: Clusters, exemplars: np.ndarray, grid: float) -> Clusters:
+    """The same clusters with other ``exemplars`` (r,) int64, one a cluster, and with their bounds."""
+    place = group.space.arrangement
+    whole = assigned_loss(place.rows, place.metric, exemplars[clusters.nearest], group.constants, grid)
+    losses = np.maximum(group.space.assign(exemplars, group.constants, grid)[1], whole)
+    losses[-1] = whole
+    return replace(clusters, exemplars=exemplars, losses=losses)
 
-    nearest (n,) int64 the cluster of each row; none is empty
-    """
-    order = np.argsort(nearest, kind="stable")
-    ends = np.searchsorted(nearest[order], np.arange(len(counts)), side="right")
+
+def draw_members(group: Group, clusters: Clusters, generator: np.random.Generator) -> np.ndarray:
+    """(r,) int64 rows of the group, of each cluster one, with probability multiplicity / count."""
+    order = np.argsort(clusters.nearest, kind="stable")
+    ends = np.searchsorted(clusters.nearest[order], np.arange(len(clusters.counts)), side="right")
     starts = np.concatenate([[0], ends[:-1]])
-    upto = np.cumsum(multiplicity[order])
+    upto = np.cumsum(group.space.multiplicity[order])
     before = np.concatenate([[0.0], upto])[starts]
-    place = np.searchsorted(upto, before + generator.random(len(counts)) * counts, side="right")
+    chance = generator.random(len(starts)) * clusters.counts
+    place = np.searchsorted(upto, before + chance, side="right")
     return order[np.clip(place, starts, ends - 1)]  # rounding must not lead out of the cluster

@@ -10,13 +10,13 @@ import numpy as np
 from craig_cli import jit
 from craig_cli.artifacts.coreset import Coreset
 from craig_cli.artifacts.model import provenance
-from craig_cli.dataset import Dataset, from_arrays
+from craig_cli.dataset import Dataset
 from craig_cli.errors import UsageError
 from craig_cli.registry import ALGORITHMS, load
 from craig_cli.selection.algorithms import Options
 from craig_cli.selection.arguments import check_names, planned_size
 from craig_cli.selection.bounds import exact_grid
-from craig_cli.selection.clusters import cluster
+from craig_cli.selection.clusters import Clusters, cluster, draw_members, represented
 from craig_cli.selection.cover import cover
 from craig_cli.selection.groups import REGRESSION_LOSSES, Group, build_groups, class_parts
 from craig_cli.selection.memory import check_memory
@@ -31,35 +31,11 @@ from craig_cli.version import __version__
 
 BLOCK_SIZE = 1024  # rows of a block of the partition algorithm
 SWAPS = 1  # rounds of medoid swaps after partition; the second one brings a tenth of what the first does
-EXACT_WORK = 1e11  # up to about this many coordinate operations, exact greedy is a matter of seconds
+EXACT_WORK = 1e10  # up to about this many coordinate operations exact greedy takes a second, or some where all is far
+WORK_A_SECOND = 2e10
+ROUNDS = 2  # models that fitted weights are trained for
 UNRANKED = ("strata", "random", "random-uniform")  # algorithms without a greedy order and with weights of their own
 Progress = Callable[[float, float], None]
-
-
-def select_coreset(
-    features,
-    labels=None,
-    *,
-    fraction: float | None = None,
-    size: int | None = None,
-    epsilon: float | None = None,
-    multiplicity=None,
-    **options,
-) -> Coreset:
-    """Select a coreset of arrays: ``index``, ``weight``, ``rank`` and ``epsilon``, all (r,), in greedy order.
-
-    features      (n, d) array-like or scipy sparse matrix
-    labels        (n,) class labels, or targets with ``loss="squared"``; None for rows without labels
-    fraction      or size or epsilon: one of them says how much to select
-    multiplicity  (n,) positive numbers, how many rows each row stands for
-    options       those of ``select_dataset``: algorithm, metric, scale, loss, radius, per_class, swaps, seed, ...
-
-    Raises UsageError (a ValueError) for arguments that make no sense and DataError (a ValueError) for such data.
-    """
-    dataset = from_arrays(features, labels, multiplicity)
-    if labels is None:
-        options["per_class"] = False
-    return select_dataset(dataset, fraction=fraction, size=size, epsilon=epsilon, **options)
 
 
 def select_dataset(
@@ -77,6 +53,7 @@ def select_dataset(
     per_class: bool = True,
     influence: np.ndarray | None = None,
     weights: str = "count",
+    guide: Callable[[np.ndarray, np.ndarray], np.ndarray | None] | None = None,
     block_size: int = BLOCK_SIZE,
     swaps: int | None = None,
     delta: float = DELTA,
@@ -91,7 +68,8 @@ def select_dataset(
     fraction   in (0, 1], or size (elements), or epsilon (the smallest greedy prefix whose bound is at most that,
                the cover problem of equation 12): exactly one
     algorithm  "auto" or a name in ``registry.ALGORITHMS``
-    exemplar   what stands for the rows of a pick: "medoid", the pick itself, or "member", a random one of them
+    exemplar   what stands for the rows of a pick: "medoid", the pick itself, or "member", a random one of them; None
+               is the medoid, but a member where fitted weights find no model
     metric     "euclidean", "cosine" or "manhattan" distance between rows
     scale      scaling of the features for the distance, see scaling.py
     radius     with ``loss``: epsilon bounds the gradient error for all ||(w, b)|| <= radius; without, it is the sum
@@ -99,7 +77,9 @@ def select_dataset(
     per_class  select within each class; a regression loss has no classes, and random-uniform does not heed them
     influence  (n, q) float64 influence vectors of the rows at some model: distances, strata and calibrated weights go
                by them; epsilon is in the metric of the features nevertheless
-    weights    "count" as the algorithm has them, or "calibrated" (calibrate.py)
+    weights    "count" as the algorithm has them, "calibrated" (calibrate.py) at the model of ``influence`` or else to
+               the means of the classes, or "fitted": calibrated by the influence vectors that ``guide`` returns
+    guide      called as guide(rows (r,) int64, weights (r,)) once the rows are chosen; None from it leaves the counts
     block_size rows of a block of the partition algorithm; larger is slower and closer to exact greedy
     swaps      rounds of medoid swaps after the greedy; None is 1 for partition and 0 for the others
     delta      of the stochastic algorithm's guarantee, 1 - 1/e - delta of the optimum in expectation
@@ -123,7 +103,11 @@ def select_dataset(
     greedy = algorithm not in UNRANKED
     if exemplar is not None and not greedy:
         raise UsageError(f"exemplar: goes with a greedy algorithm, found {algorithm}")
-    exemplar = (exemplar or "medoid") if greedy else None
+    if weights == "fitted" and (not greedy or influence is not None or guide is None):
+        found = (
+            algorithm if not greedy else "a model to select at" if influence is not None else "nothing to guide them"
+        )
+        raise UsageError(f"weights: fitted ones go with a greedy algorithm by features, found {found}")
     if epsilon is not None and (not greedy or weights != "count" or exemplar == "member" or influence is not None):
         found = algorithm if not greedy else f"{weights} weights" if weights != "count" else "members"
         found = "distances at a model" if influence is not None else found
@@ -157,18 +141,29 @@ def select_dataset(
     gains = [order.gains[: len(part)] for order, part in zip(orders, picks)]
     if swaps > 0 and greedy:
         picks = [swap_medoids(group.search, part, swaps) for group, part in zip(groups, picks)]
-    kind = exemplar or "medoid"
-    assigns = [getattr(order, "assign", group.search.assign) for group, order in zip(groups, orders)]
-    clusters = [
-        cluster(group, part, grid, assign, kind, generator) for group, part, assign in zip(groups, picks, assigns)
-    ]
+    assigns = [getattr(order, "assign", None) for order in orders]
+    clusters = [cluster(group, part, grid, assign) for group, part, assign in zip(groups, picks, assigns)]
+    if exemplar == "member" or weights == "fitted":
+        members = [draw_members(group, each, generator) for group, each in zip(groups, clusters)]
+    if weights == "fitted":
+        influence = _fitted(dataset, groups, clusters, members, guide)
+        if influence is None:
+            weights = "count"
+            exemplar = exemplar or "member"
+    if exemplar == "member":
+        clusters = [represented(group, each, part, grid) for group, each, part in zip(groups, clusters, members)]
     own = [getattr(order, "weights", None) for order in orders]
     settings = {"metric": metric, "scale": scale, "loss": loss, "radius": radius, "units": units}
-    settings |= {"algorithm": algorithm, "exemplar": exemplar, "block_size": block, "swaps": swaps}
+    settings |= {
+        "algorithm": algorithm,
+        "exemplar": (exemplar or "medoid") if greedy else None,
+        "block_size": block,
+        "swaps": swaps,
+    }
     settings |= {"weights": weights, "seed": seed}
     if algorithm == "stochastic":
         settings["delta"] = delta
-    if weights == "calibrated":
+    if weights != "count":
         before = [each.counts if weight is None else weight for each, weight in zip(clusters, own)]
         exemplars = [each.exemplars for each in clusters]
         own, settings["calibration"] = calibrated_weights(dataset, groups, exemplars, before, influence)
@@ -176,6 +171,24 @@ def select_dataset(
         part_of(group, each, weight, grid, more) for group, each, weight, more in zip(groups, clusters, own, extra)
     ]
     return as_coreset(dataset, groups, merge_by_gain(groups, chosen, gains), settings)
+
+
+def _fitted(dataset: Dataset, groups: list[Group], clusters: list[Clusters], members, guide) -> np.ndarray | None:
+    """Influence vectors at a model trained on a member of each cluster, and again on those calibrated at the first.
+
+    Medoids would train a worse one: they lie closer together than the rows do, so the curvature is too small.
+    """
+    rows = np.concatenate([group.rows[part] for group, part in zip(groups, members)])
+    counts = [each.counts for each in clusters]
+    weights = counts
+    vectors = None
+    for _ in range(ROUNDS):
+        found = guide(rows, np.concatenate(weights))
+        if found is None:
+            break
+        vectors = found
+        weights, _ = calibrated_weights(dataset, groups, members, counts, vectors)
+    return vectors
 
 
 def _quotas(groups: list[Group], budget: int, algorithm: str, influence) -> np.ndarray:
@@ -212,13 +225,12 @@ def _algorithm(name: str, dataset: Dataset, parts, influence, note) -> str:
     work = sum(float(len(members)) ** 2 for _, members in parts) * cost_of_pair
     chosen = "lazy" if work <= EXACT_WORK else "partition"
     if note is not None:
-        why = {
-            "lazy": "exact greedy takes seconds",
-            "partition": f"exact greedy would take some {work / EXACT_WORK * 5:.0f} seconds; --algorithm lazy does it",
-        }
+        why = "exact greedy takes a moment"
+        if chosen == "partition":
+            why = f"exact greedy would take some {max(2.0, work / WORK_A_SECOND):.0f} seconds; --algorithm lazy does it"
         largest = max(len(members) for _, members in parts)
         rows = f"{largest:,} rows" if len(parts) == 1 else f"up to {largest:,} rows a class"
-        note(f"algorithm {chosen} for {rows} ({why[chosen]})")
+        note(f"algorithm {chosen} for {rows} ({why})")
     return chosen
 
 

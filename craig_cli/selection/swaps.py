@@ -8,17 +8,14 @@ L(S) = sum_i mult_i min_{j in S} d_ij  further. This is the alternating k-medoid
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from craig_cli import jit
 from craig_cli.jit import njit
-from craig_cli.selection.cells import COSINE, MANHATTAN
+from craig_cli.selection.cells import MANHATTAN
+from craig_cli.selection.gaps import distance_of, sparse_gap
+from craig_cli.selection.space import Space
 from craig_cli.selection.sparse import Index
-
-if TYPE_CHECKING:  # which imports this file
-    from craig_cli.selection.space import Space
 
 CANDIDATES = 48  # of a larger cluster only so many rows, those nearest to its mean, are tried
 
@@ -45,13 +42,6 @@ def swap_medoids(space: Space, picks: np.ndarray, rounds: int) -> np.ndarray:
             break
         picks = moved
     return picks
-
-
-@njit
-def distance_of(squares_or_sum, metric):
-    if metric == MANHATTAN:
-        return squares_or_sum
-    return 0.5 * squares_or_sum if metric == COSINE else np.sqrt(squares_or_sum)
 
 
 @njit
@@ -114,24 +104,3 @@ def _sparse_medoids(thread, threads, values, columns, starts_of, metric, multipl
                 least = total
                 best = candidate
         picks[j] = best
-
-
-@njit
-def sparse_gap(values, columns, starts, a, b, metric):
-    """Sum of squares (or of absolute values, for Manhattan) of the difference of two sparse rows."""
-    total = 0.0
-    s, t = starts[a], starts[b]
-    while s < starts[a + 1] or t < starts[b + 1]:
-        gap = 0.0
-        column = min(
-            columns[s] if s < starts[a + 1] else np.int32(2147483647),
-            columns[t] if t < starts[b + 1] else np.int32(2147483647),
-        )
-        if s < starts[a + 1] and columns[s] == column:
-            gap += values[s]
-            s += 1
-        if t < starts[b + 1] and columns[t] == column:
-            gap -= values[t]
-            t += 1
-        total += abs(gap) if metric == MANHATTAN else gap * gap
-    return total

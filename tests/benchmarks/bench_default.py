@@ -1,0 +1,196 @@
+"""What a user gets who says nothing but how much: the default beside random rows and the ways it was chosen from.
+
+    python -m tests.benchmarks.bench_default                       every set at 1 %, 5 % and 10 %
+    python -m tests.benchmarks.bench_default ijcnn1 svm 10         some of them, at some percentages
+
+Residual: full objective (l2 1e-5, intercept free) of the model that is optimal on the coreset, less the optimum of all
+rows; of svm, the test error of an RBF SVM (C 1, 10 and 16 with gamma "scale", 2 and 4) on 20,000 test rows of ijcnn1.
+Each cell is the median and the worst of SEEDS seeds, over the median of random rows. The last column is the seconds of
+one selection by default, without reading the data. The picks of a set are made once for the ways that share them.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from functools import partial
+
+import numpy as np
+import scipy.sparse as sp
+
+from craig_cli import read_dataset
+from craig_cli.artifacts.model import Model
+from craig_cli.dataset import from_arrays
+from craig_cli.default import select_by_default
+from craig_cli.evaluation.influence import influence
+from craig_cli.selection.clusters import Clusters, draw_members
+from craig_cli.selection.groups import build_groups, class_parts
+from craig_cli.selection.moments import calibrated_weights
+from craig_cli.selection.select import select_dataset
+from tests.benchmarks.bench_pilot import L2, _objective, optimum
+from tests.benchmarks.bench_pilot import sets as pilot_sets
+from tests.benchmarks.bench_selection import DATA, ijcnn1
+
+SEEDS = 5
+PERCENTAGES = (1, 5, 10)
+MACHINES = ((1.0, "scale"), (10.0, 2.0), (16.0, 4.0))  # C, gamma
+TEST_ROWS = 20_000
+
+
+def one_hot():
+    """32,000 rows of 11 categorical features that depend on each other, 123 columns, labels by a logistic model."""
+    rng = np.random.default_rng(0)
+    latent = rng.standard_normal((32_000, 3))
+    columns, score = [], np.zeros(len(latent))
+    for levels in (5, 8, 16, 7, 14, 6, 5, 2, 41, 8, 11):
+        pull = 0.8 * latent @ rng.standard_normal((3, levels)) + rng.standard_normal(levels)
+        level = (pull + rng.gumbel(size=pull.shape)).argmax(axis=1)
+        columns.append(np.eye(levels)[level])
+        score += 0.8 * rng.standard_normal(levels)[level]
+    return np.column_stack(columns), (score - 1.5 + rng.logistic(size=len(score)) > 0).astype(float), False
+
+
+def sparse_binary():
+    """50,000 rows of 300 binary columns, few of them 1, with 3 % positives."""
+    rng = np.random.default_rng(1)
+    share = np.minimum(0.5, 0.6 / np.arange(1, 301) ** 0.7)
+    pull = np.log(share / (1.0 - share)) + 0.7 * rng.standard_normal((50_000, 4)) @ rng.standard_normal((4, 300))
+    rows = (pull + rng.logistic(size=pull.shape) > 0).astype(float)
+    score = rows @ (1.2 * rng.standard_normal(300) * (rng.random(300) < 0.3)) + rng.logistic(size=len(rows))
+    return rows, (score > np.quantile(score, 0.97)).astype(float), False
+
+
+def abalone():
+    """Ridge regression; columns and target of mean 0 and variance 1."""
+    data = read_dataset([str(DATA / "abalone.bz2")])
+    rows = data.features.toarray() if sp.issparse(data.features) else data.features
+    table = np.column_stack([rows, data.labels])
+    table = (table - table.mean(axis=0)) / table.std(axis=0)
+    return table[:, :-1], table[:, -1], True
+
+
+SETS = {**pilot_sets(), "one-hot": one_hot, "sparse": sparse_binary, "abalone": abalone}
+
+
+def ways(dataset, loss, fraction, train):
+    """name -> function of a seed that gives (rows, weights); ``train`` gives the optimum of rows and weights."""
+    paper = select_dataset(dataset, fraction=fraction, loss=loss)
+    groups, _ = build_groups(
+        dataset, class_parts(dataset, loss, None, True), metric="euclidean", scale="none", loss=loss, radius=None
+    )
+    clusters = []
+    for group in groups:
+        place = np.full(dataset.n_rows, -1)
+        place[group.rows] = np.arange(len(group.rows))
+        picks = place[paper.index][place[paper.index] >= 0]
+        nearest = group.space.assign(picks, np.ones(len(group.rows)), 1e-6)[0]
+        clusters.append(Clusters(picks, nearest, np.bincount(nearest, minlength=len(picks)).astype(float), picks))
+    counts = [each.counts for each in clusters]
+    medoids = [each.exemplars for each in clusters]
+
+    def rows_of(parts):
+        return np.concatenate([group.rows[part] for group, part in zip(groups, parts)])
+
+    def vectors_at(model):
+        classes = () if loss == "squared" else tuple(np.unique(dataset.labels))
+        name = loss or "logistic"
+        return influence(Model(name, classes, model[:-1], float(model[-1]), L2), dataset).vectors
+
+    def way(members, fitted, seed):
+        drawn = [draw_members(group, each, np.random.default_rng(seed)) for group, each in zip(groups, clusters)]
+        chosen = drawn if members else medoids
+        if fitted is None:
+            return rows_of(chosen), np.concatenate(counts)
+        if fitted == "means":
+            return rows_of(chosen), np.concatenate(calibrated_weights(dataset, groups, chosen, counts, None)[0])
+        guides = drawn if fitted == "members" else chosen
+        weights = counts
+        for _ in range(2):
+            vectors = vectors_at(train(rows_of(guides), np.concatenate(weights)))
+            weights, _ = calibrated_weights(dataset, groups, guides, counts, vectors)
+        return rows_of(chosen), np.concatenate(calibrated_weights(dataset, groups, chosen, counts, vectors)[0])
+
+    def whole(select, seed):
+        coreset = select(dataset, fraction=fraction, loss=loss, seed=seed)
+        return coreset.index, coreset.weight
+
+    return {
+        "random": partial(whole, partial(select_dataset, algorithm="random")),
+        "medoid, count (the paper)": partial(way, False, None),
+        "medoid, class means": partial(way, False, "means"),
+        "medoid, at its own model": partial(way, False, "own"),
+        "medoid, at the members' model": partial(way, False, "members"),
+        "member, count": partial(way, True, None),
+        "member, class means": partial(way, True, "means"),
+        "member, at its own model": partial(way, True, "own"),
+        "default": partial(whole, select_by_default),
+    }
+
+
+def table(name, percentages, dataset, loss, train, measures):
+    """Print a line a way; ``measures``: name -> function of (rows, weights) that is to be small."""
+    for percent in percentages:
+        print(f"\n{name}, {dataset.n_rows:,} x {dataset.n_features}, {percent} %: " + ", ".join(measures))
+        base = {}
+        for way, choose in ways(dataset, loss, percent / 100, train).items():
+            begun = time.perf_counter()
+            chosen = [choose(seed) for seed in range(SEEDS)]
+            seconds = (time.perf_counter() - begun) / SEEDS
+            cells = []
+            for measure, function in measures.items():
+                found = [function(*each) for each in chosen]
+                median, worst = float(np.median(found)), max(found)
+                base.setdefault(measure, median)
+                ratio = median / base[measure]
+                cells.append(f"{median:9.2e} (worst {worst:8.1e}, {ratio:6.2g} of random)")
+            clock = f"{seconds:8.2f} s" if way == "default" else ""
+            print(f"{way:30s}" + "".join(cells) + clock, flush=True)
+
+
+def run(name, percentages):
+    """The table of one set."""
+    features, labels, regression = (*ijcnn1(), False) if name == "svm" else SETS[name]()
+    features = features.toarray() if sp.issparse(features) else features
+    rows = np.column_stack([features, np.ones(len(features))])
+    targets = labels if regression else np.where(labels > labels.min(), 1.0, -1.0)
+
+    def train(index, weights):
+        return optimum(rows[index], targets[index], weights, regression)
+
+    if name == "svm":
+        measures = machines(features, targets)
+    else:
+        value, _ = _objective(rows, targets, np.ones(len(rows)), regression)
+        best = value(train(np.arange(len(rows)), np.ones(len(rows))))
+        measures = {"residual": lambda index, weights: value(train(index, weights)) - best}
+    table(name, percentages, from_arrays(features, labels), "squared" if regression else None, train, measures)
+
+
+def machines(features, targets):
+    """name -> test error of an SVM trained on (rows, weights)."""
+    from sklearn.svm import SVC
+
+    test = read_dataset([str(DATA / "ijcnn1.t.bz2")])
+    some = np.random.default_rng(0).permutation(test.n_rows)[:TEST_ROWS]
+    rows = test.features[some]
+    rows = rows.toarray() if sp.issparse(rows) else rows
+
+    def error(penalty, gamma, index, weights):
+        machine = SVC(C=penalty, gamma=gamma).fit(features[index], targets[index], sample_weight=weights)
+        return float((machine.predict(rows) != np.sign(test.labels[some])).mean())
+
+    return {f"C {penalty:g} gamma {gamma}": partial(error, penalty, gamma) for penalty, gamma in MACHINES}
+
+
+def main(arguments):
+    """Run the named sets, at the percentages that are named; all need the real data."""
+    if not DATA.is_dir():
+        print(f"needs the real data in {DATA.name}/, skipped")
+        return
+    percentages = [int(word) for word in arguments if word.isdigit()] or PERCENTAGES
+    for name in [word for word in arguments if not word.isdigit()] or [*SETS, "svm"]:
+        run(name, percentages)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
