@@ -59,7 +59,8 @@ def test_the_summary_is_for_people_and_on_stderr(craig):
 
 
 def test_epsilon_gives_the_smallest_prefix(craig):
-    whole = craig.ok("select", SAMPLE / "binary.libsvm", "--size", "300", "-o", "size.parquet", "--json")
+    paper = ("--exemplar", "medoid", "--weights", "count")
+    whole = craig.ok("select", SAMPLE / "binary.libsvm", "--size", "300", *paper, "-o", "size.parquet", "--json")
     bound = read_coreset(craig.folder / "size.parquet").epsilon[150]
     craig.ok(
         "select",
