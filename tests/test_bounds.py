@@ -70,12 +70,13 @@ def test_the_measured_gradient_error_is_below_epsilon(loss, scale, way):
     assert tightest < (200 if way not in UNRANKED and "calibrated" not in way else 2000)
 
 
+@pytest.mark.parametrize("weights", ["count", "calibrated"])
 @pytest.mark.parametrize("exemplar", ["medoid", "member"])
-def test_prefixes_with_their_own_weights_are_bounded_too(exemplar):
+def test_prefixes_with_their_own_weights_are_bounded_too(exemplar, weights):
     rng = np.random.default_rng(8)
     rows = rng.standard_normal((200, 3))
     labels = (rng.random(200) < 0.5).astype(float)
-    coreset = paper_coreset(rows, labels, size=50, loss="logistic", radius=3.0, exemplar=exemplar)
+    coreset = paper_coreset(rows, labels, size=50, loss="logistic", radius=3.0, exemplar=exemplar, weights=weights)
     assert (np.diff(coreset.epsilon[1:]) <= 0).all()
     for size in (2, 5, 20, 49):
         prefix = coreset.index[:size]

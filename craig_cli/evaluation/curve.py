@@ -25,11 +25,7 @@ def curve_of(coreset: Coreset) -> dict:
     facts = coreset.metadata
     bounded = np.flatnonzero(np.isfinite(coreset.epsilon))
     why = None
-    ranked = (
-        facts.get("algorithm") not in UNRANKED
-        and facts.get("weights", "count") == "count"
-        and facts.get("exemplar", "medoid") in ("medoid", None)
-    )
+    ranked = facts.get("algorithm") not in UNRANKED and facts.get("exemplar") in ("medoid", None)
     if not ranked:
         why = "its elements or weights are not those of the greedy, so that only the last epsilon says something"
     elif len(bounded) < 3 or not coreset.epsilon[bounded[0]] > coreset.epsilon[-1]:

@@ -37,12 +37,15 @@ class Part:
     extra: int = 0
 
 
-def part_of(group: Group, clusters: Clusters, weights: np.ndarray | None, grid: float, extra: int = 0) -> Part:
+def part_of(
+    group: Group, clusters: Clusters, weights: np.ndarray | None, grid: float, extra: int = 0, ranked: bool = True
+) -> Part:
     """The part of a group; ``weights`` (r,) are None where they are the clusters' counts.
 
-    ``extra`` twins, equal to rows that are picked already, follow with nothing to gain.
+    ``extra`` twins, equal to rows that are picked already, follow with nothing to gain. The bound of a prefix is its
+    bound with counts as weights where the picks are ``ranked``; else with any weights of the same sum.
     """
-    bounds = clusters.losses if weights is None else _moved_weights_bounds(group, clusters, weights, grid)
+    bounds = clusters.losses if weights is None else _moved_weights_bounds(group, clusters, weights, grid, ranked)
     found = (clusters.counts if weights is None else weights).copy()
     # Twins take their share of the weight of the row that they equal.
     originals = np.argsort(clusters.exemplars)[group.twin_of[:extra]]
@@ -56,17 +59,18 @@ def part_of(group: Group, clusters: Clusters, weights: np.ndarray | None, grid: 
     )
 
 
-def _moved_weights_bounds(group: Group, clusters: Clusters, weights: np.ndarray, grid: float) -> np.ndarray:
-    """(r,) bounds of prefixes whose weights are not their counts but sum to the same (bounds.py), never rising."""
-    # The weights of a prefix are its own: all that is sure is that no more than everything has to move.
-    anything = group.mass * group.farthest
+def _moved_weights_bounds(
+    group: Group, clusters: Clusters, weights: np.ndarray, grid: float, ranked: bool
+) -> np.ndarray:
+    """(r,) bounds where the weights are not the counts but sum to the same (bounds.py), never rising."""
     excess = clusters.counts - weights
+    anything = group.mass * group.farthest  # no more than everything has to move
     moved = np.maximum(excess, 0.0).sum() * group.farthest
     if group.steepest is not None:
         steepest = group.steepest[clusters.exemplars]
         anything = min(anything, 2.0 * group.mass * float(steepest.max()))
         moved = min(moved, float(np.abs(excess) @ steepest))
-    bounds = clusters.losses + anything
+    bounds = clusters.losses + (0.0 if ranked else anything)
     bounds[-1] = clusters.losses[-1] + moved
     return np.ceil(np.maximum(bounds, bounds[-1]) / grid) * grid
 

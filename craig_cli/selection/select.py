@@ -168,7 +168,8 @@ def select_dataset(
         exemplars = [each.exemplars for each in clusters]
         own, settings["calibration"] = calibrated_weights(dataset, groups, exemplars, before, influence)
     chosen = [
-        part_of(group, each, weight, grid, more) for group, each, weight, more in zip(groups, clusters, own, extra)
+        part_of(group, each, weight, grid, more, ranked=greedy)
+        for group, each, weight, more in zip(groups, clusters, own, extra)
     ]
     return as_coreset(dataset, groups, merge_by_gain(groups, chosen, gains), settings)
 

@@ -1,0 +1,186 @@
+"""What is selected where nothing else is said: better than random rows on any data, and where it cannot, counts."""
+
+import numpy as np
+import pytest
+import scipy.optimize
+import scipy.sparse as sp
+
+from craig_cli import reweight_coreset, select_coreset
+from craig_cli.artifacts.coreset import read_coreset
+from craig_cli.errors import UsageError
+from craig_cli.selection.calibrate import HIGHEST, LOWEST
+from tests.conftest import SAMPLE
+from tests.naive import selection as naive
+from tests.paper import paper_coreset
+
+L2 = 1e-3
+
+
+def _optimum(rows, labels, weights):
+    """(objective, its optimum) of the weighted logistic or, for other than two labels, ridge regression."""
+    extended = np.column_stack([rows, np.ones(len(rows))])
+    total = weights.sum()
+    penalty = np.append(np.full(rows.shape[1], L2), 0.0)
+    classes = np.unique(labels)
+    signs = np.where(labels == classes[-1], 1.0, -1.0)
+
+    def objective(model):
+        margins = extended @ model
+        if len(classes) == 2:
+            value, slopes = np.logaddexp(0.0, -signs * margins), -signs / (1.0 + np.exp(signs * margins))
+        else:
+            value, slopes = 0.5 * (margins - labels) ** 2, margins - labels
+        gradient = extended.T @ (weights * slopes) / total + penalty * model
+        return weights @ value / total + 0.5 * penalty @ model**2, gradient
+
+    options = {"maxiter": 3000, "ftol": 1e-15, "gtol": 1e-9}
+    start = np.zeros(extended.shape[1])
+    return objective, scipy.optimize.minimize(objective, start, jac=True, method="L-BFGS-B", options=options).x
+
+
+def _labels(rows, rng, share=0.5):
+    score = rows @ rng.standard_normal(rows.shape[1]) + rng.logistic(size=len(rows))
+    return (score > np.quantile(score, 1.0 - share)).astype(float)
+
+
+def _balanced(rng):
+    rows = rng.standard_normal((3000, 6)) * [1.0, 3.0, 0.3, 1.0, 1.0, 5.0]
+    return rows, _labels(rows, rng)
+
+
+def _rare(rng):
+    rows = rng.standard_normal((4000, 5))
+    return rows, _labels(rows, rng, 0.03)
+
+
+def _one_hot(rng):
+    rows = np.concatenate([np.eye(6)[rng.integers(0, 6, 3000)] for _ in range(4)], axis=1)
+    return rows, _labels(rows, rng)
+
+
+def _heavy_tails(rng):
+    rows = rng.standard_t(3, (3000, 5)) @ rng.standard_normal((5, 5))
+    return rows, rows @ rng.standard_normal(5) + rng.standard_normal(3000)
+
+
+SETS = [_balanced, _rare, _one_hot, _heavy_tails]
+
+
+@pytest.mark.parametrize("make", SETS, ids=lambda make: make.__name__[1:])
+@pytest.mark.parametrize("layout", [np.array, sp.csr_matrix], ids=["dense", "sparse"])
+def test_the_default_beats_random_for_converged_models(make, layout):
+    rows, labels = make(np.random.default_rng(0))
+    loss = "squared" if make is _heavy_tails else None
+    objective, best = _optimum(rows, labels, np.ones(len(rows)))
+
+    def residual(coreset):
+        assert coreset.weight.sum() == pytest.approx(len(rows))
+        _, found = _optimum(rows[coreset.index], labels[coreset.index], coreset.weight)
+        return objective(found)[0] - objective(best)[0]
+
+    options = {"fraction": 0.15, "loss": loss, "l2": L2}
+    default = [residual(select_coreset(layout(rows), labels, seed=seed, **options)) for seed in range(3)]
+    random = [residual(paper_coreset(rows, labels, algorithm="random", seed=seed, **options)) for seed in range(5)]
+    assert max(default) < 0.5 * np.median(random)
+    assert np.median(default) < 0.2 * np.median(random)
+
+
+def test_the_weights_are_those_of_the_clusters_within_the_bounds():
+    rows, labels = _balanced(np.random.default_rng(1))
+    paper = paper_coreset(rows, labels, fraction=0.1)
+    default = select_coreset(rows, labels, fraction=0.1)
+    assert np.array_equal(default.index, paper.index)
+    assert default.metadata["exemplar"] == "medoid"
+    assert default.metadata["weights"] == "fitted"
+    ratio = default.weight / paper.weight
+    assert not np.allclose(ratio, 1.0)
+    assert ratio.min() >= LOWEST * 0.99 and ratio.max() <= HIGHEST * 1.01
+    assert (np.diff(default.epsilon[1:]) <= 0).all()
+    assert default.epsilon[-1] >= paper.epsilon[-1]
+    at = default.metadata["at"]
+    assert at["loss"] == "logistic"
+    assert at["gradient_error"]["error"] < 0.05 * at["gradient_error"]["full_norm"] + 1.0
+    again = select_coreset(rows, labels, fraction=0.1, threads=1)
+    for column in ("index", "weight", "epsilon"):
+        assert np.array_equal(getattr(again, column), getattr(default, column))
+    assert again.metadata == default.metadata
+
+
+@pytest.mark.parametrize(
+    ("rows", "labels", "size"),
+    [
+        ([[0.0], [1.0]], [0, 1], 2),
+        ([[0.0], [1.0], [2.0]], [5, 5, 7], 2),  # a class with one row
+        (np.arange(40.0)[:, None], np.arange(40) >= 20, 10),  # separable
+        (np.ones((60, 3)), np.arange(60) % 2, 10),  # nothing to tell the classes by
+        (np.zeros((60, 3)), np.arange(60) % 3, 30),
+        (np.random.default_rng(0).standard_normal((60, 200)), np.arange(60) % 2, 20),  # more columns than rows
+        (np.random.default_rng(0).standard_normal((300, 2)), np.r_[np.zeros(299), 1], 100),  # one positive
+        (np.arange(300.0)[:, None] * 1e150, np.arange(300) % 2, 100),
+    ],
+)
+def test_small_and_odd_data(rows, labels, size):
+    rows, labels = np.array(rows), np.array(labels, dtype=float)
+    coreset = select_coreset(rows, labels, size=size)
+    assert len(np.unique(coreset.index)) == size
+    assert coreset.weight.min() > 0
+    for label in np.unique(labels):
+        assert coreset.weight[labels[coreset.index] == label].sum() == pytest.approx((labels == label).sum())
+    assert (np.diff(coreset.epsilon[np.isfinite(coreset.epsilon)]) <= 0).all()
+
+
+def test_too_few_picks_for_a_model_leave_unbiased_counts():
+    rng = np.random.default_rng(2)
+    rows = rng.standard_normal((400, 30))
+    notes = []
+    coreset = select_coreset(rows, _labels(rows, rng), size=40, note=notes.append)
+    assert coreset.metadata["weights"] == "count"
+    assert coreset.metadata["exemplar"] == "member"
+    assert "at" not in coreset.metadata
+    assert "31 parameters are too many for 40 picks" in notes[-1]
+    some = select_coreset(rows, _labels(rows, rng), size=120)
+    assert some.metadata["exemplar"] == "member"  # the gradient cannot be matched in every direction
+    unlabelled = select_coreset(rows, size=40)
+    assert unlabelled.metadata["weights"] == "count"
+
+
+def test_what_fitted_weights_do_not_go_with():
+    rows, labels = _balanced(np.random.default_rng(3))
+    for options, message in (
+        ({"algorithm": "strata"}, "greedy algorithm by features, found strata"),
+        ({"influence": rows}, "found a model to select at"),
+        ({"per_class": False}, "need labels"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            select_coreset(rows, labels, size=60, weights="fitted", **options)
+    with pytest.raises(UsageError, match="found fitted weights; give a size"):
+        select_coreset(rows, labels, epsilon=60.0, weights="fitted")
+
+
+@pytest.mark.parametrize("way", ["default", "member", "strata"])
+def test_a_prefix_is_a_better_use_of_its_rows_than_a_random_order(way):
+    """Each prefix counted anew covers the data better than as many elements drawn from the same coreset."""
+    rows, labels = _balanced(np.random.default_rng(4))
+    options = {"default": {}, "member": {"exemplar": "member"}, "strata": {"algorithm": "strata"}}[way]
+    coreset = select_coreset(rows, labels, size=240, **options)
+    rng = np.random.default_rng(5)
+    distances = naive.distance_matrix(rows)
+    distances[labels[:, None] != labels[None, :]] = np.inf
+    for size in (40, 100, 180):
+        prefix = reweight_coreset(coreset, rows, labels, weights="count", size=size)
+        assert np.array_equal(prefix.index, coreset.index[:size])
+        assert prefix.epsilon[-1] <= coreset.epsilon[size - 1] * (1 + 1e-9)
+        random = [distances[:, rng.permutation(coreset.index)[:size]].min(axis=1).sum() for _ in range(20)]
+        assert distances[:, prefix.index].min(axis=1).sum() < (1.0 if way != "strata" else 1.02) * np.median(random)
+
+
+def test_the_command_without_options_is_the_default(craig):
+    craig.ok("select", SAMPLE / "binary.libsvm", "--fraction", "0.1", "-o", "a.parquet", "-q")
+    explicit = ("--exemplar", "medoid", "--weights", "fitted")
+    craig.ok("select", SAMPLE / "binary.libsvm", "--fraction", "0.1", *explicit, "-o", "b.parquet", "-q")
+    a, b = (read_coreset(craig.folder / name) for name in ("a.parquet", "b.parquet"))
+    assert np.array_equal(a.index, b.index)
+    assert np.array_equal(a.weight, b.weight)
+    assert a.metadata["at"]["gradient_error"]["holds_for"] == "this model only"
+    craig.ok("select", SAMPLE / "binary.libsvm", "--epsilon", "5000", "-o", "c.parquet", "-q")
+    assert read_coreset(craig.folder / "c.parquet").metadata["weights"] == "count"
