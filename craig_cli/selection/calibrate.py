@@ -1,66 +1,145 @@
 """Calibrated weights: moved as little as possible, so that known totals come out right.
 
-    minimise  sum_j (g_j - gamma_j)^2 / gamma_j   subject to   sum_j g_j f_j = sum_i m_i f_i
+    minimise  1/2 sum_j (g_j - gamma_j)^2 / gamma_j  +  1/(2 rho) || t - sum_j g_j f_j ||^2
 
-and 1/3 <= g_j / gamma_j <= 3 (Deville and Saerndal 1992). f holds the class of the row, so the weights of a class keep
-their sum, and its influence vector, so the weighted gradient at the model is the full one. The solution is
-g_j = gamma_j clip(1 + <lambda, f_j>), with lambda from Newton's method on the dual. As many totals as picks can be
-matched by accident and tell nothing, so only the leading directions are asked for, one for each PICKS_A_TOTAL picks;
-what is left of them is reported.
+over 1/3 <= g_j / gamma_j <= 3, with t = sum_i m_i f_i of all rows, and the weights of each class keeping their sum
+(Deville and Saerndal 1992; the soft version is Chambers' ridge calibration, 1996). With f_j the influence vectors at a
+model, the weighted gradient there is the full one. The solution is g_j = gamma_j clip(1 + <lambda, f_j>), where lambda
+minimises the dual, smooth and strongly convex, by Newton's method with conjugate gradients. Those need no more than
+products with the f_j, so these may be rows of a matrix or come from an operator that never writes them down.
+
+rho is small, the smaller the more picks there are for each total: what can be matched, is. It keeps weights from going to their bounds for directions that the picks
+hardly span, which matters where there are about as many totals as picks.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 LOWEST, HIGHEST = 1.0 / 3.0, 3.0
-PICKS_A_TOTAL = 10
-ROUNDS = 60
-TOLERANCE = 1e-12
+SOFTNESS = 1e-3  # rho for as many totals as picks, in units of the mean eigenvalue of sum_j gamma_j f_j f_j^T
+CLASS_SOFTNESS = 1e-12  # the same of the classes' sums
+ROUNDS = 30  # of Newton's method
+STEPS = 60  # of conjugate gradients in each
+TOLERANCE = 1e-7  # of the dual's gradient, relative to that at the start
+FORCING = 1e-2  # and in conjugate gradients relative to where the round began
+SUFFICIENT = 1e-4  # Armijo
 
 
 def calibrate(
-    weights: np.ndarray, groups: np.ndarray, group_totals: np.ndarray, vectors: np.ndarray, totals: np.ndarray
+    weights: np.ndarray,
+    groups: np.ndarray,
+    group_totals: np.ndarray,
+    vectors: np.ndarray | LinearOperator,
+    totals: np.ndarray,
+    most: int | None = None,
 ) -> tuple[np.ndarray, float, int]:
     """(weights, error left over, totals asked for): new weights (r,), of ratio LOWEST to HIGHEST to the old ones.
 
     groups        (r,) int64, the class of each pick; group_totals (k,) what their weights are to sum to
-    vectors       (r, q) influence vectors of the picks; totals (q,) their sum over all rows
+    vectors       (r, q) f_j of the picks, an array or a LinearOperator; totals (q,) their sum over all rows
+    most          ask only for that many principal directions of an array, each in units of its own spread
     error left    norm of what is not matched of the totals asked for, relative to its norm before
     """
-    directions = _leading(weights, vectors, max(0, len(weights) // PICKS_A_TOTAL - len(group_totals)))
-    asked = np.column_stack([groups[:, None] == np.arange(len(group_totals)), vectors @ directions]).astype(np.float64)
-    target = np.concatenate([group_totals, totals @ directions])
-    # Each total in units of its own spread, so that one tolerance serves all.
-    unit = np.sqrt(weights @ (asked * asked)) + 1e-300
-    asked = asked / unit
-    target = target / unit
-    before = float(np.linalg.norm(target - weights @ asked))
-    slope = np.zeros(asked.shape[1])
-    best, least = weights, before
-    for _ in range(ROUNDS):
-        raw = 1.0 + asked @ slope
-        current = weights * np.clip(raw, LOWEST, HIGHEST)
-        gap = target - current @ asked
-        size = float(np.linalg.norm(gap))
-        if size < least:
-            best, least = current, size
-        if size <= TOLERANCE * np.linalg.norm(target):
-            break
-        free = (raw > LOWEST) & (raw < HIGHEST)
-        matrix = (asked[free] * weights[free, None]).T @ asked[free]
-        matrix[np.diag_indices(len(matrix))] += 1e-10 * max(np.trace(matrix) / len(matrix), 1e-300)
-        slope = slope + np.linalg.solve(matrix, gap)
+    if most is not None:
+        directions = _leading(weights, vectors, most)
+        vectors, totals = vectors @ directions, totals @ directions
+    dual = _Dual(weights, groups, group_totals, aslinearoperator(vectors), totals)
+    found = dual.weights_at(dual.solve())
     # The class sums exactly, whatever is left of the rest.
-    sums = np.bincount(groups, weights=best, minlength=len(group_totals))
-    best = best * (group_totals / sums)[groups]
-    return best, least / before if before > 0.0 else 0.0, asked.shape[1]
+    sums = np.bincount(groups, weights=found, minlength=len(group_totals))
+    found = found * (group_totals / sums)[groups]
+    before = dual.left_by(weights)
+    return found, dual.left_by(found) / before if before > 0.0 else 0.0, len(totals) + len(group_totals)
+
+
+class _Dual:
+    """The dual in lambda = (one number for each total, one for each class), totals in units of their mean spread."""
+
+    def __init__(self, weights, groups, group_totals, vectors: LinearOperator, totals):
+        self.weights, self.groups, self.vectors = weights, groups, vectors
+        mass = weights.sum()
+        signs = np.random.default_rng(0).choice((-1.0, 1.0), vectors.shape[1])
+        spread = weights @ vectors.matvec(signs) ** 2 / mass / max(1, len(totals))  # Hutchinson's trace
+        self.unit = 1.0 / np.sqrt(spread) if spread > 0.0 else 1.0
+        self.class_unit = np.sqrt(mass / group_totals)
+        self.target = np.concatenate([totals * self.unit, group_totals * self.class_unit])
+        softness = SOFTNESS * min(1.0, len(totals) / len(weights)) ** 3
+        self.ridge = mass * np.repeat([softness, CLASS_SOFTNESS], [len(totals), len(group_totals)])
+
+    def forward(self, direction: np.ndarray) -> np.ndarray:
+        """<direction, f_j> of each pick, (r,)."""
+        cut = self.vectors.shape[1]
+        return self.vectors.matvec(direction[:cut] * self.unit) + (direction[cut:] * self.class_unit)[self.groups]
+
+    def backward(self, values: np.ndarray) -> np.ndarray:
+        """sum_j values_j f_j, (q + k,)."""
+        sums = np.bincount(self.groups, weights=values, minlength=len(self.class_unit))
+        return np.concatenate([self.vectors.rmatvec(values) * self.unit, sums * self.class_unit])
+
+    def left_by(self, weights: np.ndarray) -> float:
+        """Norm of what these weights leave of the totals."""
+        return float(np.linalg.norm(self.target - self.backward(weights)))
+
+    def weights_at(self, point: np.ndarray) -> np.ndarray:
+        return self.weights * np.clip(1.0 + self.forward(point), LOWEST, HIGHEST)
+
+    def solve(self) -> np.ndarray:
+        point = np.zeros(len(self.target))
+        reach = np.zeros(len(self.weights))  # forward(point)
+        value = 0.0
+        first = None
+        for _ in range(ROUNDS):
+            ratio = 1.0 + reach
+            gradient = self.backward(self.weights * np.clip(ratio, LOWEST, HIGHEST)) - self.target + self.ridge * point
+            size = float(np.linalg.norm(gradient))
+            first = size if first is None else first
+            if size <= TOLERANCE * first:
+                break
+            free = self.weights * ((ratio >= LOWEST) & (ratio <= HIGHEST))
+            step = self._step(free, -gradient)
+            moved = self.forward(step)
+            slope = float(gradient @ step)
+            length = 1.0
+            while True:
+                following = self._value(point + length * step, reach + length * moved)
+                if following <= value + SUFFICIENT * length * slope or length < 1e-4:
+                    break
+                length /= 2.0
+            if not following < value:
+                break
+            point, reach, value = point + length * step, reach + length * moved, following
+        return point
+
+    def _value(self, point: np.ndarray, reach: np.ndarray) -> float:
+        """The dual less its value at 0: sum_j gamma_j psi(<lambda, f_j>) - <lambda, t> + rho/2 ||lambda||^2."""
+        inside = np.clip(reach, LOWEST - 1.0, HIGHEST - 1.0)
+        psi = reach + inside * (reach - 0.5 * inside)  # the integral of clip(1 + reach)
+        return float(self.weights @ psi - point @ self.target + 0.5 * (self.ridge * point) @ point)
+
+    def _step(self, free: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """Conjugate gradients for (sum_j free_j f_j f_j^T + ridge) step = right."""
+        step = np.zeros_like(right)
+        rest, way = right.copy(), right.copy()
+        size = first = float(rest @ rest)
+        for _ in range(STEPS):
+            image = self.backward(free * self.forward(way)) + self.ridge * way
+            length = size / float(way @ image)
+            step += length * way
+            rest -= length * image
+            following = float(rest @ rest)
+            if following <= FORCING**2 * first:
+                break
+            way = rest + following / size * way
+            size = following
+        return step
 
 
 def _leading(weights: np.ndarray, vectors: np.ndarray, most: int) -> np.ndarray:
-    """(q, at most ``most``) principal directions of the weighted vectors."""
-    if most == 0:
+    """(q, at most ``most``) principal directions of the weighted vectors, scaled to unit spread."""
+    if most <= 0:
         return np.zeros((vectors.shape[1], 0))
-    values, directions = np.linalg.eigh((vectors * weights[:, None]).T @ vectors)
+    values, directions = np.linalg.eigh((vectors * weights[:, None]).T @ vectors / weights.sum())
     keep = np.flatnonzero(values > 1e-12 * max(values[-1], 1e-300))[::-1][:most]
-    return directions[:, keep]
+    return directions[:, keep] / np.sqrt(values[keep])

@@ -10,25 +10,38 @@ from craig_cli.errors import UsageError
 from craig_cli.selection.calibrate import calibrate
 from craig_cli.selection.groups import Group
 
+PICKS_A_MOMENT = 10
 MOST_MOMENTS = 2048  # totals that weights are calibrated to without a model
 
 
 def calibrated_weights(
-    dataset: Dataset, groups: list[Group], picks: list[np.ndarray], before: list[np.ndarray], influence
+    dataset: Dataset,
+    groups: list[Group],
+    picks: list[np.ndarray],
+    before: list[np.ndarray],
+    influence: np.ndarray | None,
+    gradients=None,
 ) -> tuple[list[np.ndarray], dict]:
     """(weights of each group's picks, what was asked for and left over), from the weights ``before``.
 
     influence  (n, q) influence vectors at a model, whose total is to come out; None: the features of each class
+    gradients  what is to come out instead where those are a sketch: ``totals`` (q,) and ``of(rows)``, a
+               LinearOperator (r, q)
     """
     counts = np.ones(dataset.n_rows) if dataset.multiplicity is None else dataset.multiplicity
     which = np.repeat(np.arange(len(groups)), [len(part) for part in picks])
     rows = np.concatenate([group.rows[part] for group, part in zip(groups, picks)])
     sums = np.array([group.mass for group in groups])
-    if influence is not None:
+    most = None
+    if gradients is not None:
+        vectors, totals = gradients.of(rows), gradients.totals
+    elif influence is not None:
         vectors, totals = influence[rows], counts @ influence
     else:
+        # Totals that tell little of the model; with few picks for each they would only unsettle the weights.
         vectors, totals = _class_moments(dataset, groups, rows, which, counts)
-    after, left, asked = calibrate(np.concatenate(before), which, sums, vectors, totals)
+        most = len(rows) // PICKS_A_MOMENT - len(groups)
+    after, left, asked = calibrate(np.concatenate(before), which, sums, vectors, totals, most)
     ends = np.cumsum([len(part) for part in picks])[:-1]
     facts = {"totals": asked, "left": left, "at": "the model" if influence is not None else "class means"}
     return np.split(after, ends), facts
