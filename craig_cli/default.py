@@ -26,12 +26,12 @@ from craig_cli.dataset import Dataset, class_values, from_arrays
 from craig_cli.errors import DataError, UsageError
 from craig_cli.evaluation.influence import Influence, influence
 from craig_cli.selection.arguments import planned_size
-from craig_cli.selection.calibrate import PICKS_A_TOTAL
 from craig_cli.selection.groups import REGRESSION_LOSSES
 from craig_cli.selection.select import UNRANKED, select_dataset
 from craig_cli.training.fit import DEFAULT_L2, fit
 
 OPTIMIZER = "saga"
+PICKS_A_TOTAL = 10  # with fewer, the gradient is not matched in every direction
 PICKS_A_PARAMETER = 2  # with fewer, the model of the coreset says more of its rows than of the data
 
 
@@ -109,7 +109,7 @@ def select_by_default(
 
 
 class _OwnModel:
-    """Called with rows and weights: the influence vectors at the model trained on them, or None."""
+    """Called with rows and weights: the influence of all rows at the model trained on them, or None."""
 
     def __init__(self, dataset: Dataset, loss: str | None, l2: float, seed: int, threads: int | None, note):
         self._dataset = dataset
@@ -122,7 +122,7 @@ class _OwnModel:
         self.model: Model | None = None
         self.found: Influence | None = None
 
-    def __call__(self, index: np.ndarray, weights: np.ndarray) -> np.ndarray | None:
+    def __call__(self, index: np.ndarray, weights: np.ndarray) -> Influence | None:
         """index (r,) int64 rows of the data set, weights (r,) float64."""
         if self.parameters * PICKS_A_PARAMETER > len(index):
             return self._leave(f"{self.parameters:,} parameters are too many for", index)
@@ -134,7 +134,7 @@ class _OwnModel:
         if found.dimension * PICKS_A_PARAMETER > len(index):
             return self._leave(f"some {found.dimension:,.0f} effective parameters are too many for", index)
         self.model, self.found = model, found
-        return found.vectors
+        return found
 
     def _leave(self, why: str, index: np.ndarray) -> None:
         if self._note is not None and self.found is None:

@@ -20,7 +20,7 @@ def test_a_pilot_trains_better_than_random(craig):
     full, pilot, random = (each["objective"] for each in json.loads(result.text)["models"])
     assert pilot - full < 0.05 * (random - full)
     coreset = read_coreset(craig.folder / "pilot.parquet")
-    assert coreset.metadata["at"]["pilot"] == 2
+    assert 1 <= coreset.metadata["at"]["pilot"] <= 4
     assert coreset.metadata["weights"] == "calibrated"
     assert coreset.metadata["algorithm"] == "strata"
 

@@ -210,7 +210,7 @@ def test_a_pilot_of_too_many_parameters_is_not_followed():
     notes = []
     options = {"algorithm": "strata", "weights": "calibrated", "note": notes.append}
     coreset, _ = select_with_pilot(from_arrays(rows, labels), fraction=0.1, **options)
-    assert "too many parameters" in notes[1]
+    assert any("too many parameters" in line for line in notes)
     assert coreset.metadata["at"]["pilot"] == 0
     assert coreset.metadata["weights"] == "count"
     assert coreset.weight.sum() == pytest.approx(1500)

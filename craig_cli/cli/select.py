@@ -104,7 +104,11 @@ PICKING = (
 )
 @click.option("--pilot", is_flag=True, help="Train a rough model on a small coreset first, and select --at that.")
 @click.option(
-    "--rounds", type=Integer(1), default=2, metavar="N", help="Of --pilot: 2 selects again at the better model."
+    "--rounds",
+    type=Integer(1),
+    default=4,
+    metavar="N",
+    help="Of --pilot: models at most, each selected at the one before; fewer where one is good enough.",
 )
 @click.option(
     "--l2",
@@ -284,10 +288,10 @@ def _select_at(dataset, at_model, again, progress, settings):
 
         model = read_model(at_model)
         found = influence(model, dataset, at_model, settings["seed"])
-        settings["influence"] = found.vectors
+        settings |= {"influence": found.vectors, "gradients": found.gradients}
     chosen, name, size = again
     if chosen is not None:
-        picked = {key: settings.get(key) for key in ("influence", "threads")}
+        picked = {key: settings.get(key) for key in ("influence", "gradients", "threads")}
         weights = settings["weights"] or "calibrated"
         coreset = reweight_dataset(chosen, dataset, weights=weights, size=size, name=name, **picked)
     else:

@@ -4,107 +4,126 @@
 
 Moving the weight of row i moves the optimum by H^-1 grad f_i, so distances between the h_i are distances between what
 rows do to the model (equation 6 is stated in the gradient space at a point w; H makes that space free of the units of
-the features). Up to EXACT columns the vectors are whole. Beyond, and for multinomial models, whose gradient is a
-matrix, they are a random-sign sketch of SKETCH numbers (Johnson and Lindenstrauss) with H taken as block diagonal, and
-as diagonal where the data is sparse or wider than WIDEST.
+the features). Of one output and up to EXACT columns the vectors are whole. Beyond, and for multinomial models, whose
+gradient is a matrix, they are a random-sign sketch of SKETCH numbers (Johnson and Lindenstrauss), with H taken as block
+diagonal, and as diagonal where the data is sparse or very wide; the whole h_i are then never written down, but
+``Gradients`` multiplies with them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy.linalg
 import scipy.sparse as sp
+from scipy.sparse.linalg import LinearOperator
 
 from craig_cli.artifacts.model import Model
 from craig_cli.dataset import Dataset
 from craig_cli.errors import DataError
-from craig_cli.evaluation.pointwise import encode_targets, slopes
-from craig_cli.scaling import fit_scaling
+from craig_cli.evaluation.pointwise import encode_targets
+from craig_cli.training.design import CHUNK, Curvature, Design, build_design, curvature
 
 EXACT = 256
-WIDEST = 2048
 SKETCH = 128
-CHUNK = 16_384  # rows at a time
-FLOOR = 1e-9  # of the mean curvature, where the data has none
-NUDGE = 1e-4  # of a margin, for the second derivative of the loss
+HESSIAN_WORK = 5e10  # products; for more than that every second row, or every third, ... has to do
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """The whole h_i as products: ``totals`` (q,) is their sum over all rows, q = outputs times columns."""
+
+    rows: np.ndarray | sp.csr_matrix
+    slopes: np.ndarray
+    curvature: Curvature
+    totals: np.ndarray
+
+    def of(self, index: np.ndarray) -> LinearOperator:
+        """h_i of the rows ``index``, (r, q)."""
+        rows, slopes = self.rows[index], self.slopes[index]
+        transposed = rows.T.tocsr() if sp.issparse(rows) else rows.T
+
+        def multiply(vector):
+            parts = vector.reshape(slopes.shape[1], -1)
+            lifted = np.column_stack([self.curvature.lift(o, part) for o, part in enumerate(parts)])
+            return ((rows @ lifted) * slopes).sum(axis=1)
+
+        def gather(values):
+            return _whitened(self.curvature, (transposed @ (slopes * values.reshape(-1, 1))).T)
+
+        shape = (len(index), len(self.totals))
+        return LinearOperator(shape, matvec=multiply, rmatvec=gather, dtype=np.float64)
 
 
 @dataclass(frozen=True)
 class Influence:
-    """vectors (n, q) float64: h_i, or their sketch; kind: "exact" or "sketch"; curvature: "hessian", or its "diagonal".
+    """vectors (n, q) float64: h_i, or their sketch; kind: "exact" or "sketch"; curvature: "hessian" or "diagonal".
 
-    dimension: the mean of ||h_i||^2. At the optimum of a model that fits, it is the effective number of parameters
-    (gradients have covariance H there); at a rough model it is larger, so it also tells a pilot that is no guide.
+    gradients  the whole h_i where the vectors are a sketch, else None
+    dimension  the mean of ||h_i||^2 by the dispersion. At the optimum of a model that fits, it is the effective number
+               of parameters (gradients have covariance dispersion * H there); at a rough model it is larger
+    dispersion 1, or for the squared loss the mean square of the residuals
+    objective  of all rows at the model, with its l2; decrement: Newton's, about how far that is above the optimum
+    slopes     (n, k) d phi / d margin of each row
     """
 
     vectors: np.ndarray
     kind: str
+    curvature: str
+    gradients: Gradients | None
     dimension: float
-    curvature: str = "hessian"
+    dispersion: float
+    objective: float
+    decrement: float
+    slopes: np.ndarray
 
 
 def influence(model: Model, dataset: Dataset, name: str = "the model", seed: int = 0) -> Influence:
     """The influence vectors of all rows at ``model``. Raises DataError where model and data do not fit."""
     if model.n_features != dataset.n_features:
         raise DataError(f"{name}: expected a model of {dataset.n_features} features, found {model.n_features}")
-    targets = encode_targets(model, dataset, name)
-    # Standardised columns, so that the Cholesky factor is of a matrix in good condition; h does not feel it.
-    scaling = fit_scaling("standard", dataset.features, dataset.multiplicity)
-    coef, intercept = scaling.from_raw(np.atleast_2d(model.coef), np.atleast_1d(model.intercept))
-    rows = scaling.apply(dataset.features)
-    margins = np.asarray(rows @ coef.T) + intercept
-    slope = slopes(model, margins, targets)
-    bend = (slopes(model, margins + NUDGE, targets) - slopes(model, margins - NUDGE, targets)) / (2.0 * NUDGE)
-    if slope.shape[1] > 1:  # the diagonal of the second derivative needs one margin moved at a time
-        for k in range(slope.shape[1]):
-            step = np.zeros(slope.shape[1])
-            step[k] = NUDGE
-            moved = slopes(model, margins + step, targets) - slopes(model, margins - step, targets)
-            bend[:, k] = moved[:, k] / (2.0 * NUDGE)
-    counts = np.ones(dataset.n_rows) if dataset.multiplicity is None else dataset.multiplicity
-    penalty = np.append(np.full(dataset.n_features, model.l2), 0.0)
-    if scaling.factor is not None:
-        penalty[:-1] *= scaling.factor**2
-    width = dataset.n_features + 1
-    whole = slope.shape[1] == 1 and width <= EXACT and not sp.issparse(rows)
-    size = width if whole else min(SKETCH, width * slope.shape[1])
-    vectors = np.zeros((dataset.n_rows, size))
+    design = build_design(dataset, model.loss, model.l2, encode_targets(model, dataset, name), model.classes)
+    return influence_at(design, design.coefficients(model.coef, model.intercept), seed)
+
+
+def influence_at(design: Design, coef: np.ndarray, seed: int = 0) -> Influence:
+    """The same at ``coef`` (k, d + 1) of a design: one pass over its rows."""
+    margins = design.margins(coef)
+    slopes, bends = design.slopes(margins), design.bends(margins)
+    stride = int(np.ceil(len(margins) * design.n_outputs * design.width**2 / HESSIAN_WORK))
+    part = design
+    if stride > 1 and not sp.issparse(design.rows):
+        part = replace(design, rows=design.rows[::stride], counts=design.counts[::stride])
+        bends = bends[::stride]
+    bent = curvature(part, bends)
+    mean = design.mean(slopes)
+    gradient = mean + design.penalty * coef
+    whole = design.n_outputs == 1 and design.width <= EXACT and not sp.issparse(design.rows)
+    size = design.width if whole else min(SKETCH, design.width * design.n_outputs)
+    vectors = np.zeros((len(slopes), size))
     generator = np.random.default_rng(seed)
-    for k in range(slope.shape[1]):
-        weights = np.maximum(bend[:, k], 0.0) * counts / counts.sum()
-        if whole:
-            projection = np.eye(width)
-        else:
-            projection = generator.choice((-1.0, 1.0), (width, size)) / np.sqrt(size)
-        lifted = _inverse_root(rows, weights, penalty)(projection)
-        for start in range(0, dataset.n_rows, CHUNK):
-            part = rows[start : start + CHUNK]
-            images = np.asarray(part @ lifted[:-1]) + lifted[-1]
-            vectors[start : start + CHUNK] += slope[start : start + CHUNK, k, None] * images
-    dimension = float(np.einsum("ij,ij,i->", vectors, vectors, counts) / counts.sum())
-    curvature = "diagonal" if _diagonal(rows, width) else "hessian"
-    return Influence(vectors, "exact" if whole else "sketch", dimension, curvature)
+    for output in range(design.n_outputs):
+        signs = np.eye(size) if whole else generator.choice((-1.0, 1.0), (design.width, size)) / np.sqrt(size)
+        lifted = bent.lift(output, signs)
+        for start in range(0, len(slopes), CHUNK):
+            images = np.asarray(design.rows[start : start + CHUNK] @ lifted)
+            images *= slopes[start : start + CHUNK, output, None]
+            vectors[start : start + CHUNK] += images
+    total = design.counts.sum()
+    dispersion = float(design.counts @ slopes[:, 0] ** 2 / total) if design.loss == "squared" else 1.0
+    squares = float(design.counts @ np.einsum("ij,ij->i", vectors, vectors) / total)
+    return Influence(
+        vectors=vectors,
+        kind="exact" if whole else "sketch",
+        curvature=bent.kind,
+        gradients=None if whole else Gradients(design.rows, slopes, bent, _whitened(bent, mean) * total),
+        dimension=squares / max(dispersion, 1e-300),
+        dispersion=dispersion,
+        objective=design.objective(coef, margins),
+        decrement=0.5 * float((gradient * bent.solve(gradient)).sum()),
+        slopes=slopes,
+    )
 
 
-def _diagonal(rows, width: int) -> bool:
-    return sp.issparse(rows) or width > WIDEST
-
-
-def _inverse_root(rows, weights: np.ndarray, penalty: np.ndarray):
-    """v (d + 1, q) -> C^-T v with C C^T = H of one output: (x, 1) times it is H^(-1/2) (x, 1) up to a rotation."""
-    width = len(penalty)
-    if _diagonal(rows, width):
-        squares = rows.multiply(rows) if sp.issparse(rows) else rows * rows
-        diagonal = np.append(np.asarray(squares.T @ weights).ravel(), weights.sum()) + penalty
-        diagonal = diagonal + FLOOR * max(diagonal.mean(), 1e-300)
-        return lambda v: v / np.sqrt(diagonal)[:, None]
-    hessian = np.diag(penalty)
-    for start in range(0, len(weights), CHUNK):
-        part = rows[start : start + CHUNK]
-        extended = np.column_stack([part, np.ones(len(part))])
-        hessian += (extended * weights[start : start + CHUNK, None]).T @ extended
-    hessian[np.diag_indices(width)] += FLOOR * max(np.trace(hessian) / width, 1e-300)
-    factor = np.linalg.cholesky(hessian)
-    return lambda v: scipy.linalg.solve_triangular(factor, v, lower=True, trans="T")
+def _whitened(bent: Curvature, gradient: np.ndarray) -> np.ndarray:
+    return np.concatenate([bent.lower(output, part) for output, part in enumerate(gradient)])

@@ -7,19 +7,18 @@ import numpy as np
 from craig_cli.artifacts.model import Model
 from craig_cli.dataset import Dataset
 from craig_cli.errors import DataError
-from craig_cli.jit import njit
 from craig_cli.registry import LOSSES, load
-from craig_cli.training.losses import to_slopes, value
+from craig_cli.training.design import loss_slopes, loss_values
 
 
 def losses(model: Model, margins: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """phi of each row, (n,); margins (n,) or (n, k) as ``Model.decision`` gives them, targets (n,)."""
-    return _values(load(LOSSES, model.loss).code, targets, _two_dimensional(margins))
+    return loss_values(load(LOSSES, model.loss).code, targets, _two_dimensional(margins))
 
 
 def slopes(model: Model, margins: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """d phi / d margin of each row, of the shape of ``margins``."""
-    found = _slopes(load(LOSSES, model.loss).code, targets, _two_dimensional(margins))
+    found = loss_slopes(load(LOSSES, model.loss).code, targets, _two_dimensional(margins))
     return found.reshape(margins.shape)
 
 
@@ -50,19 +49,3 @@ def class_codes(model: Model, dataset: Dataset, name: str) -> np.ndarray:
 
 def _two_dimensional(margins: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(margins.reshape(len(margins), -1))
-
-
-@njit
-def _values(loss, targets, margins):
-    found = np.empty(len(targets))
-    for row in range(len(targets)):
-        found[row] = value(loss, targets[row], margins[row])
-    return found
-
-
-@njit
-def _slopes(loss, targets, margins):
-    found = margins.copy()
-    for row in range(len(targets)):
-        to_slopes(loss, targets[row], found[row])
-    return found

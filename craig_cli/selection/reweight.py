@@ -41,6 +41,7 @@ def reweight_dataset(
     weights: str = "calibrated",
     size: int | None = None,
     influence: np.ndarray | None = None,
+    gradients=None,
     name: str = "the coreset",
     threads: int | None = None,
 ) -> Coreset:
@@ -48,6 +49,7 @@ def reweight_dataset(
 
     weights    "calibrated" or "count"
     influence  (n, q) influence vectors at the model to calibrate at; None: calibrated to the mean of each class
+    gradients  where those are a sketch, the whole of them (moments.py)
 
     Raises DataError where the coreset, which messages call ``name``, cannot have been selected from ``dataset``.
     """
@@ -82,7 +84,7 @@ def reweight_dataset(
         if any(part.sum() == 0.0 for part in before):
             raise DataError(f"{name}: expected weights above 0 in each class, found none in one")
         before = [part * (group.mass / part.sum()) for group, part in zip(groups, before)]
-        own, settings["calibration"] = calibrated_weights(dataset, groups, picks, before, influence)
+        own, settings["calibration"] = calibrated_weights(dataset, groups, picks, before, influence, gradients)
     parts = [part_of(group, each, weight, grid) for group, each, weight in zip(groups, clusters, own)]
     return as_coreset(dataset, groups, merge(parts, which, place), settings)
 

@@ -52,8 +52,9 @@ def select_dataset(
     radius: float | None = None,
     per_class: bool = True,
     influence: np.ndarray | None = None,
+    gradients=None,
     weights: str = "count",
-    guide: Callable[[np.ndarray, np.ndarray], np.ndarray | None] | None = None,
+    guide: Callable | None = None,
     block_size: int = BLOCK_SIZE,
     swaps: int | None = None,
     delta: float = DELTA,
@@ -78,8 +79,10 @@ def select_dataset(
     influence  (n, q) float64 influence vectors of the rows at some model: distances, strata and calibrated weights go
                by them; epsilon is in the metric of the features nevertheless
     weights    "count" as the algorithm has them, "calibrated" (calibrate.py) at the model of ``influence`` or else to
-               the means of the classes, or "fitted": calibrated by the influence vectors that ``guide`` returns
-    guide      called as guide(rows (r,) int64, weights (r,)) once the rows are chosen; None from it leaves the counts
+               the means of the classes, or "fitted": calibrated by the influence that ``guide`` returns
+    guide      called as guide(rows (r,) int64, weights (r,)) once the rows are chosen; it returns an object with
+               ``vectors`` and ``gradients`` as above (influence.Influence), or None to leave the counts
+    gradients  where the influence vectors are a sketch, the whole of them to calibrate to (moments.py)
     block_size rows of a block of the partition algorithm; larger is slower and closer to exact greedy
     swaps      rounds of medoid swaps after the greedy; None is 1 for partition and 0 for the others
     delta      of the stochastic algorithm's guarantee, 1 - 1/e - delta of the optimum in expectation
@@ -146,10 +149,12 @@ def select_dataset(
     if exemplar == "member" or weights == "fitted":
         members = [draw_members(group, each, generator) for group, each in zip(groups, clusters)]
     if weights == "fitted":
-        influence = _fitted(dataset, groups, clusters, members, guide)
-        if influence is None:
+        found = _fitted(dataset, groups, clusters, members, guide)
+        if found is None:
             weights = "count"
             exemplar = exemplar or "member"
+        else:
+            influence, gradients = found.vectors, found.gradients
     if exemplar == "member":
         clusters = [represented(group, each, part, grid) for group, each, part in zip(groups, clusters, members)]
     own = [getattr(order, "weights", None) for order in orders]
@@ -166,7 +171,7 @@ def select_dataset(
     if weights != "count":
         before = [each.counts if weight is None else weight for each, weight in zip(clusters, own)]
         exemplars = [each.exemplars for each in clusters]
-        own, settings["calibration"] = calibrated_weights(dataset, groups, exemplars, before, influence)
+        own, settings["calibration"] = calibrated_weights(dataset, groups, exemplars, before, influence, gradients)
     chosen = [
         part_of(group, each, weight, grid, more, ranked=greedy)
         for group, each, weight, more in zip(groups, clusters, own, extra)
@@ -174,22 +179,22 @@ def select_dataset(
     return as_coreset(dataset, groups, merge_by_gain(groups, chosen, gains), settings)
 
 
-def _fitted(dataset: Dataset, groups: list[Group], clusters: list[Clusters], members, guide) -> np.ndarray | None:
-    """Influence vectors at a model trained on a member of each cluster, and again on those calibrated at the first.
+def _fitted(dataset: Dataset, groups: list[Group], clusters: list[Clusters], members, guide):
+    """The influence at a model trained on a member of each cluster, and again on those calibrated at the first.
 
     Medoids would train a worse one: they lie closer together than the rows do, so the curvature is too small.
     """
     rows = np.concatenate([group.rows[part] for group, part in zip(groups, members)])
     counts = [each.counts for each in clusters]
     weights = counts
-    vectors = None
+    best = None
     for _ in range(ROUNDS):
         found = guide(rows, np.concatenate(weights))
         if found is None:
             break
-        vectors = found
-        weights, _ = calibrated_weights(dataset, groups, members, counts, vectors)
-    return vectors
+        best = found
+        weights, _ = calibrated_weights(dataset, groups, members, counts, best.vectors, best.gradients)
+    return best
 
 
 def _quotas(groups: list[Group], budget: int, algorithm: str, influence) -> np.ndarray:

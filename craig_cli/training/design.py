@@ -1,0 +1,180 @@
+"""A data set as second-order methods want it: standardised columns and a last one of ones, and its curvature.
+
+    H_o = (1/n) sum_i gamma_i (d^2 phi_i / d m_o^2) x_i x_i^T + diag(penalty)        for each output o
+
+Of several outputs only these blocks on the diagonal are taken. They are whole Cholesky factors where the rows are
+dense and no wider than WIDEST, else diagonals, so that time and memory stay near-linear in the data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse as sp
+
+from craig_cli.dataset import Dataset
+from craig_cli.jit import njit
+from craig_cli.registry import LOSSES, load
+from craig_cli.scaling import Scaling, fit_scaling
+from craig_cli.training.losses import encode_labels, to_slopes, value
+
+WIDEST = 2048
+CHUNK = 16_384  # rows at a time
+NUDGE = 1e-4  # of a margin, for the second derivative of the loss
+FLOOR = 1e-9  # of the mean curvature, where the data has none
+
+
+@dataclass(frozen=True)
+class Design:
+    """rows (n, d + 1) dense or CSR, the last column 1; targets (n,) as the loss takes them; counts (n,) multiplicities.
+
+    Coefficients in it are (k, d + 1); penalty (d + 1,) is that of l2/2 ||w||^2 in raw units.
+    """
+
+    rows: np.ndarray | sp.csr_matrix
+    targets: np.ndarray
+    counts: np.ndarray
+    penalty: np.ndarray
+    loss: str
+    classes: tuple[float, ...]
+    scaling: Scaling
+
+    @property
+    def n_outputs(self) -> int:
+        return len(self.classes) if load(LOSSES, self.loss).labels == "many" else 1
+
+    @property
+    def width(self) -> int:
+        return len(self.penalty)
+
+    def take(self, index: np.ndarray, weights: np.ndarray) -> Design:
+        """The rows ``index``, counted ``weights`` times."""
+        return replace(self, rows=self.rows[index], targets=self.targets[index], counts=weights)
+
+    def margins(self, coef: np.ndarray) -> np.ndarray:
+        """(n, k), C-contiguous as the kernels want them."""
+        return np.ascontiguousarray(self.rows @ coef.T)
+
+    def values(self, margins: np.ndarray) -> np.ndarray:
+        """phi of each row, (n,)."""
+        return loss_values(load(LOSSES, self.loss).code, self.targets, margins)
+
+    def slopes(self, margins: np.ndarray) -> np.ndarray:
+        """d phi / d margin, (n, k)."""
+        return loss_slopes(load(LOSSES, self.loss).code, self.targets, margins)
+
+    def bends(self, margins: np.ndarray) -> np.ndarray:
+        """d^2 phi / d margin_o^2 of each output o, (n, k), never negative."""
+        bends = np.empty_like(margins)
+        for output in range(margins.shape[1]):
+            step = np.zeros(margins.shape[1])
+            step[output] = NUDGE
+            difference = self.slopes(margins + step)[:, output] - self.slopes(margins - step)[:, output]
+            bends[:, output] = difference / (2.0 * NUDGE)
+        return np.maximum(bends, 0.0, out=bends)
+
+    def mean(self, slopes: np.ndarray) -> np.ndarray:
+        """(k, d + 1) the weighted mean over the rows of slope times row: the gradient without the penalty."""
+        shares = self.counts / self.counts.sum()
+        return np.ascontiguousarray((self.rows.T @ (slopes * shares[:, None])).T)
+
+    def objective(self, coef: np.ndarray, margins: np.ndarray) -> float:
+        """The weighted mean loss plus the penalty."""
+        loss = float(self.counts @ self.values(margins) / self.counts.sum())
+        return loss + 0.5 * float((self.penalty * coef * coef).sum())
+
+    def coefficients(self, coef: np.ndarray, intercept) -> np.ndarray:
+        """(k, d + 1) from a model in raw units."""
+        inside, constant = self.scaling.from_raw(np.atleast_2d(coef), np.atleast_1d(intercept))
+        return np.column_stack([inside, constant])
+
+    def raw(self, coef: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(coef (k, d), intercept (k,)) in raw units, the inverse of ``coefficients``."""
+        return self.scaling.to_raw(coef[:, :-1], coef[:, -1])
+
+
+def build_design(dataset: Dataset, loss: str, l2: float, targets: np.ndarray | None = None, classes=()) -> Design:
+    """The design of ``dataset``; ``targets`` and ``classes`` are those of its labels where they are not given."""
+    if targets is None:
+        classes, targets = encode_labels(load(LOSSES, loss), dataset.labels, dataset.name)
+    scaling = fit_scaling("standard", dataset.features, dataset.multiplicity)
+    n_rows, n_features = dataset.features.shape
+    if dataset.is_sparse:
+        rows = sp.hstack([scaling.apply(dataset.features), np.ones((n_rows, 1))], format="csr")
+    else:
+        rows = np.ones((n_rows, n_features + 1))
+        for start in range(0, n_rows, CHUNK):
+            part = dataset.features[start : start + CHUNK]
+            rows[start : start + CHUNK, :-1] = (part - scaling.shift) * scaling.factor
+    penalty = np.append(l2 * scaling.factor**2, 0.0)
+    counts = np.ones(n_rows) if dataset.multiplicity is None else dataset.multiplicity
+    return Design(rows, targets, counts, penalty, loss, tuple(classes), scaling)
+
+
+@dataclass(frozen=True)
+class Curvature:
+    """H_o = C_o C_o^T of each output: factors of shape (w, w), lower, or the roots of diagonals, (w,)."""
+
+    factors: list[np.ndarray]
+
+    @property
+    def kind(self) -> str:
+        return "hessian" if self.factors[0].ndim == 2 else "diagonal"
+
+    def lower(self, output: int, vectors: np.ndarray) -> np.ndarray:
+        """C^-1 times (w,) or (w, q)."""
+        return self._apply(output, vectors, "N")
+
+    def lift(self, output: int, vectors: np.ndarray) -> np.ndarray:
+        """C^-T times (w,) or (w, q): rows times it are H^(-1/2) rows, up to a rotation."""
+        return self._apply(output, vectors, "T")
+
+    def solve(self, gradient: np.ndarray) -> np.ndarray:
+        """H^-1 times (k, w)."""
+        return np.stack([self.lift(o, self.lower(o, part)) for o, part in enumerate(gradient)])
+
+    def _apply(self, output: int, vectors: np.ndarray, transposed: str) -> np.ndarray:
+        factor = self.factors[output]
+        if factor.ndim == 1:
+            return vectors / (factor if vectors.ndim == 1 else factor[:, None])
+        return scipy.linalg.solve_triangular(factor, vectors, lower=True, trans=transposed, check_finite=False)
+
+
+def curvature(design: Design, bends: np.ndarray) -> Curvature:
+    """The curvature of the weighted mean loss where its second derivatives are ``bends`` (n, k)."""
+    rows, width = design.rows, design.width
+    weights = bends * (design.counts / design.counts.sum())[:, None]
+    if sp.issparse(rows) or width > WIDEST:
+        squares = rows.multiply(rows).tocsr() if sp.issparse(rows) else rows * rows
+        diagonals = np.asarray(squares.T @ weights).T + design.penalty
+        return Curvature([np.sqrt(each + FLOOR * max(float(each.mean()), 1e-300)) for each in diagonals])
+    factors = []
+    for output in range(bends.shape[1]):
+        hessian = np.diag(design.penalty)
+        for start in range(0, len(bends), CHUNK):
+            part = rows[start : start + CHUNK]
+            scaled = part * np.sqrt(weights[start : start + CHUNK, output, None])
+            hessian += scaled.T @ scaled
+        hessian[np.diag_indices(width)] += FLOOR * max(float(np.trace(hessian)) / width, 1e-300)
+        factors.append(np.linalg.cholesky(hessian))
+    return Curvature(factors)
+
+
+@njit
+def loss_values(loss, targets, margins):
+    """phi of each row; ``margins`` (n, k), ``loss`` its code."""
+    found = np.empty(len(targets))
+    for row in range(len(targets)):
+        found[row] = value(loss, targets[row], margins[row])
+    return found
+
+
+@njit
+def loss_slopes(loss, targets, margins):
+    """d phi / d margin of each row, (n, k)."""
+    found = margins.copy()
+    for row in range(len(targets)):
+        to_slopes(loss, targets[row], found[row])
+    return found
