@@ -32,9 +32,8 @@ LEAST = 2000  # rows of a pilot, and ROWS_A_PARAMETER, but of no more than a qua
 ROWS_A_PARAMETER = 16
 ENOUGH = 0.01  # of dispersion * dimension / (2 n), by which the optimum of all rows is itself uncertain
 SHARPNESS = 1e-3  # a pilot is trained to this share of what the one before had left
-FAR = (
-    0.05  # a pilot that is above the optimum by that share of its objective is no guide for fewer picks than parameters
-)
+PICKS_A_PARAMETER = 2  # with fewer picks, a pilot that is FAR above the optimum is not followed
+FAR = 0.05  # of its objective
 MOST_MOMENTS = 512  # class means that the rows of the first pilot are calibrated to
 
 
@@ -94,7 +93,7 @@ def select_with_pilot(
         correction, tol = _correction(design, found, _places(dataset, chosen), chosen), SHARPNESS * found.decrement
     coef, found = best
     at = {"influence": found.vectors, "gradients": found.gradients}
-    if found.dimension > target and found.decrement > FAR * found.objective:
+    if PICKS_A_PARAMETER * found.dimension > target and found.decrement > FAR * found.objective:
         # So few picks cannot determine the model, wherever they are, and the pilot misleads.
         if note is not None:
             note(f"too many parameters for {target:,} picks: selecting by features, not at the pilot")

@@ -8,8 +8,8 @@ model, the weighted gradient there is the full one. The solution is g_j = gamma_
 minimises the dual, smooth and strongly convex, by Newton's method with conjugate gradients. Those need no more than
 products with the f_j, so these may be rows of a matrix or come from an operator that never writes them down.
 
-rho is small, the smaller the more picks there are for each total: what can be matched, is. It keeps weights from going to their bounds for directions that the picks
-hardly span, which matters where there are about as many totals as picks.
+rho is small, the smaller the more picks there are for each total: what can be matched, is. It keeps weights from going
+to their bounds for directions that the picks hardly span, which matters where there are about as many totals as picks.
 """
 
 from __future__ import annotations
