@@ -36,7 +36,8 @@ def map_blocks(work: Callable[[int, int], object], n_rows: int, threads: int) ->
 def evaluate(problem, coef: np.ndarray, threads: int = 1, slopes: np.ndarray | None = None):
     """(objective, gradient) at ``coef`` (k, columns): a float and an array of the same shape.
 
-    ``slopes`` (r, k), where given, receives d phi / d margin of each row.
+    ``slopes`` (r, k), where given, receives d phi / d margin of each row, and the objective is left out: it is the
+    penalty alone.
     """
     if slopes is None:
         slopes = np.empty((0, coef.shape[0]))
@@ -66,7 +67,8 @@ def _accumulate(data, indices, indptr, labels, gamma, loss, start, stop, coef, g
         lo, hi = span(indices, indptr, row, n_columns)
         for output in range(n_outputs):
             margins[output] = dot(data, indices, lo, hi, coef[output])
-        total += gamma[row] * value(loss, labels[row], margins)
+        if slopes.shape[0] == 0:
+            total += gamma[row] * value(loss, labels[row], margins)
         to_slopes(loss, labels[row], margins)
         for output in range(n_outputs):
             add(data, indices, lo, hi, gamma[row] * margins[output], gradient[output])

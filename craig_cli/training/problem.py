@@ -15,6 +15,7 @@ import numpy as np
 
 from craig_cli.dataset import Dataset, csr_arrays
 from craig_cli.errors import DataError
+from craig_cli.jit import njit
 from craig_cli.training import coordinates as coords
 from craig_cli.training.coordinates import Coordinates
 from craig_cli.training.losses import Loss, encode_labels
@@ -236,15 +237,34 @@ def _inside(place: Coordinates, dataset: Dataset, intercept: bool, threads: int,
             rows = dataset.features[part if arrangement is None else arrangement[part]]
             dense[part, :n_features] = (rows - place.shift) * (place.factor / place.spread)
         return dense.reshape(-1), None, np.zeros(1, np.int64), np.einsum("ij,ij->i", dense, dense)
-    if arrangement is not None:
-        dataset = dataset.take(arrangement)
+    source = np.arange(n_rows) if arrangement is None else arrangement
     data, indices, indptr, _ = _raw_rows(dataset)
-    data = data * (place.factor / place.spread)[indices]
-    if intercept:
-        ends = indptr[1:]
-        data = np.insert(data, ends, 1.0)
-        indices = np.insert(indices, ends, np.int32(n_features))
-        indptr = indptr + np.arange(n_rows + 1)
-    owners = np.repeat(np.arange(n_rows), np.diff(indptr))
+    starts = np.zeros(n_rows + 1, np.int64)
+    np.cumsum(np.diff(indptr)[source] + intercept, out=starts[1:])
     # Kernels would check a signed index for a wrap-around at every entry.
-    return data, indices.view(np.uint32), indptr, np.bincount(owners, data * data, n_rows)
+    values, columns = np.empty(starts[-1]), np.empty(starts[-1], np.uint32)
+    squares = np.empty(n_rows)
+    _sparse_rows(
+        data, indices, indptr, source, place.factor / place.spread, intercept, values, columns, starts, squares
+    )
+    return values, columns, starts, squares
+
+
+@njit
+def _sparse_rows(data, indices, indptr, source, factor, intercept, values, columns, starts, squares):
+    for row in range(source.size):
+        lo, hi = indptr[source[row]], indptr[source[row] + 1]
+        out = starts[row]
+        total = 0.0
+        for position in range(lo, hi):
+            k = indices[position]
+            value = data[position] * factor[k]
+            values[out] = value
+            columns[out] = k
+            total += value * value
+            out += 1
+        if intercept:
+            values[out] = 1.0
+            columns[out] = factor.size
+            total += 1.0
+        squares[row] = total

@@ -37,9 +37,11 @@ def fetch(data, indices, indptr, row, n_columns):
         hi = lo + 8 * _MOST_LINES
     for position in range(lo, hi, 8):
         prefetch(data, position)
+    prefetch(data, hi - 1)  # the row may reach into one cache line more
     if indices is not None:
         for position in range(lo, hi, 16):
             prefetch(indices, position)
+        prefetch(indices, hi - 1)
 
 
 @njit(fastmath=SUMS)

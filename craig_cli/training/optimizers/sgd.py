@@ -16,7 +16,7 @@ from craig_cli.training.optimizers import Optimizer
 from craig_cli.training.projection import project
 from craig_cli.training.rows import AHEAD, add, dot, fetch, settle, settle_all, shrink_all, shrink_and_add, span
 
-_SMALL_DEBT = 0.1  # of penalty on sparse rows may wait: it is the share by which a coefficient is then behind
+_SMALL_DEBT = 0.1  # of penalty on sparse rows may wait: the share by which a coefficient is behind when a row asks
 _LONGEST_WAIT = 16  # times as long as what makes settling all columns as dear as the steps between
 
 
@@ -36,7 +36,11 @@ def auto_steps(problem, visits, batch_size: int, n_steps: int) -> tuple[float, f
 
 
 def start(problem, visits, coef, options) -> dict:
+    touched = np.ones(problem.n_columns)
+    if problem.indices is not None:
+        touched = np.bincount(problem.indices, minlength=problem.n_columns) / problem.n_rows
     return {
+        "touched": touched,
         "coef": coef,
         "batch": options["batch_size"],
         "radius": options["radius"],
@@ -51,7 +55,7 @@ def run(problem, visits, state, order, step) -> int:
     # With a radius, the projection says when all columns are settled.
     every, lazy = state["every"], True
     if problem.indices is not None and not state["radius"]:
-        wait = _SMALL_DEBT / max(step * problem.penalty.max(initial=0.0), 1e-300)
+        wait = _longest_wait(step * problem.penalty, state["touched"])
         lazy = wait < every
         every = every if lazy else int(min(wait, _LONGEST_WAIT * every))
     _epoch(
@@ -72,6 +76,16 @@ def run(problem, visits, state, order, step) -> int:
         state["drift"],
     )
     return len(order)
+
+
+def _longest_wait(due: np.ndarray, touched: np.ndarray) -> float:
+    """The most steps t with t due_k min(1, t p_k) <= _SMALL_DEBT for every column k, ``due`` (columns,) a step.
+
+    A debt does no harm before a row asks for the column, and in t steps t p_k rows do.
+    """
+    due, touched = np.maximum(due, 1e-300), np.maximum(touched, 1e-300)
+    waits = np.maximum(_SMALL_DEBT / due, np.sqrt(_SMALL_DEBT / due / touched))
+    return float(waits.min(initial=np.inf))
 
 
 @njit
