@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from craig_cli.training.optimizers import Optimizer, variance_reduction
 
-
 _EPOCHS_A_GRADIENT = 2
 
 
