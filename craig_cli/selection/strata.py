@@ -13,11 +13,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from craig_cli.jit import njit
+from craig_cli.jit import njit, prefetch
 from craig_cli.selection.assignment import assigned_loss
-from craig_cli.selection.cells import main_direction, select_nth
+from craig_cli.selection.cells import main_direction, position_along, select_nth
 
 FLOOR = 0.5  # times the mean norm, added to every row: bounds the weights, and what a rough model can do wrong
+_AHEAD = 8  # rows between the one that is asked for and the one that is read, which lie all over memory
 
 
 def masses(vectors: np.ndarray, multiplicity: np.ndarray) -> np.ndarray:
@@ -105,7 +106,8 @@ def _bit_reversed(size: int) -> np.ndarray:
 @njit
 def _stratify(vectors, mass, order, size):
     """(size, 2) starts and stops, in ``order``, of strata of about equal mass; every stratum has a row."""
-    n_rows = len(order)
+    n_rows, width = vectors.shape
+    flat = vectors.reshape(-1)
     direction = np.empty(vectors.shape[1])
     mean = np.empty(vectors.shape[1])
     keys = np.empty(n_rows)
@@ -126,10 +128,9 @@ def _stratify(vectors, mass, order, size):
         if not main_direction(vectors, order, start, stop, direction, mean):
             direction[:] = 0.0  # all alike: split by mass alone
         for t in range(start, stop):
-            along = 0.0
-            for k in range(vectors.shape[1]):
-                along += vectors[order[t], k] * direction[k]
-            keys[t] = along
+            if t + _AHEAD < stop:
+                _fetch(flat, order[t + _AHEAD] * width, width)
+            keys[t] = position_along(vectors[order[t]], mean, direction)
         middle = _split_mass(keys, order, mass, start, stop, total * left / parts)
         # A part needs as many rows as it gets strata.
         middle = min(max(middle, start + left), stop - (parts - left))
@@ -137,6 +138,13 @@ def _stratify(vectors, mass, order, size):
         stack.append((middle, stop, parts - left))
         stack.append((start, middle, left))
     return strata
+
+
+@njit
+def _fetch(flat, first, width):
+    for k in range(first, first + width, 8):
+        prefetch(flat, k)
+    prefetch(flat, first + width - 1)
 
 
 @njit
