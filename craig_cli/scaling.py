@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
+MOST_COLUMNS_KEPT = 10_000  # of a scaling in a coreset's metadata
+
 
 @dataclass(frozen=True)
 class Scaling:
@@ -35,6 +37,15 @@ class Scaling:
             return scaled
         return (features - self.shift) * self.factor
 
+    def facts(self, n_features: int) -> dict:
+        """What a coreset's metadata says of it, so that training has the scaling of all rows without reading them.
+
+        Nothing where there is none, or of more than MOST_COLUMNS_KEPT features.
+        """
+        if self.factor is None or n_features > MOST_COLUMNS_KEPT:
+            return {}
+        return {"scaling": {"shift": self.shift.tolist(), "factor": self.factor.tolist()}}
+
     def to_raw(self, coef: np.ndarray, intercept):
         """(coef, intercept) of a model on x' -> the same model on x; coef (d,) or (k, d), intercept () or (k,)."""
         if self.factor is None:
@@ -47,6 +58,19 @@ class Scaling:
         if self.factor is None:
             return coef, intercept
         return coef / self.factor, intercept + coef @ self.shift
+
+
+def scaling_of(facts: dict, name: str) -> Scaling | None:
+    """The scaling ``name`` of all rows as ``Scaling.facts`` put it into a coreset's metadata; None if it did not."""
+    found = facts.get("scaling")
+    if facts.get("scale") != name or not isinstance(found, dict):
+        return None
+    try:
+        shift, factor = (np.array(found[key], dtype=np.float64) for key in ("shift", "factor"))
+    except (KeyError, TypeError, ValueError):
+        return None
+    usable = shift.shape == factor.shape == (facts.get("features"),) and (factor > 0).all()
+    return Scaling(name, shift, factor) if usable and np.isfinite(shift).all() and np.isfinite(factor).all() else None
 
 
 def fit_scaling(name: str, features: np.ndarray | sp.csr_matrix, multiplicity: np.ndarray | None = None) -> Scaling:

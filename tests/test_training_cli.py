@@ -125,3 +125,24 @@ def test_quiet_is_quiet_and_notes_go_to_stderr(craig, folder):
     assert result.stdout == b"" and result.stderr == ""
     result = craig.ok("train", "binary.libsvm", "--epochs", "1")
     assert result.stdout == b"" and "wrote binary.model.json" in result.stderr
+
+
+@pytest.mark.parametrize("scale", ["standard", "minmax"])
+def test_the_scaling_of_a_coreset_is_that_of_all_rows(craig, folder, scale):
+    """The penalty is in units of the scaling, so a coreset's own would change the objective."""
+    from craig_cli.formats import read_dataset
+    from craig_cli.scaling import fit_scaling
+    from craig_cli.training.fit import fit
+
+    craig.ok("select", "binary.libsvm", "--fraction", "0.1", "--scale", scale, "-q", "-o", "c")
+    run = ("train", "binary.libsvm", "--coreset", "c", "--optimizer", "saga", "--l2", "0.1", "-o", "m", "--scale")
+    assert "fitted to the coreset's rows" not in craig.ok(*run, scale).stderr
+    coreset = pq.read_table(folder / "c")
+    dataset = read_dataset([folder / "binary.libsvm"])
+    scaling = fit_scaling(scale, dataset.features)
+    rows, weights = dataset.take(coreset["index"].to_numpy()), coreset["weight"].to_numpy()
+    by_hand = fit(rows, weights, optimizer="saga", l2=0.1, scale=scaling).model
+    np.testing.assert_allclose(_model(folder / "m")["coef"], by_hand.coef, atol=1e-6)
+    own = fit(rows, weights, optimizer="saga", l2=0.1, scale=scale).model
+    assert np.abs(own.coef - by_hand.coef).max() > 1e-4
+    assert "fitted to the coreset's rows" in craig.ok(*run, "unit").stderr

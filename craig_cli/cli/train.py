@@ -85,7 +85,10 @@ SUFFIX = ".model.json"
 @click.option("--momentum", type=Number(0, 1, high_open=True), default=0.9, metavar="M", help="For momentum.")
 @click.option("--nesterov", is_flag=True, help="For momentum: look ahead.")
 @click.option("--intercept/--no-intercept", default=True, help="Fit an intercept, which is not penalised.")
-@options.scale_option("Scaling in whose units the penalty is measured; the model is in raw units anyway.")
+@options.scale_option(
+    "Scaling in whose units the penalty is measured; the model is in raw units anyway. With --coreset that of all rows "
+    "if it was selected with the same --scale, else of its own rows."
+)
 @click.option(
     "--precondition",
     type=click.Choice(PRECONDITIONS),
@@ -192,7 +195,7 @@ def train(
     everything = None
     if settings["refine"]:
         everything = _read_rows(data, None, reading)[0]
-    dataset, weighted, facts = _read_rows(data, coreset, reading, everything)
+    dataset, weighted, facts, settings["scale"] = _read_rows(data, coreset, reading, settings["scale"], everything)
     held_out = None if validation is None else _read_rows((validation,), None, reading)[0]
     all_rows = dataset if coreset is None else everything
     followed = [
@@ -262,15 +265,15 @@ def train(
         note(f"wrote {output} (read {read - began:.2f} s, trained {trained - read:.2f} s)")
 
 
-def _read_rows(data: tuple[str, ...], coreset_path: str | None, reading: dict, everything=None):
-    """(dataset, the weights and ranks that ``fit`` takes, facts about the coreset or None).
+def _read_rows(data: tuple[str, ...], coreset_path: str | None, reading: dict, scale: str = "none", everything=None):
+    """(dataset, the weights and ranks that ``fit`` takes, facts about the coreset or None, what to scale by).
 
     ``everything`` is the whole data, where it has been read already.
     """
     from craig_cli.formats import read_dataset
 
     if coreset_path is None:
-        return read_dataset(list(data), **reading), {}, None
+        return read_dataset(list(data), **reading), {}, None, scale
     import numpy as np
 
     from craig_cli.artifacts.coreset import check_matches, read_coreset
@@ -292,7 +295,7 @@ def _read_rows(data: tuple[str, ...], coreset_path: str | None, reading: dict, e
     if width is not None and dataset.n_features != width:
         found = f"expected {width} features, found {dataset.n_features}"
         raise DataError(f"{coreset_path}: was selected from other data: {found}")
-    return dataset, *_weights_and_facts(coreset, coreset_path, place)
+    return dataset, *_weights_and_facts(coreset, coreset_path, place), _scaling(coreset, scale)
 
 
 def _weights_and_facts(coreset, path: str, place) -> tuple[dict, dict]:
@@ -309,6 +312,16 @@ def _weights_and_facts(coreset, path: str, place) -> tuple[dict, dict]:
         "units": coreset.metadata.get("units"),
     }
     return {"weights": coreset.weight[place], "rank": coreset.rank[place]}, facts
+
+
+def _scaling(coreset, scale: str):
+    """The scaling of all rows, where the coreset carries it, or the name of the one to fit to its own."""
+    from craig_cli.scaling import scaling_of
+
+    scaling = None if scale == "none" else scaling_of(coreset.metadata, scale)
+    if scale != "none" and scaling is None:
+        note(f"--scale {scale}: fitted to the coreset's rows; select with --scale {scale} to have that of all rows")
+    return scaling or scale
 
 
 def _with_provenance(model, dataset, facts: dict | None):

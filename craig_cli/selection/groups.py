@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from craig_cli.dataset import Dataset, class_values, has_classes
 from craig_cli.errors import DataError, UsageError
-from craig_cli.scaling import fit_scaling
+from craig_cli.scaling import MOST_COLUMNS_KEPT, Scaling, fit_scaling
 from craig_cli.selection.bounds import (
     FEATURE_DISTANCE,
     GRADIENT_NORM,
@@ -82,8 +82,18 @@ def class_parts(dataset: Dataset, loss, radius, per_class) -> list[tuple[float |
     return [(float(label), np.flatnonzero(codes == code)) for code, label in enumerate(classes)]
 
 
+def scaled_rows(dataset: Dataset, scale: str) -> tuple[np.ndarray | sp.csr_matrix, Scaling]:
+    """(rows as distances see them, the scaling): of very many sparse columns only those that occur."""
+    features = dataset.features
+    if dataset.is_sparse and dataset.n_features > MOST_COLUMNS_KEPT:
+        features = occurring_columns(features)
+    scaling = fit_scaling(scale, features, dataset.multiplicity)
+    return scaling.apply(features), scaling
+
+
 def build_groups(
     dataset: Dataset,
+    rows: np.ndarray | sp.csr_matrix,
     parts: list[tuple[float | None, np.ndarray]],
     *,
     metric: str,
@@ -97,13 +107,12 @@ def build_groups(
 ) -> tuple[list[Group], str]:
     """(the groups, the units of epsilon).
 
+    rows          (n, d) as ``scaled_rows`` has them
     merge         of equal rows keep the first, with the multiplicities of all
     influence     (n, q) influence vectors, for strata
     by_influence  search among the influence vectors and not among the features
     """
     multiplicity = np.ones(dataset.n_rows) if dataset.multiplicity is None else dataset.multiplicity
-    features = occurring_columns(dataset.features) if dataset.is_sparse else dataset.features
-    rows = fit_scaling(scale, features, dataset.multiplicity).apply(features)
     constants = np.ones(dataset.n_rows)
     steepest = None
     label_unit = 1.0

@@ -18,7 +18,7 @@ from craig_cli.selection.arguments import check_names, planned_size
 from craig_cli.selection.bounds import exact_grid
 from craig_cli.selection.clusters import Clusters, cluster, draw_members, represented
 from craig_cli.selection.cover import cover
-from craig_cli.selection.groups import REGRESSION_LOSSES, Group, build_groups, class_parts
+from craig_cli.selection.groups import REGRESSION_LOSSES, Group, build_groups, class_parts, scaled_rows
 from craig_cli.selection.memory import check_memory
 from craig_cli.selection.merge import Selection, merge_by_gain, part_of
 from craig_cli.selection.moments import calibrated_weights
@@ -119,8 +119,10 @@ def select_dataset(
     by_influence = greedy and influence is not None
     check_memory(dataset, block, memory_limit)
     swaps = (SWAPS if algorithm == "partition" else 0) if swaps is None else swaps
+    rows, scaling = scaled_rows(dataset, scale)
     groups, units = build_groups(
         dataset,
+        rows,
         parts,
         metric=metric,
         scale=scale,
@@ -131,6 +133,7 @@ def select_dataset(
         influence=influence,
         by_influence=by_influence,
     )
+    del rows  # the groups have their own
     begin = partial(
         load(ALGORITHMS, algorithm), options=Options(block_size=block or WIDTH, delta=delta), generator=generator
     )
@@ -166,6 +169,7 @@ def select_dataset(
         "swaps": swaps,
     }
     settings |= {"weights": weights, "seed": seed}
+    settings |= scaling.facts(dataset.n_features)
     if algorithm == "stochastic":
         settings["delta"] = delta
     if weights != "count":
