@@ -76,7 +76,13 @@ def ways(dataset, loss, fraction, train):
     """name -> function of a seed that gives (rows, weights); ``train`` gives the optimum of rows and weights."""
     paper = select_dataset(dataset, fraction=fraction, loss=loss)
     groups, _ = build_groups(
-        dataset, class_parts(dataset, loss, None, True), metric="euclidean", scale="none", loss=loss, radius=None
+        dataset,
+        dataset.features,
+        class_parts(dataset, loss, None, True),
+        metric="euclidean",
+        scale="none",
+        loss=loss,
+        radius=None,
     )
     clusters = []
     for group in groups:
