@@ -64,6 +64,7 @@ class _Passes:
     """Passes over all rows, and the counts of the history so far."""
 
     def __init__(self, setup: Setup, all_rows: Dataset, first: Result):
+        _bends(setup.problem, np.empty((0, setup.problem.n_outputs)), 0, 0)  # compiled before the clock starts
         began = time.perf_counter()
         self.setup = setup
         self.problem = setup.problem.on(all_rows, setup.problem.penalty, setup.threads)
@@ -207,15 +208,14 @@ def _at(problem: Problem, coef: np.ndarray, threads: int) -> tuple[float, np.nda
     """(objective, gradient, the diagonal of the Hessian without the penalty's) at ``coef``."""
     slopes = np.empty((problem.n_rows, problem.n_outputs))
     objective, gradient = evaluate(problem, coef, threads, slopes)
+    parts = map_blocks(partial(_bends, problem, slopes), problem.n_rows, threads)
+    return objective, gradient, np.add.reduce(parts) / problem.n_rows
 
-    def block(start, stop):
-        total = np.zeros_like(coef)
-        _add_bends(
-            problem.data, problem.indices, problem.indptr, problem.gamma, problem.loss, slopes, start, stop, total
-        )
-        return total
 
-    return objective, gradient, np.add.reduce(map_blocks(block, problem.n_rows, threads)) / problem.n_rows
+def _bends(problem: Problem, slopes: np.ndarray, start: int, stop: int) -> np.ndarray:
+    total = np.zeros((problem.n_outputs, problem.n_columns))
+    _add_bends(problem.data, problem.indices, problem.indptr, problem.gamma, problem.loss, slopes, start, stop, total)
+    return total
 
 
 @njit
