@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -62,5 +64,8 @@ def test_long_curves_are_thinned_and_keep_ends_and_knee():
     assert sizes == sorted(set(sizes))
     rows = some_sizes(sizes, found["knee"])
     assert len(rows) <= 13
+    # Each is about 2.7 times the one before, though the curve itself is thinned already.
+    assert all(sizes[after] <= 3.5 * sizes[before] for before, after in itertools.pairwise(rows))
+    assert (sizes[rows[0]], sizes[rows[-1]]) == (1, 50_000)
     assert found["knee"] in [sizes[row] for row in rows]
     np.testing.assert_array_equal(thin(3, 10), [0, 1, 2])

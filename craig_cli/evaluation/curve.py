@@ -64,6 +64,8 @@ def thin(count: int, most: int, wanted: tuple[int, ...] = ()) -> np.ndarray:
 
 
 def some_sizes(sizes: list[int], knee_size: int | None, most: int = 12) -> list[int]:
-    """Positions of a dozen sizes for a table, the one of the knee among them."""
-    wanted = () if knee_size is None else (sizes.index(knee_size),)
-    return thin(len(sizes), most, wanted).tolist()
+    """Positions of a dozen sizes for a table, evenly spaced in the logarithm, the one of the knee among them."""
+    wanted = np.rint(np.geomspace(sizes[0], sizes[-1], most))
+    if knee_size is not None:
+        wanted = np.append(wanted, knee_size)
+    return np.unique(np.minimum(np.searchsorted(sizes, wanted), len(sizes) - 1)).tolist()
