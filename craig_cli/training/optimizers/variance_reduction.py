@@ -60,7 +60,7 @@ def start(problem, visits, coef, options) -> dict:
 def remember(problem, visits, state) -> int:
     """Take the slopes of all rows, and their mean, at the coefficients as they are; returns their number."""
     coef = state["coef"]
-    _, gradient = evaluate(problem, coef, state["threads"], state["slopes"])
+    _, gradient = evaluate(problem, coef, state["threads"], state["slopes"], loss=False)
     # Averages here are over visits, of which there may be more than rows.
     state["mean"][:] = (gradient - problem.penalty * coef) * (problem.n_rows / len(visits))
     return problem.n_rows
