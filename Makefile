@@ -3,6 +3,7 @@
 # make test-external  tests with xgboost, lightgbm, vowpalwabbit, liblinear and libsvm, which it installs
 # make fuzz    10,000 damaged files and 50 kills (minutes)
 # make bench   the benchmarks (slow; real data where there is any); installs the peers that selection is compared with
+# make paper   the convex experiments of the paper, with tables and figures in .paper (DATA=FOLDER; QUICK=1 for minutes)
 # make readme  run the commands in the README again and put their output there
 # make format  put the code into the form that the lint asks for
 # make clean   remove what the demo, the benchmarks and the installation left behind
@@ -29,7 +30,7 @@ SELECT := --fraction 0.1 --loss logistic --radius 10
 SOURCES := $(shell find craig_cli -name '*.py')
 MODELS := $(DEMO)/full.model.json $(DEMO)/coreset.model.json $(DEMO)/random.model.json
 
-.PHONY: demo test test-external fuzz lint format bench readme clean
+.PHONY: demo test test-external fuzz lint format bench paper readme clean
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -81,6 +82,9 @@ bench: $(BENCH_INSTALLED)
 		$(BIN)/python -m tests.benchmarks.$$name || exit 1; \
 	done
 
+paper: $(TEST_INSTALLED)
+	@$(MAKE) --no-print-directory -f tests/benchmarks/paper/paper.mk BIN=$(BIN)
+
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Error: craig needs Python 3.10 or newer")'
 	$(PYTHON) -m venv $(VENV)
@@ -106,5 +110,5 @@ $(BENCH_INSTALLED): $(TEST_INSTALLED)
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(DEMO) .bench .pytest_cache .ruff_cache build dist *.egg-info
+	rm -rf $(VENV) $(DEMO) .bench .paper .pytest_cache .ruff_cache build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
