@@ -1,4 +1,4 @@
-"""Fixtures of all tests: the installed command, run as a user runs it, and the folders it works on."""
+"""Fixtures of all tests: the ``craig`` command, and the folders it works on."""
 
 from __future__ import annotations
 
@@ -6,13 +6,19 @@ import contextlib
 import fcntl
 import os
 import resource
+import signal
 import subprocess
 import sys
+import tempfile
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+for _library in ("OPENBLAS", "MKL", "BLIS", "VECLIB"):  # as the command has it
+    os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "sample_data"
@@ -43,7 +49,11 @@ class Result:
 
 
 class Craig:
-    """Runs the installed ``craig`` in ``folder``."""
+    """Runs ``craig`` in ``folder``.
+
+    A call runs the command's ``main`` in this process, which has it all imported and saves a second; with input or an
+    environment of its own, and by ``start`` and ``cpu_seconds``, the installed command runs in a process of its own.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -58,6 +68,8 @@ class Craig:
 
     def __call__(self, *args: object, stdin: bytes = b"", env: dict[str, str] | None = None) -> Result:
         """Run to the end; any exit status."""
+        if not stdin and env is None:
+            return _run_here(list(map(str, args)), self.folder)
         environment = {**os.environ, **(env or {})}
         process = self.start(*args, stdin=subprocess.PIPE, env=environment)
         stdout, stderr = process.communicate(stdin, timeout=120)
@@ -66,7 +78,9 @@ class Craig:
     def cpu_seconds(self, *args: object) -> float:
         """Processor time of one good run: what it takes on an idle machine, however busy this one is."""
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        self.ok(*args)
+        process = self.start(*args)
+        _, stderr = process.communicate(timeout=120)
+        assert process.returncode == 0, stderr
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
@@ -75,6 +89,36 @@ class Craig:
         result = self(*args, **options)
         assert result.status == 0, result.stderr
         return result
+
+
+def _run_here(args: list[str], folder: Path) -> Result:
+    """``craig`` with ``args`` in this process, its streams in files and everything put back afterwards."""
+    from craig_cli.cli import main
+
+    here = os.getcwd()
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = sys.stdin, sys.stdout, sys.stderr
+    status = 0
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, open(os.devnull) as nothing:
+        sys.stdin = nothing
+        sys.stdout = open(out.fileno(), "w", closefd=False)  # noqa: SIM115
+        sys.stderr = open(err.fileno(), "w", closefd=False)  # noqa: SIM115
+        try:
+            os.chdir(folder)
+            with warnings.catch_warnings():
+                main(args)
+        except SystemExit as done:
+            status = done.code or 0
+        finally:
+            for stream in (sys.stdout, sys.stderr):
+                stream.flush()
+            sys.stdin, sys.stdout, sys.stderr = before
+            os.chdir(here)
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        out.seek(0)
+        err.seek(0)
+        return Result(status, out.read(), err.read().decode())
 
 
 @contextlib.contextmanager

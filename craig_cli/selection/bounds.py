@@ -27,6 +27,8 @@ from collections.abc import Callable
 import numpy as np
 import scipy.sparse as sp
 
+from craig_cli.errors import DataError
+
 FEATURE_DISTANCE = "feature distance"
 GRADIENT_NORM = "gradient norm"
 
@@ -74,5 +76,10 @@ def gradient_bounds(features: np.ndarray | sp.csr_matrix, labels: np.ndarray, lo
 
 
 def exact_grid(total: float) -> float:
-    """A power of two such that whole multiples of it, up to ``total`` in all, add up exactly in float64."""
+    """A power of two such that whole multiples of it, up to ``total`` in all, add up exactly in float64.
+
+    Raises DataError for a total beyond float64, which the distances of huge features have.
+    """
+    if not np.isfinite(total):
+        raise DataError("expected distances that fit in float64, found features too large for that; --scale minmax")
     return 2.0 ** int(np.ceil(np.log2(total) - 51)) if total > 0 else 1.0
