@@ -20,6 +20,10 @@ import pytest
 for _library in ("OPENBLAS", "MKL", "BLIS", "VECLIB"):  # as the command has it
     os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
 
+# A shell without job control starts what runs in the background with Ctrl-C ignored, and children inherit it.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "sample_data"
 REAL_DATA = Path(os.environ.get("CRAIG_DATA", ROOT.parent / "shared" / "data"))
