@@ -25,21 +25,24 @@ def facts_at(coreset: Coreset, dataset: Dataset, model: Model, found: Influence,
     fingerprint  SHA-256 of the model as a file
     distance     of ``influence.Influence``: which curvature, and whether the vectors are whole or a sketch
     error        || sum_i m_i grad f_i - sum_j gamma_j grad f_j ||, as ``craig eval MODEL DATA --coreset`` has it
-    influence    the same in the metric of the influence vectors, || H^(-1/2) (...) || or its sketch
+    influence    the same in the metric of the influence vectors, || H^(-1/2) (...) ||
     """
     measured = GradientProbe(coreset, dataset).at_model(model, name)
-    difference = np.ones(dataset.n_rows) if dataset.multiplicity is None else dataset.multiplicity.copy()
-    difference[coreset.index] -= coreset.weight
+    if found.gradients is None:
+        counts = np.ones(dataset.n_rows) if dataset.multiplicity is None else dataset.multiplicity
+        difference = counts @ found.vectors - coreset.weight @ found.vectors[coreset.index]
+    else:
+        difference = found.gradients.totals - found.gradients.of(coreset.index).rmatvec(coreset.weight)
     return {
         "loss": model.loss,
         "l2": model.l2,
         "fingerprint": hashlib.sha256(model_text(model).encode()).hexdigest(),
-        "distance": {"curvature": found.curvature, "vectors": found.kind, "width": found.vectors.shape[1]},
+        "distance": {"curvature": found.curvature, "vectors": found.kind, "width": found.width},
         "dimension": found.dimension,
         "gradient_error": {
             "error": measured.error,
             "full_norm": measured.full_norm,
-            "influence": float(np.linalg.norm(np.einsum("i,ij->j", difference, found.vectors))),
+            "influence": float(np.linalg.norm(difference)),
             "norm": measured.norm,
             "holds_for": HOLDS,
         },

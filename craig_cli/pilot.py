@@ -100,7 +100,7 @@ def select_with_pilot(
         number, at = 0, {}
         options["weights"] = "count"
     coreset = select_dataset(dataset, size=target, note=note, **at, **common, **options)
-    model = _model(design, coef, l2)
+    model = design.model(coef, l2)
     facts = {"pilot": number, "l2": l2, "dimension": found.dimension, "decrement": found.decrement}
     coreset.metadata["at"] = facts | (facts_at(coreset, dataset, model, found) if at else {})
     return coreset, model
@@ -119,16 +119,3 @@ def _places(dataset: Dataset, chosen: Coreset) -> np.ndarray:
 def _correction(design: Design, found: Influence, place: np.ndarray, chosen: Coreset) -> np.ndarray:
     """The mean gradient of all rows less that of the coreset, (k, d + 1)."""
     return design.mean(found.slopes) - design.take(place, chosen.weight).mean(found.slopes[place])
-
-
-def _model(design: Design, coef: np.ndarray, l2: float) -> Model:
-    raw, intercept = design.raw(coef)
-    single = design.n_outputs == 1
-    return Model(
-        loss=design.loss,
-        classes=design.classes,
-        coef=raw[0] if single else raw,
-        intercept=float(intercept[0]) if single else intercept,
-        l2=l2,
-        optimizer={"name": "newton"},
-    )

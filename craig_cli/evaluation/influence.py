@@ -59,7 +59,8 @@ class Gradients:
 class Influence:
     """vectors (n, q) float64: h_i, or their sketch; kind: "exact" or "sketch"; curvature: "hessian" or "diagonal".
 
-    gradients  the whole h_i where the vectors are a sketch, else None
+    vectors    None where they were not asked for; width is q
+    gradients  the whole h_i where the vectors are a sketch or are not there, else None
     dimension  the mean of ||h_i||^2 by the dispersion. At the optimum of a model that fits, it is the effective number
                of parameters (gradients have covariance dispersion * H there); at a rough model it is larger
     dispersion 1, or for the squared loss the mean square of the residuals
@@ -67,7 +68,8 @@ class Influence:
     slopes     (n, k) d phi / d margin of each row
     """
 
-    vectors: np.ndarray
+    vectors: np.ndarray | None
+    width: int
     kind: str
     curvature: str
     gradients: Gradients | None
@@ -86,8 +88,8 @@ def influence(model: Model, dataset: Dataset, name: str = "the model", seed: int
     return influence_at(design, design.coefficients(model.coef, model.intercept), seed)
 
 
-def influence_at(design: Design, coef: np.ndarray, seed: int = 0) -> Influence:
-    """The same at ``coef`` (k, d + 1) of a design: one pass over its rows."""
+def influence_at(design: Design, coef: np.ndarray, seed: int = 0, vectors: bool = True) -> Influence:
+    """The same at ``coef`` (k, d + 1) of a design: one pass over its rows. ``vectors``: keep them."""
     margins = design.margins(coef)
     slopes, bends = design.slopes(margins), design.bends(margins)
     stride = int(np.ceil(len(margins) * design.n_outputs * design.width**2 / HESSIAN_WORK))
@@ -100,24 +102,31 @@ def influence_at(design: Design, coef: np.ndarray, seed: int = 0) -> Influence:
     gradient = mean + design.penalty * coef
     whole = design.n_outputs == 1 and design.width <= EXACT and not sp.issparse(design.rows)
     size = design.width if whole else min(SKETCH, design.width * design.n_outputs)
-    vectors = np.zeros((len(slopes), size))
     generator = np.random.default_rng(seed)
+    lifted = []
     for output in range(design.n_outputs):
         signs = np.eye(size) if whole else generator.choice((-1.0, 1.0), (design.width, size)) / np.sqrt(size)
-        lifted = bent.lift(output, signs)
-        for start in range(0, len(slopes), CHUNK):
-            images = np.asarray(design.rows[start : start + CHUNK] @ lifted)
-            images *= slopes[start : start + CHUNK, output, None]
-            vectors[start : start + CHUNK] += images
+        lifted.append(bent.lift(output, signs))
+    kept = np.empty((len(slopes), size)) if vectors else None
+    squares = 0.0
+    for start in range(0, len(slopes), CHUNK):
+        rows = slice(start, start + CHUNK)
+        images = sum(
+            np.asarray(design.rows[rows] @ each) * slopes[rows, output, None] for output, each in enumerate(lifted)
+        )
+        squares += float(design.counts[rows] @ np.einsum("ij,ij->i", images, images))
+        if vectors:
+            kept[rows] = images
     total = design.counts.sum()
     dispersion = float(design.counts @ slopes[:, 0] ** 2 / total) if design.loss == "squared" else 1.0
-    squares = float(design.counts @ np.einsum("ij,ij->i", vectors, vectors) / total)
+    alone = whole and vectors
     return Influence(
-        vectors=vectors,
+        vectors=kept,
+        width=size,
         kind="exact" if whole else "sketch",
         curvature=bent.kind,
-        gradients=None if whole else Gradients(design.rows, slopes, bent, _whitened(bent, mean) * total),
-        dimension=squares / max(dispersion, 1e-300),
+        gradients=None if alone else Gradients(design.rows, slopes, bent, _whitened(bent, mean) * total),
+        dimension=squares / total / max(dispersion, 1e-300),
         dispersion=dispersion,
         objective=design.objective(coef, margins),
         decrement=0.5 * float((gradient * bent.solve(gradient)).sum()),

@@ -18,11 +18,13 @@ import numpy as np
 
 from craig_cli import jit
 from craig_cli.errors import DataError
-from craig_cli.jit import njit
-from craig_cli.selection.vectors import WIDTH, add_absolutes, add_squares
+from craig_cli.jit import njit, prefetch
+from craig_cli.selection.vectors import WIDTH, add_absolutes, add_squares, dot
 
 HALVINGS = 4  # of a large run before its parts go to the threads
 LARGE = 100_000  # rows of a run that is worth it
+SAMPLE = 256  # rows whose main direction is found from all of them; of more, from every second, third, ...
+_AHEAD = 8  # rows between the one that is asked for and the one that is read, which lie all over memory
 STEP = 8  # coordinates between two looks at whether a cell still holds anything near
 EUCLIDEAN, COSINE, MANHATTAN = 0, 1, 2
 METRIC_CODES = {"euclidean": EUCLIDEAN, "cosine": COSINE, "manhattan": MANHATTAN}
@@ -139,50 +141,42 @@ def split(rows: np.ndarray, width: int, block: int) -> np.ndarray:
 
 
 @njit
-def position_along(row, mean, direction):
-    """<row - mean, direction>, in four sums that need not wait for each other: the same on every machine."""
-    a, b, c, d = 0.0, 0.0, 0.0, 0.0
-    whole = row.size // 4 * 4
-    for k in range(0, whole, 4):
-        a += (row[k] - mean[k]) * direction[k]
-        b += (row[k + 1] - mean[k + 1]) * direction[k + 1]
-        c += (row[k + 2] - mean[k + 2]) * direction[k + 2]
-        d += (row[k + 3] - mean[k + 3]) * direction[k + 3]
-    for k in range(whole, row.size):
-        a += (row[k] - mean[k]) * direction[k]
-    return (a + b) + (c + d)
+def main_direction(rows, order, start, stop, direction, sample):
+    """Principal direction of a sample of the rows, by a few power iterations from the widest coordinate.
 
-
-@njit
-def main_direction(rows, order, start, stop, direction, mean):
-    """Principal direction of a sample of the rows, by a few power iterations from the widest coordinate."""
+    ``sample`` (SAMPLE, d) gets the rows of the sample less their mean: all of them, in order, where they are fewer.
+    False where they are all alike.
+    """
     n_features = rows.shape[1]
-    step = max(1, (stop - start) // 128)
+    step = max(1, (stop - start) // (SAMPLE // 2))
     count = 0
-    mean[:] = 0.0
+    mean = np.zeros(n_features)
     for t in range(start, stop, step):
+        row, copy = rows[order[t]], sample[count]
+        for k in range(n_features):
+            copy[k] = row[k]
+            mean[k] += row[k]
         count += 1
-        for k in range(n_features):
-            mean[k] += rows[order[t], k]
-    for k in range(n_features):
-        mean[k] /= count
+    mean /= count
     direction[:] = 0.0
-    for t in range(start, stop, step):
+    for s in range(count):
+        copy = sample[s]
         for k in range(n_features):
-            direction[k] += (rows[order[t], k] - mean[k]) ** 2
+            copy[k] -= mean[k]
+            direction[k] += copy[k] * copy[k]
     widest = np.argmax(direction)
     if direction[widest] == 0.0:
         return False
     direction[:] = 0.0
     direction[widest] = 1.0
-    following = np.empty(n_features)
+    following = mean
     for _ in range(4):
         following[:] = 0.0
-        for t in range(start, stop, step):
-            i = order[t]
-            along = position_along(rows[i], mean, direction)
+        for s in range(count):
+            copy = sample[s]
+            along = dot(copy, direction)
             for k in range(n_features):
-                following[k] += along * (rows[i, k] - mean[k])
+                following[k] += along * copy[k]
         norm = 0.0
         for k in range(n_features):
             norm += following[k] * following[k]
@@ -192,6 +186,24 @@ def main_direction(rows, order, start, stop, direction, mean):
         for k in range(n_features):
             direction[k] = following[k] * norm
     return True
+
+
+@njit
+def positions_along(rows, order, start, stop, direction, sample, keys):
+    """keys[start:stop] = <row, direction>, up to a constant, for the ``sample`` that ``main_direction`` left."""
+    if stop - start < SAMPLE:
+        for t in range(start, stop):
+            keys[t] = dot(sample[t - start], direction)
+        return
+    width = rows.shape[1]
+    flat = rows.reshape(-1)
+    for t in range(start, stop):
+        if t + _AHEAD < stop:
+            first = order[t + _AHEAD] * width
+            for k in range(first, first + width, 8):
+                prefetch(flat, k)
+            prefetch(flat, first + width - 1)
+        keys[t] = dot(rows[order[t]], direction)
 
 
 @njit
@@ -224,17 +236,13 @@ def select_nth(keys, order, start, stop, nth):
 
 
 @njit
-def _halve(rows, order, keys, start, stop, width, block, direction, mean):
+def _halve(rows, order, keys, start, stop, width, block, direction, sample):
     """Split a run in two along its main direction; where the second half begins, or -1 where the run stays whole."""
     unit = block if stop - start > block else width
     groups = (stop - start + unit - 1) // unit
-    if groups <= 1 or not main_direction(rows, order, start, stop, direction, mean):
+    if groups <= 1 or not main_direction(rows, order, start, stop, direction, sample):
         return -1
-    for t in range(start, stop):
-        along = 0.0
-        for k in range(rows.shape[1]):
-            along += rows[order[t], k] * direction[k]
-        keys[t] = along
+    positions_along(rows, order, start, stop, direction, sample, keys)
     middle = start + (groups // 2) * unit  # whole groups to the left: only the last one is ever short
     select_nth(keys, order, start, stop, middle)
     return middle
@@ -243,20 +251,20 @@ def _halve(rows, order, keys, start, stop, width, block, direction, mean):
 @njit
 def _halve_all(thread, threads, rows, order, keys, bounds, width, block, middles):
     direction = np.empty(rows.shape[1])
-    mean = np.empty(rows.shape[1])
+    sample = np.empty((min(SAMPLE, len(rows)), rows.shape[1]))
     for run in range(thread, len(bounds), threads):
-        middles[run] = _halve(rows, order, keys, bounds[run, 0], bounds[run, 1], width, block, direction, mean)
+        middles[run] = _halve(rows, order, keys, bounds[run, 0], bounds[run, 1], width, block, direction, sample)
 
 
 @njit
 def _split(thread, threads, rows, order, keys, bounds, width, block):
     direction = np.empty(rows.shape[1])
-    mean = np.empty(rows.shape[1])
+    sample = np.empty((min(SAMPLE, len(rows)), rows.shape[1]))
     for run in range(thread, len(bounds), threads):
         stack = [(bounds[run, 0], bounds[run, 1])]
         while len(stack) > 0:
             start, stop = stack.pop()
-            middle = _halve(rows, order, keys, start, stop, width, block, direction, mean)
+            middle = _halve(rows, order, keys, start, stop, width, block, direction, sample)
             if middle >= 0:
                 stack.append((middle, stop))
                 stack.append((start, middle))

@@ -25,8 +25,8 @@ def calibrated_weights(
     """(weights of each group's picks, what was asked for and left over), from the weights ``before``.
 
     influence  (n, q) influence vectors at a model, whose total is to come out; None: the features of each class
-    gradients  what is to come out instead where those are a sketch: ``totals`` (q,) and ``of(rows)``, a
-               LinearOperator (r, q)
+    gradients  what is to come out instead where those are a sketch or not there: ``totals`` (q,) and ``of(rows)``,
+               a LinearOperator (r, q)
     """
     counts = np.ones(dataset.n_rows) if dataset.multiplicity is None else dataset.multiplicity
     which = np.repeat(np.arange(len(groups)), [len(part) for part in picks])
@@ -43,7 +43,11 @@ def calibrated_weights(
         most = len(rows) // PICKS_A_MOMENT - len(groups)
     after, left, asked = calibrate(np.concatenate(before), which, sums, vectors, totals, most)
     ends = np.cumsum([len(part) for part in picks])[:-1]
-    facts = {"totals": asked, "left": left, "at": "the model" if influence is not None else "class means"}
+    facts = {
+        "totals": asked,
+        "left": left,
+        "at": "class means" if influence is None and gradients is None else "the model",
+    }
     return np.split(after, ends), facts
 
 

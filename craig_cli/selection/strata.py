@@ -13,12 +13,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from craig_cli.jit import njit, prefetch
+from craig_cli import jit
+from craig_cli.jit import njit
 from craig_cli.selection.assignment import assigned_loss
-from craig_cli.selection.cells import main_direction, position_along, select_nth
+from craig_cli.selection.cells import HALVINGS, SAMPLE, main_direction, positions_along, select_nth
 
+LEAST_STRATA = 1000  # that are worth more than one thread
 FLOOR = 0.5  # times the mean norm, added to every row: bounds the weights, and what a rough model can do wrong
-_AHEAD = 8  # rows between the one that is asked for and the one that is read, which lie all over memory
 
 
 def masses(vectors: np.ndarray, multiplicity: np.ndarray) -> np.ndarray:
@@ -55,7 +56,7 @@ class Strata:
     def extend(self, budget: int, min_gain: float = 0.0, progress: Callable[[int], None] | None = None) -> None:
         """Cut ``budget`` strata and draw a row of each."""
         order = np.arange(len(self._vectors))
-        strata = _stratify(self._vectors, self._mass, order, budget)
+        strata = stratify(self._vectors, self._mass, order, budget)
         chance = self._generator.random(budget)
         picks = np.empty(budget, dtype=np.int64)
         weights = np.empty(budget)
@@ -103,48 +104,67 @@ def _bit_reversed(size: int) -> np.ndarray:
     return reverse[reverse < size]
 
 
-@njit
-def _stratify(vectors, mass, order, size):
+def stratify(vectors: np.ndarray, mass: np.ndarray, order: np.ndarray, size: int) -> np.ndarray:
     """(size, 2) starts and stops, in ``order``, of strata of about equal mass; every stratum has a row."""
-    n_rows, width = vectors.shape
-    flat = vectors.reshape(-1)
-    direction = np.empty(vectors.shape[1])
-    mean = np.empty(vectors.shape[1])
-    keys = np.empty(n_rows)
-    strata = np.empty((size, 2), dtype=np.int64)
-    count = 0
-    stack = [(0, n_rows, size)]
-    while len(stack) > 0:
-        start, stop, parts = stack.pop()
-        if parts == 1:
-            strata[count, 0] = start
-            strata[count, 1] = stop
-            count += 1
-            continue
-        total = 0.0
-        for t in range(start, stop):
-            total += mass[order[t]]
+    keys = np.empty(len(order))
+    runs = np.array([[0, len(order), 0, size]])  # start, stop, first stratum, strata
+    # The first halves one after the other, then each by itself: how a run is cut does not depend on the others.
+    for _ in range(HALVINGS if size >= LEAST_STRATA else 0):
+        middles = np.empty(len(runs), dtype=np.int64)
+        jit.in_threads(_cut_all, vectors, mass, order, keys, runs, middles)
+        start, stop, first, parts = runs.T
         left = parts // 2
-        if not main_direction(vectors, order, start, stop, direction, mean):
-            direction[:] = 0.0  # all alike: split by mass alone
-        for t in range(start, stop):
-            if t + _AHEAD < stop:
-                _fetch(flat, order[t + _AHEAD] * width, width)
-            keys[t] = position_along(vectors[order[t]], mean, direction)
-        middle = _split_mass(keys, order, mass, start, stop, total * left / parts)
-        # A part needs as many rows as it gets strata.
-        middle = min(max(middle, start + left), stop - (parts - left))
-        _settle(keys, order, start, stop, middle)
-        stack.append((middle, stop, parts - left))
-        stack.append((start, middle, left))
+        runs = np.concatenate([
+            np.column_stack([start, middles, first, left]), np.column_stack([middles, stop, first + left, parts - left])
+        ])  # fmt: skip
+    strata = np.empty((size, 2), dtype=np.int64)
+    jit.in_threads(_cut_up, vectors, mass, order, keys, runs, strata)
     return strata
 
 
 @njit
-def _fetch(flat, first, width):
-    for k in range(first, first + width, 8):
-        prefetch(flat, k)
-    prefetch(flat, first + width - 1)
+def _cut_all(thread, threads, vectors, mass, order, keys, runs, middles):
+    direction = np.empty(vectors.shape[1])
+    sample = np.empty((min(SAMPLE, len(vectors)), vectors.shape[1]))
+    for run in range(thread, len(runs), threads):
+        start, stop, _, parts = runs[run]
+        middles[run] = _cut(vectors, mass, order, keys, start, stop, parts, direction, sample)
+
+
+@njit
+def _cut_up(thread, threads, vectors, mass, order, keys, runs, strata):
+    direction = np.empty(vectors.shape[1])
+    sample = np.empty((min(SAMPLE, len(vectors)), vectors.shape[1]))
+    for run in range(thread, len(runs), threads):
+        stack = [(runs[run, 0], runs[run, 1], runs[run, 2], runs[run, 3])]
+        while len(stack) > 0:
+            start, stop, first, parts = stack.pop()
+            if parts == 1:
+                strata[first, 0] = start
+                strata[first, 1] = stop
+                continue
+            left = parts // 2
+            middle = _cut(vectors, mass, order, keys, start, stop, parts, direction, sample)
+            stack.append((middle, stop, first + left, parts - left))
+            stack.append((start, middle, first, left))
+
+
+@njit
+def _cut(vectors, mass, order, keys, start, stop, parts, direction, sample):
+    """Where to cut a run that is to become ``parts`` strata, parts // 2 of them to the left; reorders it."""
+    total = 0.0
+    for t in range(start, stop):
+        total += mass[order[t]]
+    left = parts // 2
+    if main_direction(vectors, order, start, stop, direction, sample):
+        positions_along(vectors, order, start, stop, direction, sample, keys)
+    else:
+        keys[start:stop] = 0.0  # all alike: cut by mass alone
+    middle = _split_mass(keys, order, mass, start, stop, total * left / parts)
+    # A part needs as many rows as it gets strata.
+    middle = min(max(middle, start + left), stop - (parts - left))
+    _settle(keys, order, start, stop, middle)
+    return middle
 
 
 @njit

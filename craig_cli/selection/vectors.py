@@ -106,3 +106,55 @@ def add_absolutes(block, point, start, stop, out):
 def add_products(block, point, start, stop, out):
     """As ``add_squares``, with block[k, p] * point[k]."""
     _add_products(block.ctypes.data, point.ctypes.data, start, stop, out.ctypes.data)
+
+
+@intrinsic
+def _dot(typing_context, row, direction, count):
+    """Two addresses and the number of coordinates, a multiple of the lanes: the sum of the products."""
+
+    def build(context, builder, signature, arguments):
+        row, direction, count = arguments
+        integer, number = ir.IntType(64), ir.DoubleType()
+        vector = ir.VectorType(number, _LANES)
+        row, direction = (builder.inttoptr(address, number.as_pointer()) for address in (row, direction))
+        entry = builder.block
+        loop = builder.append_basic_block("coordinates")
+        done = builder.append_basic_block("done")
+        zero, nothing = ir.Constant(integer, 0), ir.Constant(vector, [0.0] * _LANES)
+        builder.cbranch(builder.icmp_signed("<", zero, count), loop, done)
+
+        builder.position_at_end(loop)
+        k, total = builder.phi(integer), builder.phi(vector)
+        k.add_incoming(zero, entry)
+        total.add_incoming(nothing, entry)
+        left, right = (
+            builder.load(builder.bitcast(builder.gep(base, [k]), vector.as_pointer()), align=8)
+            for base in (row, direction)
+        )
+        after = builder.fadd(total, builder.fmul(left, right))
+        following = builder.add(k, ir.Constant(integer, _LANES))
+        k.add_incoming(following, loop)
+        total.add_incoming(after, loop)
+        builder.cbranch(builder.icmp_signed("<", following, count), loop, done)
+
+        builder.position_at_end(done)
+        sums = builder.phi(vector)
+        sums.add_incoming(nothing, entry)
+        sums.add_incoming(after, loop)
+        lanes = [builder.extract_element(sums, ir.Constant(ir.IntType(32), lane)) for lane in range(_LANES)]
+        while len(lanes) > 1:
+            half = len(lanes) // 2
+            lanes = [builder.fadd(lanes[lane], lanes[lane + half]) for lane in range(half)]
+        return lanes[0]
+
+    return types.float64(types.intp, types.intp, types.intp), build
+
+
+@njit
+def dot(row, direction):
+    """<row, direction> of C-contiguous float64 arrays (d,), in sums of a fixed order: the same on every machine."""
+    whole = direction.size // _LANES * _LANES
+    total = _dot(row.ctypes.data, direction.ctypes.data, whole)
+    for k in range(whole, direction.size):
+        total += row[k] * direction[k]
+    return total

@@ -14,6 +14,7 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 
+from craig_cli.artifacts.model import Model
 from craig_cli.dataset import Dataset
 from craig_cli.jit import njit
 from craig_cli.registry import LOSSES, load
@@ -93,6 +94,19 @@ class Design:
     def raw(self, coef: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(coef (k, d), intercept (k,)) in raw units, the inverse of ``coefficients``."""
         return self.scaling.to_raw(coef[:, :-1], coef[:, -1])
+
+    def model(self, coef: np.ndarray, l2: float) -> Model:
+        """The same as a model, of penalty ``l2``."""
+        raw, intercept = self.raw(coef)
+        single = self.n_outputs == 1
+        return Model(
+            loss=self.loss,
+            classes=self.classes,
+            coef=raw[0] if single else raw,
+            intercept=float(intercept[0]) if single else intercept,
+            l2=l2,
+            optimizer={"name": "newton"},
+        )
 
 
 def build_design(dataset: Dataset, loss: str, l2: float, targets: np.ndarray | None = None, classes=()) -> Design:
