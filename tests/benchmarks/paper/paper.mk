@@ -12,7 +12,7 @@ OUT ?= .paper
 QUICK ?=
 
 SEEDS := $(if $(QUICK),0,0 1 2)
-FRACTIONS := $(if $(QUICK),10 30,10 20 30 40 50 60 70 80 90)
+FRACTIONS := $(if $(QUICK),10,10 20 30 40 50 60 70 80 90)
 OPTIMIZERS := sgd svrg saga
 EPOCHS := 20
 TRAIN := --loss logistic --l2 1e-5 --epochs $(EPOCHS) --schedule exponential --tune grid --tol 0 --threads 1
@@ -92,7 +92,7 @@ $(OUT)/%/eval.json:
 
 # An external trainer: the exported rows and weights, in scikit-learn's RBF SVM.
 SVM_WAYS := paper random
-SVM_FRACTIONS := 10 30
+SVM_FRACTIONS := $(if $(QUICK),10,10 30)
 SVM_ROWS := $(foreach s,$(SEEDS),$(foreach w,$(SVM_WAYS),$(SVM_FRACTIONS:%=$(OUT)/ijcnn1/$(w)-%-$(s).rows.parquet)))
 
 $(OUT)/ijcnn1/%.rows.parquet: $(OUT)/ijcnn1/%.parquet
