@@ -55,6 +55,7 @@ SCALES = ("none", "minmax", "standard", "unit")
 EXEMPLARS = ("medoid", "member")
 WEIGHTS = ("count", "calibrated", "fitted")
 METRICS = ("euclidean", "cosine", "manhattan")
+DEFAULT_L2 = 1e-5
 
 
 def load(table: dict[str, str], name: str):

@@ -5,6 +5,7 @@ import pytest
 import scipy.optimize
 import scipy.sparse as sp
 
+from craig_cli import jit
 from craig_cli.artifacts.model import Model
 from craig_cli.dataset import from_arrays
 from craig_cli.errors import DataError, UsageError
@@ -12,7 +13,8 @@ from craig_cli.evaluation.influence import influence
 from craig_cli.pilot import select_with_pilot
 from craig_cli.selection.calibrate import HIGHEST, LOWEST, calibrate
 from craig_cli.selection.space import build_space
-from craig_cli.selection.strata import Strata, masses
+from craig_cli.selection.strata import Strata, masses, stratify
+from craig_cli.selection.vectors import dot
 from tests.paper import paper_coreset
 
 L2 = 1e-3
@@ -65,6 +67,40 @@ def test_strata_have_equal_mass_and_the_draw_is_unbiased():
     error = np.std(estimates, axis=0) / np.sqrt(400)
     assert (np.abs(np.mean(estimates, axis=0) - truth) < 5 * error + 0.01 * np.abs(vectors).sum(axis=0)).all()
     assert np.median(sizes) == pytest.approx(mass.sum() / 40, rel=0.2)
+
+
+@pytest.mark.parametrize(("n_rows", "size"), [(200, 9), (200, 200), (3000, 150), (3000, 64)])
+def test_strata_cover_all_rows_along_the_main_direction_at_any_number_of_threads(n_rows, size):
+    rng = np.random.default_rng(3)
+    vectors = rng.standard_normal((n_rows, 11)) * np.append(np.arange(1.0, 11.0), 30.0)
+    mass = rng.exponential(size=n_rows) + 0.5
+    found = []
+    for threads in (1, 2):
+        jit.set_threads(threads)
+        order = np.arange(n_rows)
+        found.append((stratify(vectors, mass, order, size), order))
+    jit.set_threads(None)
+    strata, order = found[0]
+    assert np.array_equal(strata, found[1][0]) and np.array_equal(order, found[1][1])
+    assert np.array_equal(np.sort(order), np.arange(n_rows))
+    assert strata[0, 0] == 0 and strata[-1, 1] == n_rows
+    assert np.array_equal(strata[1:, 0], strata[:-1, 1])
+    assert (strata[:, 1] > strata[:, 0]).all()
+    # The first cut: half of the strata, about half of the mass, and apart along the widest direction.
+    middle = strata[size // 2, 0]
+    left, right = order[:middle], order[middle:]
+    assert mass[left].sum() / mass.sum() == pytest.approx((size // 2) / size, abs=mass.max() / mass.sum() + 1e-9) or (
+        size == n_rows
+    )
+    widest = np.linalg.svd(vectors - vectors.mean(axis=0))[2][0]
+    gap = abs(vectors[left].mean(axis=0) @ widest - vectors[right].mean(axis=0) @ widest)
+    assert gap > 0.8 * np.std(vectors @ widest)
+
+
+@pytest.mark.parametrize("width", [1, 7, 8, 9, 54, 64])
+def test_the_dot_product_of_vectors(width):
+    left, right = np.random.default_rng(width).standard_normal((2, width))
+    assert dot(left, right) == pytest.approx(float(np.sum(left * right)), rel=1e-12, abs=1e-12)
 
 
 def test_strata_estimate_better_than_uniform_rows():

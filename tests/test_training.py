@@ -301,9 +301,10 @@ def test_validation_with_unknown_labels():
 
 @pytest.mark.parametrize("tune", ["grid", "halving"])
 @pytest.mark.parametrize("schedule", ["auto", "exponential", "constant"])
-def test_tuning_is_deterministic_and_no_worse(tune, schedule, tmp_path):
+@pytest.mark.parametrize("tol", [1e-4, 0.0])  # of 0, tries are measured in the end alone
+def test_tuning_is_deterministic_and_no_worse(tune, schedule, tol, tmp_path):
     dataset = _binary()
-    settings = {"precondition": "none", "schedule": schedule, "epochs": 9}
+    settings = {"precondition": "none", "schedule": schedule, "epochs": 9, "tol": tol}
     plain = fit(dataset, **settings)
     one = fit(dataset, tune=tune, threads=1, **settings)
     two = fit(dataset, tune=tune, threads=3, **settings)

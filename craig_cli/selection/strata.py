@@ -18,7 +18,7 @@ from craig_cli.jit import njit
 from craig_cli.selection.assignment import assigned_loss
 from craig_cli.selection.cells import HALVINGS, SAMPLE, main_direction, positions_along, select_nth
 
-LEAST_STRATA = 1000  # that are worth more than one thread
+LEAST_STRATA = 64  # that are worth more than one thread
 FLOOR = 0.5  # times the mean norm, added to every row: bounds the weights, and what a rough model can do wrong
 
 

@@ -17,13 +17,12 @@ import numpy as np
 from craig_cli.artifacts.model import Model
 from craig_cli.dataset import Dataset
 from craig_cli.errors import DataError, UsageError
-from craig_cli.registry import LOSSES, OPTIMIZERS, ORDERS, PRECONDITIONS, SCALES, TUNERS, load
+from craig_cli.registry import DEFAULT_L2, LOSSES, OPTIMIZERS, ORDERS, PRECONDITIONS, SCALES, TUNERS, load
 from craig_cli.scaling import Scaling
 from craig_cli.training.loop import prepare, train
 from craig_cli.training.refine import check_refinable
 from craig_cli.training.refine import refine as refine_rounds
 
-DEFAULT_L2 = 1e-5
 DEFAULT_TOL = 1e-8
 PATIENCE = 5
 

@@ -86,7 +86,7 @@ def _run_all(setup, schedule: str, pairs: list, epochs: int) -> list[tuple[float
 
     def score(pair) -> tuple[float, float | None]:
         try:
-            history = train(alone, schedule, *pair, epochs=epochs, progress=check).history
+            history = train(alone, schedule, *pair, epochs=epochs, measured=False, progress=check).history
         except DataError:
             return math.inf, None
         seconds = round(history[-1]["seconds"] - setup.seconds, 6)

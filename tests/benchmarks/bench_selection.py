@@ -169,11 +169,11 @@ def peers():
 
 
 def metrics():
-    """Exact greedy and partition for each metric, beside random rows; L is in that metric."""
+    """Exact greedy and partition for each metric, beside the epsilon of random rows, all in that metric."""
     rows, _ = ijcnn1()
     rows = np.ascontiguousarray(rows[:10_000])
     print(f"\nMetrics: 1000 of {len(rows):,} x {rows.shape[1]} rows of ijcnn1")
-    print(f"{'':34s}{'seconds':>9s}{'L':>12s}{'L / random':>12s}")
+    print(f"{'':34s}{'seconds':>9s}{'epsilon':>12s}{'of random':>12s}")
     for metric in METRICS:
         random = select_coreset(rows, size=1000, algorithm="random", metric=metric).epsilon[-1]
         for algorithm in ("lazy", "partition"):
