@@ -19,16 +19,16 @@ import numpy as np
 import scipy.sparse as sp
 
 from craig_cli import read_dataset
-from craig_cli.artifacts.model import Model
 from craig_cli.dataset import from_arrays
 from craig_cli.default import select_by_default
-from craig_cli.evaluation.influence import influence
+from craig_cli.evaluation.influence import influence_at
 from craig_cli.selection.clusters import Clusters, draw_members
 from craig_cli.selection.groups import build_groups, class_parts
 from craig_cli.selection.moments import calibrated_weights
 from craig_cli.selection.select import select_dataset
-from tests.benchmarks.bench_pilot import L2, _objective, optimum
-from tests.benchmarks.bench_pilot import sets as pilot_sets
+from craig_cli.training.design import build_design
+from craig_cli.training.newton import newton
+from tests.benchmarks.bench_pilot import L2, TOL, covtype, housing, mnist
 from tests.benchmarks.bench_selection import DATA, ijcnn1
 
 SEEDS = 5
@@ -69,10 +69,18 @@ def abalone():
     return table[:, :-1], table[:, -1], True
 
 
-SETS = {**pilot_sets(), "one-hot": one_hot, "sparse": sparse_binary, "abalone": abalone}
+SETS = {
+    "ijcnn1": lambda: (*ijcnn1(), False),
+    "covtype": lambda: (*covtype(), False),
+    "one-hot": one_hot,
+    "sparse": sparse_binary,
+    "housing": lambda: (*housing(), True),
+    "abalone": abalone,
+    "mnist": lambda: (*mnist(100, 3), False),
+}
 
 
-def ways(dataset, loss, fraction, train):
+def ways(dataset, loss, fraction, design, train):
     """name -> function of a seed that gives (rows, weights); ``train`` gives the optimum of rows and weights."""
     paper = select_dataset(dataset, fraction=fraction, loss=loss)
     groups, _ = build_groups(
@@ -97,11 +105,6 @@ def ways(dataset, loss, fraction, train):
     def rows_of(parts):
         return np.concatenate([group.rows[part] for group, part in zip(groups, parts)])
 
-    def vectors_at(model):
-        classes = () if loss == "squared" else tuple(np.unique(dataset.labels))
-        name = loss or "logistic"
-        return influence(Model(name, classes, model[:-1], float(model[-1]), L2), dataset).vectors
-
     def way(members, fitted, seed):
         drawn = [draw_members(group, each, np.random.default_rng(seed)) for group, each in zip(groups, clusters)]
         chosen = drawn if members else medoids
@@ -112,7 +115,7 @@ def ways(dataset, loss, fraction, train):
         guides = drawn if fitted == "members" else chosen
         weights = counts
         for _ in range(2):
-            vectors = vectors_at(train(rows_of(guides), np.concatenate(weights)))
+            vectors = influence_at(design, train(rows_of(guides), np.concatenate(weights))).vectors
             weights, _ = calibrated_weights(dataset, groups, guides, counts, vectors)
         return rows_of(chosen), np.concatenate(calibrated_weights(dataset, groups, chosen, counts, vectors)[0])
 
@@ -133,12 +136,12 @@ def ways(dataset, loss, fraction, train):
     }
 
 
-def table(name, percentages, dataset, loss, train, measures):
+def table(name, percentages, dataset, loss, design, train, measures):
     """Print a line a way; ``measures``: name -> function of (rows, weights) that is to be small."""
     for percent in percentages:
         print(f"\n{name}, {dataset.n_rows:,} x {dataset.n_features}, {percent} %: " + ", ".join(measures))
         base = {}
-        for way, choose in ways(dataset, loss, percent / 100, train).items():
+        for way, choose in ways(dataset, loss, percent / 100, design, train).items():
             begun = time.perf_counter()
             chosen = [choose(seed) for seed in range(SEEDS)]
             seconds = (time.perf_counter() - begun) / SEEDS
@@ -157,19 +160,22 @@ def run(name, percentages):
     """The table of one set."""
     features, labels, regression = (*ijcnn1(), False) if name == "svm" else SETS[name]()
     features = features.toarray() if sp.issparse(features) else features
-    rows = np.column_stack([features, np.ones(len(features))])
-    targets = labels if regression else np.where(labels > labels.min(), 1.0, -1.0)
+    dataset = from_arrays(features, labels)
+    loss = "squared" if regression else None
+    design = build_design(dataset, loss or "logistic", L2)
+    best = newton(design, np.zeros((design.n_outputs, design.width)), TOL)
 
     def train(index, weights):
-        return optimum(rows[index], targets[index], weights, regression)
+        return newton(design.take(index, weights), best, TOL)
+
+    def value(coef):
+        return design.objective(coef, design.margins(coef))
 
     if name == "svm":
-        measures = machines(features, targets)
+        measures = machines(features, np.where(labels > labels.min(), 1.0, -1.0))
     else:
-        value, _ = _objective(rows, targets, np.ones(len(rows)), regression)
-        best = value(train(np.arange(len(rows)), np.ones(len(rows))))
-        measures = {"residual": lambda index, weights: value(train(index, weights)) - best}
-    table(name, percentages, from_arrays(features, labels), "squared" if regression else None, train, measures)
+        measures = {"residual": lambda index, weights: value(train(index, weights)) - value(best)}
+    table(name, percentages, dataset, loss, design, train, measures)
 
 
 def machines(features, targets):

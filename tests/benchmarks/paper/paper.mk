@@ -31,7 +31,8 @@ CRAIG := $(BIN)/craig
 PYTHON := $(BIN)/python
 
 FIGURE3_WAYS := $(if $(QUICK),paper,$(WAYS))
-FIGURES := $(OPTIMIZERS:%=figure1-%) figure2-covtype figure2-ijcnn1 $(FIGURE3_WAYS:%=figure3-%)
+FIGURE1_OPTIMIZERS := $(if $(QUICK),sgd,$(OPTIMIZERS))
+FIGURES := $(FIGURE1_OPTIMIZERS:%=figure1-%) figure2-covtype figure2-ijcnn1 $(FIGURE3_WAYS:%=figure3-%)
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
