@@ -6,8 +6,9 @@ random rows. So the weights are moved as little as possible until the gradient a
 (calibrate.py). That model is trained on a random member of each cluster with the counts as weights, which is unbiased,
 and once more on the members calibrated at the first.
 
-It takes picks enough to match the gradient in every direction. With fewer, the members are the exemplars, and
-with too few to train a model at all, they keep the counts: unbiased, they do not lose to random rows either way.
+It takes picks enough to match the gradient in every direction, and medoids that reach far enough out for that. Where
+there are fewer, or where the medoids' best weights leave some of the gradient over, the members are the exemplars, and
+with too few to train a model at all, or to match half of its gradient, they keep the counts, which are unbiased.
 
 The construction of the paper, medoids with counts, has the smaller epsilon. It is what an epsilon is reached with, and
 ``exemplar="medoid", weights="count"`` asks for it.
@@ -74,8 +75,8 @@ def select_by_default(
 ) -> Coreset:
     """``select_dataset`` with what is not said filled in.
 
-    exemplar  None: "medoid" for an epsilon, and with fitted weights of picks enough to match all of the gradient; else
-              "member", for the greedy algorithms
+    exemplar  None: "medoid" for an epsilon, and with fitted weights that match all of the gradient; else "member", for
+              the greedy algorithms
     weights   "count", "calibrated", or "fitted": calibrated at a model trained on members of the clusters; None: counts
               for an epsilon and for strata and random, calibrated where there are influence vectors, else fitted
     l2        penalty of the model of fitted weights, whose loss is ``loss`` or what suits the labels
@@ -100,6 +101,6 @@ def select_by_default(
     options |= {"algorithm": algorithm, "exemplar": exemplar, "weights": weights, "loss": loss, "per_class": per_class}
     options |= {"epsilon": epsilon, "influence": influence, "seed": seed, "threads": threads, "note": note}
     coreset = select_dataset(dataset, guide=guide, **options)
-    if guide is not None and guide.found is not None:
+    if guide is not None and coreset.metadata["weights"] == "fitted":
         coreset.metadata["at"] = {"model": None, **guide.facts(coreset)}
     return coreset

@@ -9,6 +9,7 @@ from craig_cli import reweight_coreset, select_coreset
 from craig_cli.artifacts.coreset import read_coreset
 from craig_cli.errors import UsageError
 from craig_cli.selection.calibrate import HIGHEST, LOWEST
+from craig_cli.selection.select import MOST_LEFT
 from tests.conftest import SAMPLE
 from tests.naive import selection as naive
 from tests.paper import paper_coreset
@@ -83,6 +84,26 @@ def test_the_default_beats_random_for_converged_models(make, layout):
     random = [residual(paper_coreset(rows, labels, algorithm="random", seed=seed, **options)) for seed in range(5)]
     assert max(default) < 0.5 * np.median(random)
     assert np.median(default) < 0.2 * np.median(random)
+
+
+def test_members_stand_in_where_medoids_cannot_match_the_gradient():
+    """Columns that are seldom other than 0: hardly a medoid has them, so no weights of medoids bring them right."""
+    residuals = {"medoid": [], None: []}
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        rows = np.column_stack([3.0 * rng.standard_normal((4000, 4)), rng.random((4000, 3)) < 0.02])
+        chance = 1.0 / (1.0 + np.exp(-(rows @ [0.3, -0.3, 0.2, 0.1, 2.0, -2.0, 2.0])))
+        labels = (rng.random(4000) < chance).astype(float)
+        objective, best = _optimum(rows, labels, np.ones(4000))
+        for exemplar, found in residuals.items():
+            coreset = select_coreset(rows, labels, fraction=0.03, exemplar=exemplar, weights="fitted", l2=L2)
+            if exemplar is None:
+                assert coreset.metadata["exemplar"] == "member"
+            else:
+                assert coreset.metadata["calibration"]["left"] > MOST_LEFT
+            _, model = _optimum(rows[coreset.index], labels[coreset.index], coreset.weight)
+            found.append(objective(model)[0] - objective(best)[0])
+    assert np.median(residuals[None]) < 0.5 * np.median(residuals["medoid"])
 
 
 def test_the_weights_are_those_of_the_clusters_within_the_bounds():

@@ -34,6 +34,8 @@ SWAPS = 1  # rounds of medoid swaps after partition; the second one brings a ten
 EXACT_WORK = 1e10  # up to about this many coordinate operations exact greedy takes a second, or some where all is far
 WORK_A_SECOND = 2e10
 ROUNDS = 2  # models that fitted weights are trained for
+HOPELESS = 0.5  # of members that leave more of it, the weights are counts: what was moved did not help
+MOST_LEFT = 0.05  # of the gradient's error: of medoids that leave more, the members stand for their clusters instead
 UNRANKED = ("strata", "random", "random-uniform")  # algorithms without a greedy order and with weights of their own
 Progress = Callable[[float, float], None]
 
@@ -70,7 +72,7 @@ def select_dataset(
                the cover problem of equation 12): exactly one
     algorithm  "auto" or a name in ``registry.ALGORITHMS``
     exemplar   what stands for the rows of a pick: "medoid", the pick itself, or "member", a random one of them; None
-               is the medoid, but a member where fitted weights find no model
+               is the medoid, but a member where fitted weights find no model, or not the gradient with medoids
     metric     "euclidean", "cosine" or "manhattan" distance between rows
     scale      scaling of the features for the distance, see scaling.py
     radius     with ``loss``: epsilon bounds the gradient error for all ||(w, b)|| <= radius; without, it is the sum
@@ -161,6 +163,18 @@ def select_dataset(
     if exemplar == "member":
         clusters = [represented(group, each, part, grid) for group, each, part in zip(groups, clusters, members)]
     own = [getattr(order, "weights", None) for order in orders]
+    if weights != "count":
+        before = [each.counts if weight is None else weight for each, weight in zip(clusters, own)]
+        exemplars = [each.exemplars for each in clusters]
+        own, calibration = calibrated_weights(dataset, groups, exemplars, before, influence, gradients)
+        if weights == "fitted" and exemplar is None and calibration["left"] > MOST_LEFT:
+            exemplar = "member"
+            clusters = [represented(group, each, part, grid) for group, each, part in zip(groups, clusters, members)]
+            own, calibration = calibrated_weights(dataset, groups, members, before, influence, gradients)
+        if weights == "fitted" and exemplar == "member" and calibration["left"] > HOPELESS:
+            weights, own = "count", [None] * len(groups)
+            if note is not None:
+                note(f"weights are counts: {budget:,} picks do not span the gradient at their model")
     settings = {"metric": metric, "scale": scale, "loss": loss, "radius": radius, "units": units}
     settings |= {
         "algorithm": algorithm,
@@ -173,9 +187,7 @@ def select_dataset(
     if algorithm == "stochastic":
         settings["delta"] = delta
     if weights != "count":
-        before = [each.counts if weight is None else weight for each, weight in zip(clusters, own)]
-        exemplars = [each.exemplars for each in clusters]
-        own, settings["calibration"] = calibrated_weights(dataset, groups, exemplars, before, influence, gradients)
+        settings["calibration"] = calibration
     chosen = [
         part_of(group, each, weight, grid, more, ranked=greedy)
         for group, each, weight, more in zip(groups, clusters, own, extra)
