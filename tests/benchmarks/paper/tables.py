@@ -122,7 +122,7 @@ def ijcnn1(folder: Path, ways: list[str], percents: list[int], seeds: list[int])
             runs = [read(folder, best, way, percent, seed, "sgd") for seed in seeds]
             cells = [f"{percent} %", NAMES.get(way, way), f"{median([run.selection for run in runs]):.2f}"]
             cells += [f"{median([run.tuning for run in runs]):.2f}", f"{median([run.end for run in runs]):.1e}"]
-            cells += [f"{100 * median([run.error[-1] for run in runs]):.2f}", f"{ratio(whole, runs, None):.1f}"]
+            cells += [f"{100 * median([run.error[-1] for run in runs]):.2f}", number(ratio(whole, runs, None), ".1f")]
             cells += [str(CLAIMED_IJCNN1.get(percent, ""))]
             print("| " + " | ".join(cells) + " |")
 
