@@ -12,10 +12,9 @@ from craig_cli.errors import DataError
 from craig_cli.evaluation.influence import Influence, influence_at
 from craig_cli.selection.groups import REGRESSION_LOSSES
 from craig_cli.training.design import Design, build_design
-from craig_cli.training.newton import newton
+from craig_cli.training.newton import SHARPNESS, newton
 
 PICKS_A_PARAMETER = 2  # with fewer, the model of the coreset says more of its rows than of the data
-SHARPNESS = 1e-3  # a model is trained to this share of what can be told of it, or of what the one before had left
 
 
 class OwnModel:

@@ -21,17 +21,17 @@ from craig_cli.at_model import facts_at
 from craig_cli.dataset import Dataset, class_values
 from craig_cli.errors import UsageError
 from craig_cli.evaluation.influence import Influence, influence_at
+from craig_cli.registry import DEFAULT_L2
 from craig_cli.selection.arguments import planned_size
 from craig_cli.selection.select import select_dataset
 from craig_cli.training.design import Design, build_design
 from craig_cli.training.losses import guess_loss
-from craig_cli.training.newton import newton
+from craig_cli.training.newton import SHARPNESS, newton
 
 ROUNDS = 4  # pilots at most
 LEAST = 2000  # rows of a pilot, and ROWS_A_PARAMETER, but of no more than a quarter of the data
 ROWS_A_PARAMETER = 16
 ENOUGH = 0.01  # of dispersion * dimension / (2 n), by which the optimum of all rows is itself uncertain
-SHARPNESS = 1e-3  # a pilot is trained to this share of what the one before had left
 PICKS_A_PARAMETER = 2  # with fewer picks, a pilot that is FAR above the optimum is not followed
 FAR = 0.05  # of its objective
 MOST_MOMENTS = 512  # class means that the rows of the first pilot are calibrated to
@@ -41,7 +41,7 @@ def select_with_pilot(
     dataset: Dataset,
     *,
     rounds: int = ROUNDS,
-    l2: float = 1e-5,
+    l2: float = DEFAULT_L2,
     loss: str | None = None,
     fraction: float | None = None,
     size: int | None = None,

@@ -204,12 +204,13 @@ def _fitted(dataset: Dataset, groups: list[Group], clusters: list[Clusters], mem
     counts = [each.counts for each in clusters]
     weights = counts
     best = None
-    for _ in range(ROUNDS):
+    for number in range(ROUNDS):
+        if number > 0:
+            weights, _ = calibrated_weights(dataset, groups, members, counts, best.vectors, best.gradients)
         found = guide(rows, np.concatenate(weights))
         if found is None:
             break
         best = found
-        weights, _ = calibrated_weights(dataset, groups, members, counts, best.vectors, best.gradients)
     return best
 
 

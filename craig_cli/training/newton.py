@@ -19,6 +19,7 @@ FEW = 6
 FORCING = 1e-3  # the squared norm of what a round leaves of its equations
 SUFFICIENT = 1e-4  # Armijo
 SHORTEST = 1e-6
+SHARPNESS = 1e-3  # of what is uncertain of a rough model, or of what the one before had left: trained that far
 
 
 def newton(design: Design, coef: np.ndarray, tol: float, correction: np.ndarray | None = None) -> np.ndarray:
