@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from craig_cli import jit
 from craig_cli.artifacts.coreset import Coreset
 from craig_cli.artifacts.model import Model
 from craig_cli.at_model import facts_at
@@ -23,6 +24,8 @@ from craig_cli.errors import UsageError
 from craig_cli.evaluation.influence import Influence, influence_at
 from craig_cli.registry import DEFAULT_L2
 from craig_cli.selection.arguments import planned_size
+from craig_cli.selection.draw import draw_strata
+from craig_cli.selection.memory import check_memory
 from craig_cli.selection.select import select_dataset
 from craig_cli.training.design import Design, build_design
 from craig_cli.training.losses import guess_loss
@@ -66,16 +69,15 @@ def select_with_pilot(
     rows = _rows_of_a_pilot(dataset, design, target)
     # Calibrated to the means of the classes where they are few enough to be matched.
     classes = 1 if loss == "squared" else len(class_values(dataset.labels)[0])
-    moments = "calibrated" if dataset.n_features * classes <= MOST_MOMENTS else "count"
-    common = {"loss": loss, "seed": seed, "threads": threads}
-    rough = {"algorithm": "strata", "per_class": options.get("per_class", True), **common}
-    chosen = select_dataset(dataset, size=rows, weights=moments, **rough)
+    rough = {"loss": loss, "per_class": options.get("per_class", True), "seed": seed}
+    check_memory(dataset, None, options.get("memory_limit"))
+    jit.set_threads(threads)
+    place, weights = draw_strata(dataset, rows, calibrated=dataset.n_features * classes <= MOST_MOMENTS, **rough)
     coef = np.zeros((design.n_outputs, design.width))
     correction, tol = None, SHARPNESS * design.width / rows
     best = None
     for number in range(1, rounds + 1):
-        place = _places(dataset, chosen)
-        coef = newton(design.take(place, chosen.weight), coef, tol, correction)
+        coef = newton(design.take(place, weights), coef, tol, correction)
         found = influence_at(design, coef, seed)
         if note is not None:
             note(
@@ -88,9 +90,8 @@ def select_with_pilot(
         uncertain = found.dispersion * found.dimension / (2.0 * dataset.total)
         if number == rounds or found.decrement <= ENOUGH * uncertain:
             break
-        at = {"influence": found.vectors, "gradients": found.gradients}
-        chosen = select_dataset(dataset, size=rows, weights="calibrated", **at, **rough)
-        correction, tol = _correction(design, found, _places(dataset, chosen), chosen), SHARPNESS * found.decrement
+        place, weights = draw_strata(dataset, rows, found=found, **rough)
+        correction, tol = _correction(design, found, place, weights), SHARPNESS * found.decrement
     coef, found = best
     at = {"influence": found.vectors, "gradients": found.gradients}
     if PICKS_A_PARAMETER * found.dimension > target and found.decrement > FAR * found.objective:
@@ -99,7 +100,7 @@ def select_with_pilot(
             note(f"too many parameters for {target:,} picks: selecting by features, not at the pilot")
         number, at = 0, {}
         options["weights"] = "count"
-    coreset = select_dataset(dataset, size=target, note=note, **at, **common, **options)
+    coreset = select_dataset(dataset, size=target, note=note, loss=loss, seed=seed, threads=threads, **at, **options)
     model = design.model(coef, l2)
     facts = {"pilot": number, "l2": l2, "dimension": found.dimension, "decrement": found.decrement}
     coreset.metadata["at"] = facts | (facts_at(coreset, dataset, model, found) if at else {})
@@ -111,11 +112,6 @@ def _rows_of_a_pilot(dataset: Dataset, design: Design, target: int) -> int:
     return max(min(500, dataset.n_rows), target // 2, min(wanted, dataset.n_rows // 4))
 
 
-def _places(dataset: Dataset, chosen: Coreset) -> np.ndarray:
-    """Positions in ``dataset`` of the coreset's rows."""
-    return chosen.index if dataset.rows is None else np.searchsorted(dataset.rows, chosen.index)
-
-
-def _correction(design: Design, found: Influence, place: np.ndarray, chosen: Coreset) -> np.ndarray:
+def _correction(design: Design, found: Influence, place: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """The mean gradient of all rows less that of the coreset, (k, d + 1)."""
-    return design.mean(found.slopes) - design.take(place, chosen.weight).mean(found.slopes[place])
+    return design.mean(found.slopes) - design.take(place, weights).mean(found.slopes[place])

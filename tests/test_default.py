@@ -9,7 +9,7 @@ from craig_cli import reweight_coreset, select_coreset
 from craig_cli.artifacts.coreset import read_coreset
 from craig_cli.errors import UsageError
 from craig_cli.selection.calibrate import HIGHEST, LOWEST
-from craig_cli.selection.select import MOST_LEFT
+from craig_cli.selection.weigh import MOST_LEFT
 from tests.conftest import SAMPLE
 from tests.naive import selection as naive
 from tests.paper import paper_coreset

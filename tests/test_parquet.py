@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import decimal
 import io
+import os
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow as pa
@@ -295,3 +298,26 @@ def test_real_data(name, shape):
         assert np.array_equal(found.features, pixels)
     rows = np.arange(5, shape[0], 97)
     assert np.array_equal(read_dataset([REAL_DATA / name], rows=rows).features, found.features[rows])
+
+
+def test_pandas_is_not_loaded(tmp_path):
+    # pyarrow loads it, where it is installed, for a conversion; it takes longer than most files take to read.
+    (tmp_path / "pandas").mkdir()
+    (tmp_path / "pandas" / "__init__.py").write_text("raise SystemExit('pandas was loaded')")
+    data = tmp_path / "data.parquet"
+    columns = {"label": [0, 1] * 20, "flag": [True, False, False, True] * 10, "x": [[0.5, float(i)] for i in range(40)]}
+    pq.write_table(pa.table(columns), data, row_group_size=15)
+    code = (
+        "import sys; from craig_cli.cli import main; sys.argv[1:] = sys.argv[1].split()\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "assert 'pandas' not in sys.modules"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    for line in (
+        f"select {data} --size 6 -o {tmp_path}/c",
+        f"train {data} --coreset {tmp_path}/c -o {tmp_path}/m",
+        f"eval {tmp_path}/m {data} --coreset {tmp_path}/c",
+        f"export {data} --coreset {tmp_path}/c --to parquet -o {tmp_path}/p",
+    ):
+        subprocess.run([sys.executable, "-c", code, line], env=environment, check=True, capture_output=True, cwd="/")

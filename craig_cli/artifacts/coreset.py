@@ -22,6 +22,7 @@ from craig_cli.artifacts import strict_json
 from craig_cli.artifacts.files import STDIO, write_bytes
 from craig_cli.dataset import Dataset
 from craig_cli.errors import DataError, os_error
+from craig_cli.formats.arrow import to_arrow, to_numpy
 from craig_cli.formats.messages import listed, quoted
 
 FORMAT = 1
@@ -64,7 +65,7 @@ def write_coreset(path: str | os.PathLike, coreset: Coreset) -> None:
     facts = {"format": FORMAT, "kind": KIND, **coreset.metadata}
     text = json.dumps(facts, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     table = pa.table(
-        [coreset.index, coreset.weight, coreset.rank, coreset.epsilon],
+        [to_arrow(column) for column in (coreset.index, coreset.weight, coreset.rank, coreset.epsilon)],
         schema=SCHEMA.with_metadata({METADATA_KEY: text.encode()}),
     )
     write_bytes(path, lambda stream: pq.write_table(table, stream, compression="zstd"))
@@ -77,7 +78,7 @@ def read_coreset(path: str | os.PathLike) -> Coreset:
     except OSError as error:
         raise _unreadable(path, error) from error
     try:
-        table = pq.read_table(source)
+        table = pq.ParquetFile(source).read()
         names = table.column_names  # a ValueError where they are not text
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{path}: expected a coreset file (Parquet), found something else or a damaged file") from error
@@ -89,9 +90,9 @@ def read_coreset(path: str | os.PathLike) -> Coreset:
         raise DataError(
             f"{path}: expected the columns index int64, weight double, rank int64, epsilon double, found {found}"
         )
-    columns = [column.combine_chunks().to_numpy(zero_copy_only=False) for column in table.columns]
     if any(column.null_count for column in table.columns):
         raise DataError(f"{path}: expected no missing values in a coreset, found some")
+    columns = [to_numpy(column) for column in table.columns]
     coreset = Coreset(*columns, metadata=facts)
     _check(path, coreset)
     return coreset

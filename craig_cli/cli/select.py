@@ -11,7 +11,7 @@ import click
 
 from craig_cli.cli import options
 from craig_cli.cli.options import Integer, Number, note
-from craig_cli.registry import ALGORITHMS, EXEMPLARS, METRICS, WEIGHTS
+from craig_cli.registry import ALGORITHMS, DEFAULT_L2, EXEMPLARS, METRICS, WEIGHTS
 
 SUFFIX = ".coreset.parquet"
 MOST_RANGES = 1_000_000  # of more features the ranges are not looked at
@@ -113,7 +113,7 @@ PICKING = (
 @click.option(
     "--l2",
     type=Number(0),
-    default=1e-5,
+    default=DEFAULT_L2,
     metavar="L",
     help="Of --pilot and fitted weights: penalty of the models that will be trained.",
 )

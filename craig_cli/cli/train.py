@@ -11,7 +11,7 @@ import click
 
 from craig_cli.cli import options
 from craig_cli.cli.options import Integer, Number, note
-from craig_cli.registry import LOSSES, OPTIMIZERS, ORDERS, PRECONDITIONS, SCHEDULES, TUNERS
+from craig_cli.registry import DEFAULT_L2, LOSSES, OPTIMIZERS, ORDERS, PRECONDITIONS, SCHEDULES, TUNERS
 
 SUFFIX = ".model.json"
 
@@ -38,7 +38,9 @@ SUFFIX = ".model.json"
     help="The loss; an L2 penalty is always added.",
 )
 @click.option("--optimizer", type=click.Choice(list(OPTIMIZERS)), default="sgd", help="The method.")
-@click.option("--l2", type=Number(0), default=1e-5, metavar="L", help="Penalty L/2 ||w||^2, the intercept exempt.")
+@click.option(
+    "--l2", type=Number(0), default=DEFAULT_L2, metavar="L", help="Penalty L/2 ||w||^2, the intercept exempt."
+)
 @click.option(
     "--epochs",
     type=Integer(1),

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from craig_cli.errors import DataError
 from craig_cli.exporters import Exporter, Rows
 from craig_cli.exporters.text import chunks
+from craig_cli.formats.arrow import to_arrow
 
 MOST_COLUMNS = 20_000  # a table of more would be mostly zeros, and its columns cost more than its numbers
 
@@ -52,7 +53,7 @@ def _batches(rows: Rows, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         part = slice(first, first + len(dense))
         leading = [] if rows.rank is None else [rows.rank[part]]
         columns = np.ascontiguousarray(dense.T)
-        arrays = [pa.array(column) for column in (*leading, rows.weight[part], rows.labels[part], *columns)]
+        arrays = [to_arrow(column) for column in (*leading, rows.weight[part], rows.labels[part], *columns)]
         yield pa.record_batch(arrays, schema=schema)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from craig_cli.errors import DataError
+from craig_cli.formats.arrow import to_numpy
 from craig_cli.formats.messages import printable, quoted
 
 EXACT_DIGITS = 15  # an integer of so many digits, and 10 to that power, are exact in float64
@@ -54,7 +55,7 @@ def matrix_of(shown: str, name: str, column: pa.ChunkedArray, where: Callable[[i
     if pa.types.is_fixed_size_list(column.type):
         width = column.type.list_size
     else:
-        lengths = np.concatenate([np.diff(chunk.offsets.to_numpy()) for chunk in column.chunks])
+        lengths = np.concatenate([np.diff(to_numpy(chunk.offsets)) for chunk in column.chunks])
         width = int(lengths[0])
         other = np.flatnonzero(lengths != width)
         if len(other):
@@ -67,7 +68,7 @@ def matrix_of(shown: str, name: str, column: pa.ChunkedArray, where: Callable[[i
 
 def _refuse_nulls(shown: str, name: str, column: pa.ChunkedArray, where: Callable[[int], int]) -> None:
     if column.null_count:
-        row = int(np.argmax(column.is_null().to_numpy()))
+        row = int(np.argmax(to_numpy(column.is_null())))
         raise _refusal(shown, name, where(row), "a number", "null")
 
 
@@ -77,7 +78,7 @@ def _refusal(shown: str, name: str, row: int, expected: str, found: str) -> Data
 
 def _numbers(column: pa.ChunkedArray) -> np.ndarray:
     if not _is_decimal(column.type):
-        return column.to_numpy()
+        return to_numpy(column)
     # Arrow multiplies decimals by a rounded power of ten, which may miss the nearest float64 by a bit.
     kind = column.type
     if kind.precision <= EXACT_DIGITS and 0 <= kind.scale <= EXACT_DIGITS:

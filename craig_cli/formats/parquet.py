@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from craig_cli.dataset import Dataset, Source
 from craig_cli.errors import CraigError, DataError, OtherDataError, UsageError
+from craig_cli.formats.arrow import to_arrow
 from craig_cli.formats.columns import check_type, matrix_of, vector_of
 from craig_cli.formats.content import BLOCK, Content, Fingerprint
 from craig_cli.formats.messages import first_line, listed, quoted
@@ -185,7 +186,7 @@ def _row_groups(
             numbers = rows[slice(*np.searchsorted(rows, (first, end)))]
             if len(numbers):
                 table = file.read_row_group(group, columns=columns.all, use_threads=threads > 1)
-                yield numbers, table.take(numbers - first)
+                yield numbers, table.take(to_arrow(numbers - first))
         first = end
 
 
@@ -260,8 +261,8 @@ def write(
 ) -> None:
     """Write features (n, d), labels and weights (n,) as columns x1..xd, ``label`` and "weight"."""
     dense = features.toarray() if hasattr(features, "toarray") else np.asarray(features)
-    columns = {f"x{j + 1}": pa.array(np.ascontiguousarray(dense[:, j])) for j in range(dense.shape[1])}
-    columns[label] = pa.array(labels)
+    columns = {f"x{j + 1}": to_arrow(dense[:, j]) for j in range(dense.shape[1])}
+    columns[label] = to_arrow(np.asarray(labels))
     if weight is not None:
-        columns["weight"] = pa.array(weight)
+        columns["weight"] = to_arrow(np.asarray(weight))
     pq.write_table(pa.table(columns), stream)

@@ -134,7 +134,7 @@ def build_groups(
         unique, twins, twin_of, counts = _merged(part, multiplicity[members], merge)
         part = part[unique] if len(twins) else part
         kept = members[unique]
-        vectors = None if influence is None else influence[kept]
+        vectors = None if influence is None else part if influence is rows else influence[kept]
         space = build_space(part, metric, counts, None if by_influence else block)
         search = replace(space, vectors=vectors)
         if by_influence:

@@ -5,6 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from craig_cli.errors import UsageError
+from craig_cli.selection.groups import Group
+from craig_cli.selection.strata import masses
+
+
+def group_quotas(groups: list[Group], budget: int, by_influence: bool = False) -> np.ndarray:
+    """(k,) int64 picks for each group: in proportion to its rows, or to its share of the influence of all."""
+    shares = [group.mass for group in groups]
+    if by_influence:
+        shares = [masses(group.search.vectors, group.search.multiplicity).sum() for group in groups]
+    return class_quotas(np.array(shares), budget, np.array([group.n_rows for group in groups]))
 
 
 def class_quotas(counts: np.ndarray, budget: int, capacity: np.ndarray) -> np.ndarray:

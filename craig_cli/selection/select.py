@@ -16,26 +16,22 @@ from craig_cli.registry import ALGORITHMS, load
 from craig_cli.selection.algorithms import Options
 from craig_cli.selection.arguments import check_names, planned_size
 from craig_cli.selection.bounds import exact_grid
-from craig_cli.selection.clusters import Clusters, cluster, draw_members, represented
+from craig_cli.selection.clusters import cluster
 from craig_cli.selection.cover import cover
 from craig_cli.selection.groups import REGRESSION_LOSSES, Group, build_groups, class_parts, scaled_rows
 from craig_cli.selection.memory import check_memory
 from craig_cli.selection.merge import Selection, merge_by_gain, part_of
-from craig_cli.selection.moments import calibrated_weights
-from craig_cli.selection.quotas import class_quotas
+from craig_cli.selection.quotas import group_quotas
 from craig_cli.selection.stochastic import DELTA
-from craig_cli.selection.strata import masses as strata_masses
 from craig_cli.selection.swaps import swap_medoids
 from craig_cli.selection.vectors import WIDTH
+from craig_cli.selection.weigh import weigh
 from craig_cli.version import __version__
 
 BLOCK_SIZE = 1024  # rows of a block of the partition algorithm
 SWAPS = 1  # rounds of medoid swaps after partition; the second one brings a tenth of what the first does
 EXACT_WORK = 1e10  # up to about this many coordinate operations exact greedy takes a second, or some where all is far
 WORK_A_SECOND = 2e10
-ROUNDS = 2  # models that fitted weights are trained for
-HOPELESS = 0.5  # of members that leave more of it, the weights are counts: what was moved did not help
-MOST_LEFT = 0.05  # of the gradient's error: of medoids that leave more, the members stand for their clusters instead
 UNRANKED = ("strata", "random", "random-uniform")  # algorithms without a greedy order and with weights of their own
 Progress = Callable[[float, float], None]
 
@@ -141,7 +137,8 @@ def select_dataset(
     )
     grid = exact_grid(sum(group.mass * group.farthest for group in groups))
     if epsilon is None:
-        orders, picks, extra = _picks(groups, begin, _quotas(groups, budget, algorithm, influence), progress)
+        quotas = group_quotas(groups, budget, by_influence=algorithm == "strata" and influence is not None)
+        orders, picks, extra = _picks(groups, begin, quotas, progress)
     else:
         orders = [begin(group.search, progress=None) for group in groups]
         picks = cover(groups, orders, epsilon, grid, progress)
@@ -151,75 +148,39 @@ def select_dataset(
         picks = [swap_medoids(group.search, part, swaps) for group, part in zip(groups, picks)]
     assigns = [getattr(order, "assign", None) for order in orders]
     clusters = [cluster(group, part, grid, assign) for group, part, assign in zip(groups, picks, assigns)]
-    if exemplar == "member" or weights == "fitted":
-        members = [draw_members(group, each, generator) for group, each in zip(groups, clusters)]
-    if weights == "fitted":
-        found = _fitted(dataset, groups, clusters, members, guide)
-        if found is None:
-            weights = "count"
-            exemplar = exemplar or "member"
-        else:
-            influence, gradients = found.vectors, found.gradients
-    if exemplar == "member":
-        clusters = [represented(group, each, part, grid) for group, each, part in zip(groups, clusters, members)]
     own = [getattr(order, "weights", None) for order in orders]
-    if weights != "count":
-        before = [each.counts if weight is None else weight for each, weight in zip(clusters, own)]
-        exemplars = [each.exemplars for each in clusters]
-        own, calibration = calibrated_weights(dataset, groups, exemplars, before, influence, gradients)
-        if weights == "fitted" and exemplar is None and calibration["left"] > MOST_LEFT:
-            exemplar = "member"
-            clusters = [represented(group, each, part, grid) for group, each, part in zip(groups, clusters, members)]
-            own, calibration = calibrated_weights(dataset, groups, members, before, influence, gradients)
-        if weights == "fitted" and exemplar == "member" and calibration["left"] > HOPELESS:
-            weights, own = "count", [None] * len(groups)
-            if note is not None:
-                note(f"weights are counts: {budget:,} picks do not span the gradient at their model")
+    weighed = weigh(
+        dataset,
+        groups,
+        clusters,
+        own,
+        exemplar=exemplar,
+        weights=weights,
+        influence=influence,
+        gradients=gradients,
+        guide=guide,
+        grid=grid,
+        generator=generator,
+        note=note,
+    )
     settings = {"metric": metric, "scale": scale, "loss": loss, "radius": radius, "units": units}
     settings |= {
         "algorithm": algorithm,
-        "exemplar": (exemplar or "medoid") if greedy else None,
+        "exemplar": weighed.exemplar if greedy else None,
         "block_size": block,
         "swaps": swaps,
     }
-    settings |= {"weights": weights, "seed": seed}
+    settings |= {"weights": weighed.weights, "seed": seed}
     settings |= scaling.facts(dataset.n_features)
     if algorithm == "stochastic":
         settings["delta"] = delta
-    if weights != "count":
-        settings["calibration"] = calibration
+    if weighed.calibration is not None:
+        settings["calibration"] = weighed.calibration
     chosen = [
         part_of(group, each, weight, grid, more, ranked=greedy)
-        for group, each, weight, more in zip(groups, clusters, own, extra)
+        for group, each, weight, more in zip(groups, weighed.clusters, weighed.own, extra)
     ]
     return as_coreset(dataset, groups, merge_by_gain(groups, chosen, gains), settings)
-
-
-def _fitted(dataset: Dataset, groups: list[Group], clusters: list[Clusters], members, guide):
-    """The influence at a model trained on a member of each cluster, and again on those calibrated at the first.
-
-    Medoids would train a worse one: they lie closer together than the rows do, so the curvature is too small.
-    """
-    rows = np.concatenate([group.rows[part] for group, part in zip(groups, members)])
-    counts = [each.counts for each in clusters]
-    weights = counts
-    best = None
-    for number in range(ROUNDS):
-        if number > 0:
-            weights, _ = calibrated_weights(dataset, groups, members, counts, best.vectors, best.gradients)
-        found = guide(rows, np.concatenate(weights))
-        if found is None:
-            break
-        best = found
-    return best
-
-
-def _quotas(groups: list[Group], budget: int, algorithm: str, influence) -> np.ndarray:
-    """Picks for each group: in proportion to its rows, or for strata at a model to its share of the influence."""
-    masses = np.array([group.mass for group in groups])
-    if algorithm == "strata" and influence is not None:
-        masses = np.array([strata_masses(group.search.vectors, group.search.multiplicity).sum() for group in groups])
-    return class_quotas(masses, budget, np.array([group.n_rows for group in groups]))
 
 
 def _picks(groups: list[Group], begin, quotas: np.ndarray, progress: Progress | None) -> tuple[list, list, list[int]]:

@@ -58,23 +58,12 @@ def run(problem, visits, state, order, step) -> int:
         wait = _longest_wait(step * problem.penalty, state["touched"])
         lazy = wait < every
         every = every if lazy else int(min(wait, _LONGEST_WAIT * every))
-    _epoch(
-        *problem.rows,
-        visits.share,
-        order,
-        problem.loss,
-        problem.penalty,
-        problem.ball,
-        step,
-        state["batch"],
-        state["radius"],
-        every,
-        lazy,
-        state["coef"],
-        state["settled"],
-        state["slopes"],
-        state["drift"],
-    )
+    facts = (problem.loss, problem.penalty, problem.ball, step, state["radius"], every, lazy)
+    given = (*problem.rows, visits.share, order, *facts, state["coef"], state["settled"], state["slopes"])
+    if state["batch"] == 1 and problem.n_outputs == 1 and state["drift"] is None:
+        _row_by_row(*given)
+    else:
+        _in_batches(*given, state["batch"], state["drift"])
     return len(order)
 
 
@@ -89,7 +78,43 @@ def _longest_wait(due: np.ndarray, touched: np.ndarray) -> float:
 
 
 @njit
-def _epoch(
+def _row_by_row(
+    data, indices, indptr, labels, share, order, loss, penalty, ball, step, radius, every, lazy, coef, settled, slopes
+):
+    """``_in_batches`` of one row and one output, without what only the others need: a fifth of the time."""
+    vector, margins = coef[0], slopes[0]
+    clock = 0.0
+    left = every
+    for turn in range(order.size):
+        if turn + AHEAD < order.size:
+            fetch(data, indices, indptr, order[turn + AHEAD], vector.size)
+        row = order[turn]
+        lo, hi = span(indices, indptr, row, vector.size)
+        if lazy:
+            settle(indices, lo, hi, clock, settled, penalty, coef)
+        margins[0] = dot(data, indices, lo, hi, vector)
+        to_slopes(loss, labels[row], margins)
+        due = step * share[row]
+        clock += due
+        shrink_and_add(data, indices, lo, hi, due, penalty, -due * margins[0], vector)
+        left -= 1
+        if left > 0:
+            continue
+        left = every
+        if radius > 0.0:
+            settle_all(indices, clock, settled, penalty, coef)
+            clock = 0.0
+            project(coef, ball, None, radius)
+        elif not lazy:
+            shrink_all(clock, penalty, coef)
+            clock = 0.0
+    settle_all(indices, clock, settled, penalty, coef)
+    if radius > 0.0:
+        project(coef, ball, None, radius)
+
+
+@njit
+def _in_batches(
     data,
     indices,
     indptr,
@@ -100,13 +125,13 @@ def _epoch(
     penalty,
     ball,
     step,
-    batch,
     radius,
     every,
     lazy,
     coef,
     settled,
     slopes,
+    batch,
     drift,
 ):
     """``lazy``: of sparse rows, the penalty is settled as columns are touched; else of all every ``every`` steps,
