@@ -2,13 +2,13 @@
 
 The rows are exemplars of the features, which serve whatever is trained on them by distance (a kernel SVM). But a medoid
 is a biased stand-in for its cluster, and for a linear model trained to convergence medoids with counts can lose to
-random rows. So the weights are moved as little as possible until the gradient at a rough model is the one of all rows
-(calibrate.py). That model is trained on a random member of each cluster with the counts as weights, which is unbiased,
-and once more on the members calibrated at the first.
+random rows. So the weights are moved as little as possible until the gradient at a rough model (rough_model.py) is the
+one of all rows (calibrate.py): as far as that can be, the optimum of the coreset is that model. Where the medoids' best
+weights leave some of the gradient over, a random member of each cluster stands for it instead, which is unbiased. Where
+the data has too few rows to train a model, the weights are the counts.
 
-It takes picks enough to match the gradient in every direction, and medoids that reach far enough out for that. Where
-there are fewer, or where the medoids' best weights leave some of the gradient over, the members are the exemplars, and
-with too few to train a model at all, or to match half of its gradient, they keep the counts, which are unbiased.
+Picking the rows at the model, as --pilot does, brings a linear model nearer still. But it picks those that the model
+has wrong, which is the last thing that a kernel SVM should be given.
 
 The construction of the paper, medoids with counts, has the smaller epsilon. It is what an epsilon is reached with, and
 ``exemplar="medoid", weights="count"`` asks for it.
@@ -21,14 +21,15 @@ from collections.abc import Callable
 import numpy as np
 
 from craig_cli.artifacts.coreset import Coreset
-from craig_cli.dataset import Dataset, from_arrays
-from craig_cli.errors import UsageError
+from craig_cli.dataset import Dataset, class_values, from_arrays
+from craig_cli.errors import DataError, UsageError
 from craig_cli.registry import DEFAULT_L2
 from craig_cli.selection.arguments import planned_size
 from craig_cli.selection.groups import REGRESSION_LOSSES
 from craig_cli.selection.select import UNRANKED, select_dataset
 
-PICKS_A_TOTAL = 10  # with fewer, the gradient is not matched in every direction
+ROWS_A_PARAMETER = 2  # of a sample, or its model says more of those rows than of the data
+ROUNDS = 4  # of training the rough model, at most
 
 
 def select_coreset(
@@ -77,8 +78,8 @@ def select_by_default(
 
     exemplar  None: "medoid" for an epsilon, and with fitted weights that match all of the gradient; else "member", for
               the greedy algorithms
-    weights   "count", "calibrated", or "fitted": calibrated at a model trained on members of the clusters; None: counts
-              for an epsilon and for strata and random, calibrated where there are influence vectors, else fitted
+    weights   "count", "calibrated", or "fitted": calibrated at a rough model of all rows; None: counts for an epsilon
+              and for strata and random, calibrated where there are influence vectors, else fitted
     l2        penalty of the model of fitted weights, whose loss is ``loss`` or what suits the labels
 
     The metadata's "at" speaks of that model; raises as ``select_dataset``.
@@ -91,16 +92,48 @@ def select_by_default(
     if weights == "fitted":
         if not labelled:
             raise UsageError("weights: fitted ones need labels to fit a model to, found no-per-class")
-        from craig_cli.own_model import OwnModel  # loads solvers that nothing else here needs
-
-        guide = OwnModel(dataset, loss, l2, seed, note)
-    if exemplar is None and greedy:
-        size = planned_size(dataset, options.get("fraction"), options.get("size"))
-        enough = guide is not None and size >= PICKS_A_TOTAL * (guide.parameters + guide.classes)
-        exemplar = None if enough else "member"
+        picks = planned_size(dataset, options.get("fraction"), options.get("size"), epsilon)
+        guide = _Guide(dataset, loss, l2, picks, seed, note)
+    elif exemplar is None and greedy:
+        exemplar = "member"
     options |= {"algorithm": algorithm, "exemplar": exemplar, "weights": weights, "loss": loss, "per_class": per_class}
     options |= {"epsilon": epsilon, "influence": influence, "seed": seed, "threads": threads, "note": note}
     coreset = select_dataset(dataset, guide=guide, **options)
-    if guide is not None and coreset.metadata["weights"] == "fitted":
+    if guide is not None and guide.rough is not None:
         coreset.metadata["at"] = {"model": None, **guide.facts(coreset)}
     return coreset
+
+
+class _Guide:
+    """Called, it trains the rough model and returns the influence of all rows at it, or None."""
+
+    def __init__(self, dataset: Dataset, loss: str | None, l2: float, picks: int, seed: int, note):
+        self._dataset, self._l2, self._picks, self._seed, self._note = dataset, l2, picks, seed, note
+        self._loss = loss or ("logistic" if len(class_values(dataset.labels)[0]) <= 2 else "multinomial")
+        self.rough = None
+
+    def __call__(self):
+        from craig_cli.rough_model import rough_model, sample_size  # loads solvers that nothing else here needs
+
+        dataset = self._dataset
+        outputs = len(class_values(dataset.labels)[0]) if self._loss == "multinomial" else 1
+        parameters = outputs * (dataset.n_features + 1)
+        rows = sample_size(dataset.n_rows, parameters, self._picks)
+        try:
+            if ROWS_A_PARAMETER * parameters > rows:
+                raise DataError(f"{parameters:,} parameters are too many for {dataset.n_rows:,} rows")
+            self.rough = rough_model(
+                dataset, self._loss, self._l2, picks=self._picks, rounds=ROUNDS, vectors=False, seed=self._seed
+            )
+        except (DataError, np.linalg.LinAlgError) as error:
+            if self._note is not None:
+                self._note(f"weights are counts, as there is no model to fit them at: {error}")
+            return None
+        return self.rough.found
+
+    def facts(self, coreset: Coreset) -> dict:
+        """What the metadata says of the model."""
+        from craig_cli.at_model import facts_at
+
+        model = self.rough.design.model(self.rough.coef, self._l2)
+        return facts_at(coreset, self._dataset, model, self.rough.found)

@@ -26,8 +26,7 @@ def test_the_file_keeps_its_promises(craig, name, algorithm):
     assert len(coreset) == round(0.1 * n)
     assert coreset.weight.sum() == pytest.approx(n, abs=1e-6)
     if algorithm == "auto":
-        # 240 picks are few for the 44 parameters of four classes: what calibrating leaves says to keep the counts.
-        assert coreset.metadata["weights"] == ("count" if stem == "multiclass" else "fitted")
+        assert coreset.metadata["weights"] == "fitted"
     assert (np.diff(coreset.epsilon[np.isfinite(coreset.epsilon)]) <= 0).all()
     # No traces of where and when it was made
     assert str(SAMPLE) not in json.dumps(coreset.metadata)

@@ -7,7 +7,9 @@ import scipy.sparse as sp
 
 from craig_cli import reweight_coreset, select_coreset
 from craig_cli.artifacts.coreset import read_coreset
+from craig_cli.dataset import from_arrays
 from craig_cli.errors import UsageError
+from craig_cli.rough_model import rough_model
 from craig_cli.selection.calibrate import HIGHEST, LOWEST
 from craig_cli.selection.weigh import MOST_LEFT
 from tests.conftest import SAMPLE
@@ -150,19 +152,44 @@ def test_small_and_odd_data(rows, labels, size):
     assert (np.diff(coreset.epsilon[np.isfinite(coreset.epsilon)]) <= 0).all()
 
 
-def test_too_few_picks_for_a_model_leave_unbiased_counts():
+def test_too_few_rows_for_a_model_leave_unbiased_counts():
     rng = np.random.default_rng(2)
-    rows = rng.standard_normal((400, 30))
+    rows = rng.standard_normal((400, 250))
     notes = []
     coreset = select_coreset(rows, _labels(rows, rng), size=40, note=notes.append)
     assert coreset.metadata["weights"] == "count"
     assert coreset.metadata["exemplar"] == "member"
     assert "at" not in coreset.metadata
-    assert "31 parameters are too many for 40 picks" in notes[-1]
-    some = select_coreset(rows, _labels(rows, rng), size=120)
-    assert some.metadata["exemplar"] == "member"  # the gradient cannot be matched in every direction
+    assert "251 parameters are too many for 400 rows" in notes[-1]
     unlabelled = select_coreset(rows, size=40)
     assert unlabelled.metadata["weights"] == "count"
+
+
+@pytest.mark.parametrize("exemplar", ["medoid", "member"])
+def test_weights_at_their_bounds_leave_as_little_as_can_be(exemplar):
+    """Few picks for the parameters of one-hot columns: many weights end at a bound, where steps can get stuck."""
+    rng = np.random.default_rng(3)
+    rows = np.concatenate([np.eye(9)[rng.integers(0, 9, 4000)] for _ in range(6)], axis=1)
+    labels = _labels(rows, rng, 0.3)
+    plain = select_coreset(rows, labels, size=120, exemplar=exemplar, weights="count")
+    fitted = select_coreset(rows, labels, size=120, exemplar=exemplar, weights="fitted")
+    assert np.array_equal(plain.index, fitted.index)
+    ratio = fitted.weight / plain.weight
+    assert ((ratio < 1.01 * LOWEST) | (ratio > 0.99 * HIGHEST)).mean() > 0.05
+    dataset = from_arrays(rows, labels)
+    rough = rough_model(dataset, "logistic", 1e-5, picks=120, rounds=4, vectors=True)
+    vectors, goal = rough.found.vectors, rough.found.vectors.sum(axis=0)
+    classes = np.column_stack([labels == 0, labels == 1]) * 1e3  # whose sums are matched whatever it costs
+
+    def left(weights):
+        return np.linalg.norm(goal - weights @ vectors[plain.index])
+
+    design = np.concatenate([vectors[plain.index].T, classes[plain.index].T])
+    whole = np.concatenate([goal, classes.sum(axis=0)])
+    bounds = (plain.weight * LOWEST, plain.weight * HIGHEST)
+    best = scipy.optimize.lsq_linear(design, whole, bounds, tol=1e-14, max_iter=2000)
+    assert left(best.x) <= left(fitted.weight) < 1.25 * left(best.x) + 0.02 * left(plain.weight)
+    assert fitted.metadata["calibration"]["left"] == pytest.approx(left(fitted.weight) / left(plain.weight), rel=1e-3)
 
 
 def test_what_fitted_weights_do_not_go_with():

@@ -48,11 +48,15 @@ class Gradients:
             lifted = np.column_stack([self.curvature.lift(o, part) for o, part in enumerate(parts)])
             return ((rows @ lifted) * slopes).sum(axis=1)
 
+        def multiply_all(vectors):
+            parts = vectors.reshape(slopes.shape[1], -1, vectors.shape[1])
+            return sum((rows @ self.curvature.lift(o, part)) * slopes[:, o, None] for o, part in enumerate(parts))
+
         def gather(values):
             return _whitened(self.curvature, (transposed @ (slopes * values.reshape(-1, 1))).T)
 
         shape = (len(index), len(self.totals))
-        return LinearOperator(shape, matvec=multiply, rmatvec=gather, dtype=np.float64)
+        return LinearOperator(shape, matvec=multiply, matmat=multiply_all, rmatvec=gather, dtype=np.float64)
 
 
 @dataclass(frozen=True)

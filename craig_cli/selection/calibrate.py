@@ -5,8 +5,9 @@
 over 1/3 <= g_j / gamma_j <= 3, with t = sum_i m_i f_i of all rows, and the weights of each class keeping their sum
 (Deville and Saerndal 1992; the soft version is Chambers' ridge calibration, 1996). With f_j the influence vectors at a
 model, the weighted gradient there is the full one. The solution is g_j = gamma_j clip(1 + <lambda, f_j>), where lambda
-minimises the dual, smooth and strongly convex, by Newton's method with conjugate gradients. Those need no more than
-products with the f_j, so these may be rows of a matrix or come from an operator that never writes them down.
+minimises the dual, strongly convex and of quadratic pieces, by Newton's method. Up to DIRECT totals each step is exact:
+where many weights are at their bounds, steps that are only nearly right get stuck between the pieces. Beyond, they are
+made by conjugate gradients, which need no more than products with the f_j, so that these are never written down.
 
 rho is small, the smaller the more picks there are for each total: what can be matched, is. It keeps weights from going
 to their bounds for directions that the picks hardly span, which matters where there are about as many totals as picks.
@@ -15,15 +16,18 @@ to their bounds for directions that the picks hardly span, which matters where t
 from __future__ import annotations
 
 import numpy as np
+import scipy.linalg
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 LOWEST, HIGHEST = 1.0 / 3.0, 3.0
 SOFTNESS = 1e-3  # rho for as many totals as picks, in units of the mean eigenvalue of sum_j gamma_j f_j f_j^T
 CLASS_SOFTNESS = 1e-12  # the same of the classes' sums
-ROUNDS = 30  # of Newton's method
-STEPS = 60  # of conjugate gradients in each
+DIRECT = 1024  # totals
+ROUNDS = 50  # of Newton's method
+STEPS = 250  # of conjugate gradients in each
 TOLERANCE = 1e-7  # of the dual's gradient, relative to that at the start
 FORCING = 1e-2  # and in conjugate gradients relative to where the round began
+DAMPING = 1e-12  # of the mean eigenvalue of an exact step's matrix
 SUFFICIENT = 1e-4  # Armijo
 
 
@@ -58,6 +62,11 @@ class _Dual:
     """The dual in lambda = (one number for each total, one for each class), totals in units of their mean spread."""
 
     def __init__(self, weights, groups, group_totals, vectors: LinearOperator, totals):
+        if vectors.shape[1] <= DIRECT:
+            self.written = np.ascontiguousarray(vectors @ np.eye(vectors.shape[1]))
+            vectors = aslinearoperator(self.written)
+        else:
+            self.written = None
         self.weights, self.groups, self.vectors = weights, groups, vectors
         mass = weights.sum()
         signs = np.random.default_rng(0).choice((-1.0, 1.0), vectors.shape[1])
@@ -98,7 +107,7 @@ class _Dual:
             if size <= TOLERANCE * first:
                 break
             free = self.weights * ((ratio >= LOWEST) & (ratio <= HIGHEST))
-            step = self._step(free, -gradient)
+            step = (self._conjugate if self.written is None else self._exact)(free, -gradient)
             moved = self.forward(step)
             slope = float(gradient @ step)
             length = 1.0
@@ -118,7 +127,16 @@ class _Dual:
         psi = reach + inside * (reach - 0.5 * inside)  # the integral of clip(1 + reach)
         return float(self.weights @ psi - point @ self.target + 0.5 * (self.ridge * point) @ point)
 
-    def _step(self, free: np.ndarray, right: np.ndarray) -> np.ndarray:
+    def _exact(self, free: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """(sum_j free_j f_j f_j^T + ridge)^-1 right."""
+        classes = np.zeros((len(free), len(self.class_unit)))
+        classes[np.arange(len(free)), self.groups] = self.class_unit[self.groups]
+        scaled = np.column_stack([self.written * self.unit, classes]) * np.sqrt(free)[:, None]
+        matrix = scaled.T @ scaled
+        matrix[np.diag_indices(len(right))] += self.ridge + DAMPING * np.trace(matrix) / len(right)
+        return scipy.linalg.solve(matrix, right, assume_a="pos", check_finite=False)
+
+    def _conjugate(self, free: np.ndarray, right: np.ndarray) -> np.ndarray:
         """Conjugate gradients for (sum_j free_j f_j f_j^T + ridge) step = right."""
         step = np.zeros_like(right)
         rest, way = right.copy(), right.copy()

@@ -78,8 +78,8 @@ def select_dataset(
                by them; epsilon is in the metric of the features nevertheless
     weights    "count" as the algorithm has them, "calibrated" (calibrate.py) at the model of ``influence`` or else to
                the means of the classes, or "fitted": calibrated by the influence that ``guide`` returns
-    guide      called as guide(rows (r,) int64, weights (r,)) once the rows are chosen; it returns an object with
-               ``vectors`` and ``gradients`` as above (influence.Influence), or None to leave the counts
+    guide      called once the clusters are there; it returns an object with ``vectors`` and ``gradients`` as here
+               (influence.Influence), or None to leave the counts
     gradients  where the influence vectors are a sketch, the whole of them to calibrate to (moments.py)
     block_size rows of a block of the partition algorithm; larger is slower and closer to exact greedy
     swaps      rounds of medoid swaps after the greedy; None is 1 for partition and 0 for the others
@@ -161,7 +161,6 @@ def select_dataset(
         guide=guide,
         grid=grid,
         generator=generator,
-        note=note,
     )
     settings = {"metric": metric, "scale": scale, "loss": loss, "radius": radius, "units": units}
     settings |= {

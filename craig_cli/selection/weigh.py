@@ -12,9 +12,7 @@ from craig_cli.selection.clusters import Clusters, draw_members, represented
 from craig_cli.selection.groups import Group
 from craig_cli.selection.moments import calibrated_weights
 
-ROUNDS = 2  # models that fitted weights are trained for
-MOST_LEFT = 0.05  # of the gradient's error: of medoids that leave more, the members stand for their clusters instead
-HOPELESS = 0.5  # of members that leave more of it, the weights are counts: what was moved did not help
+MOST_LEFT = 1e-3  # of the gradient's error: of medoids that leave more, the members stand for their clusters instead
 
 
 @dataclass(frozen=True)
@@ -45,18 +43,17 @@ def weigh(
     guide: Callable | None,
     grid: float,
     generator: np.random.Generator,
-    note: Callable[[str], None] | None,
 ) -> Weighed:
     """The weights of ``clusters``, whose exemplars are the picks; ``own`` are those of an algorithm that has its own.
 
-    The other arguments are those of ``select_dataset``. Fitted weights fall back: from medoids to members, and from
-    members to their counts.
+    The other arguments are those of ``select_dataset``. Fitted weights fall back from medoids to members, and to counts
+    where there is no model.
     """
     members = None
     if exemplar == "member" or weights == "fitted":
         members = [draw_members(group, each, generator) for group, each in zip(groups, clusters)]
     if weights == "fitted":
-        return _fitted(dataset, groups, clusters, members, exemplar, guide, grid, note)
+        return _fitted(dataset, groups, clusters, members, exemplar, guide, grid)
     if exemplar == "member":
         clusters = _represented(groups, clusters, members, grid)
     if weights == "count":
@@ -67,9 +64,9 @@ def weigh(
     return Weighed(clusters, own, exemplar or "medoid", weights, facts)
 
 
-def _fitted(dataset, groups, clusters, members, exemplar, guide, grid, note) -> Weighed:
+def _fitted(dataset, groups, clusters, members, exemplar: str | None, guide: Callable, grid: float) -> Weighed:
+    found = guide()
     counts = [each.counts for each in clusters]
-    found = _guided(dataset, groups, members, counts, guide)
 
     def calibrated(chosen):
         return calibrated_weights(dataset, groups, chosen, counts, found.vectors, found.gradients)
@@ -78,36 +75,13 @@ def _fitted(dataset, groups, clusters, members, exemplar, guide, grid, note) -> 
         own, facts = calibrated([each.exemplars for each in clusters])
         if exemplar == "medoid" or facts["left"] <= MOST_LEFT:
             return Weighed(clusters, own, "medoid", "fitted", facts)
-    none = [None] * len(groups)
     if exemplar == "medoid":
-        return Weighed(clusters, none, "medoid", "count")
+        return Weighed(clusters, [None] * len(groups), "medoid", "count")
     clusters = _represented(groups, clusters, members, grid)
-    if found is not None:
-        own, facts = calibrated(members)
-        if facts["left"] <= HOPELESS:
-            return Weighed(clusters, own, "member", "fitted", facts)
-        if note is not None:
-            picks = sum(len(each.counts) for each in clusters)
-            note(f"weights are counts: {picks:,} picks do not span the gradient at their model")
-    return Weighed(clusters, none, "member", "count")
-
-
-def _guided(dataset: Dataset, groups: list[Group], members, counts, guide: Callable):
-    """The influence at a model trained on a member of each cluster, and again on those calibrated at the first.
-
-    Medoids would train a worse one: they lie closer together than the rows do, so the curvature is too small.
-    """
-    rows = np.concatenate([group.rows[part] for group, part in zip(groups, members)])
-    weights = counts
-    best = None
-    for number in range(ROUNDS):
-        if number > 0:
-            weights, _ = calibrated_weights(dataset, groups, members, counts, best.vectors, best.gradients)
-        found = guide(rows, np.concatenate(weights))
-        if found is None:
-            break
-        best = found
-    return best
+    if found is None:
+        return Weighed(clusters, [None] * len(groups), "member", "count")
+    own, facts = calibrated(members)
+    return Weighed(clusters, own, "member", "fitted", facts)
 
 
 def _represented(groups: list[Group], clusters: list[Clusters], members, grid: float) -> list[Clusters]:

@@ -1,0 +1,123 @@
+"""A model near the optimum of all rows, for the price of some passes: what rows are selected and weighed at.
+
+It is trained on a random sample, class by class, by Newton's method. Then one pass gives the gradient of all rows, and
+the sample is trained on with its gradient corrected by the difference,
+
+    minimise  f_S(w) + <grad f(w0) - grad f_S(w0), w>
+
+(the step of DANE, Shamir, Srebro and Zhang 2014, with a sample in place of a machine). The distance to the optimum of
+all rows shrinks each time as well as the curvature of the sample is that of all rows, by about
+sqrt(parameters / sample). Where that is too little, because a few rows hold most of the curvature (a rare class,
+outliers, rare columns), the next sample is one of strata of equal influence at the model so far, which has those rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from craig_cli.dataset import Dataset
+from craig_cli.evaluation.influence import Influence, influence_at
+from craig_cli.selection.draw import draw_random, draw_strata
+from craig_cli.training.design import Design, build_design, curvature
+from craig_cli.training.newton import SHARPNESS, newton
+
+LEAST = 8000  # rows of the sample, and ROWS_A_PARAMETER, but of no more than half of the data
+ROWS_A_PARAMETER = 64
+PICKS_A_SAMPLE = 2  # rows of the sample for each pick: the time of many is there, and the sample is the better for it
+STRATA = 4  # a sample of strata has so many times fewer rows
+SLOW = 0.1  # a round that leaves more of the distance is followed by a sample of strata
+ENOUGH = 0.01  # of dispersion * parameters / (2 n), by which the optimum of all rows is itself uncertain
+
+
+@dataclass(frozen=True)
+class RoughModel:
+    """coef (k, d + 1) in ``design``, trained in ``rounds``; found: the influence of all rows there."""
+
+    design: Design
+    coef: np.ndarray
+    found: Influence
+    rounds: int
+
+
+def rough_model(
+    dataset: Dataset,
+    loss: str,
+    l2: float,
+    *,
+    picks: int,
+    rounds: int,
+    vectors: bool,
+    per_class: bool = True,
+    seed: int = 0,
+    note: Callable[[str], None] | None = None,
+) -> RoughModel:
+    """The model after at most ``rounds``, fewer where it is as near to the optimum of all rows as that is to the truth.
+
+    picks    rows that will be selected at it; vectors: whether ``found`` is to have the influence vectors
+
+    Raises DataError where the labels do not fit the loss.
+    """
+    design = build_design(dataset, loss, l2)
+    size = sample_size(dataset.n_rows, design.width * design.n_outputs, picks)
+    drawing = {"loss": loss, "per_class": per_class, "seed": seed}
+    place, weights = draw_random(dataset, size, **drawing)
+    coef = np.zeros((design.n_outputs, design.width))
+    correction, tol = None, SHARPNESS * design.width / size
+    best, done = None, 0
+    for number in range(1, rounds + 1):
+        sample = design.take(place, weights)
+        coef = newton(sample, coef, tol, correction)
+        state = _state(design, sample, coef)
+        if note is not None:
+            note(f"round {number}: {loss} model of {len(place):,} rows, about {state.left:.1g} above the optimum")
+        fell = best is None or state.objective < best.objective
+        slow = best is not None and not state.left < SLOW * best.left
+        if fell:
+            best, done = state, number
+        elif len(place) < size:  # strata did not help either
+            break
+        if number == rounds or best.left <= ENOUGH * _uncertain(design, best):
+            break
+        if slow:
+            found = influence_at(design, best.coef, seed)
+            place, weights = draw_strata(dataset, max(1, size // STRATA), found, **drawing)
+            sample = design.take(place, weights)
+        coef = best.coef
+        correction = design.mean(best.slopes) - sample.mean(best.slopes[place])
+        tol = SHARPNESS * best.left
+    return RoughModel(design, best.coef, influence_at(design, best.coef, seed, vectors=vectors), done)
+
+
+def sample_size(n_rows: int, parameters: int, picks: int) -> int:
+    """Rows of the first sample."""
+    wanted = max(LEAST, ROWS_A_PARAMETER * parameters, PICKS_A_SAMPLE * picks)
+    return max(min(500, n_rows), min(wanted, n_rows // 2))
+
+
+@dataclass(frozen=True)
+class _State:
+    """A model, the objective of all rows there, about how far that is above the optimum, and their slopes (n, k)."""
+
+    coef: np.ndarray
+    objective: float
+    left: float
+    slopes: np.ndarray
+
+
+def _state(design: Design, sample: Design, coef: np.ndarray) -> _State:
+    """One pass over all rows; the curvature is that of the sample."""
+    margins = design.margins(coef)
+    slopes = design.slopes(margins)
+    gradient = design.mean(slopes) + design.penalty * coef
+    bent = curvature(sample, sample.bends(sample.margins(coef)))
+    left = 0.5 * float((gradient * bent.solve(gradient)).sum())
+    return _State(coef, design.objective(coef, margins), left, slopes)
+
+
+def _uncertain(design: Design, state: _State) -> float:
+    total = design.counts.sum()
+    dispersion = float(design.counts @ state.slopes[:, 0] ** 2 / total) if design.loss == "squared" else 1.0
+    return dispersion * design.width * design.n_outputs / (2.0 * total)
