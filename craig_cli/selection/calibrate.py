@@ -76,6 +76,8 @@ class _Dual:
         self.target = np.concatenate([totals * self.unit, group_totals * self.class_unit])
         softness = SOFTNESS * min(1.0, len(totals) / len(weights)) ** 3
         self.ridge = mass * np.repeat([softness, CLASS_SOFTNESS], [len(totals), len(group_totals)])
+        if self.written is not None:
+            self.free, self.matrix = np.zeros(len(weights)), np.zeros((len(self.target), len(self.target)))
 
     def forward(self, direction: np.ndarray) -> np.ndarray:
         """<direction, f_j> of each pick, (r,)."""
@@ -128,13 +130,20 @@ class _Dual:
         return float(self.weights @ psi - point @ self.target + 0.5 * (self.ridge * point) @ point)
 
     def _exact(self, free: np.ndarray, right: np.ndarray) -> np.ndarray:
-        """(sum_j free_j f_j f_j^T + ridge)^-1 right."""
-        classes = np.zeros((len(free), len(self.class_unit)))
-        classes[np.arange(len(free)), self.groups] = self.class_unit[self.groups]
-        scaled = np.column_stack([self.written * self.unit, classes]) * np.sqrt(free)[:, None]
-        matrix = scaled.T @ scaled
+        """(sum_j free_j f_j f_j^T + ridge)^-1 right. From step to step only a few weights reach a bound or leave it."""
+        gained, lost = np.flatnonzero(free > self.free), np.flatnonzero(free < self.free)
+        self.matrix += self._gram(gained) - self._gram(lost)
+        self.free = free
+        matrix = self.matrix.copy()
         matrix[np.diag_indices(len(right))] += self.ridge + DAMPING * np.trace(matrix) / len(right)
         return scipy.linalg.solve(matrix, right, assume_a="pos", check_finite=False)
+
+    def _gram(self, places: np.ndarray) -> np.ndarray:
+        """sum_j weights_j f_j f_j^T over some of the picks."""
+        classes = np.zeros((len(places), len(self.class_unit)))
+        classes[np.arange(len(places)), self.groups[places]] = self.class_unit[self.groups[places]]
+        vectors = np.column_stack([self.written[places] * self.unit, classes])
+        return (vectors * self.weights[places, None]).T @ vectors
 
     def _conjugate(self, free: np.ndarray, right: np.ndarray) -> np.ndarray:
         """Conjugate gradients for (sum_j free_j f_j f_j^T + ridge) step = right."""

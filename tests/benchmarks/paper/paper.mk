@@ -52,12 +52,12 @@ $(OUT)/%/train.parquet: | $(OUT)/compiled
 SAMPLE := sample_data/binary.libsvm
 $(OUT)/compiled:
 	@mkdir -p $(@D)
-	for way in $(foreach w,$(WAYS),"$(SELECT_$(w))") "--algorithm partition"; do \
+	{ for way in $(foreach w,$(WAYS),"$(SELECT_$(w))") "--algorithm partition"; do \
 		$(CRAIG) select $(SAMPLE) --fraction 0.1 $$way --quiet -o $(OUT)/sample.parquet || exit 1; \
-	done
+	done; } & pid=$$!; \
 	for optimizer in $(OPTIMIZERS); do \
 		$(CRAIG) train $(SAMPLE) --optimizer $$optimizer --epochs 1 --quiet -o $(OUT)/sample.json || exit 1; \
-	done
+	done; wait $$pid
 	@touch $@
 
 # --- one run: DATASET, WAY, PERCENT, SEED -> coreset; and OPTIMIZER -> model and history -----------------------------
@@ -93,7 +93,7 @@ $(OUT)/%/eval.json:
 	$(CRAIG) eval $< $(OUT)/$*/train.parquet --reference auto --quiet --json > $@
 
 # An external trainer: the exported rows and weights, in scikit-learn's RBF SVM.
-SVM_WAYS := paper random
+SVM_WAYS := paper default random
 SVM_FRACTIONS := $(if $(QUICK),10,10 30)
 SVM_ROWS := $(foreach s,$(SEEDS),$(foreach w,$(SVM_WAYS),$(SVM_FRACTIONS:%=$(OUT)/ijcnn1/$(w)-%-$(s).rows.parquet)))
 

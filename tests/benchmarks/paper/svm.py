@@ -12,12 +12,14 @@ from __future__ import annotations
 import json
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyarrow.parquet as pq
 from sklearn.svm import SVC
 
 C, GAMMA = 32.0, 2.0
+PARTS = 2  # of the test rows, predicted at the same time
 
 
 def read(path: str):
@@ -31,13 +33,15 @@ def read(path: str):
 
 def main(test: str, result: str, *parts: str) -> None:
     test_features, test_labels, _ = read(test)
+    test_parts = np.array_split(test_features, PARTS)
     found = {}
     for path in parts:
         features, labels, weights = read(path)
         start = time.perf_counter()
         model = SVC(C=C, gamma=GAMMA, cache_size=1000).fit(features, labels, sample_weight=weights)
         seconds = time.perf_counter() - start
-        wrong = float(np.mean(model.predict(test_features) != test_labels))
+        with ThreadPoolExecutor(PARTS) as pool:  # the fit alone is timed
+            wrong = float(np.mean(np.concatenate(list(pool.map(model.predict, test_parts))) != test_labels))
         found[path] = {"rows": len(labels), "seconds": round(seconds, 3), "error_rate": wrong}
     with open(result, "w") as stream:
         json.dump(found, stream, indent=1)
