@@ -15,14 +15,13 @@ from craig_cli.artifacts.model import Model
 from craig_cli.at_model import facts_at
 from craig_cli.dataset import Dataset
 from craig_cli.errors import UsageError
-from craig_cli.registry import DEFAULT_L2
+from craig_cli.registry import DEFAULT_L2, PILOT_ROUNDS
 from craig_cli.rough_model import rough_model
 from craig_cli.selection.arguments import planned_size
 from craig_cli.selection.memory import check_memory
 from craig_cli.selection.select import select_dataset
 from craig_cli.training.losses import guess_loss
 
-ROUNDS = 6  # of training at most
 PICKS_A_PARAMETER = 2  # with fewer picks, a pilot that is FAR above the optimum is not followed
 FAR = 0.05  # of its objective
 
@@ -30,7 +29,7 @@ FAR = 0.05  # of its objective
 def select_with_pilot(
     dataset: Dataset,
     *,
-    rounds: int = ROUNDS,
+    rounds: int = PILOT_ROUNDS,
     l2: float = DEFAULT_L2,
     loss: str | None = None,
     fraction: float | None = None,

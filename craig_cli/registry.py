@@ -56,6 +56,7 @@ EXEMPLARS = ("medoid", "member")
 WEIGHTS = ("count", "calibrated", "fitted")
 METRICS = ("euclidean", "cosine", "manhattan")
 DEFAULT_L2 = 1e-5
+PILOT_ROUNDS = 6  # of training a pilot, at most
 
 
 def load(table: dict[str, str], name: str):

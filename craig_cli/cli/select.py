@@ -11,7 +11,7 @@ import click
 
 from craig_cli.cli import options
 from craig_cli.cli.options import Integer, Number, note
-from craig_cli.registry import ALGORITHMS, DEFAULT_L2, EXEMPLARS, METRICS, WEIGHTS
+from craig_cli.registry import ALGORITHMS, DEFAULT_L2, EXEMPLARS, METRICS, PILOT_ROUNDS, WEIGHTS
 
 SUFFIX = ".coreset.parquet"
 MOST_RANGES = 1_000_000  # of more features the ranges are not looked at
@@ -102,13 +102,14 @@ PICKING = (
     metavar="CORESET",
     help="Keep the rows and ranks of this coreset of DATA (or its first --size) and give them new --weights.",
 )
-@click.option("--pilot", is_flag=True, help="Train a rough model on a small coreset first, and select --at that.")
+@click.option("--pilot", is_flag=True, help="Train a rough model of all rows first, and select --at that.")
 @click.option(
     "--rounds",
     type=Integer(1),
-    default=4,
+    default=PILOT_ROUNDS,
+    show_default=True,
     metavar="N",
-    help="Of --pilot: models at most, each selected at the one before; fewer where one is good enough.",
+    help="Of --pilot: rounds of training it, each a pass over all rows; fewer where it is good enough.",
 )
 @click.option(
     "--l2",
@@ -122,8 +123,7 @@ PICKING = (
     type=click.Choice(WEIGHTS),
     show_default="calibrated with --at, --pilot or --from; count with --epsilon, strata and random; else fitted",
     help="count: rows nearest to each element; calibrated: moved a little so that the gradient --at the model (or "
-    "else the mean of each class) is that of all rows; fitted: calibrated at a model trained on the coreset with "
-    "counts.",
+    "else the mean of each class) is that of all rows; fitted: calibrated at a rough model of all rows.",
 )
 @click.option(
     "--block-size",

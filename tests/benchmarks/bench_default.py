@@ -13,15 +13,16 @@ from __future__ import annotations
 
 import sys
 import time
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import scipy.sparse as sp
 
 from craig_cli import read_dataset
 from craig_cli.dataset import from_arrays
-from craig_cli.default import select_by_default
-from craig_cli.evaluation.influence import influence_at
+from craig_cli.default import ROUNDS, select_by_default
+from craig_cli.pilot import select_with_pilot
+from craig_cli.rough_model import rough_model
 from craig_cli.selection.clusters import Clusters, draw_members
 from craig_cli.selection.groups import build_groups, class_parts
 from craig_cli.selection.moments import calibrated_weights
@@ -80,8 +81,8 @@ SETS = {
 }
 
 
-def ways(dataset, loss, fraction, design, train):
-    """name -> function of a seed that gives (rows, weights); ``train`` gives the optimum of rows and weights."""
+def ways(dataset, loss, fraction, design):
+    """name -> function of a seed that gives (rows, weights)."""
     paper = select_dataset(dataset, fraction=fraction, loss=loss)
     groups, _ = build_groups(
         dataset,
@@ -102,46 +103,47 @@ def ways(dataset, loss, fraction, design, train):
     counts = [each.counts for each in clusters]
     medoids = [each.exemplars for each in clusters]
 
-    def rows_of(parts):
-        return np.concatenate([group.rows[part] for group, part in zip(groups, parts)])
+    @cache
+    def model(seed):
+        return rough_model(dataset, design.loss, L2, picks=len(paper), rounds=ROUNDS, vectors=False, seed=seed).found
 
     def way(members, fitted, seed):
-        drawn = [draw_members(group, each, np.random.default_rng(seed)) for group, each in zip(groups, clusters)]
-        chosen = drawn if members else medoids
-        if fitted is None:
-            return rows_of(chosen), np.concatenate(counts)
-        if fitted == "means":
-            return rows_of(chosen), np.concatenate(calibrated_weights(dataset, groups, chosen, counts, None)[0])
-        guides = drawn if fitted == "members" else chosen
+        chosen = medoids
+        if members:
+            chosen = [draw_members(group, each, np.random.default_rng(seed)) for group, each in zip(groups, clusters)]
         weights = counts
-        for _ in range(2):
-            vectors = influence_at(design, train(rows_of(guides), np.concatenate(weights))).vectors
-            weights, _ = calibrated_weights(dataset, groups, guides, counts, vectors)
-        return rows_of(chosen), np.concatenate(calibrated_weights(dataset, groups, chosen, counts, vectors)[0])
+        if fitted:
+            gradients = model(seed).gradients if fitted == "model" else None
+            weights, _ = calibrated_weights(dataset, groups, chosen, counts, None, gradients)
+        return np.concatenate([group.rows[part] for group, part in zip(groups, chosen)]), np.concatenate(weights)
 
     def whole(select, seed):
         coreset = select(dataset, fraction=fraction, loss=loss, seed=seed)
         return coreset.index, coreset.weight
 
+    def pilot(*arguments, **options):
+        return select_with_pilot(*arguments, algorithm="strata", weights="calibrated", l2=L2, **options)[0]
+
     return {
         "random": partial(whole, partial(select_dataset, algorithm="random")),
         "medoid, count (the paper)": partial(way, False, None),
         "medoid, class means": partial(way, False, "means"),
-        "medoid, at its own model": partial(way, False, "own"),
-        "medoid, at the members' model": partial(way, False, "members"),
+        "medoid, at a rough model": partial(way, False, "model"),
         "member, count": partial(way, True, None),
         "member, class means": partial(way, True, "means"),
-        "member, at its own model": partial(way, True, "own"),
+        "member, at a rough model": partial(way, True, "model"),
+        "strata": partial(whole, partial(select_dataset, algorithm="strata")),
+        "--pilot": partial(whole, pilot),
         "default": partial(whole, select_by_default),
     }
 
 
-def table(name, percentages, dataset, loss, design, train, measures):
+def table(name, percentages, dataset, loss, design, measures):
     """Print a line a way; ``measures``: name -> function of (rows, weights) that is to be small."""
     for percent in percentages:
         print(f"\n{name}, {dataset.n_rows:,} x {dataset.n_features}, {percent} %: " + ", ".join(measures))
         base = {}
-        for way, choose in ways(dataset, loss, percent / 100, design, train).items():
+        for way, choose in ways(dataset, loss, percent / 100, design).items():
             begun = time.perf_counter()
             chosen = [choose(seed) for seed in range(SEEDS)]
             seconds = (time.perf_counter() - begun) / SEEDS
@@ -175,7 +177,7 @@ def run(name, percentages):
         measures = machines(features, np.where(labels > labels.min(), 1.0, -1.0))
     else:
         measures = {"residual": lambda index, weights: value(train(index, weights)) - value(best)}
-    table(name, percentages, dataset, loss, design, train, measures)
+    table(name, percentages, dataset, loss, design, measures)
 
 
 def machines(features, targets):
