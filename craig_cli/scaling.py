@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
+CHUNK = 8192  # rows at a time
 MOST_COLUMNS_KEPT = 10_000  # of a scaling in a coreset's metadata
 
 
@@ -35,7 +36,12 @@ class Scaling:
             scaled = features.copy()
             scaled.data = features.data * self.factor[features.indices]
             return scaled
-        return (features - self.shift) * self.factor
+        scaled = np.empty(features.shape)
+        for start in range(0, len(features), CHUNK):  # fresh memory, of which there is no more than has to be, is dear
+            part = scaled[start : start + CHUNK]
+            np.subtract(features[start : start + CHUNK], self.shift, out=part)
+            part *= self.factor
+        return scaled
 
     def facts(self, n_features: int) -> dict:
         """What a coreset's metadata says of it, so that training has the scaling of all rows without reading them.
@@ -113,9 +119,9 @@ def _mean_and_deviation(features, multiplicity) -> tuple[np.ndarray, np.ndarray]
         variance[variance < 1e-12 * mean**2] = 0.0
     else:
         variance = np.zeros(features.shape[1])
-        for start in range(0, features.shape[0], 8192):  # in chunks: no second copy of the data
-            part = features[start : start + 8192] - mean
-            variance += weights[start : start + 8192] @ (part * part)
+        for start in range(0, features.shape[0], CHUNK):  # no second copy of the data
+            part = features[start : start + CHUNK] - mean
+            variance += weights[start : start + CHUNK] @ (part * part)
         variance /= total
         variance[np.ptp(features, axis=0) == 0] = 0.0
     return mean, np.sqrt(np.maximum(variance, 0.0))

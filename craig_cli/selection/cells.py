@@ -207,6 +207,26 @@ def positions_along(rows, order, start, stop, direction, sample, keys):
 
 
 @njit
+def part_by(pivot, keys, order, low, high):
+    """Reorder low .. high by their keys: (end, start), up to end none is above the pivot, from start on none below it.
+
+    What is between them equals the pivot (Hoare).
+    """
+    i, j = low, high
+    while i <= j:
+        while keys[i] < pivot:
+            i += 1
+        while keys[j] > pivot:
+            j -= 1
+        if i <= j:
+            keys[i], keys[j] = keys[j], keys[i]
+            order[i], order[j] = order[j], order[i]
+            i += 1
+            j -= 1
+    return j, i
+
+
+@njit
 def select_nth(keys, order, start, stop, nth):
     """Quickselect: afterwards no key before position ``nth`` is larger than one at or behind it."""
     low = start
@@ -215,18 +235,7 @@ def select_nth(keys, order, start, stop, nth):
         middle = (low + high) >> 1
         a, b, c = keys[low], keys[middle], keys[high]
         pivot = max(min(a, b), min(max(a, b), c))
-        i = low
-        j = high
-        while i <= j:
-            while keys[i] < pivot:
-                i += 1
-            while keys[j] > pivot:
-                j -= 1
-            if i <= j:
-                keys[i], keys[j] = keys[j], keys[i]
-                order[i], order[j] = order[j], order[i]
-                i += 1
-                j -= 1
+        j, i = part_by(pivot, keys, order, low, high)
         if nth <= j:
             high = j
         elif nth >= i:

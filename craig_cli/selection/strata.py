@@ -16,7 +16,7 @@ import numpy as np
 from craig_cli import jit
 from craig_cli.jit import njit
 from craig_cli.selection.assignment import assigned_loss
-from craig_cli.selection.cells import HALVINGS, SAMPLE, main_direction, positions_along, select_nth
+from craig_cli.selection.cells import HALVINGS, SAMPLE, main_direction, part_by, positions_along, select_nth
 
 LEAST_STRATA = 64  # that are worth more than one thread
 FLOOR = 0.5  # times the mean norm, added to every row: bounds the weights, and what a rough model can do wrong
@@ -181,18 +181,7 @@ def _split_mass(keys, order, mass, start, stop, target):
     before = 0.0
     while low < high:
         pivot = keys[(low + high) >> 1]
-        i = low
-        j = high
-        while i <= j:
-            while keys[i] < pivot:
-                i += 1
-            while keys[j] > pivot:
-                j -= 1
-            if i <= j:
-                keys[i], keys[j] = keys[j], keys[i]
-                order[i], order[j] = order[j], order[i]
-                i += 1
-                j -= 1
+        j, i = part_by(pivot, keys, order, low, high)
         lower = 0.0
         for t in range(low, j + 1):
             lower += mass[order[t]]
