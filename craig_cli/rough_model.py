@@ -24,10 +24,10 @@ from craig_cli.selection.draw import draw_random, draw_strata
 from craig_cli.training.design import Design, build_design, curvature
 from craig_cli.training.newton import SHARPNESS, newton
 
-LEAST = 8000  # rows of the sample, and ROWS_A_PARAMETER, but of no more than half of the data
+LEAST = 16_000  # rows of the sample, and ROWS_A_PARAMETER, but of no more than half of the data
 ROWS_A_PARAMETER = 64
 PICKS_A_SAMPLE = 2  # rows of the sample for each pick: the time of many is there, and the sample is the better for it
-STRATA = 4  # a sample of strata has so many times fewer rows
+STRATA = 2  # a sample of strata has so many times fewer rows
 SLOW = 0.1  # a round that leaves more of the distance is followed by a sample of strata
 ENOUGH = 0.01  # of dispersion * parameters / (2 n), by which the optimum of all rows is itself uncertain
 
