@@ -17,21 +17,26 @@ import sys
 import numpy as np
 
 from craig_cli.dataset import from_arrays
+from craig_cli.default import select_by_default
 from craig_cli.pilot import select_with_pilot
+from craig_cli.registry import PILOT_ROUNDS
 from craig_cli.selection.select import select_dataset
+from craig_cli.training.design import build_design
 from craig_cli.training.fit import fit
-from tests.benchmarks.bench_pilot import L2, _objective, optimum, sets
+from craig_cli.training.newton import newton
+from tests.benchmarks.bench_pilot import L2, REAL, TOL
 from tests.benchmarks.bench_selection import DATA
 
 SEEDS = 3
 ROUNDS = 2
 WAYS = {
     "random": {"algorithm": "random"},
-    "auto (medoids, counts)": {"algorithm": "auto"},
+    "medoids, counts": {"algorithm": "auto"},
+    "the default": {},
     "--exemplar member": {"algorithm": "auto", "exemplar": "member"},
     "strata": {"algorithm": "strata"},
     "strata, calibrated": {"algorithm": "strata", "weights": "calibrated"},
-    "--pilot": {"rounds": 2, "algorithm": "strata", "weights": "calibrated", "l2": L2},
+    "--pilot": {"rounds": PILOT_ROUNDS, "algorithm": "strata", "weights": "calibrated", "l2": L2},
 }
 
 
@@ -39,17 +44,14 @@ def _select(dataset, seed: int, options: dict):
     common = {"fraction": 0.1, "seed": seed}
     if "rounds" in options:
         return select_with_pilot(dataset, **common, **options)[0]
-    return select_dataset(dataset, **common, **options)
+    return (select_dataset if options else select_by_default)(dataset, **common, **options)
 
 
 def run(name: str, load) -> None:
-    features, labels, _ = load()
-    dataset = from_arrays(features, labels)
-    rows = np.column_stack([features, np.ones(len(features))])
-    targets = np.where(labels > labels.min(), 1.0, -1.0)
-    ones = np.ones(len(rows))
-    value, _ = _objective(rows, targets, ones, False)
-    best = value(optimum(rows, targets, ones, False))
+    dataset = from_arrays(*load())
+    design = build_design(dataset, "logistic", L2)
+    optimum = newton(design, np.zeros((1, design.width)), TOL)
+    best = design.objective(optimum, design.margins(optimum))
     everything = fit(dataset, optimizer="saga", l2=L2, epochs=300, tol=1e-12).history
     print(f"\n{name}: {dataset.n_rows:,} x {dataset.n_features}, optimum {best:.9f}")
     print(
@@ -57,7 +59,7 @@ def run(name: str, load) -> None:
     )
     for way, options in WAYS.items():
         found = []
-        for seed in range(1 if way[:4] == "auto" else SEEDS):
+        for seed in range(1 if options == {"algorithm": "auto"} else SEEDS):
             coreset = _select(dataset, seed, options)
             history = fit(
                 dataset.take(coreset.index), coreset.weight,
@@ -85,9 +87,8 @@ def main(names: list[str]) -> None:
     if not DATA.is_dir():
         print(f"needs the real data in {DATA.name}/, skipped")
         return
-    known = sets()
     for name in names or ["ijcnn1", "covtype"]:
-        run(name, known[name])
+        run(name, REAL[name])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,47 @@
+"""The benchmarks are run by hand, so what they call may change unnoticed: here they run on next to nothing."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.benchmarks import bench_default, bench_pilot, bench_refine
+
+FOLDER = Path(__file__).parent / "benchmarks"
+
+
+def _tiny():
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((400, 3))
+    return rows, (rows @ [1.0, -1.0, 0.5] + rng.logistic(size=400) > 0).astype(float)
+
+
+def test_all_can_be_imported():
+    names = [f"tests.benchmarks.{path.stem}" for path in sorted(FOLDER.glob("bench_*.py"))]
+    names += [f"tests.benchmarks.paper.{path.stem}" for path in sorted((FOLDER / "paper").glob("*.py"))]
+    assert len(names) > 8
+    # In a process of its own, as some say at import how many threads there are to be.
+    subprocess.run([sys.executable, "-c", f"import {', '.join(names)}"], cwd=FOLDER.parents[1], check=True)
+
+
+@pytest.mark.parametrize("name", ["pilot", "refine", "default"])
+def test_the_benchmarks_of_coresets_run(name, capsys, monkeypatch):
+    if name == "pilot":
+        bench_pilot.run("tiny", _tiny, seeds=1, fractions=(0.2,))
+        ways = bench_pilot.WAYS
+    elif name == "refine":
+        monkeypatch.setattr(bench_refine, "SEEDS", 1)
+        bench_refine.run("tiny", _tiny)
+        ways = bench_refine.WAYS
+    else:
+        monkeypatch.setattr(bench_default, "SEEDS", 1)
+        monkeypatch.setitem(bench_default.SETS, "tiny", lambda: (*_tiny(), False))
+        bench_default.run("tiny", [20])
+        ways = ("random", "member, at a rough model", "--pilot", "default")
+    printed = capsys.readouterr().out
+    assert "tiny" in printed
+    for way in ways:
+        assert f"\n{way} " in printed
+    assert "nan" not in printed
