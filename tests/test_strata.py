@@ -117,7 +117,9 @@ def test_strata_estimate_better_than_uniform_rows():
     assert np.median(errors["strata"]) < 0.5 * np.median(errors["uniform"])
 
 
-def test_calibrated_weights_solve_the_problem_they_say():
+@pytest.mark.parametrize("direct", [0, 1024])  # totals up to which steps are exact
+def test_calibrated_weights_solve_the_problem_they_say(direct, monkeypatch):
+    monkeypatch.setattr("craig_cli.selection.calibrate.DIRECT", direct)
     rng = np.random.default_rng(3)
     weights = rng.exponential(size=120) + 0.5
     groups = rng.integers(0, 2, 120)
