@@ -5,7 +5,8 @@ is a biased stand-in for its cluster, and for a linear model trained to converge
 random rows. So the weights are moved as little as possible until the gradient at a rough model (rough_model.py) is the
 one of all rows (calibrate.py): as far as that can be, the optimum of the coreset is that model. Where the medoids' best
 weights leave some of the gradient over, a random member of each cluster stands for it instead, which is unbiased. Where
-the data has too few rows to train a model, the weights are the counts.
+neither match it, which takes some picks for each parameter, models are trained on both, with fitted weights and with
+counts, and what costs all rows least is taken. Where the data has too few rows to train a model, members keep counts.
 
 Picking the rows at the model, as --pilot does, brings a linear model nearer still. But it picks those that the model
 has wrong, which is the last thing that a kernel SVM should be given.
@@ -100,6 +101,8 @@ def select_by_default(
     options |= {"epsilon": epsilon, "influence": influence, "seed": seed, "threads": threads, "note": note}
     coreset = select_dataset(dataset, guide=guide, **options)
     if guide is not None and guide.rough is not None:
+        if note is not None and coreset.metadata["weights"] == "count":
+            note(f"weights are counts: {len(coreset):,} picks do not span the gradient of the model")
         coreset.metadata["at"] = {"model": None, **guide.facts(coreset)}
     return coreset
 
@@ -130,6 +133,14 @@ class _Guide:
                 self._note(f"weights are counts, as there is no model to fit them at: {error}")
             return None
         return self.rough.found
+
+    def cost(self, rows: np.ndarray, weights: np.ndarray) -> float:
+        """The objective of all rows at the model that is optimal on ``rows`` (r,) int64 with ``weights`` (r,)."""
+        from craig_cli.training.newton import SHARPNESS, newton
+
+        design, objective = self.rough.design, self.rough.found.objective
+        coef = newton(design.take(rows, weights), self.rough.coef, SHARPNESS * objective)
+        return design.objective(coef, design.margins(coef))
 
     def facts(self, coreset: Coreset) -> dict:
         """What the metadata says of the model."""

@@ -22,8 +22,9 @@ from craig_cli.selection.memory import check_memory
 from craig_cli.selection.select import select_dataset
 from craig_cli.training.losses import guess_loss
 
-PICKS_A_PARAMETER = 2  # with fewer picks, a pilot that is FAR above the optimum is not followed
-FAR = 0.05  # of its objective
+PICKS_A_PARAMETER = 2  # with fewer picks, a pilot is not followed where it is FAR above the optimum,
+FAR = 0.05  # of its objective,
+MOST_LEFT = 0.1  # or where calibrating leaves more of the gradient's error
 
 
 def select_with_pilot(
@@ -58,13 +59,17 @@ def select_with_pilot(
     )
     found, number = pilot.found, pilot.rounds
     at = {"influence": found.vectors, "gradients": found.gradients}
-    if PICKS_A_PARAMETER * found.dimension > target and found.decrement > FAR * found.objective:
+    given = {"size": target, "loss": loss, "seed": seed, "threads": threads, "note": note}
+    few = PICKS_A_PARAMETER * found.dimension > target
+    coreset = None
+    if not (few and found.decrement > FAR * found.objective):
+        coreset = select_dataset(dataset, **given, **at, **options)
+    if coreset is None or (few and coreset.metadata.get("calibration", {"left": 0.0})["left"] > MOST_LEFT):
         # So few picks cannot determine the model, wherever they are, and the pilot misleads.
         if note is not None:
             note(f"too many parameters for {target:,} picks: selecting by features, not at the pilot")
         number, at = 0, {}
-        options["weights"] = "count"
-    coreset = select_dataset(dataset, size=target, note=note, loss=loss, seed=seed, threads=threads, **at, **options)
+        coreset = select_dataset(dataset, **given, **options | {"weights": "count"})
     model = pilot.design.model(pilot.coef, l2)
     facts = {"pilot": number, "l2": l2, "dimension": found.dimension, "decrement": found.decrement}
     coreset.metadata["at"] = facts | (facts_at(coreset, dataset, model, found) if at else {})

@@ -2,9 +2,12 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from craig_cli.artifacts.coreset import read_coreset
+from craig_cli.dataset import from_arrays
+from craig_cli.pilot import select_with_pilot
 from tests.conftest import SAMPLE
 
 DATA = SAMPLE / "binary.libsvm"
@@ -48,3 +51,19 @@ def test_what_does_not_go_together_is_one_line(craig, arguments, message):
     result = craig("select", DATA, "--fraction", "0.1", *arguments)
     assert result.status in (1, 2)
     assert message in result.error
+
+
+def test_a_pilot_that_so_few_picks_cannot_follow_is_left():
+    rng = np.random.default_rng(0)
+    rows = np.concatenate([np.eye(9)[rng.integers(0, 9, 4000)] for _ in range(8)], axis=1)
+    labels = (rows @ rng.standard_normal(72) + rng.logistic(size=4000) > 1.0).astype(float)
+    dataset = from_arrays(rows, labels)
+    notes = []
+    way = {"algorithm": "strata", "weights": "calibrated", "note": notes.append}
+    few, _ = select_with_pilot(dataset, size=40, **way)
+    assert few.metadata["at"]["pilot"] == 0
+    assert few.metadata["weights"] == "count"
+    assert "too many parameters for 40 picks" in notes[-1]
+    more, _ = select_with_pilot(dataset, size=800, **way)
+    assert more.metadata["at"]["pilot"] > 0
+    assert more.metadata["calibration"]["left"] < 1e-3

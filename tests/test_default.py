@@ -165,6 +165,25 @@ def test_too_few_rows_for_a_model_leave_unbiased_counts():
     assert unlabelled.metadata["weights"] == "count"
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_where_no_weights_match_the_gradient_the_best_of_the_ways_is_taken(seed):
+    rng = np.random.default_rng(seed)
+    rows = np.concatenate([np.eye(9)[rng.integers(0, 9, 3000)] for _ in range(6)], axis=1)
+    labels = _labels(rows, rng, 0.2)
+    objective, _ = _optimum(rows, labels, np.ones(len(rows)))
+
+    def cost(**way):
+        coreset = select_coreset(rows, labels, size=70, seed=seed, l2=L2, **way)
+        found = objective(_optimum(rows[coreset.index], labels[coreset.index], coreset.weight)[1])[0]
+        return found, (coreset.metadata["exemplar"], coreset.metadata["weights"])
+
+    ways = [{"exemplar": each, "weights": other} for each in ("medoid", "member") for other in ("count", "fitted")]
+    costs = [cost(**way)[0] for way in ways]
+    assert max(costs) > 1.05 * min(costs)
+    least, _ = cost()
+    assert least == pytest.approx(min(costs), rel=1e-2)
+
+
 @pytest.mark.parametrize("exemplar", ["medoid", "member"])
 def test_weights_at_their_bounds_leave_as_little_as_can_be(exemplar):
     """Few picks for the parameters of one-hot columns: many weights end at a bound, where steps can get stuck."""

@@ -8,7 +8,6 @@ from craig_cli.dataset import Dataset
 from craig_cli.evaluation.influence import Influence
 from craig_cli.selection.algorithms import begin_strata
 from craig_cli.selection.groups import build_groups, class_parts
-from craig_cli.selection.moments import calibrated_weights
 from craig_cli.selection.quotas import class_quotas, group_quotas
 from craig_cli.selection.random import RandomOrder
 
@@ -38,7 +37,7 @@ def draw_strata(
     per_class: bool = True,
     seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The same of strata of equal influence at a model, calibrated to the gradient there."""
+    """The same of strata of equal influence at a model."""
     vectors = found.vectors
     groups, _ = build_groups(
         dataset,
@@ -54,7 +53,5 @@ def draw_strata(
     orders = [begin_strata(group.search, None, generator, None) for group in groups]
     for order, quota in zip(orders, group_quotas(groups, size, by_influence=True)):
         order.extend(int(quota))
-    picks = [order.picks for order in orders]
-    before = [order.weights for order in orders]
-    weights, _ = calibrated_weights(dataset, groups, picks, before, vectors, found.gradients)
-    return np.concatenate([group.rows[part] for group, part in zip(groups, picks)]), np.concatenate(weights)
+    places = [group.rows[order.picks] for group, order in zip(groups, orders)]
+    return np.concatenate(places), np.concatenate([order.weights for order in orders])

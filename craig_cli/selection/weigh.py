@@ -13,6 +13,7 @@ from craig_cli.selection.groups import Group
 from craig_cli.selection.moments import calibrated_weights
 
 MOST_LEFT = 1e-3  # of the gradient's error: of medoids that leave more, the members stand for their clusters instead
+TRUSTED = 0.1  # of weights that leave more, what a model costs that is trained with them says whether they are any good
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,8 @@ def weigh(
 ) -> Weighed:
     """The weights of ``clusters``, whose exemplars are the picks; ``own`` are those of an algorithm that has its own.
 
-    The other arguments are those of ``select_dataset``. Fitted weights fall back from medoids to members, and to counts
-    where there is no model.
+    The other arguments are those of ``select_dataset``. Fitted weights fall back from medoids to members; where neither
+    match the gradient, to what trains the best model; and to counts where there is none.
     """
     members = None
     if exemplar == "member" or weights == "fitted":
@@ -64,24 +65,34 @@ def weigh(
     return Weighed(clusters, own, exemplar or "medoid", weights, facts)
 
 
-def _fitted(dataset, groups, clusters, members, exemplar: str | None, guide: Callable, grid: float) -> Weighed:
+def _fitted(dataset, groups, clusters, members, exemplar: str | None, guide, grid: float) -> Weighed:
     found = guide()
     counts = [each.counts for each in clusters]
+    none = [None] * len(groups)
 
-    def calibrated(chosen):
-        return calibrated_weights(dataset, groups, chosen, counts, found.vectors, found.gradients)
+    def calibrated(clusters, exemplar):
+        exemplars = [each.exemplars for each in clusters]
+        own, facts = calibrated_weights(dataset, groups, exemplars, counts, found.vectors, found.gradients)
+        return Weighed(clusters, own, exemplar, "fitted", facts)
 
-    if found is not None and exemplar != "member":
-        own, facts = calibrated([each.exemplars for each in clusters])
-        if exemplar == "medoid" or facts["left"] <= MOST_LEFT:
-            return Weighed(clusters, own, "medoid", "fitted", facts)
-    if exemplar == "medoid":
-        return Weighed(clusters, [None] * len(groups), "medoid", "count")
-    clusters = _represented(groups, clusters, members, grid)
+    medoids = None
+    if exemplar != "member":
+        medoids = Weighed(clusters, none, "medoid", "count") if found is None else calibrated(clusters, "medoid")
+        if exemplar == "medoid" or (found is not None and medoids.calibration["left"] <= MOST_LEFT):
+            return medoids
+    drawn = _represented(groups, clusters, members, grid)
     if found is None:
-        return Weighed(clusters, [None] * len(groups), "member", "count")
-    own, facts = calibrated(members)
-    return Weighed(clusters, own, "member", "fitted", facts)
+        return Weighed(drawn, none, "member", "count")
+    fitted = calibrated(drawn, "member")
+    if fitted.calibration["left"] <= TRUSTED or exemplar == "member":
+        return fitted
+
+    def cost(way: Weighed) -> float:
+        rows = [group.rows[each.exemplars] for group, each in zip(groups, way.clusters)]
+        return guide.cost(np.concatenate(rows), np.concatenate(counts if way.own[0] is None else way.own))
+
+    plain = [Weighed(drawn, none, "member", "count"), Weighed(clusters, none, "medoid", "count")]
+    return min((fitted, *plain, medoids), key=cost)
 
 
 def _represented(groups: list[Group], clusters: list[Clusters], members, grid: float) -> list[Clusters]:
