@@ -100,10 +100,10 @@ def select_by_default(
     options |= {"algorithm": algorithm, "exemplar": exemplar, "weights": weights, "loss": loss, "per_class": per_class}
     options |= {"epsilon": epsilon, "influence": influence, "seed": seed, "threads": threads, "note": note}
     coreset = select_dataset(dataset, guide=guide, **options)
-    if guide is not None and guide.rough is not None:
-        if note is not None and coreset.metadata["weights"] == "count":
-            note(f"weights are counts: {len(coreset):,} picks do not span the gradient of the model")
+    if guide is not None and coreset.metadata["weights"] == "fitted":
         coreset.metadata["at"] = {"model": None, **guide.facts(coreset)}
+    elif guide is not None and guide.rough is not None and note is not None:
+        note(f"weights are counts: {len(coreset):,} picks do not span the gradient of the model")
     return coreset
 
 

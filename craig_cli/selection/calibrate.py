@@ -28,6 +28,7 @@ STEPS = 100  # of conjugate gradients in each
 TOLERANCE = 1e-7  # of the dual's gradient, relative to that at the start
 FORCING = 1e-2  # and in conjugate gradients relative to where the round began
 DAMPING = 1e-12  # of the mean eigenvalue of an exact step's matrix
+DAMPINGS = 4  # tries, each with a thousand times as much
 SUFFICIENT = 1e-4  # Armijo
 
 
@@ -134,9 +135,15 @@ class _Dual:
         gained, lost = np.flatnonzero(free > self.free), np.flatnonzero(free < self.free)
         self.matrix += self._gram(gained) - self._gram(lost)
         self.free = free
-        matrix = self.matrix.copy()
-        matrix[np.diag_indices(len(right))] += self.ridge + DAMPING * np.trace(matrix) / len(right)
-        return scipy.linalg.solve(matrix, right, assume_a="pos", check_finite=False)
+        damping = DAMPING * np.trace(self.matrix) / len(right)
+        for _ in range(DAMPINGS):
+            try:
+                factor = scipy.linalg.cho_factor(self.matrix + np.diag(self.ridge + damping), check_finite=False)
+            except np.linalg.LinAlgError:
+                damping *= 1e3
+            else:
+                return scipy.linalg.cho_solve(factor, right, check_finite=False)
+        return self._conjugate(free, right)
 
     def _gram(self, places: np.ndarray) -> np.ndarray:
         """sum_j weights_j f_j f_j^T over some of the picks."""

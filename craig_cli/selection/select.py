@@ -79,7 +79,8 @@ def select_dataset(
     weights    "count" as the algorithm has them, "calibrated" (calibrate.py) at the model of ``influence`` or else to
                the means of the classes, or "fitted": calibrated by the influence that ``guide`` returns
     guide      called once the clusters are there; it returns an object with ``vectors`` and ``gradients`` as here
-               (influence.Influence), or None to leave the counts
+               (influence.Influence), or None to leave the counts; guide.cost(rows, weights) is the objective of all
+               rows at the model that those train
     gradients  where the influence vectors are a sketch, the whole of them to calibrate to (moments.py)
     block_size rows of a block of the partition algorithm; larger is slower and closer to exact greedy
     swaps      rounds of medoid swaps after the greedy; None is 1 for partition and 0 for the others
