@@ -29,7 +29,7 @@ from craig_cli.selection.arguments import planned_size
 from craig_cli.selection.groups import REGRESSION_LOSSES
 from craig_cli.selection.select import UNRANKED, select_dataset
 
-ROWS_A_PARAMETER = 2  # of a sample, or its model says more of those rows than of the data
+LEAST_ROWS_A_PARAMETER = 2  # of a sample, or its model says more of those rows than of the data
 ROUNDS = 4  # of training the rough model, at most
 
 
@@ -123,7 +123,7 @@ class _Guide:
         parameters = outputs * (dataset.n_features + 1)
         rows = sample_size(dataset.n_rows, parameters, self._picks)
         try:
-            if ROWS_A_PARAMETER * parameters > rows:
+            if LEAST_ROWS_A_PARAMETER * parameters > rows:
                 raise DataError(f"{parameters:,} parameters are too many for {dataset.n_rows:,} rows")
             self.rough = rough_model(
                 dataset, self._loss, self._l2, picks=self._picks, rounds=ROUNDS, vectors=False, seed=self._seed

@@ -20,11 +20,11 @@ from craig_cli.rough_model import rough_model
 from craig_cli.selection.arguments import planned_size
 from craig_cli.selection.memory import check_memory
 from craig_cli.selection.select import select_dataset
+from craig_cli.selection.weigh import TRUSTED
 from craig_cli.training.losses import guess_loss
 
 PICKS_A_PARAMETER = 2  # with fewer picks, a pilot is not followed where it is FAR above the optimum,
-FAR = 0.05  # of its objective,
-MOST_LEFT = 0.1  # or where calibrating leaves more of the gradient's error
+FAR = 0.05  # of its objective, or where calibrating leaves more than is TRUSTED
 
 
 def select_with_pilot(
@@ -64,7 +64,7 @@ def select_with_pilot(
     coreset = None
     if not (few and found.decrement > FAR * found.objective):
         coreset = select_dataset(dataset, **given, **at, **options)
-    if coreset is None or (few and coreset.metadata.get("calibration", {"left": 0.0})["left"] > MOST_LEFT):
+    if coreset is None or (few and coreset.metadata.get("calibration", {"left": 0.0})["left"] > TRUSTED):
         # So few picks cannot determine the model, wherever they are, and the pilot misleads.
         if note is not None:
             note(f"too many parameters for {target:,} picks: selecting by features, not at the pilot")

@@ -26,7 +26,7 @@ from craig_cli.training.newton import SHARPNESS, newton
 
 LEAST = 16_000  # rows of the sample, and ROWS_A_PARAMETER, but of no more than half of the data
 ROWS_A_PARAMETER = 64
-PICKS_A_SAMPLE = 2  # rows of the sample for each pick: the time of many is there, and the sample is the better for it
+ROWS_A_PICK = 2  # where many are picked, selecting takes so long that a larger sample costs little
 STRATA = 2  # a sample of strata has so many times fewer rows
 SLOW = 0.1  # a round that leaves more of the distance is followed by a sample of strata
 ENOUGH = 0.01  # of dispersion * parameters / (2 n), by which the optimum of all rows is itself uncertain
@@ -93,7 +93,7 @@ def rough_model(
 
 def sample_size(n_rows: int, parameters: int, picks: int) -> int:
     """Rows of the first sample."""
-    wanted = max(LEAST, ROWS_A_PARAMETER * parameters, PICKS_A_SAMPLE * picks)
+    wanted = max(LEAST, ROWS_A_PARAMETER * parameters, ROWS_A_PICK * picks)
     return max(min(500, n_rows), min(wanted, n_rows // 2))
 
 

@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from craig_cli.dataset import from_arrays
 from craig_cli.errors import DataError, UsageError
 from craig_cli.registry import ALGORITHMS, METRICS, SCALES
-from craig_cli.selection import lazy, sparse
+from craig_cli.selection import lazy, sparse, sparse_lazy
 from craig_cli.selection.cells import METRIC_CODES, build_cells
 from craig_cli.selection.memory import estimate
 from craig_cli.selection.select import UNRANKED, select_dataset
@@ -67,7 +67,7 @@ def test_exact_greedy_makes_the_picks_of_naive_greedy(kind, metric, layout):
         greedy = lazy.start(arranged, ones)
     else:
         arranged = sparse.build_index(sp.csr_matrix(rows), METRIC_CODES[metric], len(rows))
-        greedy = sparse.start(arranged, ones)
+        greedy = sparse_lazy.start(arranged, ones)
     greedy.extend(budget)
     # Both see distances on the same grid, so that equal gains are equal; it is finer than 1e-11 of the diameter.
     distances = np.rint(naive.distance_matrix(rows, metric) / arranged.quantum) * arranged.quantum

@@ -23,7 +23,6 @@ from craig_cli.formats.parts import Part, Store, assemble, take
 from craig_cli.formats.pipeline import Workers
 from craig_cli.formats.scan import LINE_FEED, PADDING
 
-DENSE_CELLS_PER_NONZERO = 8  # dense where n * d <= this * nonzeros: up to 64 bytes a nonzero, against 12 as CSR
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _scratch = threading.local()
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from craig_cli.selection import cells, lazy, partition, random, sparse, stochastic, strata
+from craig_cli.selection import cells, lazy, partition, random, sparse, sparse_lazy, stochastic, strata
 from craig_cli.selection.space import Space
 
 Progress = Callable[[float], None] | None
@@ -31,7 +31,7 @@ class Options:
 
 def begin_lazy(space: Space, options: Options, generator: np.random.Generator, progress: Progress):
     """Exact lazy greedy. Nothing in it is random."""
-    start = lazy.start if isinstance(space.arranged, cells.Cells) else sparse.start
+    start = lazy.start if isinstance(space.arranged, cells.Cells) else sparse_lazy.start
     return start(space.arranged, space.multiplicity, progress)
 
 
@@ -42,7 +42,7 @@ def begin_partition(space: Space, options: Options, generator: np.random.Generat
 
 def begin_stochastic(space: Space, options: Options, generator: np.random.Generator, progress: Progress):
     """Stochastic greedy; what its samples hold is up to ``generator``."""
-    coverage = lazy.Coverage if isinstance(space.arranged, cells.Cells) else sparse.Coverage
+    coverage = lazy.Coverage if isinstance(space.arranged, cells.Cells) else sparse_lazy.Coverage
     return stochastic.StochasticGreedy(
         coverage.of(space.arranged, space.multiplicity), space.arranged.quantum, generator, options.delta
     )

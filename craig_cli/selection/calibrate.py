@@ -50,7 +50,7 @@ def calibrate(
     if most is not None:
         directions = _leading(weights, vectors, most)
         vectors, totals = vectors @ directions, totals @ directions
-    dual = _Dual(weights, groups, group_totals, aslinearoperator(vectors), totals)
+    dual = _Dual(weights, groups, group_totals, vectors, totals)
     found = dual.weights_at(dual.solve())
     # The class sums exactly, whatever is left of the rest.
     sums = np.bincount(groups, weights=found, minlength=len(group_totals))
@@ -62,12 +62,12 @@ def calibrate(
 class _Dual:
     """The dual in lambda = (one number for each total, one for each class), totals in units of their mean spread."""
 
-    def __init__(self, weights, groups, group_totals, vectors: LinearOperator, totals):
+    def __init__(self, weights, groups, group_totals, vectors: np.ndarray | LinearOperator, totals):
+        self.written = None
         if vectors.shape[1] <= DIRECT:
-            self.written = np.ascontiguousarray(vectors @ np.eye(vectors.shape[1]))
-            vectors = aslinearoperator(self.written)
-        else:
-            self.written = None
+            self.written = vectors @ np.eye(vectors.shape[1]) if isinstance(vectors, LinearOperator) else vectors
+            vectors = self.written
+        vectors = aslinearoperator(vectors)
         self.weights, self.groups, self.vectors = weights, groups, vectors
         mass = weights.sum()
         signs = np.random.default_rng(0).choice((-1.0, 1.0), vectors.shape[1])
