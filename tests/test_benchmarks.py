@@ -36,9 +36,8 @@ def test_the_benchmarks_of_coresets_run(name, capsys, monkeypatch):
         bench_refine.run("tiny", _tiny)
         ways = bench_refine.WAYS
     else:
-        monkeypatch.setattr(bench_default, "SEEDS", 1)
         monkeypatch.setitem(bench_default.SETS, "tiny", lambda: (*_tiny(), False))
-        bench_default.run("tiny", [20])
+        bench_default.run("tiny", [20], seeds=1)
         ways = ("random", "member, at a rough model", "--pilot", "default")
     printed = capsys.readouterr().out
     assert "tiny" in printed

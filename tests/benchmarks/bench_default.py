@@ -2,6 +2,7 @@
 
     python -m tests.benchmarks.bench_default                       every set at 1 %, 5 % and 10 %
     python -m tests.benchmarks.bench_default ijcnn1 svm 10         some of them, at some percentages
+    python -m tests.benchmarks.bench_default svm 1 --seeds 20
 
 Residual: full objective (l2 1e-5, intercept free) of the model that is optimal on the coreset, less the optimum of all
 rows; of svm, the test error of an RBF SVM (C 1, 10 and 16 with gamma "scale", 2 and 4) on 20,000 test rows of ijcnn1,
@@ -12,7 +13,7 @@ one selection by default, without reading the data. The picks of a set are made 
 
 from __future__ import annotations
 
-import sys
+import argparse
 import time
 from functools import cache, partial
 
@@ -142,15 +143,15 @@ def ways(dataset, loss, fraction, design):
     }
 
 
-def table(name, percentages, dataset, loss, design, measures):
+def table(name, percentages, seeds, dataset, loss, design, measures):
     """Print a line a way; ``measures``: name -> function of (rows, weights) that is to be small."""
     for percent in percentages:
         print(f"\n{name}, {dataset.n_rows:,} x {dataset.n_features}, {percent} %: " + ", ".join(measures))
         base = {}
         for way, choose in ways(dataset, loss, percent / 100, design).items():
             begun = time.perf_counter()
-            chosen = [choose(seed) for seed in range(SEEDS)]
-            seconds = (time.perf_counter() - begun) / SEEDS
+            chosen = [choose(seed) for seed in range(seeds)]
+            seconds = (time.perf_counter() - begun) / seeds
             cells = []
             for measure, function in measures.items():
                 found = [function(*each) for each in chosen]
@@ -162,7 +163,7 @@ def table(name, percentages, dataset, loss, design, measures):
             print(f"{way:30s}" + "".join(cells) + clock, flush=True)
 
 
-def run(name, percentages):
+def run(name, percentages, seeds=SEEDS):
     """The table of one set."""
     kernel = name in MACHINES
     features, labels, regression, *test = (KERNEL_SETS if kernel else SETS)[name]()
@@ -182,7 +183,7 @@ def run(name, percentages):
         measures = machines(MACHINES[name], features, labels, *test)
     else:
         measures = {"residual": lambda index, weights: value(train(index, weights)) - value(best)}
-    table(name, percentages, dataset, loss, design, measures)
+    table(name, percentages, seeds, dataset, loss, design, measures)
 
 
 def machines(settings, features, labels, test_features, test_labels):
@@ -214,15 +215,19 @@ def one_hot_and_test():
 KERNEL_SETS = {"svm": ijcnn1_and_test, "svm-one-hot": one_hot_and_test}
 
 
-def main(arguments):
+def main():
     """Run the named sets, at the percentages that are named; all need the real data."""
     if not DATA.is_dir():
         print(f"needs the real data in {DATA.name}/, skipped")
         return
-    percentages = [int(word) for word in arguments if word.isdigit()] or PERCENTAGES
-    for name in [word for word in arguments if not word.isdigit()] or [*SETS, *KERNEL_SETS]:
-        run(name, percentages)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("words", nargs="*", metavar="SET|PERCENT")
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    arguments = parser.parse_args()
+    percentages = [int(word) for word in arguments.words if word.isdigit()] or PERCENTAGES
+    for name in [word for word in arguments.words if not word.isdigit()] or [*SETS, *KERNEL_SETS]:
+        run(name, percentages, arguments.seeds)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
