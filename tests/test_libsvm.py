@@ -355,6 +355,21 @@ def test_the_first_of_several_faults_is_told(read, monkeypatch):
             read(text, threads=threads)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_lines_are_counted_through_blocks_comments_and_blank_lines(read, monkeypatch, seed):
+    monkeypatch.setattr(libsvm, "BLOCK", 300)
+    generator = random.Random(seed)
+    lines = random_text(generator, 60, 20).split(b"\n")
+    rows = [number for number, line in enumerate(lines) if line.partition(b"#")[0].strip()]
+    row = generator.randrange(len(rows))
+    lines[rows[row]] = b" \t7 1:2 x:1"
+    text = b"\n".join(lines)
+    for options in ({}, {"rows": np.array([row])}, {"rows": np.array([0, row]), "n_features": 20}):
+        for threads in (1, 2):
+            with pytest.raises(DataError, match=f"in.data:{rows[row] + 1}:9: "):
+                read(text, threads=threads, **options)
+
+
 def test_options_of_parquet_are_refused(read):
     with pytest.raises(UsageError, match="--features"):
         read(b"1 1:1\n", features=["x"])

@@ -44,11 +44,10 @@ class _Ahead(io.RawIOBase):
             size = min(len(view), len(self._head))
             view[:size], self._head = self._head[:size], self._head[size:]
             return size
-        piece = self._stream.read(len(view))
-        if piece is None:
+        size = self._stream.readinto(view)
+        if size is None:
             raise BlockingIOError("no data available on a non-blocking stream")
-        view[: len(piece)] = piece
-        return len(piece)
+        return size
 
 
 @dataclass

@@ -1,7 +1,8 @@
 """LIBSVM text, ``label index:value index:value ...`` a line, as it is found in the wild.
 
-Text is read in blocks of whole lines. Each block goes through two kernels, ``row_starts`` and ``parse_rows``,
-in threads; what they give is put together into one matrix when the size of all of it is known.
+Text is read in blocks of whole lines. The kernel ``parse_rows`` reads them in threads; where only some rows are
+wanted, ``row_starts`` finds these before. What they give is put together into one matrix when the size of all of it
+is known.
 """
 
 from __future__ import annotations
@@ -29,17 +30,24 @@ _scratch = threading.local()
 
 @dataclass(frozen=True)
 class Block:
-    """Whole lines of text, with PADDING bytes behind, that begin after ``line`` lines of their input.
+    """Whole lines of text of the input ``path``, with PADDING bytes behind.
 
-    starts (rows,) int64 is where rows begin; keep, int64, which of these are wanted once parsed (None: all).
+    starts  (rows,) int64, where the rows to read begin, of so many ``lines`` in all; None: every row, not yet counted
+    keep    int64, which of these are wanted once they are read; None: all
     """
 
     path: str
     text: np.ndarray
-    starts: np.ndarray
-    lines: int
-    line: int = 0
+    starts: np.ndarray | None = None
+    lines: int = 0
     keep: np.ndarray | None = None
+
+
+class _BadRow(Exception):
+    """The row that begins at byte ``start`` of the text of ``block`` cannot be read."""
+
+    def __init__(self, block: Block, start: int) -> None:
+        self.block, self.start = block, start
 
 
 def read(
@@ -91,67 +99,79 @@ class _Reader:
         self.store = Store()
 
     def parts(self, content: Content, fingerprint: Fingerprint, workers: Workers) -> Iterator[Part]:
-        blocks = self._select(workers.map(self._locate, _read_blocks(content, fingerprint)))
-        return workers.map(self._parse, blocks)
+        blocks = _read_blocks(content, fingerprint)
+        if self.rows is not None:
+            blocks = self._select(map(self._locate, blocks))
+        line = 0
+        try:
+            for part in workers.map(self._parse, blocks):
+                line += part.lines
+                if self.rows is None:
+                    self.rows_before += len(part.labels)
+                yield part
+        except _BadRow as bad:
+            raise self._error(bad, line) from None
 
-    def _locate(self, piece: tuple[str, np.ndarray]) -> Block:
-        path, text = piece
-        starts = _buffer("starts", len(text) // 2 + 1, np.int64)
-        n_rows, n_lines = lines.row_starts(text, starts)
-        starts = starts[:n_rows].copy()
-        if self.skips and self.zero_based is None and lines.has_index_zero(text):
+    def _locate(self, block: Block) -> Block:
+        starts = _buffer("starts", len(block.text) // 2 + 1, np.int64)
+        n_rows, n_lines = lines.row_starts(block.text, starts)
+        if self.skips and self.zero_based is None and lines.has_index_zero(block.text):
             self.zero_based = True
-        return Block(path, text, starts, n_lines)
+        return replace(block, starts=starts[:n_rows].copy(), lines=n_lines)
 
     def _select(self, blocks: Iterable[Block]) -> Iterator[Block]:
-        """Number lines and rows through, and mark the rows that are wanted."""
-        line = 0
+        """Number rows through, and mark those that are wanted."""
         for block in blocks:
             first, self.rows_before = self.rows_before, self.rows_before + len(block.starts)
-            block, line = replace(block, line=line), line + block.lines
-            if self.rows is not None:
-                begin, end = np.searchsorted(self.rows, (first, self.rows_before))
-                keep = self.rows[begin:end] - first
-                if self.skips:
-                    block = replace(block, starts=block.starts[keep])
-                else:
-                    block = replace(block, keep=keep)
-            if len(block.starts):
-                yield block
+            begin, end = np.searchsorted(self.rows, (first, self.rows_before))
+            keep = self.rows[begin:end] - first
+            if self.skips:
+                yield replace(block, starts=block.starts[keep])
+            else:
+                yield replace(block, keep=keep)
 
     def _parse(self, block: Block) -> Part:
-        n_rows, most = len(block.starts), len(block.text) // 4 + 1  # the shortest feature is " 1:2"
-        labels, lengths = np.empty(n_rows), np.empty(n_rows, np.int64)
-        indices, values = _buffer("indices", most, np.int32), _buffer("values", most, np.float64)
-        summary = np.empty(6, np.int64)
-        good = lines.parse_rows(block.text, block.starts, self.lowest_index, labels, lengths, indices, values, summary)
-        count, largest, least, nonzeros, unsorted, undecided = summary.tolist()
-        labels, lengths = labels[:good], lengths[:good]
+        size = len(block.text)
+        # The shortest row is "1" and a line feed, the shortest feature " 1:2".
+        starts = _buffer("starts", size // 2 + 1, np.int64) if block.starts is None else block.starts
+        labels = _buffer("labels", len(starts), np.float64)
+        lengths = _buffer("lengths", len(starts), np.int64)
+        indices, values = self.store.room(size // 4 + 1)
+        wanted = -1 if block.starts is None else len(starts)
+        summary = np.empty(8, np.int64)
+        good = lines.parse_rows(
+            block.text, wanted, starts, self.lowest_index, labels, lengths, indices, values, summary
+        )
+        count, largest, least, nonzeros, unsorted, undecided, complete, n_lines = summary.tolist()
+        labels, lengths = labels[:good].copy(), lengths[:good].copy()
         indices, values = indices[:count], values[:count]
         if undecided:
-            self._ask_float(block, labels, lengths, values)
+            self._ask_float(block, starts, labels, lengths, values)
             nonzeros = int(np.count_nonzero(values))
         if unsorted:
-            self._sort(block, lengths, indices, values)
-        if good < n_rows:
-            raise self._error(block, good)
-        part = Part(block.path, labels, lengths, indices, values, largest, least, nonzeros)
+            self._sort(block, starts, lengths, indices, values)
+        if not complete:
+            raise _BadRow(block, int(starts[good]))
+        n_lines = n_lines if block.starts is None else block.lines
+        part = Part(block.path, n_lines, labels, lengths, indices, values, largest, least, nonzeros)
         if block.keep is not None:
             return take(part, block.keep)
-        return replace(part, indices=self.store.copy(indices), values=self.store.copy(values))
+        self.store.keep(count)
+        return part
 
-    def _ask_float(self, block: Block, labels, lengths, values) -> None:
+    def _ask_float(self, block: Block, starts, labels, lengths, values) -> None:
         """Replace each nan, a number that the kernel did not decide, by what ``float`` says."""
         ends = np.cumsum(lengths)
         rows_of_values = np.searchsorted(ends, np.flatnonzero(np.isnan(values)), side="right")
         for row in np.union1d(rows_of_values, np.flatnonzero(np.isnan(labels))).tolist():
-            exact = numbers(_line(block, row))
+            start = int(starts[row])
+            exact = numbers(_line(block, start))
             if not np.isfinite(exact).all():
-                raise self._error(block, row)
+                raise _BadRow(block, start)
             labels[row] = exact[0]
             values[ends[row] - lengths[row] : ends[row]] = exact[1:]
 
-    def _sort(self, block: Block, lengths, indices, values) -> None:
+    def _sort(self, block: Block, starts, lengths, indices, values) -> None:
         """Sort the features of each row by index, in place; an index that occurs twice is refused."""
         row_of = np.repeat(np.arange(len(lengths)), lengths)
         key = (row_of << 32) | indices
@@ -159,24 +179,23 @@ class _Reader:
         key = key[order]
         twice = np.flatnonzero(key[1:] == key[:-1])
         if len(twice):
-            raise self._error(block, int(key[twice[0]] >> 32))
+            raise _BadRow(block, int(starts[key[twice[0]] >> 32]))
         indices[:], values[:] = indices[order], values[order]
 
-    def _error(self, block: Block, row: int) -> DataError:
-        """What is wrong with this row: ``PATH:LINE:COLUMN: expected ..., found ...``."""
-        start = int(block.starts[row])
-        before = block.text[:start].tobytes()
-        line = block.line + before.count(b"\n") + 1
-        column = start - (before.rfind(b"\n") + 1) + 1
-        position, fault = explain(_line(block, row), self.lowest_index) or (
+    def _error(self, bad: _BadRow, line: int) -> DataError:
+        """What is wrong there, ``line`` lines before its block: ``PATH:LINE:COLUMN: expected ..., found ...``."""
+        before = bad.block.text[: bad.start].tobytes()
+        line += before.count(b"\n") + 1
+        column = bad.start - (before.rfind(b"\n") + 1) + 1
+        position, fault = explain(_line(bad.block, bad.start), self.lowest_index) or (
             0,
             "expected label index:value ...",
         )
-        return DataError(f"{block.path}:{line}:{column + position}: {fault}")
+        return DataError(f"{bad.block.path}:{line}:{column + position}: {fault}")
 
 
-def _line(block: Block, row: int) -> bytes:
-    start = int(block.starts[row])
+def _line(block: Block, start: int) -> bytes:
+    """The line that begins at byte ``start`` of the text, without its line feed."""
     size = 256
     while True:  # without a copy of the whole block
         piece = block.text[start : start + size].tobytes()
@@ -195,8 +214,8 @@ def _buffer(name: str, size: int, dtype) -> np.ndarray:
     return array
 
 
-def _read_blocks(content: Content, fingerprint: Fingerprint) -> Iterator[tuple[str, np.ndarray]]:
-    """(path, text): the content in blocks of whole lines, about BLOCK bytes, with PADDING behind."""
+def _read_blocks(content: Content, fingerprint: Fingerprint) -> Iterator[Block]:
+    """The content in blocks of whole lines, about BLOCK bytes, with PADDING behind."""
     rest = np.empty(0, np.uint8)
     first = True
     while True:
@@ -210,12 +229,12 @@ def _read_blocks(content: Content, fingerprint: Fingerprint) -> Iterator[tuple[s
         if size < len(room):  # the end
             if end:
                 text[end] = LINE_FEED
-                yield content.shown, _without_mark(text, end + 1, first)
+                yield Block(content.shown, _without_mark(text, end + 1, first))
             return
         cut = _last_line_feed(text, len(rest), end) + 1
         rest = text[cut:end].copy()
         if cut:
-            yield content.shown, _without_mark(text, cut, first)
+            yield Block(content.shown, _without_mark(text, cut, first))
             first = False
 
 

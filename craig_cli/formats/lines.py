@@ -12,6 +12,7 @@ import numpy as np
 from craig_cli.formats.numbers import ZERO, parse_number, short_integer, short_number
 from craig_cli.formats.scan import (
     COLON,
+    HASH,
     LINE_FEED,
     PADDING,
     SPACE,
@@ -120,23 +121,56 @@ def _number(text, start, end):
     return good, value
 
 
-@njit
-def parse_rows(block, starts, lowest_index, labels, lengths, indices, values, summary):
-    """Read the rows that begin at ``starts``; returns how many there are before one that cannot be read.
+@njit(forceinline=True)
+def _line_feed(text, base, bits, end):
+    """(base, bits, place) of the line feed at or behind ``end``, which is a separator."""
+    while byte_at(text, end) != LINE_FEED:
+        base, bits, end = next_separator(text, base, bits)
+    return base, bits, end
 
-    labels, lengths   (rows,) float64 and int64: label and number of features of each row
+
+@njit
+def parse_rows(block, wanted, starts, lowest_index, labels, lengths, indices, values, summary):
+    """Read ``wanted`` rows, or all with -1; returns how many there are before one that cannot be read.
+
+    starts            int64, where the wanted rows begin; with -1, long enough, it becomes where they do, also that of
+                      the one that cannot be read
+    labels, lengths   float64 and int64, long enough: label and number of features of each row
     indices, values   int32 and float64, long enough: the features of all rows, indices as they are written
-    summary           (6,) int64: features, largest index (-1 without any), least index, values that are not
-                      zero, rows whose indices do not increase, numbers left to ``float``, which are nan
+    summary           (8,) int64: features, largest index (-1 without any), least index, values that are not
+                      zero, rows whose indices do not increase, numbers left to ``float``, which are nan,
+                      1 if all rows were read, lines passed (where all rows are)
     """
-    text = address_of(block)
+    text, size = address_of(block), len(block) - PADDING
+    row = 0
+    line = 0
     k = 0
     unsorted = 0
     undecided = 0
-    row = 0
-    for row in range(len(starts)):
-        start = starts[row]
-        base, bits, end = next_separator(text, start, separators(text, start))
+    start = 0
+    base, bits = 0, separators(text, 0)
+    good = True
+    while True:
+        if wanted >= 0:
+            if row == wanted:
+                break
+            start = starts[np.uint64(row)]
+            base, bits, end = next_separator(text, start, separators(text, start))
+        else:
+            end = start
+            while start < size:  # through lines without a row
+                base, bits, end = next_separator(text, base, bits)
+                byte = byte_at(text, end)
+                if end != start or not _is_in(byte, TOKEN_ENDS):
+                    break
+                if byte == HASH:
+                    base, bits, end = _line_feed(text, base, bits, end)
+                    byte = np.int64(LINE_FEED)
+                line += byte == LINE_FEED
+                start = end + 1
+            if start >= size:
+                break
+            starts[np.uint64(row)] = start
         good, label = _number(text, start, end)
         begin = k
         previous = np.int64(-1)
@@ -174,12 +208,15 @@ def parse_rows(block, starts, lowest_index, labels, lengths, indices, values, su
         if not good:
             k = begin
             break
-        labels[row] = label
-        lengths[row] = k - begin
+        labels[np.uint64(row)] = label
+        lengths[np.uint64(row)] = k - begin
         undecided += label != label
         unsorted += not increasing
-    else:
-        row = len(starts)
+        row += 1
+        if wanted < 0:
+            base, bits, end = _line_feed(text, base, bits, end)
+            line += 1
+            start = end + 1
     largest = np.int32(-1)
     least = np.int32(LARGEST_INDEX)
     nonzeros = 0
@@ -190,6 +227,7 @@ def parse_rows(block, starts, lowest_index, labels, lengths, indices, values, su
         undecided += values[place] != values[place]
     summary[0], summary[1], summary[2] = k, largest, least
     summary[3], summary[4], summary[5] = nonzeros, unsorted, undecided
+    summary[6], summary[7] = good, line
     return row
 
 

@@ -20,7 +20,7 @@ DENSE_CELLS_PER_NONZERO = 8
 
 @dataclass(frozen=True)
 class Part:
-    """Rows of the input ``path``.
+    """Rows of the input ``path``, from so many ``lines`` of it.
 
     labels, lengths  (rows,) float64 and int64: label and number of features of each row
     indices, values  int32 and float64: the features of all rows; indices as written, from 0 or from 1
@@ -29,6 +29,7 @@ class Part:
     """
 
     path: str
+    lines: int
     labels: np.ndarray
     lengths: np.ndarray
     indices: np.ndarray
@@ -39,26 +40,29 @@ class Part:
 
 
 class Store:
-    """Copies of arrays in few large pieces of memory, one store for each thread.
+    """Room for indices and values in few large pieces of memory, one store for each thread.
 
     Of pieces this large the system gives pages of 2 MB, which cost a fraction of as many small ones.
     """
 
-    SIZE = 1 << 24  # bytes
+    SIZE = 1 << 21  # features
 
     def __init__(self) -> None:
         self._rests = threading.local()
 
-    def copy(self, array: np.ndarray) -> np.ndarray:
-        """A copy of the vector ``array``."""
-        name = array.dtype.name
-        rest = getattr(self._rests, name, None)
-        if rest is None or len(rest) < len(array):
-            rest = np.empty(max(self.SIZE // array.itemsize, len(array)), array.dtype)
-        copied, rest = rest[: len(array)], rest[len(array) :]
-        setattr(self._rests, name, rest)
-        copied[:] = array
-        return copied
+    def room(self, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """(indices, values), int32 and float64, for at least ``size`` features: the same again until some are kept."""
+        indices, values = getattr(self._rests, "pair", ((), ()))
+        if len(indices) < size:
+            size = max(self.SIZE, size)
+            indices, values = np.empty(size, np.int32), np.empty(size)
+            self._rests.pair = indices, values
+        return indices, values
+
+    def keep(self, count: int) -> None:
+        """Take the first ``count`` of ``room`` for good."""
+        indices, values = self._rests.pair
+        self._rests.pair = indices[count:], values[count:]
 
 
 def take(part: Part, keep: np.ndarray) -> Part:
