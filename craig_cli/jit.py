@@ -47,6 +47,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import numba  # noqa: E402  (the environment has to be set first)
 from llvmlite import ir  # noqa: E402
+from llvmlite.binding import get_host_cpu_features  # noqa: E402
 from numba import prange  # noqa: E402
 from numba.core import caching, types  # noqa: E402
 from numba.extending import intrinsic  # noqa: E402
@@ -100,6 +101,27 @@ def njit(*args, **options):
 
 
 @intrinsic
+def address_of(typing_context, array):
+    """Inside a kernel, int64: where the elements of ``array`` are."""
+
+    def generate(context, builder, signature, arguments):
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        return builder.ptrtoint(data, ir.IntType(64))
+
+    return types.int64(array), generate
+
+
+@intrinsic
+def lowest_bit(typing_context, bits):
+    """Inside a kernel, int64: the place of the lowest bit of ``bits``, uint64, that is set; one has to be."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.cttz(arguments[0], ir.IntType(1)(1))
+
+    return types.int64(types.uint64), generate
+
+
+@intrinsic
 def prefetch(typing_context, array, index):
     """Inside a kernel: ask for the cache line of ``array[index]`` (1-d), so that it has arrived when it is read.
 
@@ -116,6 +138,11 @@ def prefetch(typing_context, array, index):
         return context.get_dummy_value()
 
     return types.void(array, types.intp), generate
+
+
+def cpu_has(feature: str) -> bool:
+    """Whether kernels are compiled for a processor with ``feature``, in LLVM's spelling."""
+    return bool(get_host_cpu_features().get(feature))
 
 
 def available_threads() -> int:

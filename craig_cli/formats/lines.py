@@ -19,17 +19,15 @@ from craig_cli.formats.scan import (
     U0,
     U1,
     WIDTH,
-    address_of,
     byte_at,
     line_feeds,
-    lowest_bit,
     next_separator,
     separators,
     unlikely,
     word_at,
     zeros_after_space,
 )
-from craig_cli.jit import njit
+from craig_cli.jit import address_of, lowest_bit, njit
 
 LETTER_Q = 113
 SPACES = (1 << 9) | (1 << 13) | (1 << SPACE)  # bit b is set where byte b separates tokens: tab, return, space

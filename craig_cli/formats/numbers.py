@@ -16,8 +16,8 @@ import math
 
 import numpy as np
 
-from craig_cli.formats.scan import U0, U1, byte_at, lowest_bit, word_at
-from craig_cli.jit import njit
+from craig_cli.formats.scan import U0, U1, byte_at, word_at
+from craig_cli.jit import lowest_bit, njit
 
 MAX_DIGITS = 18  # so that w fits int64
 LEAST_POWER, GREATEST_POWER = -342, 308  # w * 10^q is below the normal range, or above it, outside these

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from craig_cli.jit import intrinsic, ir, njit, types
+from craig_cli.jit import intrinsic, ir, lowest_bit, njit, types
 
 PADDING = 72
 WIDTH = 64
@@ -35,17 +35,6 @@ def _bits(builder, text, *tests):
         test = builder.icmp_unsigned(comparison, text, ir.Constant(text.type, [byte] * WIDTH))
         found = test if found is None else builder.or_(found, test)
     return builder.bitcast(found, WORD)
-
-
-@intrinsic
-def address_of(typing_context, array):
-    """int64: where the elements of ``array`` are."""
-
-    def generate(context, builder, signature, arguments):
-        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-        return builder.ptrtoint(data, WORD)
-
-    return types.int64(array), generate
 
 
 @intrinsic
@@ -99,16 +88,6 @@ def zeros_after_space(typing_context, text, position):
         return builder.and_(before, _bits(builder, _load(builder, behind, TEXT), ("==", ZERO)))
 
     return types.uint64(types.int64, types.int64), generate
-
-
-@intrinsic
-def lowest_bit(typing_context, bits):
-    """int64: the place of the lowest bit of ``bits``, uint64, that is set; one has to be."""
-
-    def generate(context, builder, signature, arguments):
-        return builder.cttz(arguments[0], BIT(1))
-
-    return types.int64(types.uint64), generate
 
 
 @intrinsic

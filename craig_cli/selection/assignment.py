@@ -32,7 +32,7 @@ from craig_cli.selection.cells import (
     split,
 )
 from craig_cli.selection.gaps import distance_of, sparse_gap
-from craig_cli.selection.vectors import WIDTH, add_products
+from craig_cli.selection.vectors import WIDTH, products
 
 LEVEL = 2  # a level ends at so many times the rank it begins at
 FIRST_LEVEL = 64  # picks that all rows are held against
@@ -188,9 +188,7 @@ def _aim(start, end, apart, metric, direction):
 @njit
 def _back(block, centre, direction, current, metric, along):
     """How far from the centre along the direction a pick may be and still be nearest to a row of the block."""
-    for p in range(WIDTH):
-        along[p] = 0.0
-    add_products(block, direction, 0, len(direction), along)
+    products(block, direction, along)
     origin = 0.0
     for k in range(len(direction)):
         origin += centre[k] * direction[k]

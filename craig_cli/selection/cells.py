@@ -19,13 +19,19 @@ import numpy as np
 from craig_cli import jit
 from craig_cli.errors import DataError
 from craig_cli.jit import njit, prefetch
-from craig_cli.selection.vectors import WIDTH, add_absolutes, add_squares, dot
+from craig_cli.selection.vectors import (
+    WIDTH,
+    distances,
+    distances_within,
+    dot,
+    whole_distances,
+    whole_distances_within,
+)
 
 HALVINGS = 4  # of a large run before its parts go to the threads
 LARGE = 100_000  # rows of a run that is worth it
 SAMPLE = 256  # rows whose main direction is found from all of them; of more, from every second, third, ...
 _AHEAD = 8  # rows between the one that is asked for and the one that is read, which lie all over memory
-STEP = 8  # coordinates between two looks at whether a cell still holds anything near
 EUCLIDEAN, COSINE, MANHATTAN = 0, 1, 2
 METRIC_CODES = {"euclidean": EUCLIDEAN, "cosine": COSINE, "manhattan": MANHATTAN}
 
@@ -309,15 +315,14 @@ def _arrange(thread, threads, rows, order, columns, unit, manhattan, scaled, blo
 def _fill(rows, blocks, metric, begin, end, scale, matrix):
     first_cell = begin // WIDTH
     n_cells = (end - begin + WIDTH - 1) // WIDTH
-    distance = np.empty(WIDTH)
     quanta = np.empty(WIDTH)
     for a in range(n_cells):
         for b in range(a, n_cells):
             for e in range(a * WIDTH, min((a + 1) * WIDTH, end - begin)):
-                block_distances(blocks[first_cell + b], rows[begin + e], metric, distance)
-                to_quanta(distance, metric, quanta)
+                block_quanta(blocks[first_cell + b], rows[begin + e], metric, quanta)
+                cells = matrix[e, b * WIDTH : (b + 1) * WIDTH]
                 for p in range(WIDTH):
-                    matrix[e, b * WIDTH + p] = np.float32(np.rint(quanta[p] * scale))
+                    cells[p] = np.float32(np.rint(quanta[p] * scale))
     mirror(matrix, end - begin)
 
 
@@ -337,14 +342,7 @@ def block_distances(block, point, metric, out):
 
     Euclidean, or Manhattan for Manhattan: the kind that obeys the triangle inequality.
     """
-    for p in range(WIDTH):
-        out[p] = 0.0
-    if metric == MANHATTAN:
-        add_absolutes(block, point, 0, len(point), out)
-    else:
-        add_squares(block, point, 0, len(point), out)
-        for p in range(WIDTH):
-            out[p] = np.sqrt(out[p])
+    distances(block, point, metric == MANHATTAN, out)
 
 
 @njit
@@ -353,25 +351,35 @@ def block_distances_within(block, point, metric, limit, out):
 
     ``limit`` (WIDTH,) comes from ``limit_of``. The distances are those of ``block_distances``, to the bit.
     """
+    return distances_within(block, point, metric == MANHATTAN, limit, out)
+
+
+@njit
+def block_quanta(block, point, metric, out):
+    """Distances of the metric from ``point`` (d,) to the rows of ``block`` (d, WIDTH) in whole quanta, into ``out``."""
+    if metric == COSINE:
+        distances(block, point, False, out)
+        _half_squares(out)
+    else:
+        whole_distances(block, point, metric == MANHATTAN, out)
+
+
+@njit
+def block_quanta_within(block, point, metric, limit, out):
+    """As ``block_quanta``, but False as soon as no row of the block can be nearer than its limit."""
+    if metric == COSINE:
+        near = distances_within(block, point, False, limit, out)
+        if near:
+            _half_squares(out)
+        return near
+    return whole_distances_within(block, point, metric == MANHATTAN, limit, out)
+
+
+@njit
+def _half_squares(distance):
+    """1 - cos = ||u - v||^2 / 2 for unit vectors, in whole quanta."""
     for p in range(WIDTH):
-        out[p] = 0.0
-    start = 0
-    while start < len(point):
-        stop = min(len(point), start + STEP)
-        if metric == MANHATTAN:
-            add_absolutes(block, point, start, stop, out)
-        else:
-            add_squares(block, point, start, stop, out)
-        inside = 0
-        for p in range(WIDTH):
-            inside += out[p] < limit[p]
-        if inside == 0:
-            return False
-        start = stop
-    if metric != MANHATTAN:
-        for p in range(WIDTH):
-            out[p] = np.sqrt(out[p])
-    return True
+        distance[p] = np.rint(0.5 * distance[p] * distance[p])
 
 
 @njit
@@ -383,14 +391,9 @@ def limit_of(distance, metric):
 
 
 @njit
-def to_quanta(distance, metric, out):
-    """Euclidean distances ``distance`` (WIDTH,) to distances of the metric in whole quanta, into ``out``."""
-    if metric == COSINE:  # 1 - cos = ||u - v||^2 / 2 for unit vectors
-        for p in range(WIDTH):
-            out[p] = np.rint(0.5 * distance[p] * distance[p])
-    else:
-        for p in range(WIDTH):
-            out[p] = np.rint(distance[p])
+def quanta_of(distance, metric):
+    """The distance of the metric in whole quanta of a Euclidean (Manhattan) ``distance``."""
+    return np.rint(0.5 * distance * distance) if metric == COSINE else np.rint(distance)
 
 
 @njit

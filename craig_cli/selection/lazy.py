@@ -15,27 +15,32 @@ first pick is guessed from a sample, so that its gains are summed beside the tot
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from craig_cli import jit
-from craig_cli.jit import njit, prange
+from craig_cli.jit import lowest_bit, njit, prange
 from craig_cli.selection.cells import (
     WIDTH,
     Cells,
     block_distances,
     block_distances_within,
+    block_quanta,
+    block_quanta_within,
     limit_of,
+    quanta_of,
     reach_of,
-    to_quanta,
 )
 from craig_cli.selection.heap import pop, push
+from craig_cli.selection.vectors import near
 
-TILE = 16  # candidates that meet a cell while it is in the fast cache
-SAMPLE = 256  # rows that stand for all in the guess of the first pick
-FINALISTS = 64  # candidates of that guess that are evaluated in full
+TILE = 64  # candidates that meet a cell while it is in the fast cache, at most
+FEW = 8  # candidates that one thread evaluates before others have woken up
+SAMPLE = 128  # rows that stand for all where the guess of the first pick begins
+ROUND = 4  # each round of it leaves one candidate of so many, and so many times the rows stand for all
 
 
 @dataclass
@@ -43,7 +48,8 @@ class Coverage:
     """How far every row is from what is picked; rows go by their position in the cells.
 
     multiplicity, current  (c * WIDTH,) float64, 0 in the padding; current is m_i in quanta, inf before the first pick
-    limit                  limit_of(m_i); reach (c,): see ``reach_of``
+    limit                  limit_of(m_i)
+    reach                  (c' * WIDTH,) see ``reach_of``; 0 where there is no cell
     """
 
     cells: Cells
@@ -58,7 +64,9 @@ class Coverage:
         padded = np.zeros(len(cells.blocks) * WIDTH)
         padded[: len(cells.order)] = multiplicity[cells.order]
         far = np.where(np.arange(len(padded)) < len(cells.order), np.inf, 0.0)
-        return cls(cells, padded, far, far.copy(), np.full(len(cells.blocks), np.inf))
+        reach = np.zeros(len(cells.centres) * WIDTH)
+        reach[: len(cells.blocks)] = np.inf
+        return cls(cells, padded, far, far.copy(), reach)
 
     @property
     def row_of(self) -> np.ndarray:
@@ -77,7 +85,7 @@ class Coverage:
         bound = np.empty(len(cells.order))
         _evaluate(
             cells.rows, cells.blocks, cells.centres, cells.metric, self.multiplicity, self.current, self.limit,
-            self.reach, candidates, len(candidates), bound,
+            self.reach, candidates, TILE, bound,
         )  # fmt: skip
         return bound[candidates]
 
@@ -137,7 +145,7 @@ class Greedy:
                 cells.rows, cells.blocks, cells.centres, cells.offsets, cells.metric, self.coverage.multiplicity,
                 cells.order, self.coverage.current, self.coverage.limit, self.coverage.reach, self.bound, self.stamp,
                 self.heap, self.state, self.chosen, self.gain, self.pick_blocks, self.influence, budget, threshold,
-                TILE * threads, 2_000,
+                threads, 2_000,
             )  # fmt: skip
             if progress is not None:
                 progress(int(self.state[0]))
@@ -183,15 +191,31 @@ def _best(score: np.ndarray, row_of: np.ndarray) -> int:
 
 
 def _guess_first(coverage: Coverage, n_rows: int) -> int:
-    """Position of the row with (most likely) the least total distance to all others."""
+    """Position of the row with (most likely) the least total distance to all others.
+
+    Successive halving on the same sample for all candidates (Baharav and Tse 2019), by quarters.
+    """
     cells = coverage.cells
-    sample = np.unique(np.linspace(0, n_rows - 1, min(n_rows, SAMPLE)).astype(np.int64))
-    totals = np.zeros(n_rows)
-    jit.in_threads(_sample_totals, cells.rows, cells.blocks, cells.metric, coverage.multiplicity, sample, totals)
-    if len(sample) == n_rows:
-        return _best(-totals, cells.order)
-    finalists = np.argsort(totals, kind="stable")[:FINALISTS]
-    return int(finalists[_best(-coverage.totals(finalists), cells.order[finalists])])
+    # Golden ratio: whichever number of them comes first, the positions are spread evenly, and near positions are near.
+    step = int(0.6180339887 * n_rows) | 1
+    while math.gcd(step, n_rows) > 1:
+        step += 2
+    sample = np.arange(n_rows) * step % n_rows
+    candidates, blocks, totals = np.arange(n_rows), cells.blocks, np.zeros(len(coverage.current))
+    done, size = 0, SAMPLE
+    while True:
+        arrays = cells.rows, blocks, cells.metric, coverage.multiplicity, sample[done:size]
+        jit.in_threads(_sample_totals, *arrays, totals)
+        done, size = size, ROUND * size
+        count = len(candidates)
+        if done >= n_rows or count == 1:
+            return int(candidates[_best(-totals[:count], cells.order[candidates])])
+        kept = np.sort(np.argsort(totals[:count], kind="stable")[: -(-count // ROUND)])
+        candidates = candidates[kept]
+        padded = np.append(kept, np.full(-len(kept) % WIDTH, kept[-1]))
+        totals = totals[padded]
+        points = cells.rows[np.append(candidates, np.full(-len(kept) % WIDTH, candidates[-1]))]
+        blocks = np.ascontiguousarray(points.reshape(-1, WIDTH, points.shape[1]).transpose(0, 2, 1))
 
 
 def _all_pairs(coverage: Coverage, first: int, progress) -> tuple[np.ndarray, np.ndarray]:
@@ -235,34 +259,29 @@ def _gain(multiplicity, current, quanta):
 
 @njit
 def _distances_from(point, blocks, metric, out):
-    distance = np.empty(WIDTH)
     for c in range(blocks.shape[0]):
-        block_distances(blocks[c], point, metric, distance)
-        to_quanta(distance, metric, out[c * WIDTH : (c + 1) * WIDTH])
+        block_quanta(blocks[c], point, metric, out[c * WIDTH : (c + 1) * WIDTH])
 
 
 @njit
 def _sample_totals(thread, threads, rows, blocks, metric, multiplicity, sample, totals):
-    n_rows = rows.shape[0]
-    distance = np.empty(WIDTH)
+    """Add the distances of the rows of all blocks to the rows ``sample``."""
     quanta = np.empty(WIDTH)
     for c in range(thread, blocks.shape[0], threads):
+        total = totals[c * WIDTH : (c + 1) * WIDTH]
         for t in sample:
-            block_distances(blocks[c], rows[t], metric, distance)
-            to_quanta(distance, metric, quanta)
-            for p in range(min(WIDTH, n_rows - c * WIDTH)):
-                totals[c * WIDTH + p] += multiplicity[t] * quanta[p]
+            block_quanta(blocks[c], rows[t], metric, quanta)
+            for p in range(WIDTH):
+                total[p] += multiplicity[t] * quanta[p]
 
 
 @njit
 def _exact_totals(thread, threads, rows, blocks, metric, multiplicity, candidates, totals):
-    distance = np.empty(WIDTH)
     quanta = np.empty(WIDTH)
     for t in range(thread, len(candidates), threads):
         total = 0.0
         for c in range(blocks.shape[0]):
-            block_distances(blocks[c], rows[candidates[t]], metric, distance)
-            to_quanta(distance, metric, quanta)
+            block_quanta(blocks[c], rows[candidates[t]], metric, quanta)
             total += _total(multiplicity[c * WIDTH : (c + 1) * WIDTH], quanta)
         totals[t] = total
 
@@ -271,7 +290,6 @@ def _exact_totals(thread, threads, rows, blocks, metric, multiplicity, candidate
 def _pair_stripes(thread, threads, rows, blocks, metric, multiplicity, current, begin, end, totals, gains):
     """Totals and gains of all rows of the cells begin .. end - 1 with the rows of the cells from there on."""
     n_rows = rows.shape[0]
-    distance = np.empty(WIDTH)
     quanta = np.empty(WIDTH)
     total = totals[thread]
     gain = gains[thread]
@@ -280,17 +298,21 @@ def _pair_stripes(thread, threads, rows, blocks, metric, multiplicity, current, 
             first = b * WIDTH
             other = multiplicity[first : first + WIDTH]
             level = current[first : first + WIDTH]
+            total_b = total[first : first + WIDTH]
+            gain_b = gain[first : first + WIDTH]
             for e in range(a * WIDTH, min((a + 1) * WIDTH, n_rows)):
-                block_distances(blocks[b], rows[e], metric, distance)
-                to_quanta(distance, metric, quanta)
+                block_quanta(blocks[b], rows[e], metric, quanta)
                 total[e] += _total(other, quanta)
                 gain[e] += _gain(other, level, quanta)
                 if b != a:
-                    mine = multiplicity[e]
-                    level_e = current[e]
-                    for p in range(WIDTH):
-                        total[first + p] += mine * quanta[p]
-                        gain[first + p] += mine * max(0.0, level_e - quanta[p])
+                    _add(multiplicity[e], current[e], quanta, total_b, gain_b)
+
+
+@njit
+def _add(multiplicity, level, quanta, total, gain):
+    for p in range(WIDTH):
+        total[p] += multiplicity * quanta[p]
+        gain[p] += multiplicity * max(0.0, level - quanta[p])
 
 
 @njit
@@ -303,28 +325,42 @@ def _reach(current, offsets, metric, n_rows, c):
 
 
 @njit(parallel=True)
-def _evaluate(rows, blocks, centres, metric, multiplicity, current, limit, reach, candidates, count, bound):
-    """bound[e] = F(e | S) of the first ``count`` candidates. Threads take TILE of them at a time through the cells."""
+def _evaluate(rows, blocks, centres, metric, multiplicity, current, limit, reach, candidates, size, bound):
+    """bound[e] = F(e | S) of the ``candidates``. Threads take ``size`` of them at a time, at most TILE."""
+    for tile in prange((len(candidates) + size - 1) // size):
+        here = candidates[tile * size : (tile + 1) * size]
+        _evaluate_tile(rows, blocks, centres, metric, multiplicity, current, limit, reach, here, bound)
+
+
+@njit
+def _evaluate_tile(rows, blocks, centres, metric, multiplicity, current, limit, reach, candidates, bound):
     n_cells = blocks.shape[0]
-    for tile in prange((count + TILE - 1) // TILE):
-        here = candidates[tile * TILE : min(count, (tile + 1) * TILE)]
-        gains = np.zeros(TILE)
-        centre_distance = np.empty((TILE, WIDTH))
-        distance = np.empty(WIDTH)
-        quanta = np.empty(WIDTH)
-        for group in range(centres.shape[0]):
-            for t in range(len(here)):
-                block_distances(centres[group], rows[here[t]], metric, centre_distance[t])
-            for c in range(group * WIDTH, min((group + 1) * WIDTH, n_cells)):
-                first = c * WIDTH
-                for t in range(len(here)):
-                    if centre_distance[t, c - group * WIDTH] < reach[c] and block_distances_within(
-                        blocks[c], rows[here[t]], metric, limit[first : first + WIDTH], distance
-                    ):
-                        to_quanta(distance, metric, quanta)
-                        gains[t] += _gain(multiplicity[first : first + WIDTH], current[first : first + WIDTH], quanta)
-        for t in range(len(here)):
-            bound[here[t]] = gains[t]
+    gains = np.zeros(TILE)
+    distance = np.empty(WIDTH)
+    quanta = np.empty(WIDTH)
+    # The candidates that have to look at each cell of a group.
+    lookers = np.empty((WIDTH, TILE), dtype=np.uint8)
+    count = np.zeros(WIDTH, dtype=np.int64)
+    for group in range(centres.shape[0]):
+        for t in range(len(candidates)):
+            block_distances(centres[group], rows[candidates[t]], metric, distance)
+            bits = near(distance, reach[group * WIDTH : (group + 1) * WIDTH])
+            while bits != 0:
+                p = lowest_bit(bits)
+                bits &= bits - np.uint64(1)
+                lookers[p, count[p]] = t
+                count[p] += 1
+        for p in range(min(WIDTH, n_cells - group * WIDTH)):
+            c = group * WIDTH + p
+            first = c * WIDTH
+            limit_c = limit[first : first + WIDTH]
+            for place in range(count[p]):
+                t = lookers[p, place]
+                if block_quanta_within(blocks[c], rows[candidates[t]], metric, limit_c, quanta):
+                    gains[t] += _gain(multiplicity[first : first + WIDTH], current[first : first + WIDTH], quanta)
+            count[p] = 0
+    for t in range(len(candidates)):
+        bound[candidates[t]] = gains[t]
 
 
 @njit
@@ -338,7 +374,6 @@ def _pick(e, rows, blocks, centres, offsets, metric, current, limit, reach):
     n_cells = blocks.shape[0]
     centre_distance = np.empty(WIDTH)
     distance = np.empty(WIDTH)
-    quanta = np.empty(WIDTH)
     influence = 0.0
     for group in range(centres.shape[0]):
         block_distances(centres[group], rows[e], metric, centre_distance)
@@ -347,13 +382,13 @@ def _pick(e, rows, blocks, centres, offsets, metric, current, limit, reach):
             if centre_distance[c - group * WIDTH] < reach[c] and block_distances_within(
                 blocks[c], rows[e], metric, limit[first : first + WIDTH], distance
             ):
-                to_quanta(distance, metric, quanta)
                 changed = False
                 for p in range(min(WIDTH, n_rows - first)):
-                    if quanta[p] < current[first + p]:
+                    quanta = quanta_of(distance[p], metric)
+                    if quanta < current[first + p]:
                         influence = max(influence, reach_of(current[first + p], distance[p], metric))
-                        current[first + p] = quanta[p]
-                        limit[first + p] = limit_of(quanta[p], metric)
+                        current[first + p] = quanta
+                        limit[first + p] = limit_of(quanta, metric)
                         changed = True
                 if changed:
                     reach[c] = _reach(current, offsets, metric, n_rows, c)
@@ -393,10 +428,11 @@ def _extend(
     influence,
     budget,
     threshold,
-    batch,
+    threads,
     work,
 ):
     """Pick until the budget is reached or the best gain is below the threshold (True), or ``work`` is done (False)."""
+    batch = TILE * threads
     candidates = np.empty(batch, dtype=np.int64)
     distance = np.empty(WIDTH)
     done = 0
@@ -417,20 +453,12 @@ def _extend(
                 state[1] -= 1
                 candidates[count] = top
                 count += 1
-            if count > 0:
-                _evaluate(
-                    rows,
-                    blocks,
-                    centres,
-                    metric,
-                    multiplicity,
-                    current,
-                    limit,
-                    reach,
-                    candidates,
-                    count,
-                    bound,
-                )
+            stale = candidates[:count]
+            if count <= FEW:
+                _evaluate_tile(rows, blocks, centres, metric, multiplicity, current, limit, reach, stale, bound)
+            else:
+                size = (count + threads - 1) // threads
+                _evaluate(rows, blocks, centres, metric, multiplicity, current, limit, reach, stale, size, bound)
             for t in range(count):
                 push(heap, state[1], candidates[t], bound, row_of)
                 state[1] += 1

@@ -1,111 +1,262 @@
-"""The innermost loop of selection, written as vector instructions.
+"""The innermost loops of selection, written as vector instructions: a block of WIDTH rows against one point.
 
-    out[p] += sum over k in start .. stop - 1 of (block[k, p] - point[k])^2      p = 0 .. WIDTH - 1
+    sums[p] = sum over k of (block[k, p] - point[k])^2      p = 0 .. WIDTH - 1
 
-the same with absolute values, and with the products block[k, p] * point[k]. Left to itself, LLVM reloads and stores
-``out`` for every k and checks each time whether the arrays overlap; here the WIDTH sums stay in registers, which is two
-to three times faster. Every distance in the package goes through this one piece of code, so it has the same bits
-whoever asks for it. LLVM turns the 8-element vectors into whatever the processor has.
+the same with absolute values or with products, and the distances that come of them. Left to itself, LLVM reloads and
+stores the sums for every k and checks each time whether the arrays overlap. Here as many as there are registers for
+stay in them: GROUP at a time, for with more LLVM moves them about for longer than it computes. Each is a function of
+its own on addresses, which a kernel calls; of arrays that are handed to a function with a loop numba counts the
+references, which took as long as the distances. Every distance in the package goes through this one piece of code, so
+it has the same bits whoever asks for it. LLVM turns the 8-element vectors into whatever the processor has.
 """
 
 from __future__ import annotations
 
-from craig_cli.jit import intrinsic, ir, njit, types
+from craig_cli.jit import address_of, cpu_has, intrinsic, ir, njit, types
 
 WIDTH = 64  # rows a block
+STEP = 8  # coordinates between two looks at whether a block still holds anything near
 _LANES = 8  # float64 in a 512-bit register
+GROUP = 64 if cpu_has("avx512f") else 32  # sums at a time
+
+_BIT, _INTEGER, _NUMBER = ir.IntType(1), ir.IntType(64), ir.DoubleType()
+_VECTOR = ir.VectorType(_NUMBER, _LANES)
+_ZEROS = ir.Constant(_VECTOR, [0.0] * _LANES)
 
 
-def _accumulate(kind: str):
-    """The intrinsic: five addresses and bounds in, nothing out."""
+def _integer(value: int):
+    return ir.Constant(_INTEGER, value)
 
-    def build(context, builder, signature, arguments):
-        block, point, start, stop, out = arguments
-        integer = ir.IntType(64)
-        number = ir.DoubleType()
-        vector = ir.VectorType(number, _LANES)
-        first_lane = ir.Constant(ir.VectorType(ir.IntType(32), _LANES), [0] * _LANES)
 
-        def constant(value):
-            return ir.Constant(integer, value)
+class _Writer:
+    """Writes the body of a function of ``block``, ``point`` and ``sums``, int64 addresses, from its entry on."""
 
-        def vector_at(base, offset):
-            return builder.bitcast(builder.gep(base, [offset]), vector.as_pointer())
+    def __init__(self, function, term: str) -> None:
+        self.function, self.term = function, term
+        self.builder = ir.IRBuilder(function.append_basic_block("entry"))
+        block, point, sums = (self.builder.inttoptr(address, _NUMBER.as_pointer()) for address in function.args[:3])
+        self.block, self.point, self.sums = block, point, sums
 
-        block, point, out = (builder.inttoptr(address, number.as_pointer()) for address in (block, point, out))
-        lanes = [constant(lane) for lane in range(0, WIDTH, _LANES)]
-        before = [builder.load(vector_at(out, lane), align=8) for lane in lanes]
+    def branch(self, name: str):
+        return self.function.append_basic_block(name)
+
+    def at(self, base, offset):
+        """Pointer to the _LANES numbers from ``offset`` on."""
+        return self.builder.bitcast(self.builder.gep(base, [offset]), _VECTOR.as_pointer())
+
+    def load(self, base, lane: int):
+        return self.builder.load(self.at(base, _integer(lane)), align=8)
+
+    def store(self, value, lane: int) -> None:
+        self.builder.store(value, self.at(self.sums, _integer(lane)), align=8)
+
+    def add(self, total, value, coordinate):
+        """``total`` and the term of the coordinates ``value`` of the rows and ``coordinate`` of the point."""
+        builder = self.builder
+        if self.term == "product":
+            return builder.fadd(total, builder.fmul(value, coordinate, flags=["contract"]), flags=["contract"])
+        gap = builder.fsub(value, coordinate)
+        if self.term == "absolute":
+            opposite = builder.fneg(gap)
+            return builder.fadd(total, builder.select(builder.fcmp_ordered(">", gap, opposite), gap, opposite))
+        # "contract" allows the fused multiply-add where there is one.
+        return builder.fadd(total, builder.fmul(gap, gap, flags=["contract"]), flags=["contract"])
+
+    def accumulate(self, start, stop, lanes: list[int], before: list) -> list:
+        """``before``, vectors of the sums of these lanes, with the coordinates start .. stop - 1 added."""
+        builder = self.builder
         entry = builder.block
-        loop = builder.append_basic_block("coordinates")
-        done = builder.append_basic_block("done")
+        loop, done = self.branch("coordinates"), self.branch("added")
         builder.cbranch(builder.icmp_signed("<", start, stop), loop, done)
 
         builder.position_at_end(loop)
-        k = builder.phi(integer)
-        k.add_incoming(start, entry)
-        sums = [builder.phi(vector) for _ in lanes]
-        coordinate = builder.load(builder.gep(point, [k]))
-        single = builder.insert_element(ir.Constant(vector, ir.Undefined), coordinate, ir.Constant(ir.IntType(32), 0))
-        spread = builder.shuffle_vector(single, ir.Constant(vector, ir.Undefined), first_lane)
-        row = builder.mul(k, constant(WIDTH))
+        k = builder.phi(_INTEGER)
+        sums = [builder.phi(_VECTOR) for _ in lanes]
+        coordinate = self.spread(builder.load(builder.gep(self.point, [k])))
+        row = builder.mul(k, _integer(WIDTH))
         after = []
         for lane, total in zip(lanes, sums):
-            value = builder.load(vector_at(block, builder.add(row, lane)), align=8)
-            if kind == "product":
-                product = builder.fmul(value, spread, flags=["contract"])
-                after.append(builder.fadd(total, product, flags=["contract"]))
-                continue
-            gap = builder.fsub(value, spread)
-            if kind == "absolute":
-                opposite = builder.fneg(gap)
-                size = builder.select(builder.fcmp_ordered(">", gap, opposite), gap, opposite)
-                after.append(builder.fadd(total, size))
-            else:  # "contract" allows the fused multiply-add where there is one
-                square = builder.fmul(gap, gap, flags=["contract"])
-                after.append(builder.fadd(total, square, flags=["contract"]))
-        following = builder.add(k, constant(1))
-        k.add_incoming(following, loop)
-        for total, initial, final in zip(sums, before, after):
-            total.add_incoming(initial, entry)
-            total.add_incoming(final, loop)
+            value = builder.load(self.at(self.block, builder.add(row, _integer(lane))), align=8)
+            after.append(self.add(total, value, coordinate))
+        following = builder.add(k, _integer(1))
+        for phi, initial, final in zip((k, *sums), (start, *before), (following, *after)):
+            phi.add_incoming(initial, entry)
+            phi.add_incoming(final, loop)
         builder.cbranch(builder.icmp_signed("<", following, stop), loop, done)
 
         builder.position_at_end(done)
-        results = [builder.phi(vector) for _ in lanes]
+        results = [builder.phi(_VECTOR) for _ in lanes]
         for result, initial, final in zip(results, before, after):
             result.add_incoming(initial, entry)
             result.add_incoming(final, loop)
-        for lane, result in zip(lanes, results):
-            builder.store(result, vector_at(out, lane), align=8)
-        return context.get_dummy_value()
+        return results
 
-    def typed(typing_context, block, point, start, stop, out):
-        return types.void(types.intp, types.intp, types.intp, types.intp, types.intp), build
+    def spread(self, number):
+        undefined = ir.Constant(_VECTOR, ir.Undefined)
+        single = self.builder.insert_element(undefined, number, ir.Constant(ir.IntType(32), 0))
+        return self.builder.shuffle_vector(
+            single, undefined, ir.Constant(ir.VectorType(ir.IntType(32), _LANES), [0] * 8)
+        )
+
+    def finish(self, value, finish: str):
+        """A sum of squares to a distance, and this to a whole number, as ``finish`` says."""
+        names = {"sum": (), "root": ("sqrt",), "rounded root": ("sqrt", "rint"), "rounded": ("rint",)}[finish]
+        for name in names:
+            kind = ir.FunctionType(_VECTOR, [_VECTOR])
+            function = self.builder.module.declare_intrinsic(f"llvm.{name}.v{_LANES}f64", fnty=kind)
+            value = self.builder.call(function, [value])
+        return value
+
+
+_GROUPS = [list(range(first, first + GROUP, _LANES)) for first in range(0, WIDTH, GROUP)]
+
+
+def _write_sums(function, term: str, finish: str) -> None:
+    writer = _Writer(function, term)
+    for lanes in _GROUPS:
+        totals = writer.accumulate(_integer(0), function.args[3], lanes, [_ZEROS] * len(lanes))
+        for lane, total in zip(lanes, totals):
+            writer.store(writer.finish(total, finish), lane)
+    writer.builder.ret(ir.Constant(_BIT, 1))
+
+
+def _write_sums_within(function, term: str, finish: str) -> None:
+    """As ``_write_sums``, but returns 0, with sums of no use, as soon as no sum is below its limit."""
+    writer = _Writer(function, term)
+    builder = writer.builder
+    count = function.args[3]
+    limit = builder.inttoptr(function.args[4], _NUMBER.as_pointer())
+    entry = builder.block
+    step, more, full, far = (writer.branch(name) for name in ("step", "more", "full", "far"))
+    builder.branch(step)
+
+    builder.position_at_end(step)
+    start = builder.phi(_INTEGER)
+    start.add_incoming(_integer(0), entry)
+    next_step = builder.add(start, _integer(STEP))
+    stop = builder.select(builder.icmp_signed("<", next_step, count), next_step, count)
+    first = builder.icmp_signed("==", start, _integer(0))
+    below = None
+    for lanes in _GROUPS:
+        before = [builder.select(first, _ZEROS, writer.load(writer.sums, lane)) for lane in lanes]
+        for lane, total in zip(lanes, writer.accumulate(start, stop, lanes, before)):
+            writer.store(total, lane)
+            found = builder.fcmp_ordered("<", total, writer.load(limit, lane))
+            below = found if below is None else builder.or_(below, found)
+    mask = builder.bitcast(below, ir.IntType(_LANES))
+    builder.cbranch(builder.icmp_unsigned("!=", mask, ir.Constant(mask.type, 0)), more, far)
+
+    builder.position_at_end(more)
+    start.add_incoming(stop, more)
+    builder.cbranch(builder.icmp_signed("<", stop, count), step, full)
+
+    builder.position_at_end(full)
+    for lanes in _GROUPS:
+        for lane in lanes:
+            writer.store(writer.finish(writer.load(writer.sums, lane), finish), lane)
+    builder.ret(ir.Constant(_BIT, 1))
+
+    builder.position_at_end(far)
+    builder.ret(ir.Constant(_BIT, 0))
+
+
+@intrinsic
+def _near(typing_context, sums, limit):
+    """Two addresses -> uint64, bit p set where sum p is below limit p."""
+
+    def build(context, builder, signature, arguments):
+        sums, limit = (builder.inttoptr(address, _VECTOR.as_pointer()) for address in arguments)
+        bits = _integer(0)
+        for place in range(WIDTH // _LANES):
+            values = [builder.load(builder.gep(base, [_integer(place)]), align=8) for base in (sums, limit)]
+            mask = builder.bitcast(builder.fcmp_ordered("<", *values), ir.IntType(_LANES))
+            bits = builder.or_(bits, builder.shl(builder.zext(mask, _INTEGER), _integer(place * _LANES)))
+        return bits
+
+    return types.uint64(types.int64, types.int64), build
+
+
+def _function(write, term: str, finish: str):
+    """An intrinsic: the call of a function that ``write`` writes once in each module."""
+    name = f"craig.{write.__name__}.{term}.{finish}".replace(" ", "_")
+
+    def build(context, builder, signature, arguments):
+        function = builder.module.globals.get(name)
+        if function is None:
+            function = ir.Function(builder.module, ir.FunctionType(_BIT, [_INTEGER] * 5), name)
+            function.linkage = "internal"
+            for attribute in ("noinline", "nounwind"):
+                function.attributes.add(attribute)
+            write(function, term, finish)
+        return builder.call(function, arguments)
+
+    def typed(typing_context, block, point, sums, count, limit):
+        return types.boolean(*[types.int64] * 5), build
 
     return intrinsic(typed)
 
 
-_add_squares = _accumulate("square")
-_add_absolutes = _accumulate("absolute")
-_add_products = _accumulate("product")
+_products = _function(_write_sums, "product", "sum")
+_absolutes = _function(_write_sums, "absolute", "sum")
+_whole_absolutes = _function(_write_sums, "absolute", "rounded")
+_absolutes_within = _function(_write_sums_within, "absolute", "sum")
+_whole_absolutes_within = _function(_write_sums_within, "absolute", "rounded")
+_roots = _function(_write_sums, "square", "root")
+_whole_roots = _function(_write_sums, "square", "rounded root")
+_roots_within = _function(_write_sums_within, "square", "root")
+_whole_roots_within = _function(_write_sums_within, "square", "rounded root")
+
+
+# ``block`` (d, WIDTH), ``point`` (d,), ``limit`` (WIDTH,) and ``out`` (WIDTH,) are C-contiguous float64 arrays; nothing
+# is checked.
 
 
 @njit
-def add_squares(block, point, start, stop, out):
-    """``block`` (d, WIDTH), ``point`` (d,), ``out`` (WIDTH,): C-contiguous float64 arrays; nothing is checked."""
-    _add_squares(block.ctypes.data, point.ctypes.data, start, stop, out.ctypes.data)
+def products(block, point, out):
+    """out[p] = <row p of the block, point>."""
+    _products(address_of(block), address_of(point), address_of(out), len(point), 0)
 
 
 @njit
-def add_absolutes(block, point, start, stop, out):
-    """As ``add_squares``, with |block[k, p] - point[k]|."""
-    _add_absolutes(block.ctypes.data, point.ctypes.data, start, stop, out.ctypes.data)
+def distances(block, point, manhattan, out):
+    """out[p] = Euclidean, or Manhattan, distance of row p of the block from the point."""
+    if manhattan:
+        _absolutes(address_of(block), address_of(point), address_of(out), len(point), 0)
+    else:
+        _roots(address_of(block), address_of(point), address_of(out), len(point), 0)
 
 
 @njit
-def add_products(block, point, start, stop, out):
-    """As ``add_squares``, with block[k, p] * point[k]."""
-    _add_products(block.ctypes.data, point.ctypes.data, start, stop, out.ctypes.data)
+def whole_distances(block, point, manhattan, out):
+    """As ``distances``, rounded to whole numbers."""
+    if manhattan:
+        _whole_absolutes(address_of(block), address_of(point), address_of(out), len(point), 0)
+    else:
+        _whole_roots(address_of(block), address_of(point), address_of(out), len(point), 0)
+
+
+@njit
+def near(distance, limit):
+    """uint64, bit p set where distance[p] < limit[p]; (WIDTH,) each."""
+    return _near(address_of(distance), address_of(limit))
+
+
+@njit
+def distances_within(block, point, manhattan, limit, out):
+    """As ``distances``, but False as soon as no sum (of squares, for Euclidean ones) can be below its limit."""
+    if manhattan:
+        return _absolutes_within(address_of(block), address_of(point), address_of(out), len(point), address_of(limit))
+    return _roots_within(address_of(block), address_of(point), address_of(out), len(point), address_of(limit))
+
+
+@njit
+def whole_distances_within(block, point, manhattan, limit, out):
+    """As ``distances_within``, rounded to whole numbers."""
+    if manhattan:
+        return _whole_absolutes_within(
+            address_of(block), address_of(point), address_of(out), len(point), address_of(limit)
+        )
+    return _whole_roots_within(address_of(block), address_of(point), address_of(out), len(point), address_of(limit))
 
 
 @intrinsic
