@@ -28,15 +28,15 @@ class Scaling:
     shift: np.ndarray | None = None
     factor: np.ndarray | None = None
 
-    def apply(self, features: np.ndarray | sp.csr_matrix) -> np.ndarray | sp.csr_matrix:
-        """The scaled copy of ``features`` (n, d); the same object where there is nothing to do."""
+    def apply(self, features: np.ndarray | sp.csr_matrix, out: np.ndarray | None = None) -> np.ndarray | sp.csr_matrix:
+        """The scaled copy of ``features`` (n, d), of dense ones in ``out``; the same object where nothing is scaled."""
         if self.factor is None:
             return features
         if sp.issparse(features):
             scaled = features.copy()
             scaled.data = features.data * self.factor[features.indices]
             return scaled
-        scaled = np.empty(features.shape)
+        scaled = np.empty(features.shape) if out is None else out
         for start in range(0, len(features), CHUNK):  # fresh memory, of which there is no more than has to be, is dear
             part = scaled[start : start + CHUNK]
             np.subtract(features[start : start + CHUNK], self.shift, out=part)

@@ -29,6 +29,7 @@ BITS = 22  # of a distance in the matrix of a block; float32 holds whole numbers
 SAMPLED = 16  # one block in so many is looked at first
 FEW = 8  # picks a block, below which they come from a pool
 POOL = 16_384  # rows of a pool, at least
+SPARE = 16  # columns of that matrix, without which rows would be a power of two apart and share few lines of the cache
 MARGIN = 0.75  # go this far below the gain at which the budget is expected to end
 
 
@@ -119,7 +120,7 @@ class PartitionGreedy:
 
     def _greedy(self, block: int, depth: float, limit: int) -> tuple[np.ndarray, np.ndarray]:
         if not hasattr(self._local, "matrix"):
-            self._local.matrix = np.empty((self._size, self._size), dtype=np.float32)
+            self._local.matrix = np.empty((self._size, self._size + SPARE), dtype=np.float32)
         begin = block * self._size
         end = begin + self._rows_of(block)
         matrix = self._local.matrix

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -16,7 +17,7 @@ from craig_cli.registry import ALGORITHMS, load
 from craig_cli.selection.algorithms import Options
 from craig_cli.selection.arguments import check_names, planned_size
 from craig_cli.selection.bounds import exact_grid
-from craig_cli.selection.clusters import cluster
+from craig_cli.selection.clusters import Clusters, cluster
 from craig_cli.selection.cover import cover
 from craig_cli.selection.groups import REGRESSION_LOSSES, Group, build_groups, class_parts, scaled_rows
 from craig_cli.selection.memory import check_memory
@@ -137,24 +138,21 @@ def select_dataset(
         load(ALGORITHMS, algorithm), options=Options(block_size=block or WIDTH, delta=delta), generator=generator
     )
     grid = exact_grid(sum(group.mass * group.farthest for group in groups))
+    swaps_made = swaps if greedy else 0
     if epsilon is None:
         quotas = group_quotas(groups, budget, by_influence=algorithm == "strata" and influence is not None)
-        orders, picks, extra = _picks(groups, begin, quotas, progress)
+        picked = _picked(groups, begin, quotas, swaps_made, grid, progress)
     else:
         orders = [begin(group.search, progress=None) for group in groups]
-        picks = cover(groups, orders, epsilon, grid, progress)
-        extra = [0] * len(groups)
-    gains = [order.gains[: len(part)] for order, part in zip(orders, picks)]
-    if swaps > 0 and greedy:
-        picks = [swap_medoids(group.search, part, swaps) for group, part in zip(groups, picks)]
-    assigns = [getattr(order, "assign", None) for order in orders]
-    clusters = [cluster(group, part, grid, assign) for group, part, assign in zip(groups, picks, assigns)]
-    own = [getattr(order, "weights", None) for order in orders]
+        covering = cover(groups, orders, epsilon, grid, progress)
+        picked = [_finish(*each, swaps_made, grid) for each in zip(groups, orders, covering)]
+        quotas = [len(picks) for picks in covering]
+    clusters = [each.clusters for each in picked]
     weighed = weigh(
         dataset,
         groups,
         clusters,
-        own,
+        [each.weights for each in picked],
         exemplar=exemplar,
         weights=weights,
         influence=influence,
@@ -177,23 +175,45 @@ def select_dataset(
     if weighed.calibration is not None:
         settings["calibration"] = weighed.calibration
     chosen = [
-        part_of(group, each, weight, grid, more, ranked=greedy)
-        for group, each, weight, more in zip(groups, weighed.clusters, weighed.own, extra)
+        # Twins of a row that was picked follow it where the quota asks for more than there are different rows.
+        part_of(group, each, weight, grid, int(quota) - len(each.exemplars), ranked=greedy)
+        for group, each, weight, quota in zip(groups, weighed.clusters, weighed.own, quotas)
     ]
+    gains = [each.gains for each in picked]
     return as_coreset(dataset, groups, merge_by_gain(groups, chosen, gains), settings)
 
 
-def _picks(groups: list[Group], begin, quotas: np.ndarray, progress: Progress | None) -> tuple[list, list, list[int]]:
-    """(orders, picks, twins that follow) of each group."""
+@dataclass(frozen=True)
+class _Picked:
+    """The picks of a group with what they stand for, their gains, and the algorithm's own weights or None."""
+
+    clusters: Clusters
+    gains: np.ndarray
+    weights: np.ndarray | None
+
+
+def _picked(
+    groups: list[Group], begin, quotas: np.ndarray, swaps: int, grid: float, progress: Progress | None
+) -> list[_Picked]:
     report = _Report(progress, float(quotas.sum()))
-    orders = []
+    found = []
     for group, quota in zip(groups, quotas):
         order = begin(group.search, progress=report.start(int(quota)))
         order.extend(min(int(quota), len(group.rows)), progress=report.picks)
-        orders.append(order)
+        found.append(_finish(group, order, order.picks, swaps, grid))
+        del order  # it holds the group's arrangement, as large as twice its rows
         report.finish(int(quota))
-    picks = [order.picks for order in orders]
-    return orders, picks, [int(quota) - len(part) for quota, part in zip(quotas, picks)]
+    return found
+
+
+def _finish(group: Group, order, picks: np.ndarray, swaps: int, grid: float) -> _Picked:
+    gains = order.gains[: len(picks)]
+    if swaps > 0:
+        picks = swap_medoids(group.search, picks, swaps)
+    clusters = cluster(group, picks, grid, getattr(order, "assign", None))
+    for space in (group.search, group.space):
+        space.arrangement.release()
+    return _Picked(clusters, gains, getattr(order, "weights", None))
 
 
 def _algorithm(name: str, dataset: Dataset, parts, influence, note) -> str:

@@ -33,6 +33,10 @@ class Arrangement:
         build = sparse.build_index if sp.issparse(self.rows) else cells.build_cells
         return build(self.rows, self.metric, self.total, self.block)
 
+    def release(self) -> None:
+        """Let go of what was arranged, twice the memory of the rows; asked for again, it is arranged again."""
+        self.__dict__.pop("arranged", None)
+
 
 @dataclass(frozen=True)
 class Space:

@@ -119,9 +119,7 @@ def build_design(dataset: Dataset, loss: str, l2: float, targets: np.ndarray | N
         rows = sp.hstack([scaling.apply(dataset.features), np.ones((n_rows, 1))], format="csr")
     else:
         rows = np.ones((n_rows, n_features + 1))
-        for start in range(0, n_rows, CHUNK):
-            part = dataset.features[start : start + CHUNK]
-            rows[start : start + CHUNK, :-1] = (part - scaling.shift) * scaling.factor
+        scaling.apply(dataset.features, out=rows[:, :-1])
     penalty = np.append(l2 * scaling.factor**2, 0.0)
     counts = np.ones(n_rows) if dataset.multiplicity is None else dataset.multiplicity
     return Design(rows, targets, counts, penalty, loss, tuple(classes), scaling)
