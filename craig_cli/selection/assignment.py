@@ -20,7 +20,7 @@ import scipy.sparse as sp
 
 from craig_cli import jit
 from craig_cli.dataset import csr_arrays
-from craig_cli.jit import njit
+from craig_cli.jit import lowest_bit, njit
 from craig_cli.selection.cells import (
     COSINE,
     MANHATTAN,
@@ -32,11 +32,11 @@ from craig_cli.selection.cells import (
     split,
 )
 from craig_cli.selection.gaps import distance_of, sparse_gap
-from craig_cli.selection.vectors import WIDTH, products
+from craig_cli.selection.vectors import WIDTH, below, dot, products
 
-LEVEL = 2  # a level ends at so many times the rank it begins at
+LEVEL = 3  # a level ends at so many times the rank it begins at
 FIRST_LEVEL = 64  # picks that all rows are held against
-BUNCH = 64  # picks a bunch
+BUNCH = WIDTH  # picks a bunch, so that it is a block to the vector instructions
 
 
 def assign(cells: Cells, picks: np.ndarray, constants: np.ndarray, grid: float) -> tuple[np.ndarray, np.ndarray]:
@@ -143,10 +143,12 @@ def _assign(
                     continue
                 back = np.inf
                 if level > 0 and _aim(centre, centres[b], apart, metric, direction):
-                    back = _back(blocks[cell], centre, direction, current, metric, distance) + slack
-                    if (apart - radii[b]) * (1.0 - 1e-12) - slack >= back:
+                    back = _back(blocks[cell], direction, current, metric, distance) + slack
+                    if (apart - radii[b]) * (1.0 - 1e-12) - slack >= back - dot(centre, direction):
                         continue
-                _mark(bunches[b], order[b], centre, direction, metric, reach + slack, back, wanted, any_wanted)
+                _mark(
+                    bunches[b], order[b], centre, direction, metric, reach + slack, back, distance, wanted, any_wanted
+                )
             for run in range(levels[level] // WIDTH, (levels[level + 1] + WIDTH - 1) // WIDTH):
                 if not any_wanted[run]:
                     continue
@@ -186,33 +188,29 @@ def _aim(start, end, apart, metric, direction):
 
 
 @njit
-def _back(block, centre, direction, current, metric, along):
-    """How far from the centre along the direction a pick may be and still be nearest to a row of the block."""
+def _back(block, direction, current, metric, along):
+    """How far along the direction a pick may be and still be nearest to a row of the block."""
     products(block, direction, along)
-    origin = 0.0
-    for k in range(len(direction)):
-        origin += centre[k] * direction[k]
     farthest = -np.inf
     for p in range(WIDTH):
         farthest = max(farthest, along[p] + reach_of(current[p], 0.0, metric))
-    return farthest - origin
+    return farthest
 
 
 @njit
-def _mark(bunch, order, centre, direction, metric, reach, back, wanted, any_wanted):
+def _mark(bunch, order, centre, direction, metric, reach, back, apart, wanted, any_wanted):
     """Mark the picks of a bunch that are within reach of the centre, and along the direction not beyond ``back``."""
-    apart = np.zeros(BUNCH)
-    along = np.zeros(BUNCH)
-    for k in range(len(centre)):
-        for t in range(BUNCH):
-            gap = bunch[k, t] - centre[k]
-            apart[t] += abs(gap) if metric == MANHATTAN else gap * gap
-            along[t] += gap * direction[k]
-    most = (reach if metric == MANHATTAN else reach * reach) * (1.0 + 1e-12)
-    for t in range(BUNCH):
-        if back == np.inf or (apart[t] < most and along[t] < back):
-            wanted[order[t]] = True
-            any_wanted[order[t] // WIDTH] = True
+    bits = ~np.uint64(0)
+    if back < np.inf:
+        block_distances(bunch, centre, metric, apart)
+        bits = below(apart, reach * (1.0 + 1e-12))
+        products(bunch, direction, apart)
+        bits &= below(apart, back)
+    while bits != 0:
+        t = lowest_bit(bits)
+        bits &= bits - np.uint64(1)
+        wanted[order[t]] = True
+        any_wanted[order[t] // WIDTH] = True
 
 
 @njit

@@ -72,7 +72,7 @@ class _Writer:
         builder.position_at_end(loop)
         k = builder.phi(_INTEGER)
         sums = [builder.phi(_VECTOR) for _ in lanes]
-        coordinate = self.spread(builder.load(builder.gep(self.point, [k])))
+        coordinate = _spread(builder, builder.load(builder.gep(self.point, [k])))
         row = builder.mul(k, _integer(WIDTH))
         after = []
         for lane, total in zip(lanes, sums):
@@ -90,13 +90,6 @@ class _Writer:
             result.add_incoming(initial, entry)
             result.add_incoming(final, loop)
         return results
-
-    def spread(self, number):
-        undefined = ir.Constant(_VECTOR, ir.Undefined)
-        single = self.builder.insert_element(undefined, number, ir.Constant(ir.IntType(32), 0))
-        return self.builder.shuffle_vector(
-            single, undefined, ir.Constant(ir.VectorType(ir.IntType(32), _LANES), [0] * 8)
-        )
 
     def finish(self, value, finish: str):
         """A sum of squares to a distance, and this to a whole number, as ``finish`` says."""
@@ -160,20 +153,37 @@ def _write_sums_within(function, term: str, finish: str) -> None:
     builder.ret(ir.Constant(_BIT, 0))
 
 
-@intrinsic
-def _near(typing_context, sums, limit):
-    """Two addresses -> uint64, bit p set where sum p is below limit p."""
+def _compare(spread: bool):
+    """An intrinsic: the address of WIDTH sums and that of their limits, or one limit -> bits of those below it."""
 
     def build(context, builder, signature, arguments):
-        sums, limit = (builder.inttoptr(address, _VECTOR.as_pointer()) for address in arguments)
+        sums = builder.inttoptr(arguments[0], _VECTOR.as_pointer())
+        limit = arguments[1] if spread else builder.inttoptr(arguments[1], _VECTOR.as_pointer())
+        limit_of_all = _spread(builder, limit) if spread else None
         bits = _integer(0)
         for place in range(WIDTH // _LANES):
-            values = [builder.load(builder.gep(base, [_integer(place)]), align=8) for base in (sums, limit)]
-            mask = builder.bitcast(builder.fcmp_ordered("<", *values), ir.IntType(_LANES))
+            value = builder.load(builder.gep(sums, [_integer(place)]), align=8)
+            most = limit_of_all if spread else builder.load(builder.gep(limit, [_integer(place)]), align=8)
+            mask = builder.bitcast(builder.fcmp_ordered("<", value, most), ir.IntType(_LANES))
             bits = builder.or_(bits, builder.shl(builder.zext(mask, _INTEGER), _integer(place * _LANES)))
         return bits
 
-    return types.uint64(types.int64, types.int64), build
+    def typed(typing_context, sums, limit):
+        return types.uint64(types.int64, types.float64 if spread else types.int64), build
+
+    return intrinsic(typed)
+
+
+_below = _compare(spread=True)
+_near = _compare(spread=False)
+
+
+def _spread(builder, number):
+    """A vector of the same number."""
+    undefined = ir.Constant(_VECTOR, ir.Undefined)
+    index = ir.IntType(32)
+    single = builder.insert_element(undefined, number, ir.Constant(index, 0))
+    return builder.shuffle_vector(single, undefined, ir.Constant(ir.VectorType(index, _LANES), [0] * _LANES))
 
 
 def _function(write, term: str, finish: str):
@@ -239,6 +249,12 @@ def whole_distances(block, point, manhattan, out):
 def near(distance, limit):
     """uint64, bit p set where distance[p] < limit[p]; (WIDTH,) each."""
     return _near(address_of(distance), address_of(limit))
+
+
+@njit
+def below(distance, limit):
+    """uint64, bit p set where distance[p], (WIDTH,), < limit."""
+    return _below(address_of(distance), limit)
 
 
 @njit
