@@ -82,20 +82,20 @@ def class_parts(dataset: Dataset, loss, radius, per_class) -> list[tuple[float |
     return [(float(label), np.flatnonzero(codes == code)) for code, label in enumerate(classes)]
 
 
-def scaled_rows(dataset: Dataset, scale: str) -> tuple[np.ndarray | sp.csr_matrix, Scaling]:
-    """(rows as distances see them, the scaling): of very many sparse columns only those that occur."""
+def scaled_features(dataset: Dataset, scale: str) -> tuple[np.ndarray | sp.csr_matrix, Scaling]:
+    """(features, the scaling that distances see them in): of very many sparse columns only those that occur."""
     features = dataset.features
     if dataset.is_sparse and dataset.n_features > MOST_COLUMNS_KEPT:
         features = occurring_columns(features)
-    scaling = fit_scaling(scale, features, dataset.multiplicity)
-    return scaling.apply(features), scaling
+    return features, fit_scaling(scale, features, dataset.multiplicity)
 
 
 def build_groups(
     dataset: Dataset,
-    rows: np.ndarray | sp.csr_matrix,
+    features: np.ndarray | sp.csr_matrix,
     parts: list[tuple[float | None, np.ndarray]],
     *,
+    scaling: Scaling | None = None,
     metric: str,
     scale: str,
     loss: str | None,
@@ -107,7 +107,7 @@ def build_groups(
 ) -> tuple[list[Group], str]:
     """(the groups, the units of epsilon).
 
-    rows          (n, d) as ``scaled_rows`` has them
+    features      (n, d) of which the distances are, scaled class by class, for memory is dear, by ``scaling``
     merge         of equal rows keep the first, with the multiplicities of all
     influence     (n, q) influence vectors, for strata
     by_influence  search among the influence vectors and not among the features
@@ -121,20 +121,21 @@ def build_groups(
         column, label_unit = _label_column(dataset.labels, scale)
     units = FEATURE_DISTANCE
     if radius is not None:
+        rows = features if scaling is None else scaling.apply(features)
         constants = gradient_constants(rows, dataset.labels, loss, radius, label_unit)
         steepest = gradient_bounds(rows, dataset.labels, loss, radius)
         units = GRADIENT_NORM
-    if regression:
-        rows = (
-            sp.hstack([rows, column[:, None]], format="csr") if sp.issparse(rows) else np.column_stack([rows, column])
-        )
+        del rows
     groups = []
     for label, members in parts:
-        part = rows if len(members) == rows.shape[0] else rows[members]
+        part = _taken(features, members, scaling)
+        if regression:
+            sparse, more = sp.issparse(part), column[members, None]
+            part = sp.hstack([part, more], format="csr") if sparse else np.column_stack([part, more])
         unique, twins, twin_of, counts = _merged(part, multiplicity[members], merge)
         part = part[unique] if len(twins) else part
         kept = members[unique]
-        vectors = None if influence is None else part if influence is rows else influence[kept]
+        vectors = None if influence is None else part if influence is features else influence[kept]
         space = build_space(part, metric, counts, None if by_influence else block)
         search = replace(space, vectors=vectors)
         if by_influence:
@@ -152,6 +153,16 @@ def build_groups(
         )
         groups.append(group)
     return groups, units
+
+
+def _taken(features, members: np.ndarray, scaling: Scaling | None):
+    """The rows ``members``, scaled; of all rows no copy where none is needed."""
+    if len(members) == features.shape[0]:
+        return features if scaling is None else scaling.apply(features)
+    part = features[members]
+    if scaling is None:
+        return part
+    return scaling.apply(part) if sp.issparse(part) else scaling.apply(part, out=part)
 
 
 def _merged(part, multiplicity: np.ndarray, merge: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -19,7 +19,7 @@ from craig_cli.errors import DataError, UsageError
 from craig_cli.selection.arguments import check_names
 from craig_cli.selection.bounds import exact_grid
 from craig_cli.selection.clusters import cluster
-from craig_cli.selection.groups import Group, build_groups, class_parts, scaled_rows
+from craig_cli.selection.groups import Group, build_groups, class_parts, scaled_features
 from craig_cli.selection.merge import merge, part_of
 from craig_cli.selection.moments import calibrated_weights
 from craig_cli.selection.select import as_coreset
@@ -61,11 +61,12 @@ def reweight_dataset(
     jit.set_threads(threads)
     facts = _settings(coreset, dataset, name)
     index = coreset.index[:size]
-    rows, _ = scaled_rows(dataset, facts["scale"])
+    features, scaling = scaled_features(dataset, facts["scale"])
     groups, units = build_groups(
         dataset,
-        rows,
+        features,
         class_parts(dataset, facts["loss"], facts["radius"], facts["per_class"]),
+        scaling=scaling,
         **{key: facts[key] for key in KEPT},
         influence=influence,
     )

@@ -19,7 +19,7 @@ from craig_cli.selection.arguments import check_names, planned_size
 from craig_cli.selection.bounds import exact_grid
 from craig_cli.selection.clusters import Clusters, cluster
 from craig_cli.selection.cover import cover
-from craig_cli.selection.groups import REGRESSION_LOSSES, Group, build_groups, class_parts, scaled_rows
+from craig_cli.selection.groups import REGRESSION_LOSSES, Group, build_groups, class_parts, scaled_features
 from craig_cli.selection.memory import check_memory
 from craig_cli.selection.merge import Selection, merge_by_gain, part_of
 from craig_cli.selection.quotas import group_quotas
@@ -119,11 +119,12 @@ def select_dataset(
     by_influence = greedy and influence is not None
     check_memory(dataset, block, memory_limit)
     swaps = (SWAPS if algorithm == "partition" else 0) if swaps is None else swaps
-    rows, scaling = scaled_rows(dataset, scale)
+    features, scaling = scaled_features(dataset, scale)
     groups, units = build_groups(
         dataset,
-        rows,
+        features,
         parts,
+        scaling=scaling,
         metric=metric,
         scale=scale,
         loss=loss,
@@ -133,7 +134,6 @@ def select_dataset(
         influence=influence,
         by_influence=by_influence,
     )
-    del rows  # the groups have their own
     begin = partial(
         load(ALGORITHMS, algorithm), options=Options(block_size=block or WIDTH, delta=delta), generator=generator
     )

@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from craig_cli import read_dataset
 from craig_cli.dataset import from_arrays
 from craig_cli.registry import METRICS
-from craig_cli.selection.groups import build_groups, class_parts, scaled_rows
+from craig_cli.selection.groups import build_groups, class_parts, scaled_features
 from craig_cli.selection.partition import PartitionGreedy
 from craig_cli.selection.select import BLOCK_SIZE, select_dataset
 
@@ -300,8 +300,9 @@ def brute():
         # All of it: scaling, equal rows, arranging, greedy, swaps, and the assignment that gives weights and epsilon.
         seconds, other = timed(lambda swaps=swaps: select_dataset(data, swaps=swaps, **options))
         print(f"whole selection, {swaps} swaps: {seconds:.2f} s, L {other.epsilon[-1]:.1f}", flush=True)
+    features, scaling = scaled_features(data, "minmax")
     groups, _ = build_groups(
-        data, scaled_rows(data, "minmax")[0], class_parts(data, None, None, True), metric="euclidean", scale="minmax",
+        data, features, class_parts(data, None, None, True), scaling=scaling, metric="euclidean", scale="minmax",
         loss=None, radius=None, block=BLOCK_SIZE, merge=True,
     )  # fmt: skip
     quotas = [int((data.labels[coreset.index] == group.label).sum()) for group in groups]
