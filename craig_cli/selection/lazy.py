@@ -83,9 +83,10 @@ class Coverage:
         """(k,) marginal gains, in quanta, of the candidates (k,)."""
         cells = self.cells
         bound = np.empty(len(cells.order))
+        size = min(TILE, -(-len(candidates) // jit.threads_in_force()))
         _evaluate(
             cells.rows, cells.blocks, cells.centres, cells.metric, self.multiplicity, self.current, self.limit,
-            self.reach, candidates, TILE, bound,
+            self.reach, candidates, size, bound,
         )  # fmt: skip
         return bound[candidates]
 
