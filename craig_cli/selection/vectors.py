@@ -5,9 +5,9 @@
 the same with absolute values or with products, and the distances that come of them. Left to itself, LLVM reloads and
 stores the sums for every k and checks each time whether the arrays overlap. Here as many as there are registers for
 stay in them: GROUP at a time, for with more LLVM moves them about for longer than it computes. Each is a function of
-its own on addresses, which a kernel calls; of arrays that are handed to a function with a loop numba counts the
-references, which took as long as the distances. Every distance in the package goes through this one piece of code, so
-it has the same bits whoever asks for it. LLVM turns the 8-element vectors into whatever the processor has.
+its own on addresses, since numba counts references at each call of a function with a loop that is given arrays. Every
+distance in the package goes through this one piece of code, so it has the same bits whoever asks for it. LLVM turns
+the 8-element vectors into whatever the processor has.
 """
 
 from __future__ import annotations
