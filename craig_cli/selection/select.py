@@ -138,14 +138,14 @@ def select_dataset(
         load(ALGORITHMS, algorithm), options=Options(block_size=block or WIDTH, delta=delta), generator=generator
     )
     grid = exact_grid(sum(group.mass * group.farthest for group in groups))
-    swaps_made = swaps if greedy else 0
+    rounds = swaps if greedy else 0
     if epsilon is None:
         quotas = group_quotas(groups, budget, by_influence=algorithm == "strata" and influence is not None)
-        picked = _picked(groups, begin, quotas, swaps_made, grid, progress)
+        picked = _picked(groups, begin, quotas, rounds, grid, progress)
     else:
         orders = [begin(group.search, progress=None) for group in groups]
         covering = cover(groups, orders, epsilon, grid, progress)
-        picked = [_finish(*each, swaps_made, grid) for each in zip(groups, orders, covering)]
+        picked = [_finish(*each, rounds, grid) for each in zip(groups, orders, covering)]
         quotas = [len(picks) for picks in covering]
     clusters = [each.clusters for each in picked]
     weighed = weigh(

@@ -96,4 +96,8 @@ def _fitted(dataset, groups, clusters, members, exemplar: str | None, guide, gri
 
 
 def _represented(groups: list[Group], clusters: list[Clusters], members, grid: float) -> list[Clusters]:
-    return [represented(group, each, part, grid) for group, each, part in zip(groups, clusters, members)]
+    found = []
+    for group, each, part in zip(groups, clusters, members):
+        found.append(represented(group, each, part, grid))
+        group.space.arrangement.release()
+    return found
