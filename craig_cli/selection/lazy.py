@@ -38,7 +38,7 @@ from craig_cli.selection.heap import pop, push
 from craig_cli.selection.vectors import near
 
 TILE = 64  # candidates that meet a cell while it is in the fast cache, at most
-FEW = 8  # candidates that one thread evaluates before others have woken up
+FEW = 8  # candidates that one thread evaluates sooner than others wake up
 SAMPLE = 128  # rows that stand for all where the guess of the first pick begins
 ROUND = 4  # each round of it leaves one candidate of so many, and so many times the rows stand for all
 
@@ -433,12 +433,13 @@ def _extend(
     work,
 ):
     """Pick until the budget is reached or the best gain is below the threshold (True), or ``work`` is done (False)."""
-    batch = TILE * threads
-    candidates = np.empty(batch, dtype=np.int64)
+    candidates = np.empty(TILE * threads, dtype=np.int64)
     distance = np.empty(WIDTH)
     done = 0
     while state[0] < budget:
         rounds = state[0]
+        # A first few, whose best spares the others all that is not needed.
+        batch = FEW
         # A gain of zero cannot fall, so it is fresh whatever its stamp says.
         while stamp[heap[0]] != rounds and bound[heap[0]] > 0.0:
             count = 0
@@ -464,6 +465,7 @@ def _extend(
                 push(heap, state[1], candidates[t], bound, row_of)
                 state[1] += 1
             state[2] += count
+            batch = TILE * threads
             done += count + 1
             if done >= work:
                 return False
