@@ -212,10 +212,9 @@ def _guess_first(coverage: Coverage, n_rows: int) -> int:
         if done >= n_rows or count == 1:
             return int(candidates[_best(-totals[:count], cells.order[candidates])])
         kept = np.sort(np.argsort(totals[:count], kind="stable")[: -(-count // ROUND)])
-        candidates = candidates[kept]
         padded = np.append(kept, np.full(-len(kept) % WIDTH, kept[-1]))
-        totals = totals[padded]
-        points = cells.rows[np.append(candidates, np.full(-len(kept) % WIDTH, candidates[-1]))]
+        totals, points = totals[padded], cells.rows[candidates[padded]]
+        candidates = candidates[kept]
         blocks = np.ascontiguousarray(points.reshape(-1, WIDTH, points.shape[1]).transpose(0, 2, 1))
 
 

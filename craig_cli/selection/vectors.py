@@ -281,32 +281,29 @@ def _dot(typing_context, row, direction, count):
 
     def build(context, builder, signature, arguments):
         row, direction, count = arguments
-        integer, number = ir.IntType(64), ir.DoubleType()
-        vector = ir.VectorType(number, _LANES)
-        row, direction = (builder.inttoptr(address, number.as_pointer()) for address in (row, direction))
+        row, direction = (builder.inttoptr(address, _NUMBER.as_pointer()) for address in (row, direction))
         entry = builder.block
         loop = builder.append_basic_block("coordinates")
         done = builder.append_basic_block("done")
-        zero, nothing = ir.Constant(integer, 0), ir.Constant(vector, [0.0] * _LANES)
-        builder.cbranch(builder.icmp_signed("<", zero, count), loop, done)
+        builder.cbranch(builder.icmp_signed("<", _integer(0), count), loop, done)
 
         builder.position_at_end(loop)
-        k, total = builder.phi(integer), builder.phi(vector)
-        k.add_incoming(zero, entry)
-        total.add_incoming(nothing, entry)
+        k, total = builder.phi(_INTEGER), builder.phi(_VECTOR)
+        k.add_incoming(_integer(0), entry)
+        total.add_incoming(_ZEROS, entry)
         left, right = (
-            builder.load(builder.bitcast(builder.gep(base, [k]), vector.as_pointer()), align=8)
+            builder.load(builder.bitcast(builder.gep(base, [k]), _VECTOR.as_pointer()), align=8)
             for base in (row, direction)
         )
         after = builder.fadd(total, builder.fmul(left, right))
-        following = builder.add(k, ir.Constant(integer, _LANES))
+        following = builder.add(k, _integer(_LANES))
         k.add_incoming(following, loop)
         total.add_incoming(after, loop)
         builder.cbranch(builder.icmp_signed("<", following, count), loop, done)
 
         builder.position_at_end(done)
-        sums = builder.phi(vector)
-        sums.add_incoming(nothing, entry)
+        sums = builder.phi(_VECTOR)
+        sums.add_incoming(_ZEROS, entry)
         sums.add_incoming(after, loop)
         lanes = [builder.extract_element(sums, ir.Constant(ir.IntType(32), lane)) for lane in range(_LANES)]
         while len(lanes) > 1:
@@ -314,14 +311,14 @@ def _dot(typing_context, row, direction, count):
             lanes = [builder.fadd(lanes[lane], lanes[lane + half]) for lane in range(half)]
         return lanes[0]
 
-    return types.float64(types.intp, types.intp, types.intp), build
+    return types.float64(types.int64, types.int64, types.int64), build
 
 
 @njit
 def dot(row, direction):
     """<row, direction> of C-contiguous float64 arrays (d,), in sums of a fixed order: the same on every machine."""
     whole = direction.size // _LANES * _LANES
-    total = _dot(row.ctypes.data, direction.ctypes.data, whole)
+    total = _dot(address_of(row), address_of(direction), whole)
     for k in range(whole, direction.size):
         total += row[k] * direction[k]
     return total
