@@ -12,8 +12,9 @@ from importlib import import_module
 from craig_cli.version import __version__
 
 _LAZY = {
-    "select_coreset": "craig_cli.default",
+    "select_coreset": "craig_cli.selection.select",
     "reweight_coreset": "craig_cli.selection.reweight",
+    "Plan": "craig_cli.selection.plan",
     "read_dataset": "craig_cli.formats",
     "Dataset": "craig_cli.dataset",
     "Coreset": "craig_cli.artifacts.coreset",

@@ -51,6 +51,11 @@ class Dataset:
         return sp.issparse(self.features)
 
     @property
+    def counts(self) -> np.ndarray:
+        """(n,) float64, how many rows each row stands for."""
+        return np.ones(self.n_rows) if self.multiplicity is None else self.multiplicity
+
+    @property
     def total(self) -> float:
         """Number of rows the data set stands for: n, or the sum of the multiplicities."""
         return float(self.n_rows if self.multiplicity is None else self.multiplicity.sum())

@@ -7,12 +7,12 @@ file and one line in its table; the contract tests run over every name in these 
 from importlib import import_module
 
 ALGORITHMS = {
-    "lazy": "craig_cli.selection.algorithms:begin_lazy",
-    "partition": "craig_cli.selection.algorithms:begin_partition",
-    "stochastic": "craig_cli.selection.algorithms:begin_stochastic",
-    "strata": "craig_cli.selection.algorithms:begin_strata",
-    "random": "craig_cli.selection.algorithms:begin_random",
-    "random-uniform": "craig_cli.selection.algorithms:begin_random",
+    "lazy": "craig_cli.selection.algorithms.lazy:LAZY",
+    "partition": "craig_cli.selection.algorithms.partition:PARTITION",
+    "stochastic": "craig_cli.selection.algorithms.stochastic:STOCHASTIC",
+    "strata": "craig_cli.selection.algorithms.strata:STRATA",
+    "random": "craig_cli.selection.algorithms.uniform:RANDOM",
+    "random-uniform": "craig_cli.selection.algorithms.uniform:RANDOM_UNIFORM",
 }
 
 LOSSES = {
@@ -56,6 +56,8 @@ EXEMPLARS = ("medoid", "member")
 WEIGHTS = ("count", "calibrated", "fitted")
 METRICS = ("euclidean", "cosine", "manhattan")
 DEFAULT_L2 = 1e-5
+BLOCK_SIZE = 1024  # rows of a block of the partition algorithm
+DELTA = 0.1  # of the stochastic algorithm's guarantee
 PILOT_ROUNDS = 6  # of training a pilot, at most
 
 

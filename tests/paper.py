@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from craig_cli import select_coreset
-from craig_cli.selection.select import UNRANKED
+from craig_cli.registry import ALGORITHMS, load
+
+GREEDY = [name for name in ALGORITHMS if load(ALGORITHMS, name).greedy]
+UNRANKED = [name for name in ALGORITHMS if name not in GREEDY]
 
 
 def paper_coreset(features, labels=None, **options):

@@ -11,7 +11,7 @@ from craig_cli.artifacts.coreset import read_coreset
 from craig_cli.artifacts.model import Model
 from craig_cli.dataset import from_arrays
 from craig_cli.errors import UsageError
-from craig_cli.evaluation.influence import influence
+from craig_cli.guided.influence import influence
 from tests.conftest import SAMPLE
 from tests.naive import selection as naive
 from tests.paper import paper_coreset

@@ -6,8 +6,7 @@ import pytest
 from craig_cli.dataset import class_values
 from craig_cli.registry import ALGORITHMS, LOSSES
 from craig_cli.scaling import fit_scaling
-from craig_cli.selection.select import UNRANKED
-from tests.paper import paper_coreset
+from tests.paper import UNRANKED, paper_coreset
 
 
 def _gradient(loss, rows, labels, weights, model):

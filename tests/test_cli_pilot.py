@@ -7,7 +7,8 @@ import pytest
 
 from craig_cli.artifacts.coreset import read_coreset
 from craig_cli.dataset import from_arrays
-from craig_cli.pilot import select_with_pilot
+from craig_cli.guided.pilot import select_with_pilot
+from craig_cli.selection.plan import Plan
 from tests.conftest import SAMPLE
 
 DATA = SAMPLE / "binary.libsvm"
@@ -59,11 +60,11 @@ def test_a_pilot_that_so_few_picks_cannot_follow_is_left():
     labels = (rows @ rng.standard_normal(72) + rng.logistic(size=4000) > 1.0).astype(float)
     dataset = from_arrays(rows, labels)
     notes = []
-    way = {"algorithm": "strata", "weights": "calibrated", "note": notes.append}
-    few, _ = select_with_pilot(dataset, size=40, **way)
+    way = {"algorithm": "strata", "weights": "calibrated"}
+    few, _ = select_with_pilot(dataset, Plan(size=40, **way), note=notes.append)
     assert few.metadata["at"]["pilot"] == 0
     assert few.metadata["weights"] == "count"
     assert "too many parameters for 40 picks" in notes[-1]
-    more, _ = select_with_pilot(dataset, size=800, **way)
+    more, _ = select_with_pilot(dataset, Plan(size=800, **way), note=notes.append)
     assert more.metadata["at"]["pilot"] > 0
     assert more.metadata["calibration"]["left"] < 1e-3

@@ -9,9 +9,9 @@ from craig_cli import reweight_coreset, select_coreset
 from craig_cli.artifacts.coreset import read_coreset
 from craig_cli.dataset import from_arrays
 from craig_cli.errors import UsageError
-from craig_cli.rough_model import rough_model
-from craig_cli.selection.calibrate import HIGHEST, LOWEST
-from craig_cli.selection.weigh import MOST_LEFT
+from craig_cli.guided.rough_model import rough_model
+from craig_cli.selection.weights.calibrate import HIGHEST, LOWEST
+from craig_cli.selection.weights.weigh import MOST_LEFT
 from tests.conftest import SAMPLE
 from tests.naive import selection as naive
 from tests.paper import paper_coreset

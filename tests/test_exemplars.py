@@ -7,13 +7,10 @@ import pytest
 import scipy.sparse as sp
 
 from craig_cli.errors import UsageError
-from craig_cli.registry import ALGORITHMS, METRICS
-from craig_cli.selection.clusters import Clusters, draw_members
-from craig_cli.selection.select import UNRANKED
+from craig_cli.registry import METRICS
+from craig_cli.selection.weights.clusters import Clusters, draw_members
 from tests.naive import selection as naive
-from tests.paper import paper_coreset
-
-GREEDY = [name for name in ALGORITHMS if name not in UNRANKED]
+from tests.paper import GREEDY, paper_coreset
 
 
 @pytest.fixture(scope="module")

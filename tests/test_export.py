@@ -24,6 +24,7 @@ from craig_cli.exporters import Rows, labels
 from craig_cli.exporters.text import shortest
 from craig_cli.formats import lines, read_dataset
 from craig_cli.registry import EXPORTERS, load
+from craig_cli.selection.plan import Plan
 from craig_cli.selection.select import select_dataset
 from craig_cli.training.fit import fit
 from tests.conftest import SAMPLE
@@ -77,7 +78,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def coreset(data):
-    return select_dataset(data, fraction=0.1, algorithm="random")
+    return select_dataset(data, Plan.paper(fraction=0.1, algorithm="random"))
 
 
 @pytest.fixture
@@ -109,7 +110,9 @@ def test_other_columns_than_those_selected_by(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     table = pa.table({"x": [1.0, 2, 3], "y": [4.0, 5, 6], "label": [0, 1, 1]})
     pq.write_table(table, "in.parquet")
-    write_coreset("c", select_dataset(read_dataset(["in.parquet"], features=["x"]), size=3, algorithm="random"))
+    write_coreset(
+        "c", select_dataset(read_dataset(["in.parquet"], features=["x"]), Plan.paper(size=3, algorithm="random"))
+    )
     export("in.parquet", "--coreset", "c", "--to", "parquet", "-o", "out")
     assert sorted(pq.read_table("out")["x2"].to_pylist()) == [4, 5, 6]
 
@@ -391,7 +394,7 @@ def test_scikit_learn_trains_on_the_files_as_on_the_arrays(folder, data, coreset
 def test_a_weight_counts_as_so_many_rows(folder, data):
     """What the sum-normalised weights mean: C stays what it is for all rows."""
     linear_model = pytest.importorskip("sklearn.linear_model")
-    coreset = select_dataset(data, size=100)  # its weights are whole numbers
+    coreset = select_dataset(data, Plan.paper(size=100))  # its weights are whole numbers
     write_coreset("medoids", coreset)
     export(SAMPLE / "binary.libsvm", "--coreset", "medoids", "--to", "parquet", "-o", "out", "-q")
     table = pq.read_table(folder / "out")

@@ -13,6 +13,7 @@ from craig_cli.dataset import from_arrays
 from craig_cli.errors import DataError
 from craig_cli.evaluation.gradient_comparison import compare, random_subset, training_path
 from craig_cli.scaling import fit_scaling
+from craig_cli.selection.plan import Plan
 from craig_cli.selection.select import select_dataset
 from craig_cli.training.fit import fit
 
@@ -48,7 +49,7 @@ def slopes_of(model, features, labels):
 )
 def test_agrees_with_gradients_from_their_definition(loss, scale, sparse, counts):
     data = data_for(loss, sparse, counts)
-    coreset = select_dataset(data, size=30, loss=loss, radius=5.0, scale=scale, algorithm="lazy")
+    coreset = select_dataset(data, Plan.paper(size=30, loss=loss, radius=5.0, scale=scale, algorithm="lazy"))
     path = training_path(data, loss, 3)
     found = compare(coreset, data, path, points=4, subsets=3, seed=7)
 

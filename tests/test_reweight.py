@@ -8,8 +8,8 @@ from craig_cli.artifacts.coreset import read_coreset
 from craig_cli.artifacts.model import Model
 from craig_cli.dataset import from_arrays
 from craig_cli.errors import DataError, UsageError
-from craig_cli.evaluation.influence import influence
-from craig_cli.selection.calibrate import HIGHEST, LOWEST
+from craig_cli.guided.influence import influence
+from craig_cli.selection.weights.calibrate import HIGHEST, LOWEST
 from tests.conftest import SAMPLE
 from tests.paper import paper_coreset
 

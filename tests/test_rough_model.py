@@ -6,8 +6,8 @@ import scipy.optimize
 import scipy.sparse as sp
 
 from craig_cli.dataset import from_arrays
-from craig_cli.rough_model import rough_model, sample_size
-from craig_cli.selection.draw import draw_random
+from craig_cli.guided.rough_model import rough_model, sample_size
+from craig_cli.guided.samples import draw_random
 
 L2 = 1e-4
 
@@ -71,7 +71,7 @@ def test_it_comes_close_to_the_optimum_of_all_rows(loss, layout):
 
 def test_strata_help_where_a_few_rows_hold_the_curvature(monkeypatch):
     """3 rows in 1,000 are positive: 10 of a small sample, which say little of what 150 of all rows say."""
-    monkeypatch.setattr("craig_cli.rough_model.LEAST", 3000)
+    monkeypatch.setattr("craig_cli.guided.rough_model.LEAST", 3000)
     rng = np.random.default_rng(1)
     rows = rng.standard_normal((50_000, 20)) * rng.exponential(size=20)
     score = rows @ rng.standard_normal(20) + rng.logistic(size=50_000)

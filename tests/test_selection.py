@@ -7,15 +7,17 @@ import scipy.sparse as sp
 from craig_cli.dataset import from_arrays
 from craig_cli.errors import DataError, UsageError
 from craig_cli.registry import ALGORITHMS, METRICS, SCALES
-from craig_cli.selection import lazy, sparse, sparse_lazy
-from craig_cli.selection.cells import METRIC_CODES, build_cells
-from craig_cli.selection.memory import estimate
-from craig_cli.selection.select import UNRANKED, select_dataset
-from craig_cli.selection.space import build_space
+from craig_cli.selection.algorithms import lazy
+from craig_cli.selection.algorithms import lazy_sparse as sparse_lazy
+from craig_cli.selection.distances import inverted_index as sparse
+from craig_cli.selection.distances.cells import build_cells
+from craig_cli.selection.distances.metrics import METRIC_CODES
+from craig_cli.selection.distances.space import build_space
+from craig_cli.selection.limits import estimate
+from craig_cli.selection.plan import Plan
+from craig_cli.selection.select import select_dataset
 from tests.naive import selection as naive
-from tests.paper import paper_coreset
-
-GREEDY = [name for name in ALGORITHMS if name not in UNRANKED]
+from tests.paper import GREEDY, paper_coreset
 
 
 def _random(rng):
@@ -349,14 +351,14 @@ def test_the_estimate_of_memory_is_about_what_is_taken(layout, block):
         features = sp.csr_matrix((rng.random(count * 120), columns, 120 * np.arange(count + 1)), shape=(count, 5000))
     data = from_arrays(features)
     options = {"size": 300, "algorithm": "lazy" if block is None else "partition", "per_class": False}
-    select_dataset(data.take(np.arange(1500)), block_size=512, **options)  # compiling takes memory too
+    select_dataset(data.take(np.arange(1500)), Plan.paper(block_size=512, **options))  # compiling takes memory too
     before = _status("VmRSS:")
     try:
         with open("/proc/self/clear_refs", "w") as stream:
             stream.write("5")  # the peak begins anew
     except OSError:
         pytest.skip("the peak of memory cannot be reset here")
-    select_dataset(data, block_size=512, **options)
+    select_dataset(data, Plan.paper(block_size=512, **options))
     taken = _status("VmHWM:") - before
     estimated = estimate(data, block)
     assert 0.6 * taken - 20e6 < estimated < 1.7 * taken + 20e6

@@ -9,12 +9,13 @@ from craig_cli import jit
 from craig_cli.artifacts.model import Model
 from craig_cli.dataset import from_arrays
 from craig_cli.errors import DataError, UsageError
-from craig_cli.evaluation.influence import influence
-from craig_cli.pilot import select_with_pilot
-from craig_cli.selection.calibrate import HIGHEST, LOWEST, calibrate
-from craig_cli.selection.space import build_space
-from craig_cli.selection.strata import Strata, masses, stratify
-from craig_cli.selection.vectors import dot
+from craig_cli.guided.influence import influence
+from craig_cli.guided.pilot import select_with_pilot
+from craig_cli.selection.algorithms.strata import Strata, masses, stratify
+from craig_cli.selection.distances.simd import dot
+from craig_cli.selection.distances.space import build_space
+from craig_cli.selection.plan import Plan
+from craig_cli.selection.weights.calibrate import HIGHEST, LOWEST, calibrate
 from tests.paper import paper_coreset
 
 L2 = 1e-3
@@ -119,7 +120,7 @@ def test_strata_estimate_better_than_uniform_rows():
 
 @pytest.mark.parametrize("direct", [0, 1024])  # totals up to which steps are exact
 def test_calibrated_weights_solve_the_problem_they_say(direct, monkeypatch):
-    monkeypatch.setattr("craig_cli.selection.calibrate.DIRECT", direct)
+    monkeypatch.setattr("craig_cli.selection.weights.calibrate.DIRECT", direct)
     rng = np.random.default_rng(3)
     weights = rng.exponential(size=120) + 0.5
     groups = rng.integers(0, 2, 120)
@@ -195,7 +196,7 @@ def test_a_pilot_beats_random_by_far(data):
         chosen = paper_coreset(rows, labels, fraction=0.1, algorithm="random", seed=seed)
         random.append(_residual(rows, labels, chosen))
         options = {"algorithm": "strata", "weights": "calibrated", "seed": seed}
-        coreset, _ = select_with_pilot(from_arrays(rows, labels), fraction=0.1, l2=L2, **options)
+        coreset, _ = select_with_pilot(from_arrays(rows, labels), Plan(fraction=0.1, l2=L2, **options))
         assert coreset.weight.min() > 0
         for label in (0.0, 1.0):
             mine = labels[coreset.index] == label
@@ -213,8 +214,8 @@ def test_pilots_of_other_losses_and_layouts(layout):
         (rows @ np.arange(5.0) + rng.standard_normal(1200), "squared"),
     ):
         dataset = from_arrays(layout(rows), labels)
-        coreset, model = select_with_pilot(dataset, size=120, algorithm="strata", weights="calibrated")
-        again, _ = select_with_pilot(dataset, size=120, algorithm="strata", weights="calibrated", threads=1)
+        coreset, model = select_with_pilot(dataset, Plan(size=120, algorithm="strata", weights="calibrated"))
+        again, _ = select_with_pilot(dataset, Plan(size=120, algorithm="strata", weights="calibrated", threads=1))
         assert model.loss == loss
         assert len(coreset) == 120
         assert coreset.weight.sum() == pytest.approx(1200)
@@ -246,8 +247,8 @@ def test_a_pilot_of_too_many_parameters_is_not_followed():
     rows = sp.random(1500, 3000, 0.02, random_state=1, format="csr")
     labels = (rng.random(1500) < 0.4).astype(float)
     notes = []
-    options = {"algorithm": "strata", "weights": "calibrated", "note": notes.append}
-    coreset, _ = select_with_pilot(from_arrays(rows, labels), fraction=0.1, **options)
+    plan = Plan(fraction=0.1, algorithm="strata", weights="calibrated")
+    coreset, _ = select_with_pilot(from_arrays(rows, labels), plan, note=notes.append)
     assert any("too many parameters" in line for line in notes)
     assert coreset.metadata["at"]["pilot"] == 0
     assert coreset.metadata["weights"] == "count"

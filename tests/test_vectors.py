@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from craig_cli.jit import njit
-from craig_cli.selection import vectors
-from craig_cli.selection.vectors import STEP, WIDTH
+from craig_cli.selection.distances import simd as vectors
+from craig_cli.selection.distances.simd import STEP, WIDTH
 
 
 @njit

@@ -11,7 +11,7 @@ import click
 
 from craig_cli.cli import options
 from craig_cli.cli.options import Integer, Number, note
-from craig_cli.registry import ALGORITHMS, DEFAULT_L2, EXEMPLARS, METRICS, PILOT_ROUNDS, WEIGHTS
+from craig_cli.registry import ALGORITHMS, BLOCK_SIZE, DEFAULT_L2, DELTA, EXEMPLARS, METRICS, PILOT_ROUNDS, WEIGHTS
 
 SUFFIX = ".coreset.parquet"
 MOST_RANGES = 1_000_000  # of more features the ranges are not looked at
@@ -128,7 +128,7 @@ PICKING = (
 @click.option(
     "--block-size",
     type=Integer(1),
-    default=1024,
+    default=BLOCK_SIZE,
     show_default=True,
     metavar="N",
     help="Rows of a block of the partition algorithm; more is slower and closer to exact greedy.",
@@ -143,7 +143,7 @@ PICKING = (
 @click.option(
     "--delta",
     type=Number(0, 1, low_open=True, high_open=True),
-    default=0.1,
+    default=DELTA,
     show_default=True,
     help="Accuracy of the stochastic algorithm: 1 - 1/e - delta of the optimum in expectation.",
 )
@@ -215,52 +215,53 @@ def select(
     read = time.perf_counter()
 
     from craig_cli.jit import is_cold
-    from craig_cli.selection.arguments import planned_size
+    from craig_cli.selection.plan import Plan
 
+    plan = Plan(
+        fraction=fraction,
+        size=size,
+        epsilon=epsilon,
+        algorithm="strata" if by_model and algorithm == "auto" else algorithm,
+        exemplar=exemplar,
+        weights=weights,
+        metric=metric,
+        scale=scale,
+        loss=loss,
+        radius=radius,
+        per_class=per_class,
+        block_size=block_size,
+        swaps=swaps,
+        delta=delta,
+        l2=l2,
+        rounds=rounds,
+        seed=seed,
+        threads=threads,
+        memory_limit=memory_limit,
+    )
     chosen = None
     if from_coreset is not None:
         from craig_cli.artifacts.coreset import check_matches, read_coreset
 
         chosen = read_coreset(from_coreset)
         check_matches(chosen, from_coreset, dataset)
-    by_distance = from_coreset is None and algorithm not in ("random", "random-uniform", "strata") and not by_model
+    by_distance = chosen is None and plan.method.greedy and not by_model
     if scale == "none" and by_distance and dataset.n_features <= MOST_RANGES:
         _note_uneven_ranges(dataset)
-    if is_cold("selection"):
+    if is_cold("distances") and is_cold("algorithms"):
         note("compiling kernels, once (some seconds)")
-    settings = {
-        "fraction": fraction,
-        "size": size,
-        "algorithm": "strata" if by_model and algorithm == "auto" else algorithm,
-        "exemplar": exemplar,
-        "metric": metric,
-        "scale": scale,
-        "loss": loss,
-        "radius": radius,
-        "per_class": per_class,
-        "weights": weights,
-        "block_size": block_size,
-        "swaps": swaps,
-        "delta": delta,
-        "seed": seed,
-        "threads": threads,
-        "memory_limit": memory_limit,
-        "note": note,
-    }
     with options.progress_bar("select") as progress:
         if pilot:
-            from craig_cli.pilot import select_with_pilot
+            from craig_cli.guided.pilot import select_with_pilot
 
-            settings["weights"] = weights or "calibrated"
-            coreset, _ = select_with_pilot(dataset, rounds=rounds, l2=l2, progress=progress, **settings)
-        elif by_model or chosen is not None:
-            budget = None if fraction is size is None else planned_size(dataset, fraction, size)
-            again = (chosen, from_coreset, budget)
-            coreset = _select_at(dataset, at_model, again, progress, settings)
+            coreset, _ = select_with_pilot(dataset, plan, progress=progress, note=note)
+        elif by_model:
+            coreset = _select_at(dataset, plan, at_model, chosen, from_coreset, progress)
+        elif chosen is not None:
+            coreset = _reweighed(dataset, plan, chosen, from_coreset)
         else:
-            from craig_cli.default import select_by_default
+            from craig_cli.selection.select import select_dataset
 
-            coreset = select_by_default(dataset, epsilon=epsilon, l2=l2, progress=progress, **settings)
+            coreset = select_dataset(dataset, plan, progress=progress, note=note)
     selected = time.perf_counter()
     write_coreset(output, coreset)
     written = time.perf_counter()
@@ -277,35 +278,33 @@ def select(
         _tell(summary)
 
 
-def _select_at(dataset, at_model, again, progress, settings):
-    """Select at a model, or give the rows of a coreset new weights, at a model or without one."""
+def _select_at(dataset, plan, at_model: str, chosen, name, progress):
+    """Select at a model, or give the rows of the coreset ``chosen`` new weights there."""
+    from craig_cli.artifacts.model import read_model
+    from craig_cli.guided.influence import influence
+    from craig_cli.guided.provenance import facts_at
+    from craig_cli.selection.select import select_dataset
+
+    model = read_model(at_model)
+    found = influence(model, dataset, at_model, plan.seed)
+    there = {"influence": found.vectors, "gradients": found.gradients}
+    if chosen is not None:
+        coreset = _reweighed(dataset, plan, chosen, name, **there)
+    else:
+        coreset = select_dataset(dataset, plan, progress=progress, note=note, **there)
+    coreset.metadata["at"] = {"model": os.path.basename(at_model), **facts_at(coreset, dataset, model, found, at_model)}
+    if found.dimension > len(coreset):
+        note(f"{at_model}: some {found.dimension:.0f} parameters, more than there are picks; a rough guide")
+    return coreset
+
+
+def _reweighed(dataset, plan, chosen, name: str, **there):
+    """The rows of a coreset with new weights, at a model or without one."""
     from craig_cli.selection.reweight import reweight_dataset
 
-    model = found = None
-    if at_model is not None:
-        from craig_cli.artifacts.model import read_model
-        from craig_cli.evaluation.influence import influence
-
-        model = read_model(at_model)
-        found = influence(model, dataset, at_model, settings["seed"])
-        settings |= {"influence": found.vectors, "gradients": found.gradients}
-    chosen, name, size = again
-    if chosen is not None:
-        picked = {key: settings.get(key) for key in ("influence", "gradients", "threads")}
-        weights = settings["weights"] or "calibrated"
-        coreset = reweight_dataset(chosen, dataset, weights=weights, size=size, name=name, **picked)
-    else:
-        from craig_cli.default import select_by_default
-
-        coreset = select_by_default(dataset, progress=progress, **settings)
-    if model is not None:
-        from craig_cli.at_model import facts_at
-
-        facts = facts_at(coreset, dataset, model, found, at_model)
-        coreset.metadata["at"] = {"model": os.path.basename(at_model), **facts}
-        if found.dimension > len(coreset):
-            note(f"{at_model}: some {found.dimension:.0f} parameters, more than there are picks; a rough guide")
-    return coreset
+    size = None if plan.fraction is plan.size is None else plan.budget(dataset)
+    weights = plan.weights or "calibrated"
+    return reweight_dataset(chosen, dataset, weights=weights, size=size, name=name, threads=plan.threads, **there)
 
 
 def summarise(coreset) -> dict:

@@ -135,7 +135,7 @@ def random_subset(
 
     Rows that count several times weigh as often as their like. Raises DataError for a size below one a class.
     """
-    counts = np.ones(dataset.n_rows) if dataset.multiplicity is None else dataset.multiplicity
+    counts = dataset.counts
     classes, codes = class_values(dataset.labels) if per_class else (np.zeros(1), np.zeros(dataset.n_rows, np.int64))
     if size < len(classes):
         raise DataError(f"{dataset.name}: expected a coreset of at least one element a class, found {size}")

@@ -64,7 +64,7 @@ class GradientProbe:
         self.bound = bound if bounded else None
         self.scaling = fit_scaling(facts.get("scale", "none"), dataset.features, dataset.multiplicity)
         self.features = self.scaling.apply(dataset.features)
-        self.full_weight = np.ones(dataset.n_rows) if dataset.multiplicity is None else dataset.multiplicity
+        self.full_weight = dataset.counts
         self.difference = self.full_weight.copy()
         self.difference[coreset.index] -= coreset.weight
         self._check_view(coreset)

@@ -23,7 +23,7 @@ def evaluate(model: Model, dataset: Dataset, name: str = "the model") -> dict:
     to call the model in a message. Raises DataError for features or classes the model does not know.
     """
     dataset = dataset.with_features(model.n_features, name)
-    weight = np.ones(dataset.n_rows) if dataset.multiplicity is None else dataset.multiplicity
+    weight = dataset.counts
     margin = model.decision(dataset.features)
     loss = _mean(losses(model, margin, encode_targets(model, dataset, name)), weight)
     l2_term = penalty(model)

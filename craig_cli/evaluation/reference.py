@@ -105,7 +105,7 @@ def optimum(
     threads = threads or available_threads()
     loss = load(LOSSES, objective.loss)
     dataset = dataset.with_features(objective.n_features, "the model")
-    weights = np.ones(dataset.n_rows) if dataset.multiplicity is None else dataset.multiplicity
+    weights = dataset.counts
     scaling = objective.scaling(dataset)
     problem = build_problem(dataset, weights, loss, objective.l2, objective.intercept, scaling, "auto", threads)
     if problem.classes != objective.classes:
@@ -141,7 +141,7 @@ def facts(measured: Measured) -> dict:
 
 def _loss_and_gradient(model: Model, objective: Objective, dataset: Dataset, scaling: Scaling, name: str):
     """(mean loss, its gradient (d + 1,) or (k, d + 1) by (w, b) in the units of the scaling)."""
-    weight = np.ones(dataset.n_rows) if dataset.multiplicity is None else dataset.multiplicity
+    weight = dataset.counts
     targets = encode_targets(model, dataset, name)
     margin = model.decision(dataset.features)
     loss = float(np.sum(losses(model, margin, targets) * weight) / weight.sum())

@@ -49,7 +49,7 @@ def residual(model: Model, reference: Model, dataset: Dataset, scaling: Scaling,
     check_kind(model, reference, name)
     dataset = dataset.with_features(model.n_features, name)
     targets = encode_targets(model, dataset, name)
-    weight = np.ones(dataset.n_rows) if dataset.multiplicity is None else dataset.multiplicity
+    weight = dataset.counts
     margins, others = model.decision(dataset.features), reference.decision(dataset.features)
     shift = model.intercept - reference.intercept
     delta = np.asarray(dataset.features @ (model.coef - reference.coef).T) + shift

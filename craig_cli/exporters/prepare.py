@@ -20,7 +20,7 @@ def weighted_rows(dataset: Dataset, coreset: Coreset | None, greedy: bool, norma
     the multiplicities. ``greedy`` puts the rows of a coreset in its order.
     """
     if coreset is None:
-        weight = np.ones(dataset.n_rows) if dataset.multiplicity is None else dataset.multiplicity
+        weight = dataset.counts
         rank = None
     else:
         place = np.argsort(coreset.index)

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from craig_cli.errors import DataError
-from craig_cli.selection.clusters import cluster
 from craig_cli.selection.groups import Group
 from craig_cli.selection.merge import merge_by_gain, part_of
+from craig_cli.selection.weights.clusters import cluster
 
 Progress = Callable[[float, float], None]
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.sparse as sp
 
-from craig_cli.dataset import Dataset, class_values, has_classes
-from craig_cli.errors import DataError, UsageError
+from craig_cli.dataset import Dataset
 from craig_cli.scaling import MOST_COLUMNS_KEPT, Scaling, fit_scaling
 from craig_cli.selection.bounds import (
     FEATURE_DISTANCE,
@@ -16,11 +15,12 @@ from craig_cli.selection.bounds import (
     gradient_bounds,
     gradient_constants,
 )
+from craig_cli.selection.classes import Part
+from craig_cli.selection.distances.inverted_index import occurring_columns
+from craig_cli.selection.distances.space import Space, build_space
 from craig_cli.selection.duplicates import representatives
-from craig_cli.selection.space import Space, build_space
-from craig_cli.selection.sparse import occurring_columns
+from craig_cli.selection.plan import Plan
 
-REGRESSION_LOSSES = ("squared",)
 MOST_DUPLICATES = 0.98  # equal rows are merged where that leaves fewer than this share of the rows
 
 
@@ -62,26 +62,6 @@ class Group:
         return self.space.diameter * float((self.constants / self.space.multiplicity).max())
 
 
-def class_parts(dataset: Dataset, loss, radius, per_class) -> list[tuple[float | None, np.ndarray]]:
-    """(label, rows) of each class, or (None, all rows) where there are no classes."""
-    if loss in REGRESSION_LOSSES or not per_class:
-        if radius is not None and loss not in REGRESSION_LOSSES:
-            raise UsageError(f"radius: the bound for the {loss} loss needs classes, found no-per-class")
-        return [(None, np.arange(dataset.n_rows))]
-    if not has_classes(dataset.labels):
-        raise DataError(
-            f"{dataset.name}: expected class labels, found what looks like regression targets; "
-            "give --loss squared, or --no-per-class to leave the labels out"
-        )
-    classes, codes = class_values(dataset.labels)
-    if len(classes) == 1:
-        raise DataError(
-            f"{dataset.name}: expected at least two classes, found only the label {classes[0]:g}; "
-            "give --no-per-class to select from all rows together"
-        )
-    return [(float(label), np.flatnonzero(codes == code)) for code, label in enumerate(classes)]
-
-
 def scaled_features(dataset: Dataset, scale: str) -> tuple[np.ndarray | sp.csr_matrix, Scaling]:
     """(features, the scaling that distances see them in): of very many sparse columns only those that occur."""
     features = dataset.features
@@ -93,13 +73,10 @@ def scaled_features(dataset: Dataset, scale: str) -> tuple[np.ndarray | sp.csr_m
 def build_groups(
     dataset: Dataset,
     features: np.ndarray | sp.csr_matrix,
-    parts: list[tuple[float | None, np.ndarray]],
+    parts: list[Part],
+    plan: Plan,
     *,
     scaling: Scaling | None = None,
-    metric: str,
-    scale: str,
-    loss: str | None,
-    radius: float | None,
     block: int | None = None,
     merge: bool = False,
     influence: np.ndarray | None = None,
@@ -108,22 +85,23 @@ def build_groups(
     """(the groups, the units of epsilon).
 
     features      (n, d) of which the distances are, scaled class by class, for memory is dear, by ``scaling``
+    plan          its metric, scale, loss and radius are what distances and bounds go by
     merge         of equal rows keep the first, with the multiplicities of all
     influence     (n, q) influence vectors, for strata
     by_influence  search among the influence vectors and not among the features
     """
-    multiplicity = np.ones(dataset.n_rows) if dataset.multiplicity is None else dataset.multiplicity
+    multiplicity = dataset.counts
     constants = np.ones(dataset.n_rows)
     steepest = None
     label_unit = 1.0
-    regression = loss in REGRESSION_LOSSES
+    regression = plan.is_regression
     if regression:
-        column, label_unit = _label_column(dataset.labels, scale)
+        column, label_unit = _label_column(dataset.labels, plan.scale)
     units = FEATURE_DISTANCE
-    if radius is not None:
+    if plan.radius is not None:
         rows = features if scaling is None else scaling.apply(features)
-        constants = gradient_constants(rows, dataset.labels, loss, radius, label_unit)
-        steepest = gradient_bounds(rows, dataset.labels, loss, radius)
+        constants = gradient_constants(rows, dataset.labels, plan.loss, plan.radius, label_unit)
+        steepest = gradient_bounds(rows, dataset.labels, plan.loss, plan.radius)
         units = GRADIENT_NORM
         del rows
     groups = []
@@ -136,7 +114,7 @@ def build_groups(
         part = part[unique] if len(twins) else part
         kept = members[unique]
         vectors = None if influence is None else part if influence is features else influence[kept]
-        space = build_space(part, metric, counts, None if by_influence else block)
+        space = build_space(part, plan.metric, counts, None if by_influence else block)
         search = replace(space, vectors=vectors)
         if by_influence:
             search = replace(build_space(vectors, "euclidean", counts, block), vectors=vectors)

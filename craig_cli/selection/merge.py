@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from craig_cli.selection.clusters import Clusters
 from craig_cli.selection.groups import Group
 from craig_cli.selection.quotas import merge_orders
+from craig_cli.selection.weights.clusters import Clusters
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from craig_cli.errors import UsageError
+from craig_cli.selection.algorithms.strata import masses
 from craig_cli.selection.groups import Group
-from craig_cli.selection.strata import masses
 
 
 def group_quotas(groups: list[Group], budget: int, by_influence: bool = False) -> np.ndarray:

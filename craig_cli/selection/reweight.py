@@ -16,15 +16,15 @@ from craig_cli import jit
 from craig_cli.artifacts.coreset import Coreset
 from craig_cli.dataset import Dataset, from_arrays
 from craig_cli.errors import DataError, UsageError
-from craig_cli.selection.arguments import check_names
 from craig_cli.selection.bounds import exact_grid
-from craig_cli.selection.clusters import cluster
-from craig_cli.selection.groups import Group, build_groups, class_parts, scaled_features
+from craig_cli.selection.classes import class_parts
+from craig_cli.selection.groups import Group, build_groups, scaled_features
 from craig_cli.selection.merge import merge, part_of
-from craig_cli.selection.moments import calibrated_weights
+from craig_cli.selection.plan import Plan, check_distance
 from craig_cli.selection.select import as_coreset
+from craig_cli.selection.weights.clusters import cluster
+from craig_cli.selection.weights.targets import Target, calibrated_weights
 
-KEPT = ("metric", "scale", "loss", "radius")
 RENEWED = ("format", "kind", "version", "n", "total", "features", "size", "classes", "bound_constant", "inputs")
 RENEWED += ("calibration", "at")  # of the metadata
 
@@ -59,15 +59,15 @@ def reweight_dataset(
     if not 1 <= size <= len(coreset):
         raise UsageError(f"size: expected at most the {len(coreset)} elements of {name}, found {size}")
     jit.set_threads(threads)
-    facts = _settings(coreset, dataset, name)
+    plan = _plan(coreset, dataset, name)
     index = coreset.index[:size]
-    features, scaling = scaled_features(dataset, facts["scale"])
+    features, scaling = scaled_features(dataset, plan.scale)
     groups, units = build_groups(
         dataset,
         features,
-        class_parts(dataset, facts["loss"], facts["radius"], facts["per_class"]),
+        class_parts(dataset, plan.loss, plan.radius, plan.per_class),
+        plan,
         scaling=scaling,
-        **{key: facts[key] for key in KEPT},
         influence=influence,
     )
     which, place, picks = _places(groups, index, dataset.n_rows)
@@ -87,7 +87,7 @@ def reweight_dataset(
         if any(part.sum() == 0.0 for part in before):
             raise DataError(f"{name}: expected weights above 0 in each class, found none in one")
         before = [part * (group.mass / part.sum()) for group, part in zip(groups, before)]
-        own, settings["calibration"] = calibrated_weights(dataset, groups, picks, before, influence, gradients)
+        own, settings["calibration"] = calibrated_weights(dataset, groups, picks, before, Target(influence, gradients))
     parts = [part_of(group, each, weight, grid) for group, each, weight in zip(groups, clusters, own)]
     return as_coreset(dataset, groups, merge(parts, which, place), settings)
 
@@ -97,8 +97,8 @@ def _origin(coreset: Coreset) -> dict:
     return {"size": len(coreset), "weights": coreset.metadata.get("weights")}
 
 
-def _settings(coreset: Coreset, dataset: Dataset, name: str) -> dict:
-    """The distance that ``coreset`` was selected with, from its metadata."""
+def _plan(coreset: Coreset, dataset: Dataset, name: str) -> Plan:
+    """The distance and the classes that ``coreset`` was selected with, from its metadata."""
     metadata = coreset.metadata
     found = {"metric": metadata.get("metric", "euclidean"), "scale": metadata.get("scale", "none")}
     found |= {"loss": metadata.get("loss"), "radius": metadata.get("radius")}
@@ -108,8 +108,8 @@ def _settings(coreset: Coreset, dataset: Dataset, name: str) -> dict:
             raise UsageError("expected names")
         if not isinstance(found["loss"], (str, type(None))) or type(found["radius"]) not in (int, float, type(None)):
             raise UsageError("expected a name and a number")
-        check_names(**found, weights=None)
-        found["per_class"] = [entry["label"] for entry in classes] != [None]
+        check_distance(**found)
+        per_class = [entry["label"] for entry in classes] != [None]
     except (UsageError, TypeError, KeyError) as error:
         raise DataError(f"{name}: expected the settings it was selected with in its metadata, found others") from error
     if coreset.metadata["n"] != dataset.n_rows or metadata.get("features", dataset.n_features) != dataset.n_features:
@@ -117,7 +117,7 @@ def _settings(coreset: Coreset, dataset: Dataset, name: str) -> dict:
             f"{name}: was selected from other data: expected {metadata['n']} rows of "
             f"{metadata.get('features', dataset.n_features)} features, found {dataset.n_rows} of {dataset.n_features}"
         )
-    return found
+    return Plan(**found, per_class=per_class)
 
 
 def _places(groups: list[Group], index: np.ndarray, n_rows: int) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:

@@ -121,7 +121,7 @@ def build_design(dataset: Dataset, loss: str, l2: float, targets: np.ndarray | N
         rows = np.ones((n_rows, n_features + 1))
         scaling.apply(dataset.features, out=rows[:, :-1])
     penalty = np.append(l2 * scaling.factor**2, 0.0)
-    counts = np.ones(n_rows) if dataset.multiplicity is None else dataset.multiplicity
+    counts = dataset.counts
     return Design(rows, targets, counts, penalty, loss, tuple(classes), scaling)
 
 

@@ -248,7 +248,7 @@ def train(
 def _weighted(dataset: Dataset, weights, rank) -> tuple[Dataset, np.ndarray, np.ndarray | None]:
     """The rows with a weight above 0, their weights, and their places among those that stay."""
     if weights is None:
-        weights = np.ones(dataset.n_rows) if dataset.multiplicity is None else dataset.multiplicity
+        weights = dataset.counts
     gamma = np.ascontiguousarray(weights, dtype=np.float64)
     if gamma.shape != (dataset.n_rows,):
         raise UsageError(f"weights: expected {dataset.n_rows} numbers, found shape {gamma.shape}")

@@ -113,7 +113,7 @@ class Problem:
             labels = codes.astype(np.float64) if self.n_outputs > 1 else 2.0 * codes - 1.0
         else:
             labels = (dataset.labels - self.label_shift) / self.label_scale
-        gamma = np.ones(dataset.n_rows) if dataset.multiplicity is None else dataset.multiplicity
+        gamma = dataset.counts
         dataset = dataset.with_features(len(self.coordinates.shift), "the training data")
         data, indices, indptr, _ = _inside(self.coordinates, dataset, self.intercept, threads)
         return replace(

@@ -22,13 +22,15 @@ import scipy.sparse as sp
 
 from craig_cli import read_dataset
 from craig_cli.dataset import from_arrays
-from craig_cli.default import ROUNDS, select_by_default
-from craig_cli.pilot import select_with_pilot
-from craig_cli.rough_model import rough_model
-from craig_cli.selection.clusters import Clusters, draw_members
-from craig_cli.selection.groups import build_groups, class_parts
-from craig_cli.selection.moments import calibrated_weights
+from craig_cli.guided.pilot import select_with_pilot
+from craig_cli.guided.policy import ROUNDS
+from craig_cli.guided.rough_model import rough_model
+from craig_cli.selection.classes import class_parts
+from craig_cli.selection.groups import build_groups
+from craig_cli.selection.plan import Plan
 from craig_cli.selection.select import select_dataset
+from craig_cli.selection.weights.clusters import Clusters, draw_members
+from craig_cli.selection.weights.targets import Target, calibrated_weights
 from craig_cli.training.design import build_design
 from craig_cli.training.newton import newton
 from tests.benchmarks.bench_pilot import L2, TOL, covtype, housing, mnist
@@ -88,16 +90,9 @@ SETS = {
 
 def ways(dataset, loss, fraction, design):
     """name -> function of a seed that gives (rows, weights)."""
-    paper = select_dataset(dataset, fraction=fraction, loss=loss)
-    groups, _ = build_groups(
-        dataset,
-        dataset.features,
-        class_parts(dataset, loss, None, True),
-        metric="euclidean",
-        scale="none",
-        loss=loss,
-        radius=None,
-    )
+    plan = Plan.paper(fraction=fraction, loss=loss)
+    paper = select_dataset(dataset, plan)
+    groups, _ = build_groups(dataset, dataset.features, class_parts(dataset, loss, None, True), plan)
     clusters = []
     for group in groups:
         place = np.full(dataset.n_rows, -1)
@@ -119,27 +114,33 @@ def ways(dataset, loss, fraction, design):
         weights = counts
         if fitted:
             gradients = model(seed).gradients if fitted == "model" else None
-            weights, _ = calibrated_weights(dataset, groups, chosen, counts, None, gradients)
+            weights, _ = calibrated_weights(dataset, groups, chosen, counts, Target(None, gradients))
         return np.concatenate([group.rows[part] for group, part in zip(groups, chosen)]), np.concatenate(weights)
 
     def whole(select, seed):
-        coreset = select(dataset, fraction=fraction, loss=loss, seed=seed)
+        coreset = select(fraction=fraction, loss=loss, seed=seed)
         return coreset.index, coreset.weight
 
-    def pilot(*arguments, **options):
-        return select_with_pilot(*arguments, algorithm="strata", weights="calibrated", l2=L2, **options)[0]
+    def drawn(algorithm, **asked):
+        return select_dataset(dataset, Plan.paper(algorithm=algorithm, **asked))
+
+    def pilot(**asked):
+        return select_with_pilot(dataset, Plan(l2=L2, **asked))[0]
+
+    def default(**asked):
+        return select_dataset(dataset, Plan(**asked))
 
     return {
-        "random": partial(whole, partial(select_dataset, algorithm="random")),
+        "random": partial(whole, partial(drawn, "random")),
         "medoid, count (the paper)": partial(way, False, None),
         "medoid, class means": partial(way, False, "means"),
         "medoid, at a rough model": partial(way, False, "model"),
         "member, count": partial(way, True, None),
         "member, class means": partial(way, True, "means"),
         "member, at a rough model": partial(way, True, "model"),
-        "strata": partial(whole, partial(select_dataset, algorithm="strata")),
+        "strata": partial(whole, partial(drawn, "strata")),
         "--pilot": partial(whole, pilot),
-        "default": partial(whole, select_by_default),
+        "default": partial(whole, default),
     }
 
 

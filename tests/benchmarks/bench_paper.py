@@ -28,7 +28,8 @@ import numpy as np
 
 from craig_cli.dataset import Dataset
 from craig_cli.errors import DataError
-from craig_cli.pilot import select_with_pilot
+from craig_cli.guided.pilot import select_with_pilot
+from craig_cli.selection.plan import Plan
 from craig_cli.selection.select import select_dataset
 from craig_cli.training.loop import Setup, prepare, train
 
@@ -38,16 +39,15 @@ DECAYS = (("exponential", 0.8), ("exponential", 0.9), ("k-inverse", 1.0), ("k-in
 TARGETS = (1e-2, 1e-3, 1e-4)
 CLAIMED = {"sgd": 2.75, "svrg": 4.5, "saga": 2.5}  # section 5.1, covtype, 10 %
 CLAIM = 5.6  # section 5.1, SGD on 30 % of ijcnn1
+COMMON = {"loss": "logistic", "threads": 1}
 WAYS = {
-    "partition": lambda data, size: select_dataset(data, size=size, algorithm="partition", loss="logistic", threads=1),
-    "strata": lambda data, size: select_dataset(data, size=size, algorithm="strata", loss="logistic", threads=1),
+    "partition": lambda data, size: select_dataset(data, Plan.paper(size=size, algorithm="partition", **COMMON)),
+    "strata": lambda data, size: select_dataset(data, Plan.paper(size=size, algorithm="strata", **COMMON)),
     "strata, calibrated": lambda data, size: select_dataset(
-        data, size=size, algorithm="strata", weights="calibrated", loss="logistic", threads=1
+        data, Plan(size=size, algorithm="strata", weights="calibrated", **COMMON)
     ),
-    "--pilot": lambda data, size: select_with_pilot(
-        data, size=size, loss="logistic", l2=L2, algorithm="strata", weights="calibrated", threads=1
-    )[0],
-    "random": lambda data, size: select_dataset(data, size=size, algorithm="random", threads=1),
+    "--pilot": lambda data, size: select_with_pilot(data, Plan(size=size, l2=L2, **COMMON))[0],
+    "random": lambda data, size: select_dataset(data, Plan.paper(size=size, algorithm="random", threads=1)),
 }
 
 

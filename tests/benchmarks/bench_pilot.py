@@ -23,7 +23,8 @@ import pyarrow.parquet as pq
 import scipy.sparse as sp
 
 from craig_cli.dataset import from_arrays
-from craig_cli.pilot import select_with_pilot
+from craig_cli.guided.pilot import select_with_pilot
+from craig_cli.selection.plan import Plan
 from craig_cli.selection.select import select_dataset
 from craig_cli.training.design import build_design
 from craig_cli.training.losses import guess_loss
@@ -175,9 +176,9 @@ def run(name, load, seeds=SEEDS, fractions=FRACTIONS):
                 start = time.perf_counter()
                 common = {"fraction": fraction, "seed": seed, "loss": loss}
                 if "rounds" in options:
-                    coreset, _ = select_with_pilot(dataset, l2=L2, **common, **options)
+                    coreset, _ = select_with_pilot(dataset, Plan(l2=L2, **common, **options))
                 else:
-                    coreset = select_dataset(dataset, **common, **options)
+                    coreset = select_dataset(dataset, Plan.paper(**common, **options))
                 seconds.append(time.perf_counter() - start)
                 # From the optimum of all rows, which changes nothing but the time it takes.
                 found = newton(design.take(coreset.index, coreset.weight), best, TOL)

@@ -17,9 +17,9 @@ import sys
 import numpy as np
 
 from craig_cli.dataset import from_arrays
-from craig_cli.default import select_by_default
-from craig_cli.pilot import select_with_pilot
+from craig_cli.guided.pilot import select_with_pilot
 from craig_cli.registry import PILOT_ROUNDS
+from craig_cli.selection.plan import Plan
 from craig_cli.selection.select import select_dataset
 from craig_cli.training.design import build_design
 from craig_cli.training.fit import fit
@@ -43,8 +43,8 @@ WAYS = {
 def _select(dataset, seed: int, options: dict):
     common = {"fraction": 0.1, "seed": seed}
     if "rounds" in options:
-        return select_with_pilot(dataset, **common, **options)[0]
-    return (select_dataset if options else select_by_default)(dataset, **common, **options)
+        return select_with_pilot(dataset, Plan(**common, **options))[0]
+    return select_dataset(dataset, (Plan.paper if options else Plan)(**common, **options))
 
 
 def run(name: str, load) -> None:

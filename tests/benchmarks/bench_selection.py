@@ -25,10 +25,11 @@ import pyarrow.parquet as pq
 
 from craig_cli import read_dataset
 from craig_cli.dataset import from_arrays
-from craig_cli.registry import METRICS
+from craig_cli.registry import BLOCK_SIZE, METRICS
+from craig_cli.selection.algorithms.partition import PartitionGreedy
 from craig_cli.selection.groups import build_groups, class_parts, scaled_features
-from craig_cli.selection.partition import PartitionGreedy
-from craig_cli.selection.select import BLOCK_SIZE, select_dataset
+from craig_cli.selection.plan import Plan
+from craig_cli.selection.select import select_dataset
 
 DATA = Path(os.environ.get("CRAIG_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
@@ -39,7 +40,7 @@ PLAIN = ("--exemplar", "medoid", "--weights", "count")
 
 def select_coreset(rows, **options):
     """The paper's construction on rows without classes."""
-    return select_dataset(from_arrays(rows), per_class=False, **options)
+    return select_dataset(from_arrays(rows), Plan.paper(per_class=False, **options))
 
 
 def timed(function, repeats=3):
@@ -273,7 +274,7 @@ def brute():
         data = read_dataset([str(path)])
     options = {"fraction": 0.1, "scale": "minmax", "algorithm": "partition"}
     print(f"\nPartition beside brute force: covtype half, {data.n_rows:,} x {data.n_features}, 10 %, class by class")
-    coreset = select_dataset(data, **options)
+    coreset = select_dataset(data, Plan.paper(**options))
 
     def passes(dtype):
         low, high = data.features.min(axis=0), data.features.max(axis=0)
@@ -298,7 +299,7 @@ def brute():
         print(f"nearest pick of every row by BLAS, {name}: {passes(dtype):.2f} s", flush=True)
     for swaps in (0, 1):
         # All of it: scaling, equal rows, arranging, greedy, swaps, and the assignment that gives weights and epsilon.
-        seconds, other = timed(lambda swaps=swaps: select_dataset(data, swaps=swaps, **options))
+        seconds, other = timed(lambda swaps=swaps: select_dataset(data, Plan.paper(swaps=swaps, **options)))
         print(f"whole selection, {swaps} swaps: {seconds:.2f} s, L {other.epsilon[-1]:.1f}", flush=True)
     features, scaling = scaled_features(data, "minmax")
     groups, _ = build_groups(
@@ -389,7 +390,7 @@ def bound():
     from craig_cli.evaluation.gradient_error import GradientProbe
 
     data = read_dataset([str(DATA / "ijcnn1.bz2")])
-    coreset = select_dataset(data, fraction=0.1, loss="logistic", radius=10.0)
+    coreset = select_dataset(data, Plan.paper(fraction=0.1, loss="logistic", radius=10.0))
     shape = Model("logistic", (-1.0, 1.0), np.zeros(data.n_features), 0.0, 0.0)
     worst = max(each.error for each in GradientProbe(coreset, data).at_random(shape, 50, 10.0))
     print(

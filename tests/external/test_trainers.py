@@ -16,6 +16,7 @@ from craig_cli.artifacts.coreset import write_coreset
 from craig_cli.artifacts.model import read_model, write_model
 from craig_cli.cli import cli
 from craig_cli.formats import read_dataset
+from craig_cli.selection.plan import Plan
 from craig_cli.selection.select import select_dataset
 from craig_cli.training.fit import fit
 from tests.conftest import SAMPLE
@@ -27,7 +28,7 @@ def case(request):
     """(name, data, coreset whose weights are far from equal)."""
     data = read_dataset([SAMPLE / f"{request.param}.libsvm"])
     loss = "squared" if request.param == "regression" else None
-    return request.param, data, select_dataset(data, size=200, loss=loss)
+    return request.param, data, select_dataset(data, Plan.paper(size=200, loss=loss))
 
 
 @pytest.fixture
@@ -227,7 +228,7 @@ def test_scikit_learn_agrees_with_liblinear_on_rows_as_often_as_they_count(folde
     util = pytest.importorskip("liblinear.liblinearutil")
     svm = pytest.importorskip("sklearn.svm")
     data = read_dataset([SAMPLE / "binary.libsvm"])
-    features, labels, weight = export(("binary", data, select_dataset(data, size=200)), "libsvm")
+    features, labels, weight = export(("binary", data, select_dataset(data, Plan.paper(size=200))), "libsvm")
     times = np.loadtxt("out.wgt").astype(int)
     assert np.array_equal(times, weight)
     found_labels, found = util.svm_read_problem("out", return_scipy=True)

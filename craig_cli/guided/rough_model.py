@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from craig_cli.dataset import Dataset
-from craig_cli.evaluation.influence import Influence, influence_at
-from craig_cli.selection.draw import draw_random, draw_strata
+from craig_cli.guided.influence import Influence, influence_at
+from craig_cli.guided.samples import draw_random, draw_strata
 from craig_cli.training.design import Design, build_design, curvature
 from craig_cli.training.newton import SHARPNESS, newton
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from craig_cli.selection.assignment import assigned_loss
+from craig_cli.selection.distances.assignment import assigned_loss
 from craig_cli.selection.groups import Group
 
 

@@ -21,18 +21,19 @@ import scipy.sparse as sp
 from craig_cli import jit
 from craig_cli.dataset import csr_arrays
 from craig_cli.jit import lowest_bit, njit
-from craig_cli.selection.cells import (
+from craig_cli.selection.distances.bisection import split
+from craig_cli.selection.distances.cells import Cells
+from craig_cli.selection.distances.metrics import (
     COSINE,
     MANHATTAN,
-    Cells,
     block_distances,
     block_distances_within,
+    distance_of,
     limit_of,
     reach_of,
-    split,
 )
-from craig_cli.selection.gaps import distance_of, sparse_gap
-from craig_cli.selection.vectors import WIDTH, below, dot, products
+from craig_cli.selection.distances.pairwise import sparse_gap
+from craig_cli.selection.distances.simd import WIDTH, below, dot, products
 
 LEVEL = 3  # a level ends at so many times the rank it begins at
 FIRST_LEVEL = 64  # picks that all rows are held against

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from craig_cli.dataset import Dataset
-from craig_cli.evaluation.influence import Influence
-from craig_cli.selection.algorithms import begin_strata
-from craig_cli.selection.groups import build_groups, class_parts
+from craig_cli.guided.influence import Influence
+from craig_cli.selection.algorithms import strata
+from craig_cli.selection.algorithms.uniform import RandomOrder
+from craig_cli.selection.classes import class_parts
+from craig_cli.selection.groups import build_groups
+from craig_cli.selection.plan import Plan
 from craig_cli.selection.quotas import class_quotas, group_quotas
-from craig_cli.selection.random import RandomOrder
 
 
 def draw_random(
@@ -17,7 +19,7 @@ def draw_random(
 ) -> tuple[np.ndarray, np.ndarray]:
     """(rows (size,) int64 positions in ``dataset``, weights (size,) float64) of random rows of each class."""
     parts = [rows for _, rows in class_parts(dataset, loss, None, per_class)]
-    counts = np.ones(dataset.n_rows) if dataset.multiplicity is None else dataset.multiplicity
+    counts = dataset.counts
     capacity = np.array([len(rows) for rows in parts])
     quotas = class_quotas(np.array([counts[rows].sum() for rows in parts]), size, capacity)
     generator = np.random.default_rng(seed)
@@ -43,14 +45,11 @@ def draw_strata(
         dataset,
         vectors,
         class_parts(dataset, loss, None, per_class),
-        metric="euclidean",
-        scale="none",
-        loss=None,  # the vectors know of the targets
-        radius=None,
+        Plan(),  # no loss: the vectors know of the targets
         influence=vectors,
     )
     generator = np.random.default_rng(seed)
-    orders = [begin_strata(group.search, None, generator, None) for group in groups]
+    orders = [strata.begin(group.search, None, generator, None) for group in groups]
     for order, quota in zip(orders, group_quotas(groups, size, by_influence=True)):
         order.extend(int(quota))
     places = [group.rows[order.picks] for group, order in zip(groups, orders)]

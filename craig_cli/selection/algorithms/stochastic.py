@@ -11,7 +11,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-DELTA = 0.1
+from craig_cli.selection.algorithms import Algorithm, Options, Progress
+from craig_cli.selection.algorithms.lazy import coverage
+from craig_cli.selection.distances.space import Space
+
 PRESUMED = 0.1  # share of the rows that will be picked, where the number is not known beforehand
 
 
@@ -74,3 +77,11 @@ class StochasticGreedy:
         self._coverage.pick(position)
         self._chosen.append(position)
         self._gain.append(gain)
+
+
+def begin(space: Space, options: Options, generator: np.random.Generator, progress: Progress) -> StochasticGreedy:
+    """What its samples hold is up to ``generator``."""
+    return StochasticGreedy(coverage(space), space.arranged.quantum, generator, options.delta)
+
+
+STOCHASTIC = Algorithm("stochastic", begin)

@@ -8,6 +8,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from craig_cli.selection.algorithms import Algorithm, Options, Progress
+from craig_cli.selection.distances.space import Space
+
 
 class RandomOrder:
     """A random order of the rows; ``picks`` are its first ones, and nothing is gained by any of them."""
@@ -37,3 +40,12 @@ class RandomOrder:
     def extend(self, budget: int, min_gain: float = 0.0, progress: Callable[[int], None] | None = None) -> None:
         """Pick until there are ``budget`` picks."""
         self._size = min(budget, len(self._order))
+
+
+def begin(space: Space, options: Options, generator: np.random.Generator, progress: Progress) -> RandomOrder:
+    """A random order of the rows, the baseline: of each class for itself, or of all rows."""
+    return RandomOrder(space.multiplicity, generator)
+
+
+RANDOM = Algorithm("random", begin, greedy=False)
+RANDOM_UNIFORM = Algorithm("random-uniform", begin, greedy=False, classes=False)

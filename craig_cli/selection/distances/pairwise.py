@@ -5,14 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from craig_cli.jit import njit
-from craig_cli.selection.cells import COSINE, MANHATTAN
-
-
-@njit
-def distance_of(squares_or_sum, metric):
-    if metric == MANHATTAN:
-        return squares_or_sum
-    return 0.5 * squares_or_sum if metric == COSINE else np.sqrt(squares_or_sum)
+from craig_cli.selection.distances.metrics import MANHATTAN
 
 
 @njit

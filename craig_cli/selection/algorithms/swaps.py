@@ -12,10 +12,10 @@ import numpy as np
 
 from craig_cli import jit
 from craig_cli.jit import njit
-from craig_cli.selection.cells import MANHATTAN
-from craig_cli.selection.gaps import distance_of, sparse_gap
-from craig_cli.selection.space import Space
-from craig_cli.selection.sparse import Index
+from craig_cli.selection.distances.inverted_index import Index
+from craig_cli.selection.distances.metrics import MANHATTAN, distance_of
+from craig_cli.selection.distances.pairwise import sparse_gap
+from craig_cli.selection.distances.space import Space
 
 CANDIDATES = 48  # of a larger cluster only so many rows, those nearest to its mean, are tried
 

@@ -14,7 +14,7 @@ from craig_cli.artifacts.coreset import Coreset
 from craig_cli.artifacts.model import Model, model_text
 from craig_cli.dataset import Dataset
 from craig_cli.evaluation.gradient_error import GradientProbe
-from craig_cli.evaluation.influence import Influence
+from craig_cli.guided.influence import Influence
 
 HOLDS = "this model only"
 
@@ -29,7 +29,7 @@ def facts_at(coreset: Coreset, dataset: Dataset, model: Model, found: Influence,
     """
     measured = GradientProbe(coreset, dataset).at_model(model, name)
     if found.gradients is None:
-        counts = np.ones(dataset.n_rows) if dataset.multiplicity is None else dataset.multiplicity
+        counts = dataset.counts
         difference = counts @ found.vectors - coreset.weight @ found.vectors[coreset.index]
     else:
         difference = found.gradients.totals - found.gradients.of(coreset.index).rmatvec(coreset.weight)

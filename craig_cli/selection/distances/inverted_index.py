@@ -20,7 +20,8 @@ import scipy.sparse as sp
 from craig_cli import jit
 from craig_cli.dataset import csr_arrays
 from craig_cli.jit import njit, prange
-from craig_cli.selection.cells import COSINE, MANHATTAN, quantum_for, split
+from craig_cli.selection.distances.bisection import split
+from craig_cli.selection.distances.metrics import COSINE, MANHATTAN, quantum_for
 
 SKETCH = 24  # dimensions in which nearby sparse rows are grouped
 
@@ -54,15 +55,6 @@ class Index:
         rows = sp.csr_matrix((rows.data, columns, rows.indptr), shape=(len(members), max(1, len(used))))
         transposed = csr_arrays(rows.T.tocsr())
         _fill(*csr_arrays(rows), *transposed, self.norms[members], self.metric, scale, matrix)
-
-    def greedy_among(self, rows: np.ndarray, weights: np.ndarray, budget: int) -> tuple[np.ndarray, np.ndarray]:
-        """Exact greedy among a few ``rows`` that stand for ``weights``: (places in ``rows``, gains), (budget,)."""
-        from craig_cli.selection import sparse_lazy
-
-        few = build_index(self.matrix[rows], self.metric, float(weights.sum()))
-        greedy = sparse_lazy.start(few, weights)
-        greedy.extend(budget)
-        return greedy.picks, greedy.gains * self.quantum
 
     @property
     def matrix(self) -> sp.csr_matrix:

@@ -8,7 +8,9 @@ from functools import cached_property
 import numpy as np
 import scipy.sparse as sp
 
-from craig_cli.selection import assignment, cells, sparse
+from craig_cli.selection.distances import assignment, cells, metrics
+from craig_cli.selection.distances import inverted_index as sparse
+from craig_cli.selection.distances.metrics import COSINE, METRIC_CODES, unit_rows
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Arrangement:
 
     @cached_property
     def diameter(self) -> float:
-        bound = sparse.diameter_bound if sp.issparse(self.rows) else cells.diameter_bound
+        bound = sparse.diameter_bound if sp.issparse(self.rows) else metrics.diameter_bound
         return bound(self.rows, self.metric)
 
     @cached_property
@@ -75,17 +77,7 @@ def build_space(
 
     ``block``: arrange them in blocks of that many nearby rows too, as ``partition`` wants them.
     """
-    code = cells.METRIC_CODES[metric]
-    if code == cells.COSINE:
-        rows = _unit_rows(rows)
+    code = METRIC_CODES[metric]
+    if code == COSINE:
+        rows = unit_rows(rows)
     return Space(Arrangement(rows, code, float(multiplicity.sum()), block), multiplicity, block)
-
-
-def _unit_rows(rows):
-    if sp.issparse(rows):
-        norms = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
-        scaled = rows.copy()
-        scaled.data = rows.data / np.repeat(np.where(norms > 0, norms, 1.0), np.diff(rows.indptr))
-        return scaled
-    norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))
-    return rows / np.where(norms > 0, norms, 1.0)[:, None]

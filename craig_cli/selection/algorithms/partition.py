@@ -23,7 +23,10 @@ import numpy as np
 
 from craig_cli import jit
 from craig_cli.jit import njit
-from craig_cli.selection.heap import pop, push
+from craig_cli.selection.algorithms import Algorithm, Options, Progress
+from craig_cli.selection.algorithms.heap import pop, push
+from craig_cli.selection.algorithms.lazy import greedy_among
+from craig_cli.selection.distances.space import Space
 
 BITS = 22  # of a distance in the matrix of a block; float32 holds whole numbers of 24 exactly
 SAMPLED = 16  # one block in so many is looked at first
@@ -70,7 +73,7 @@ class PartitionGreedy:
         pool = self.picks
         nearest, _ = self._space.assign(pool, self._space.multiplicity, 1.0)
         weights = np.bincount(nearest, weights=self._space.multiplicity, minlength=len(pool))
-        self.picks, self.gains = self._arranged.greedy_among(pool, weights, budget)
+        self.picks, self.gains = greedy_among(self._arranged, pool, weights, budget)
         self.picks = pool[self.picks]
 
     def _extend_to(self, budget: int, min_gain: float, progress) -> None:
@@ -135,7 +138,7 @@ class PartitionGreedy:
         later_gains = np.concatenate([gain[1:] for gain in self._gain]) * unit
         later_picks = np.concatenate([chosen[1:] for chosen in self._chosen])
         weights = np.add.reduceat(self._multiplicity, np.arange(0, len(self._order), self._size))
-        medoid_order, medoid_gains = self._arranged.greedy_among(self._order[medoids], weights, len(medoids))
+        medoid_order, medoid_gains = greedy_among(self._arranged, self._order[medoids], weights, len(medoids))
         # A medoid comes before the other picks of its block.
         highest = np.array([gain[1] * unit if len(gain) > 1 else 0.0 for gain in self._gain])
         medoid_gains = np.maximum(medoid_gains, highest[medoid_order])
@@ -208,3 +211,11 @@ def _row_gain(row, current, weight):
     for p in range(len(weight)):
         gain += weight[p] * max(np.float32(0.0), current[p] - row[p])
     return gain
+
+
+def begin(space: Space, options: Options, generator: np.random.Generator, progress: Progress) -> PartitionGreedy:
+    """Nothing in it is random."""
+    return PartitionGreedy(space, options.block_size)
+
+
+PARTITION = Algorithm("partition", begin, blocks=True, swaps=1)

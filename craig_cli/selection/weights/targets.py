@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import scipy.sparse as sp
 
 from craig_cli.dataset import Dataset
 from craig_cli.errors import UsageError
-from craig_cli.selection.calibrate import calibrate
 from craig_cli.selection.groups import Group
+from craig_cli.selection.weights.calibrate import calibrate
 
 PICKS_A_MOMENT = 10
 MOST_MOMENTS = 2048  # totals that weights are calibrated to without a model
+
+
+@dataclass(frozen=True)
+class Target:
+    """The total that weights are to bring out right: of the gradients at a model.
+
+    vectors    (n, q) influence vectors there; None without a model: then it is the mean of each class's features
+    gradients  what is to come out instead where those are a sketch or not there: ``totals`` (q,) and ``of(rows)``,
+               a LinearOperator (r, q)
+    cost       of (rows, weights): the objective of all rows at the model that those train, where it can be had
+    """
+
+    vectors: np.ndarray | None = None
+    gradients: Any = None
+    cost: Callable[[np.ndarray, np.ndarray], float] | None = None
 
 
 def calibrated_weights(
@@ -19,16 +38,11 @@ def calibrated_weights(
     groups: list[Group],
     picks: list[np.ndarray],
     before: list[np.ndarray],
-    influence: np.ndarray | None,
-    gradients=None,
+    target: Target,
 ) -> tuple[list[np.ndarray], dict]:
-    """(weights of each group's picks, what was asked for and left over), from the weights ``before``.
-
-    influence  (n, q) influence vectors at a model, whose total is to come out; None: the features of each class
-    gradients  what is to come out instead where those are a sketch or not there: ``totals`` (q,) and ``of(rows)``,
-               a LinearOperator (r, q)
-    """
-    counts = np.ones(dataset.n_rows) if dataset.multiplicity is None else dataset.multiplicity
+    """(weights of each group's picks, what was asked for and left over), from the weights ``before``."""
+    influence, gradients = target.vectors, target.gradients
+    counts = dataset.counts
     which = np.repeat(np.arange(len(groups)), [len(part) for part in picks])
     rows = np.concatenate([group.rows[part] for group, part in zip(groups, picks)])
     sums = np.array([group.mass for group in groups])

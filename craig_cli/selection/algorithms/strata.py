@@ -12,11 +12,22 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import scipy.sparse as sp
 
 from craig_cli import jit
 from craig_cli.jit import njit
-from craig_cli.selection.assignment import assigned_loss
-from craig_cli.selection.cells import HALVINGS, SAMPLE, main_direction, part_by, positions_along, select_nth
+from craig_cli.selection.algorithms import Algorithm, Options, Progress
+from craig_cli.selection.distances.assignment import assigned_loss
+from craig_cli.selection.distances.bisection import (
+    HALVINGS,
+    SAMPLE,
+    main_direction,
+    part_by,
+    positions_along,
+    select_nth,
+)
+from craig_cli.selection.distances.inverted_index import sketch
+from craig_cli.selection.distances.space import Space
 
 LEAST_STRATA = 64  # that are worth more than one thread
 FLOOR = 0.5  # times the mean norm, added to every row: bounds the weights, and what a rough model can do wrong
@@ -197,3 +208,14 @@ def _split_mass(keys, order, mass, start, stop, target):
             return i
         low = i
     return low
+
+
+def begin(space: Space, options: Options, generator: np.random.Generator, progress: Progress) -> Strata:
+    """One random row from each of as many strata as there are picks."""
+    if space.vectors is not None:
+        return Strata(space.vectors, masses(space.vectors, space.multiplicity), space, generator)
+    rows = space.arrangement.rows
+    return Strata(sketch(rows) if sp.issparse(rows) else rows, space.multiplicity, space, generator)
+
+
+STRATA = Algorithm("strata", begin, greedy=False, influence=True)

@@ -9,8 +9,8 @@ import numpy as np
 
 from craig_cli import jit
 from craig_cli.jit import njit, prange
-from craig_cli.selection.heap import pop, push
-from craig_cli.selection.sparse import Index, distance_of, fill_shared
+from craig_cli.selection.algorithms.heap import pop, push
+from craig_cli.selection.distances.inverted_index import Index, distance_of, fill_shared
 
 
 @dataclass

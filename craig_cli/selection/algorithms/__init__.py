@@ -1,0 +1,45 @@
+"""Selection algorithms: one file and one record each, named in ``registry.ALGORITHMS``.
+
+``Algorithm.begin(space, options, generator, progress)`` returns what has ``extend(budget, min_gain, progress)``, which
+adds picks to those there are, ``picks`` (r,) int64 rows of the space in greedy order, and ``gains`` (r,) float64
+marginal gains, never rising, the first one infinite. Where the weights are not the numbers of nearest rows, it has
+``weights`` (r,) too, and where it knows which pick stands for which rows, ``assign`` as that of ``Space``.
+``progress`` is told the share of the work before the first pick that is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Progress = Callable[[float], None] | None
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the algorithms can be told: rows of a block (partition), delta of the guarantee (stochastic)."""
+
+    block_size: int
+    delta: float
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """A selection algorithm.
+
+    begin      starts it on a group of rows, see above
+    greedy     its picks are ranked by marginal gain, and their weights are the numbers of nearest rows; otherwise it
+               draws from all rows alike, with weights of its own
+    blocks     its rows are to be arranged in blocks of nearby rows
+    swaps      rounds of medoid swaps after it, unless others are asked for
+    classes    it selects within each class
+    influence  where rows have influence vectors at a model, quotas and picks go by them
+    """
+
+    name: str
+    begin: Callable
+    greedy: bool = True
+    blocks: bool = False
+    swaps: int = 0
+    classes: bool = True
+    influence: bool = False

@@ -1,0 +1,40 @@
+"""Exact lazy greedy on dense rows (lazy_dense.py) or sparse ones (lazy_sparse.py). Nothing in it is random."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from craig_cli.selection.algorithms import Algorithm, Options, Progress, lazy_dense, lazy_sparse
+from craig_cli.selection.distances.cells import Cells, build_cells
+from craig_cli.selection.distances.inverted_index import Index, build_index
+from craig_cli.selection.distances.space import Space
+
+
+def begin(space: Space, options: Options, generator: np.random.Generator, progress: Progress):
+    """The first pick and the gains after it."""
+    start = lazy_dense.start if isinstance(space.arranged, Cells) else lazy_sparse.start
+    return start(space.arranged, space.multiplicity, progress)
+
+
+def coverage(space: Space) -> lazy_dense.Coverage | lazy_sparse.Coverage:
+    """How far every row is from what is picked, nothing so far."""
+    kind = lazy_dense.Coverage if isinstance(space.arranged, Cells) else lazy_sparse.Coverage
+    return kind.of(space.arranged, space.multiplicity)
+
+
+def greedy_among(
+    arranged: Cells | Index, rows: np.ndarray, weights: np.ndarray, budget: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Exact greedy among a few ``rows`` that stand for ``weights``: (places in ``rows``, gains), (budget,)."""
+    if isinstance(arranged, Cells):
+        position = np.empty(len(arranged.order), dtype=np.int64)
+        position[arranged.order] = np.arange(len(arranged.order))
+        few = build_cells(arranged.rows[position[rows]], arranged.metric, float(weights.sum()))
+        greedy = lazy_dense.start(few, weights)
+    else:
+        greedy = lazy_sparse.start(build_index(arranged.matrix[rows], arranged.metric, float(weights.sum())), weights)
+    greedy.extend(budget)
+    return greedy.picks, greedy.gains * arranged.quantum
+
+
+LAZY = Algorithm("lazy", begin)

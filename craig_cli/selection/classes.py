@@ -1,0 +1,31 @@
+"""The parts of the data that rows are selected from: each class, or all rows together."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from craig_cli.dataset import Dataset, class_values, has_classes
+from craig_cli.errors import DataError, UsageError
+
+REGRESSION_LOSSES = ("squared",)
+Part = tuple[float | None, np.ndarray]  # (label, rows (m,) int64)
+
+
+def class_parts(dataset: Dataset, loss, radius, per_class) -> list[Part]:
+    """(label, rows) of each class, or (None, all rows) where there are no classes."""
+    if loss in REGRESSION_LOSSES or not per_class:
+        if radius is not None and loss not in REGRESSION_LOSSES:
+            raise UsageError(f"radius: the bound for the {loss} loss needs classes, found no-per-class")
+        return [(None, np.arange(dataset.n_rows))]
+    if not has_classes(dataset.labels):
+        raise DataError(
+            f"{dataset.name}: expected class labels, found what looks like regression targets; "
+            "give --loss squared, or --no-per-class to leave the labels out"
+        )
+    classes, codes = class_values(dataset.labels)
+    if len(classes) == 1:
+        raise DataError(
+            f"{dataset.name}: expected at least two classes, found only the label {classes[0]:g}; "
+            "give --no-per-class to select from all rows together"
+        )
+    return [(float(label), np.flatnonzero(codes == code)) for code, label in enumerate(classes)]

@@ -1,0 +1,136 @@
+"""Cells: groups of nearby rows, stored so that one candidate meets a whole cell in a few vector instructions.
+
+Rows are split in two along their main direction, again and again, until at most WIDTH are left. A cell keeps its
+rows transposed, ``block[k, p]`` = coordinate k of its p-th row, so a loop over p is a loop over contiguous memory and
+every distance is summed in the same order of coordinates, whoever asks for it. By the triangle inequality no row i of
+a cell with centre p is closer to a candidate e than  d(p, e) - d(i, p). Coordinates are ordered by falling variance:
+after the first few, most cells that hold nothing near are known not to.
+
+Distances are rounded to whole quanta (a power of two, about 2^-52 of the largest total): sums of them are then exact
+in float64 in any order, so ties are real ties and neither skipping nor threads can change a pick.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from craig_cli import jit
+from craig_cli.jit import njit
+from craig_cli.selection.distances.bisection import split
+from craig_cli.selection.distances.metrics import COSINE, MANHATTAN, block_quanta, diameter_bound, quantum_for
+from craig_cli.selection.distances.simd import (
+    WIDTH,
+)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Rows arranged in cells; all coordinates are in units in which one quantum of distance is 1.
+
+    order    (n,) int64, position -> row: the rows of cell c are order[c * WIDTH : (c + 1) * WIDTH]
+    rows     (n, d) float64, the rows by position
+    blocks   (c, d, WIDTH) float64, the same transposed; the last cell is filled up with copies of its last row
+    centres  (c', d, WIDTH) float64, the centres of the cells in blocks of WIDTH, likewise
+    offsets  (c * WIDTH,) float64, distance (of the kind that pruning uses) from each position to its cell's centre
+    quantum  the distance that 1 stands for, a power of two
+    metric   code of the metric
+    diameter no two rows are farther apart, in the units of the rows
+    """
+
+    order: np.ndarray
+    rows: np.ndarray
+    blocks: np.ndarray
+    centres: np.ndarray
+    offsets: np.ndarray
+    quantum: float
+    metric: int
+    diameter: float
+
+    def fill_distances(self, begin: int, end: int, scale: float, matrix: np.ndarray) -> None:
+        """matrix[i, j] = distance of positions begin + i and begin + j < end, in whole units of quantum / ``scale``.
+
+        ``begin`` is the start of a cell; ``matrix`` (>= end - begin rounded up to WIDTH, square) float32.
+        """
+        _fill(self.rows, self.blocks, self.metric, begin, end, scale, matrix)
+
+
+def build_cells(rows: np.ndarray, metric: int, total: float, block: int | None = None) -> Cells:
+    """Arrange ``rows`` (n, d) float64 in cells. ``total`` is the sum of the multiplicities.
+
+    For the cosine metric the rows must be of unit length already. With ``block``, a multiple of WIDTH, each run of
+    that many rows is a group of nearby rows as well, so that cells lie within blocks.
+    """
+    diameter = diameter_bound(rows, metric)
+    quantum = quantum_for(diameter, metric, total)
+    rows = np.ascontiguousarray(rows, dtype=np.float64)
+    order = split(rows, WIDTH, block or WIDTH)
+    widest_first = np.argsort(-_variances(rows), kind="stable")
+    n_rows, n_features = rows.shape
+    n_cells = -(-n_rows // WIDTH)
+    scaled = np.empty((n_rows, n_features))
+    blocks = np.empty((n_cells, n_features, WIDTH))
+    centres = np.zeros((-(-n_cells // WIDTH), n_features, WIDTH))
+    offsets = np.zeros(n_cells * WIDTH)
+    unit = 1.0 / (np.sqrt(quantum) if metric == COSINE else quantum)
+    jit.in_threads(_arrange, rows, order, widest_first, unit, metric == MANHATTAN, scaled, blocks, centres, offsets)
+    return Cells(order, scaled, blocks, centres, offsets, quantum, metric, diameter)
+
+
+def _variances(rows: np.ndarray) -> np.ndarray:
+    """(d,) variance of each column, a piece at a time: no copy of the rows."""
+    mean = rows.mean(axis=0)
+    pieces = range(0, len(rows), 8192)
+    return sum(np.square(rows[start : start + 8192] - mean).sum(axis=0) for start in pieces) / len(rows)
+
+
+@njit
+def _arrange(thread, threads, rows, order, columns, unit, manhattan, scaled, blocks, centres, offsets):
+    """The rows in order, their columns too and in the unit, transposed cell by cell, with the centres and offsets."""
+    n_rows, n_features = rows.shape
+    for c in range(thread, len(blocks), threads):
+        first = c * WIDTH
+        count = min(WIDTH, n_rows - first)
+        for p in range(count):
+            for k in range(n_features):
+                scaled[first + p, k] = rows[order[first + p], columns[k]] * unit
+        for k in range(n_features):
+            total = 0.0
+            for p in range(WIDTH):
+                value = scaled[first + min(p, count - 1), k]
+                blocks[c, k, p] = value
+                if p < count:
+                    total += value
+            centres[c // WIDTH, k, c % WIDTH] = total / count
+        for p in range(WIDTH):
+            distance = 0.0
+            for k in range(n_features):
+                gap = abs(blocks[c, k, p] - centres[c // WIDTH, k, c % WIDTH])
+                distance += gap if manhattan else gap * gap
+            offsets[first + p] = distance if manhattan else np.sqrt(distance)
+
+
+@njit
+def _fill(rows, blocks, metric, begin, end, scale, matrix):
+    first_cell = begin // WIDTH
+    n_cells = (end - begin + WIDTH - 1) // WIDTH
+    quanta = np.empty(WIDTH)
+    for a in range(n_cells):
+        for b in range(a, n_cells):
+            for e in range(a * WIDTH, min((a + 1) * WIDTH, end - begin)):
+                block_quanta(blocks[first_cell + b], rows[begin + e], metric, quanta)
+                cells = matrix[e, b * WIDTH : (b + 1) * WIDTH]
+                for p in range(WIDTH):
+                    cells[p] = np.float32(np.rint(quanta[p] * scale))
+    mirror(matrix, end - begin)
+
+
+@njit
+def mirror(matrix, size):
+    """Fill the tiles below the diagonal from those above, in pieces that fit the cache."""
+    for a in range(0, size, WIDTH):
+        for b in range(a + WIDTH, size, WIDTH):
+            for i in range(a, min(a + WIDTH, size)):
+                for j in range(b, min(b + WIDTH, size)):
+                    matrix[j, i] = matrix[i, j]

@@ -1,0 +1,232 @@
+"""What is asked of a selection: one ``Plan``, checked when it is made and resolved for the data in one place.
+
+The policy where nothing else is said (``resolve``): medoids of clusters, weighed so that the gradient at a rough model
+comes out right (guided/policy.py); at a model that is given, weights calibrated to the gradient there; members with
+counts where weights are not fitted, for a medoid is a biased stand-in for its cluster and can lose to random rows. An
+epsilon is reached with the construction of the paper, medoids with counts, whose epsilon is the smallest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from craig_cli.dataset import Dataset
+from craig_cli.errors import UsageError
+from craig_cli.registry import (
+    ALGORITHMS,
+    BLOCK_SIZE,
+    DEFAULT_L2,
+    DELTA,
+    EXEMPLARS,
+    LOSSES,
+    METRICS,
+    PILOT_ROUNDS,
+    SCALES,
+    WEIGHTS,
+    load,
+)
+from craig_cli.selection.classes import REGRESSION_LOSSES, Part, class_parts
+
+EXACT_WORK = 1e10  # up to about this many coordinate operations exact greedy takes a second, or some where all is far
+WORK_A_SECOND = 2e10
+Note = Callable[[str], None] | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that is asked of a selection; None is the policy's choice.
+
+    fraction   in (0, 1], or size (elements), or epsilon (the smallest greedy prefix whose bound is at most that,
+               the cover problem of equation 12): exactly one
+    algorithm  "auto" or a name in ``registry.ALGORITHMS``
+    exemplar   what stands for the rows of a pick: "medoid", the pick itself, or "member", a random one of them
+    weights    "count" as the algorithm has them, "calibrated" (weights/calibrate.py) at a model or else to the means of
+               the classes, or "fitted": calibrated at a rough model of all rows
+    metric     "euclidean", "cosine" or "manhattan" distance between rows
+    scale      scaling of the features for the distance, see scaling.py
+    loss       to be trained. A regression loss has no classes
+    radius     with ``loss``: epsilon bounds the gradient error for all ||(w, b)|| <= radius; without, it is the sum
+               of feature distances
+    per_class  select within each class
+    block_size rows of a block of the partition algorithm; larger is slower and closer to exact greedy
+    swaps      rounds of medoid swaps after the greedy; None is as many as the algorithm's record says
+    delta      of the stochastic algorithm's guarantee, 1 - 1/e - delta of the optimum in expectation
+    l2         penalty of the rough models that weights are fitted at and pilots are; rounds: of a pilot, at most
+    threads    None is all cores; memory_limit: bytes the selection may take, None is what the machine has free
+
+    Raises UsageError for a name that is not known and for numbers that cannot be.
+    """
+
+    fraction: float | None = None
+    size: int | None = None
+    epsilon: float | None = None
+    algorithm: str = "auto"
+    exemplar: str | None = None
+    weights: str | None = None
+    metric: str = "euclidean"
+    scale: str = "none"
+    loss: str | None = None
+    radius: float | None = None
+    per_class: bool = True
+    block_size: int = BLOCK_SIZE
+    swaps: int | None = None
+    delta: float = DELTA
+    l2: float = DEFAULT_L2
+    rounds: int = PILOT_ROUNDS
+    seed: int = 0
+    threads: int | None = None
+    memory_limit: int | None = None
+
+    @classmethod
+    def paper(cls, **asked) -> Plan:
+        """The construction of the paper: medoids with counts. Algorithms that are not greedy have their own weights."""
+        return cls(**{"exemplar": "medoid" if cls(**asked).method.greedy else None, "weights": "count"} | asked)
+
+    def __post_init__(self) -> None:
+        if self.algorithm not in ("auto", *ALGORITHMS):
+            raise _unknown("algorithm", self.algorithm, ("auto", *ALGORITHMS))
+        if self.exemplar not in (None, *EXEMPLARS):
+            raise _unknown("exemplar", self.exemplar, EXEMPLARS)
+        if self.weights not in (None, *WEIGHTS):
+            raise _unknown("weights", self.weights, WEIGHTS)
+        check_distance(self.metric, self.scale, self.loss, self.radius)
+        if self.block_size < 1 or not 0.0 < self.delta < 1.0:
+            raise UsageError("expected a block size of at least 1 and a delta between 0 and 1, found others")
+        if self.rounds < 1:
+            raise UsageError(f"pilot rounds: expected at least 1, found {self.rounds}")
+
+    @property
+    def method(self):
+        """The record of the algorithm; of "auto", which takes one of them, that of exact greedy."""
+        return load(ALGORITHMS, "lazy" if self.algorithm == "auto" else self.algorithm)
+
+    @property
+    def is_regression(self) -> bool:
+        return self.loss in REGRESSION_LOSSES
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether the labels of the data say something: classes, or the targets of a regression."""
+        return self.per_class or self.is_regression
+
+    def budget(self, dataset: Dataset) -> int:
+        """The number of elements that the fraction or the size asks for, 0 for an epsilon; raises UsageError."""
+        given = {"fraction": self.fraction, "size": self.size, "epsilon": self.epsilon}
+        if sum(value is not None for value in given.values()) != 1:
+            found = " and ".join(name for name, value in given.items() if value is not None) or "none"
+            raise UsageError(f"expected one of fraction, size and epsilon, found {found}")
+        if self.fraction is not None:
+            if not 0.0 < self.fraction <= 1.0:
+                raise UsageError(f"fraction: expected a number above 0 and at most 1, found {self.fraction:g}")
+            return max(1, round(self.fraction * dataset.n_rows))
+        if self.size is not None:
+            if self.size < 1:
+                raise UsageError(f"size: expected at least 1, found {self.size}")
+            if self.size > dataset.n_rows:
+                raise UsageError(
+                    f"size: expected at most the {dataset.n_rows} rows of {dataset.name}, found {self.size}"
+                )
+            return int(self.size)
+        if not self.epsilon >= 0.0:
+            raise UsageError(f"epsilon: expected a number of 0 or more, found {self.epsilon:g}")
+        return 0
+
+
+def resolve(
+    plan: Plan, dataset: Dataset, influence: np.ndarray | None = None, note: Note = None
+) -> tuple[Plan, list[Part]]:
+    """(the plan with nothing left open but the exemplar of fitted weights, the classes to select from).
+
+    influence  (n, q) where rows are selected at a model. Raises UsageError for what does not go together.
+    """
+    method = plan.method
+    if not method.classes:
+        if plan.radius is not None and not plan.is_regression:
+            raise UsageError(
+                f"radius: the bound for the {plan.loss} loss needs classes, which {method.name} does not heed"
+            )
+        plan = replace(plan, per_class=False)
+    weights, exemplar = plan.weights, plan.exemplar
+    open_greedy = method.greedy and plan.epsilon is None
+    if weights is None:
+        guided = open_greedy and plan.has_labels
+        weights = "calibrated" if influence is not None else "fitted" if guided else "count"
+    if weights == "fitted" and not plan.has_labels:
+        raise UsageError("weights: fitted ones need labels to fit a model to, found no-per-class")
+    if exemplar is None and method.greedy and weights != "fitted":
+        exemplar = "member" if open_greedy else "medoid"
+    parts = class_parts(dataset, plan.loss, plan.radius, plan.per_class)
+    plan = replace(
+        plan,
+        algorithm=_algorithm(dataset, parts, influence, note) if plan.algorithm == "auto" else plan.algorithm,
+        exemplar=exemplar,
+        weights=weights,
+    )
+    _check_together(plan, at_model=influence is not None)
+    return replace(plan, swaps=plan.method.swaps if plan.swaps is None else plan.swaps), parts
+
+
+def _check_together(plan: Plan, at_model: bool) -> None:
+    greedy = plan.method.greedy
+    if plan.exemplar is not None and not greedy:
+        raise UsageError(f"exemplar: goes with a greedy algorithm, found {plan.algorithm}")
+    if plan.weights == "fitted" and (not greedy or at_model):
+        found = "a model to select at" if greedy else plan.algorithm
+        raise UsageError(f"weights: fitted ones go with a greedy algorithm by features, found {found}")
+    if plan.epsilon is None:
+        return
+    found = None
+    if at_model:
+        found = "distances at a model"
+    elif not greedy:
+        found = plan.algorithm
+    elif plan.weights != "count":
+        found = f"{plan.weights} weights"
+    elif plan.exemplar == "member":
+        found = "members"
+    if found is not None:
+        raise UsageError(f"epsilon needs a greedy order of medoids by features with counts, found {found}; give a size")
+
+
+def check_distance(metric: str, scale: str, loss: str | None, radius: float | None) -> None:
+    """Raise UsageError for a name that is not known, or a radius without what it takes."""
+    if metric not in METRICS:
+        raise _unknown("metric", metric, METRICS)
+    if scale not in SCALES:
+        raise _unknown("scale", scale, SCALES)
+    if loss is not None and loss not in LOSSES:
+        raise _unknown("loss", loss, LOSSES)
+    if radius is not None:
+        if loss is None:
+            raise UsageError("radius: expected a loss to go with it (--loss), found none")
+        if not (0.0 < radius < np.inf):
+            raise UsageError(f"radius: expected a positive number, found {radius:g}")
+        if metric != "euclidean":
+            raise UsageError(f"radius: the bound on the gradient holds for the euclidean metric, found {metric}")
+
+
+def _unknown(what: str, found, names) -> UsageError:
+    return UsageError(f"{what}: expected one of {', '.join(names)}, found {found!r}")
+
+
+def _algorithm(dataset: Dataset, parts: list[Part], influence: np.ndarray | None, note: Note) -> str:
+    """Exact greedy where that takes seconds. Judged by the data alone, so the same on every machine."""
+    if influence is not None:
+        cost_of_pair = 12.0 + influence.shape[1]
+    elif dataset.is_sparse:
+        cost_of_pair = 60.0 + dataset.features.nnz / dataset.n_rows
+    else:
+        cost_of_pair = 12.0 + dataset.n_features
+    work = sum(float(len(members)) ** 2 for _, members in parts) * cost_of_pair
+    chosen = "lazy" if work <= EXACT_WORK else "partition"
+    if note is not None:
+        why = "exact greedy takes a moment"
+        if chosen == "partition":
+            why = f"exact greedy would take some {max(2.0, work / WORK_A_SECOND):.0f} seconds; --algorithm lazy does it"
+        largest = max(len(members) for _, members in parts)
+        rows = f"{largest:,} rows" if len(parts) == 1 else f"up to {largest:,} rows a class"
+        note(f"algorithm {chosen} for {rows} ({why})")
+    return chosen
