@@ -7,8 +7,7 @@ import scipy.sparse as sp
 from craig_cli.dataset import from_arrays
 from craig_cli.errors import DataError, UsageError
 from craig_cli.registry import ALGORITHMS, METRICS, SCALES
-from craig_cli.selection.algorithms import lazy
-from craig_cli.selection.algorithms import lazy_sparse as sparse_lazy
+from craig_cli.selection.algorithms import lazy_dense, lazy_sparse
 from craig_cli.selection.distances import inverted_index as sparse
 from craig_cli.selection.distances.cells import build_cells
 from craig_cli.selection.distances.metrics import METRIC_CODES
@@ -66,10 +65,10 @@ def test_exact_greedy_makes_the_picks_of_naive_greedy(kind, metric, layout):
     ones = np.ones(len(rows))
     if layout == "dense":
         arranged = build_cells(rows, METRIC_CODES[metric], len(rows))
-        greedy = lazy.start(arranged, ones)
+        greedy = lazy_dense.start(arranged, ones)
     else:
         arranged = sparse.build_index(sp.csr_matrix(rows), METRIC_CODES[metric], len(rows))
-        greedy = sparse_lazy.start(arranged, ones)
+        greedy = lazy_sparse.start(arranged, ones)
     greedy.extend(budget)
     # Both see distances on the same grid, so that equal gains are equal; it is finer than 1e-11 of the diameter.
     distances = np.rint(naive.distance_matrix(rows, metric) / arranged.quantum) * arranged.quantum

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 
 import click
 
 from craig_cli.cli import options
 from craig_cli.cli.options import Integer, Number, note
+from craig_cli.cli.select_summary import peak_memory, summarise, tell
 from craig_cli.registry import ALGORITHMS, BLOCK_SIZE, DEFAULT_L2, DELTA, EXEMPLARS, METRICS, PILOT_ROUNDS, WEIGHTS
 
 SUFFIX = ".coreset.parquet"
@@ -269,13 +269,13 @@ def select(
     seconds = {"read": read - started, "select": selected - read, "write": written - selected}
     summary = summarise(coreset) | {
         "seconds": {stage: round(value, 4) for stage, value in seconds.items()},
-        "peak_memory": _peak_memory(),
+        "peak_memory": peak_memory(),
         "output": output,
     }
     if as_json:
         click.echo(json.dumps(summary))
     else:
-        _tell(summary)
+        tell(summary)
 
 
 def _select_at(dataset, plan, at_model: str, chosen, name, progress):
@@ -307,28 +307,6 @@ def _reweighed(dataset, plan, chosen, name: str, **there):
     return reweight_dataset(chosen, dataset, weights=weights, size=size, name=name, threads=plan.threads, **there)
 
 
-def summarise(coreset) -> dict:
-    """What a coreset is, as plain values: n, size, epsilon, units, algorithm, and the same of its classes."""
-    facts = coreset.metadata
-    return {
-        "n": facts["n"],
-        "size": len(coreset),
-        "epsilon": _finite(coreset.epsilon[-1]),
-        "units": facts["units"],
-        "algorithm": facts["algorithm"],
-        "classes": [
-            {"label": entry["label"], "count": entry["count"], "size": entry["quota"]}
-            | ({"epsilon": entry["epsilon"]} if "epsilon" in entry else {})
-            for entry in facts["classes"]
-            if entry["label"] is not None  # one group of all rows
-        ],
-    }
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if abs(value) < float("inf") else None  # JSON has no infinity
-
-
 def _check_only_weights() -> None:
     context = click.get_current_context()
     for name in PICKING:
@@ -353,35 +331,3 @@ def _note_uneven_ranges(dataset) -> None:
     if len(spread) and spread.max() / UNEVEN > spread.min():
         times = min(spread.max() / max(spread.min(), 1e-300), 1e12)
         note(f"feature ranges differ {times:.0f} times, so the widest decide the distance; consider --scale standard")
-
-
-def _peak_memory() -> int | None:
-    """Bytes, of this process alone: getrusage would begin with the size of the process that started it."""
-    try:
-        with open("/proc/self/status") as stream:
-            return next(1024 * int(line.split()[1]) for line in stream if line.startswith("VmHWM:"))
-    except (OSError, StopIteration):
-        pass
-    try:
-        import resource
-    except ImportError:  # not on Windows
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
-
-
-def _tell(summary: dict) -> None:
-    n, size, epsilon = summary["n"], summary["size"], summary["epsilon"]
-    text = f"selected {size:,} of {n:,} rows ({100 * size / n:.3g} %) by {summary['algorithm']}"
-    classes = summary["classes"]
-    if 1 < len(classes) <= 10:
-        text += "; " + ", ".join(f"class {c['label']:g}: {c['size']:,} of {c['count']:,}" for c in classes)
-    elif classes:
-        text += f"; {len(classes)} classes"
-    note(text)
-    note("epsilon: none" if epsilon is None else f"epsilon {epsilon:.6g} ({summary['units']})")
-    seconds = summary["seconds"]
-    note(
-        f"wrote {summary['output']} in {sum(seconds.values()):.2f} s"
-        f" (read {seconds['read']:.2f}, select {seconds['select']:.2f}, write {seconds['write']:.2f})"
-    )

@@ -80,22 +80,20 @@ def build_groups(
     block: int | None = None,
     merge: bool = False,
     influence: np.ndarray | None = None,
-    by_influence: bool = False,
 ) -> tuple[list[Group], str]:
     """(the groups, the units of epsilon).
 
     features      (n, d) of which the distances are, scaled class by class, for memory is dear, by ``scaling``
     plan          its metric, scale, loss and radius are what distances and bounds go by
-    merge         of equal rows keep the first, with the multiplicities of all
-    influence     (n, q) influence vectors, for strata
-    by_influence  search among the influence vectors and not among the features
+    merge         for greedy algorithms: of equal rows keep the first, with the multiplicities of all
+    influence     (n, q) influence vectors: greedy algorithms search among them, strata are of equal ones
     """
+    by_influence = merge and influence is not None
     multiplicity = dataset.counts
     constants = np.ones(dataset.n_rows)
     steepest = None
     label_unit = 1.0
-    regression = plan.is_regression
-    if regression:
+    if plan.is_regression:
         column, label_unit = _label_column(dataset.labels, plan.scale)
     units = FEATURE_DISTANCE
     if plan.radius is not None:
@@ -107,7 +105,7 @@ def build_groups(
     groups = []
     for label, members in parts:
         part = _taken(features, members, scaling)
-        if regression:
+        if plan.is_regression:
             sparse, more = sp.issparse(part), column[members, None]
             part = sp.hstack([part, more], format="csr") if sparse else np.column_stack([part, more])
         unique, twins, twin_of, counts = _merged(part, multiplicity[members], merge)

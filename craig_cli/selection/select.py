@@ -82,7 +82,6 @@ def select_dataset(
         block=block,
         merge=plan.method.greedy,  # the others draw from all rows alike
         influence=influence,
-        by_influence=plan.method.greedy and influence is not None,
     )
     grid = exact_grid(sum(group.mass * group.farthest for group in groups))
     options = Options(block_size=block or WIDTH, delta=plan.delta)

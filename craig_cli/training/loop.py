@@ -14,12 +14,13 @@ from craig_cli.dataset import Dataset
 from craig_cli.errors import DataError, UsageError
 from craig_cli.jit import available_threads
 from craig_cli.registry import LOSSES, OPTIMIZERS, load
-from craig_cli.scaling import Scaling, fit_scaling
+from craig_cli.scaling import fit_scaling
 from craig_cli.training.losses import guess_loss
 from craig_cli.training.monitor import Monitor, build_monitor
 from craig_cli.training.objective import evaluate
 from craig_cli.training.optimizers import Optimizer
 from craig_cli.training.orders import Visits, arrange, block_of, draw_epoch, epoch_order, plan_visits
+from craig_cli.training.plan import TrainingPlan
 from craig_cli.training.problem import Problem, build_problem
 from craig_cli.training.schedules import steps_of
 
@@ -72,48 +73,35 @@ def default_epochs(n_rows: int, kind: str = "full") -> int:
 def prepare(
     dataset: Dataset,
     weights: np.ndarray | None,
+    plan: TrainingPlan,
     *,
-    loss: str,
-    optimizer: str,
-    epochs: int | None,
-    l2: float,
-    order: str,
-    rank: np.ndarray | None,
-    resample: float | None,
-    intercept: bool,
-    scale: str | Scaling,
-    precondition: str,
-    radius: float | None,
-    init: Model | None,
-    tol: float,
-    validation: Dataset | None,
-    monitor: Sequence[Dataset],
-    patience: int,
-    seed: int,
-    threads: int | None,
-    **options,
+    rank: np.ndarray | None = None,
+    init: Model | None = None,
+    validation: Dataset | None = None,
+    monitor: Sequence[Dataset] = (),
 ) -> Setup:
     """The rows in the optimizer's coordinates, and what else does not depend on the step."""
-    threads = threads or available_threads()
+    threads = plan.threads or available_threads()
     dataset, gamma, rank = _weighted(dataset, weights, rank)
-    if loss == "auto":
-        loss = guess_loss(dataset.labels)
+    loss = guess_loss(dataset.labels) if plan.loss == "auto" else plan.loss
     the_loss = load(LOSSES, loss)
 
     def build(rows: Dataset, weights: np.ndarray, arrangement: np.ndarray | None) -> Problem:
-        scaling = fit_scaling(scale, rows.features, weights) if isinstance(scale, str) else scale
-        return build_problem(rows, weights, the_loss, l2, intercept, scaling, precondition, threads, arrangement)
+        scaling = fit_scaling(plan.scale, rows.features, weights) if isinstance(plan.scale, str) else plan.scale
+        return build_problem(
+            rows, weights, the_loss, plan.l2, plan.intercept, scaling, plan.precondition, threads, arrangement
+        )
 
     warm = _two_rows(dataset.labels)
     build(dataset.take(warm), gamma[warm], None)  # so that the clock below does not count compilation
     began = time.perf_counter()
-    problem = build(dataset, gamma, arrange(order, len(gamma), rank, np.random.default_rng(seed)))
-    method = load(OPTIMIZERS, optimizer)
+    problem = build(dataset, gamma, arrange(plan.order, len(gamma), rank, np.random.default_rng(plan.seed)))
+    method = load(OPTIMIZERS, plan.optimizer)
     # "none" asks for the paper's own steps, one a row.
     split = problem.coordinates.kind != "none"
     visits = plan_visits(problem.gamma, problem.curvature, split)
     seconds = time.perf_counter() - began
-    rows_an_epoch = problem.n_rows if resample is None else math.ceil(resample * problem.n_rows)
+    rows_an_epoch = problem.n_rows if plan.resample is None else math.ceil(plan.resample * problem.n_rows)
     start = np.zeros((problem.n_outputs, problem.n_columns))
     if init is not None:
         start = _warm_start(problem, init, loss, dataset)
@@ -122,18 +110,24 @@ def prepare(
         problem=problem,
         visits=visits,
         optimizer=method,
-        options={**options, "radius": (radius or 0.0) / problem.label_scale, "threads": threads},
+        options={
+            "batch_size": plan.batch_size,
+            "momentum": plan.momentum,
+            "nesterov": plan.nesterov,
+            "radius": (plan.radius or 0.0) / problem.label_scale,
+            "threads": threads,
+        },
         start=start,
-        order=order,
-        epochs=epochs or default_epochs(rows_an_epoch, problem.coordinates.kind),
-        seed=seed,
+        order=plan.order,
+        epochs=plan.epochs or default_epochs(rows_an_epoch, problem.coordinates.kind),
+        seed=plan.seed,
         threads=threads,
-        tol=tol,
-        patience=patience,
+        tol=plan.tol,
+        patience=plan.patience,
         seconds=seconds,
         validation=None if validation is None else problem.on(validation),
         monitors=tuple(build_monitor(problem, rows, threads) for rows in monitor),
-        resample=resample,
+        resample=plan.resample,
     )
 
 
@@ -150,6 +144,61 @@ class Result:
     notes: list[str]
     first_step: float
     decay: float | None
+
+
+class _Watch:
+    """Measures coef (k, columns), which goes on changing, and keeps what was the best on validation data."""
+
+    def __init__(self, setup: Setup, coef: np.ndarray, seconds: float, follow: Callable[[np.ndarray], None] | None):
+        self._setup, self._coef, self._follow = setup, coef, follow
+        self.seconds, self.evaluations = seconds, 0
+        self.history: list[dict] = []
+        self.norm = math.inf
+
+    def measure(self, epoch: int, alpha: float | None) -> None:
+        """Add a line to the history. Raises DataError for an objective that diverges."""
+        setup, problem, coef = self._setup, self._setup.problem, self._coef
+        objective, gradient = evaluate(problem, coef, setup.threads)
+        found = {
+            "epoch": epoch,
+            "seconds": round(self.seconds, 6),
+            "gradient_evaluations": self.evaluations,
+            "objective": objective * problem.label_scale**2,
+            "gradient_norm": problem.gradient_norm(gradient),
+            "step": alpha,
+        }
+        if setup.validation is not None:
+            loss, _ = evaluate(setup.validation, coef, setup.threads)
+            found["validation_loss"] = loss * problem.label_scale**2
+        if setup.monitors:
+            found["monitor"] = [monitor.measure(coef, setup.threads) for monitor in setup.monitors]
+        if self._follow is not None:
+            self._follow(coef)
+        self.norm = float(np.linalg.norm(gradient))
+        if epoch > 0 and not (math.isfinite(found["objective"]) and math.isfinite(self.norm)):
+            worst = found["objective"]
+            raise DataError(f"the objective became {worst:g} in epoch {epoch} at step {alpha:g}; lower --step")
+        self.history.append(found)
+        if epoch == 0 or (setup.validation is not None and found["validation_loss"] < self.best["validation_loss"]):
+            self.best, self.best_coef = found, coef.copy()
+
+    def is_stale(self) -> bool:
+        """True where the loss of the validation data has not improved for too long."""
+        waited = self.history[-1]["epoch"] - self.best["epoch"]
+        return self._setup.validation is not None and waited >= self._setup.patience
+
+    def outcome(self) -> tuple[np.ndarray, dict, list[str]]:
+        """(coef, its line of the history, notes)."""
+        if self._setup.validation is not None:
+            return (
+                self.best_coef,
+                self.best,
+                [f"the model is that of epoch {self.best['epoch']}, the best on the validation data"],
+            )
+        first, last = self.history[0]["objective"], self.history[-1]["objective"]
+        rose = last > first * (1 + 1e-9)
+        notes = [f"the objective rose from {first:.6g} to {last:.6g}; lower --step"] if rose else []
+        return self._coef, self.history[-1], notes
 
 
 def train(
@@ -180,69 +229,29 @@ def train(
     began = time.perf_counter()
     state = method.start(problem, visits, setup.start.copy(), setup.options)
     coef = state["coef"]
-    seconds = setup.seconds + time.perf_counter() - began
-
-    def entry(epoch: int, alpha: float | None) -> tuple[dict, float]:
-        objective, gradient = evaluate(problem, coef, setup.threads)
-        found = {
-            "epoch": epoch,
-            "seconds": round(seconds, 6),
-            "gradient_evaluations": evaluations,
-            "objective": objective * problem.label_scale**2,
-            "gradient_norm": problem.gradient_norm(gradient),
-            "step": alpha,
-        }
-        if setup.validation is not None:
-            loss, _ = evaluate(setup.validation, coef, setup.threads)
-            found["validation_loss"] = loss * problem.label_scale**2
-        if setup.monitors:
-            found["monitor"] = [monitor.measure(coef, setup.threads) for monitor in setup.monitors]
-        if follow is not None:
-            follow(coef)
-        return found, float(np.linalg.norm(gradient))
-
-    evaluations = 0
+    watch = _Watch(setup, coef, setup.seconds + time.perf_counter() - began, follow)
     enough = setup.tol * np.linalg.norm(evaluate(problem, np.zeros_like(coef), setup.threads)[1])
-    found, norm = entry(0, None)
-    history = [found]
-    best, best_coef = history[0], coef.copy()
+    watch.measure(0, None)
     measured = measured or setup.tol > 0.0 or setup.validation is not None
     epochs = min(epochs or len(steps), len(steps))
     for epoch, alpha in enumerate(steps[:epochs], start=1):
-        if norm <= enough:
+        if watch.norm <= enough:
             break
         began = time.perf_counter()
         if setup.resample is None:
             rows = epoch_order(setup.order, visits, rng, block)
         else:
             rows = draw_epoch(visits, setup.epoch_visits, rng)
-        evaluations += method.run(problem, visits, state, rows, alpha)
-        seconds += time.perf_counter() - began
-        if not measured and epoch < epochs and np.isfinite(coef).all():
-            if progress is not None:
-                progress(epoch, len(steps))
-            continue
-        found, norm = entry(epoch, alpha)
-        history.append(found)
-        objective = found["objective"]
-        if not (math.isfinite(objective) and math.isfinite(norm)):
-            raise DataError(f"the objective became {objective:g} in epoch {epoch} at step {alpha:g}; lower --step")
+        watch.evaluations += method.run(problem, visits, state, rows, alpha)
+        watch.seconds += time.perf_counter() - began
+        if measured or epoch == epochs or not np.isfinite(coef).all():
+            watch.measure(epoch, alpha)
         if progress is not None:
             progress(epoch, len(steps))
-        if setup.validation is not None:
-            if found["validation_loss"] < best["validation_loss"]:
-                best, best_coef = found, coef.copy()
-            elif epoch - best["epoch"] >= setup.patience:
-                break
-    notes = []
-    kept = history[-1]
-    if setup.validation is not None:
-        coef, kept = best_coef, best
-        notes.append(f"the model is that of epoch {best['epoch']}, the best on the validation data")
-    elif history[-1]["objective"] > history[0]["objective"] * (1 + 1e-9):
-        first, last = history[0]["objective"], history[-1]["objective"]
-        notes.append(f"the objective rose from {first:.6g} to {last:.6g}; lower --step")
-    return Result(coef, history, kept, notes, step, decay)
+        if watch.is_stale():
+            break
+    coef, kept, notes = watch.outcome()
+    return Result(coef, watch.history, kept, notes, step, decay)
 
 
 def _weighted(dataset: Dataset, weights, rank) -> tuple[Dataset, np.ndarray, np.ndarray | None]:

@@ -27,7 +27,8 @@ from craig_cli import read_dataset
 from craig_cli.dataset import from_arrays
 from craig_cli.registry import BLOCK_SIZE, METRICS
 from craig_cli.selection.algorithms.partition import PartitionGreedy
-from craig_cli.selection.groups import build_groups, class_parts, scaled_features
+from craig_cli.selection.classes import class_parts
+from craig_cli.selection.groups import build_groups, scaled_features
 from craig_cli.selection.plan import Plan
 from craig_cli.selection.select import select_dataset
 
@@ -303,8 +304,8 @@ def brute():
         print(f"whole selection, {swaps} swaps: {seconds:.2f} s, L {other.epsilon[-1]:.1f}", flush=True)
     features, scaling = scaled_features(data, "minmax")
     groups, _ = build_groups(
-        data, features, class_parts(data, None, None, True), scaling=scaling, metric="euclidean", scale="minmax",
-        loss=None, radius=None, block=BLOCK_SIZE, merge=True,
+        data, features, class_parts(data, None, None, True), Plan(scale="minmax"), scaling=scaling, block=BLOCK_SIZE,
+        merge=True,
     )  # fmt: skip
     quotas = [int((data.labels[coreset.index] == group.label).sum()) for group in groups]
 

@@ -1,0 +1,61 @@
+"""What ``craig select`` says of a coreset when it is done, as one JSON object or as lines for people."""
+
+from __future__ import annotations
+
+import sys
+
+from craig_cli.cli.options import note
+
+
+def summarise(coreset) -> dict:
+    """What a coreset is, as plain values: n, size, epsilon, units, algorithm, and the same of its classes."""
+    facts = coreset.metadata
+    return {
+        "n": facts["n"],
+        "size": len(coreset),
+        "epsilon": _finite(coreset.epsilon[-1]),
+        "units": facts["units"],
+        "algorithm": facts["algorithm"],
+        "classes": [
+            {"label": entry["label"], "count": entry["count"], "size": entry["quota"]}
+            | ({"epsilon": entry["epsilon"]} if "epsilon" in entry else {})
+            for entry in facts["classes"]
+            if entry["label"] is not None  # one group of all rows
+        ],
+    }
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if abs(value) < float("inf") else None  # JSON has no infinity
+
+
+def peak_memory() -> int | None:
+    """Bytes, of this process alone: getrusage would begin with the size of the process that started it."""
+    try:
+        with open("/proc/self/status") as stream:
+            return next(1024 * int(line.split()[1]) for line in stream if line.startswith("VmHWM:"))
+    except (OSError, StopIteration):
+        pass
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
+
+
+def tell(summary: dict) -> None:
+    n, size, epsilon = summary["n"], summary["size"], summary["epsilon"]
+    text = f"selected {size:,} of {n:,} rows ({100 * size / n:.3g} %) by {summary['algorithm']}"
+    classes = summary["classes"]
+    if 1 < len(classes) <= 10:
+        text += "; " + ", ".join(f"class {c['label']:g}: {c['size']:,} of {c['count']:,}" for c in classes)
+    elif classes:
+        text += f"; {len(classes)} classes"
+    note(text)
+    note("epsilon: none" if epsilon is None else f"epsilon {epsilon:.6g} ({summary['units']})")
+    seconds = summary["seconds"]
+    note(
+        f"wrote {summary['output']} in {sum(seconds.values()):.2f} s"
+        f" (read {seconds['read']:.2f}, select {seconds['select']:.2f}, write {seconds['write']:.2f})"
+    )
