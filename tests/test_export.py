@@ -106,6 +106,19 @@ def test_rows_left_out_are_not_parsed(folder, monkeypatch, data):
     assert sum(parsed) == 300
 
 
+def test_a_table_that_was_exported_is_read_as_what_it_is(folder, data, coreset):
+    """Once ``rank`` and ``weight`` became features: 14 coefficients of 12 columns."""
+    write_coreset("in.coreset", coreset)
+    export(SAMPLE / "binary.libsvm", "--coreset", "in.coreset", "--to", "parquet", "-o", "out.parquet", "-q")
+    again = read_dataset(["out.parquet"])
+    assert again.n_features == data.n_features
+    assert np.array_equal(again.multiplicity, coreset.weight)
+    assert np.array_equal(again.features, np.asarray(data.features[coreset.index]))
+    chosen = read_dataset(["out.parquet"], features=["x1", "rank"])  # whoever asks for it gets it
+    assert chosen.n_features == 2
+    assert chosen.multiplicity is None
+
+
 def test_other_columns_than_those_selected_by(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     table = pa.table({"x": [1.0, 2, 3], "y": [4.0, 5, 6], "label": [0, 1, 1]})

@@ -17,6 +17,7 @@ from craig_cli.errors import DataError
 from craig_cli.exporters import Exporter, Rows
 from craig_cli.exporters.text import chunks
 from craig_cli.formats.arrow import to_arrow
+from craig_cli.formats.roles import with_roles
 
 MOST_COLUMNS = 20_000  # a table of more would be mostly zeros, and its columns cost more than its numbers
 
@@ -44,7 +45,8 @@ def _schema(rows: Rows) -> pa.Schema:
         raise DataError(f"expected at most {MOST_COLUMNS} features for a table, found {n_features}; export to libsvm")
     fields = [] if rows.rank is None else [pa.field("rank", pa.int64(), nullable=False)]
     names = ["weight", "label", *(f"x{column + 1}" for column in range(n_features))]
-    return pa.schema([*fields, *(pa.field(name, pa.float64(), nullable=False) for name in names)])
+    schema = pa.schema([*fields, *(pa.field(name, pa.float64(), nullable=False) for name in names)])
+    return with_roles(schema, weight="weight", **({"rank": "rank"} if fields else {}))
 
 
 def _batches(rows: Rows, schema: pa.Schema) -> Iterator[pa.RecordBatch]:

@@ -22,6 +22,7 @@ from craig_cli.formats.arrow import to_arrow
 from craig_cli.formats.columns import check_type, matrix_of, vector_of
 from craig_cli.formats.content import BLOCK, Content, Fingerprint
 from craig_cli.formats.messages import first_line, listed, quoted
+from craig_cli.formats.roles import roles_of
 
 MOST_ROWS = 2**40  # more is damage, and too much even to ask memory for
 ROWS_TOGETHER = 2048  # written into the matrix at a time, so that the lines of it stay in the cache
@@ -141,6 +142,8 @@ def _source(one: _Input, name: str, n_rows: int) -> Source:
 
 def _choose(shown: str, schema: pa.Schema, label: str, weight: str | None, features: list[str] | None) -> _Columns:
     names = schema.names
+    roles = {} if features is not None else roles_of(schema)
+    weight = weight or roles.get("weight")
     for what, name, option in (("label", label, "--label"), ("weight", weight, "--weight-column")):
         if name is not None and name not in names:
             what = "" if name == what else f"{what} "
@@ -151,7 +154,8 @@ def _choose(shown: str, schema: pa.Schema, label: str, weight: str | None, featu
                 raise DataError(f"{shown}: no feature column {quoted(name)}; found: {listed(names)}")
             if name in (label, weight):
                 raise UsageError(f"--features: {quoted(name)} is the label or the weight")
-    wanted = [name for name in names if name not in (label, weight) and (features is None or name in features)]
+    others = (label, weight, roles.get("rank"))
+    wanted = [name for name in names if name not in others and (features is None or name in features)]
     if not wanted:
         raise DataError(f"{shown}: expected feature columns, found: {listed(names)}")
     columns = _Columns(wanted, label, weight)
