@@ -9,9 +9,14 @@ from craig_cli import reweight_coreset, select_coreset
 from craig_cli.artifacts.coreset import read_coreset
 from craig_cli.dataset import from_arrays
 from craig_cli.errors import UsageError
+from craig_cli.guided.pilot import select_with_pilot
 from craig_cli.guided.rough_model import rough_model
+from craig_cli.selection.plan import Plan
+from craig_cli.selection.select import select_dataset
 from craig_cli.selection.weights.calibrate import HIGHEST, LOWEST
 from craig_cli.selection.weights.weigh import MOST_LEFT
+from craig_cli.training.design import build_design
+from craig_cli.training.newton import newton
 from tests.conftest import SAMPLE
 from tests.naive import selection as naive
 from tests.paper import paper_coreset
@@ -251,3 +256,28 @@ def test_the_command_without_options_is_the_default(craig):
     assert a.metadata["at"]["gradient_error"]["holds_for"] == "this model only"
     craig.ok("select", SAMPLE / "binary.libsvm", "--epsilon", "5000", "-o", "c.parquet", "-q")
     assert read_coreset(craig.folder / "c.parquet").metadata["weights"] == "count"
+
+
+@pytest.mark.parametrize("way", ["default", "pilot"])
+@pytest.mark.parametrize("fraction", [0.01, 0.05, 0.1])
+def test_scaled_columns_do_as_well_as_columns_that_were_scaled_before(way, fraction):
+    """Once the penalty of the rough model was in raw units, whatever --scale the coreset was to be trained with."""
+
+    def residual(seed, before):
+        rng = np.random.default_rng(seed)
+        plain = rng.standard_normal((4000, 4))
+        labels = (plain @ [1.0, -1.0, 0.5, 0.7] + rng.logistic(size=4000) > 0).astype(float)
+        rows = plain * [1.0, 1e4, 1e-2, 10.0]
+        if before:
+            rows = (rows - rows.mean(axis=0)) / rows.std(axis=0)
+        dataset, scale = from_arrays(rows, labels), "none" if before else "standard"
+        plan = Plan(fraction=fraction, scale=scale, seed=seed)
+        coreset = select_dataset(dataset, plan) if way == "default" else select_with_pilot(dataset, plan)[0]
+        design = build_design(dataset, "logistic", plan.l2, scale=scale)
+        best = newton(design, np.zeros((1, design.width)), 1e-16)
+        found = newton(design.take(coreset.index, coreset.weight), best, 1e-16)
+        return design.objective(found, design.margins(found)) - design.objective(best, design.margins(best))
+
+    inside, before = (np.median([residual(seed, way) for seed in range(3)]) for way in (False, True))
+    assert inside < 3.0 * before + 1e-12
+    assert inside < 1e-6

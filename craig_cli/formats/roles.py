@@ -1,4 +1,4 @@
-"""What a table that ``craig export`` wrote says of its columns, in its schema: which one is the weight and which the rank.
+"""What a table that ``craig export`` wrote says of its columns, in its schema: which is the weight and which the rank.
 
 Read again, they are not features: the weight counts rows, as a ``--weight-column`` does, and the rank is left out.
 """

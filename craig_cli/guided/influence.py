@@ -22,6 +22,7 @@ from craig_cli.artifacts.model import Model
 from craig_cli.dataset import Dataset
 from craig_cli.errors import DataError
 from craig_cli.evaluation.pointwise import encode_targets
+from craig_cli.registry import SCALES
 from craig_cli.training.design import CHUNK, Curvature, Design, build_design, curvature
 
 EXACT = 256
@@ -88,7 +89,9 @@ def influence(model: Model, dataset: Dataset, name: str = "the model", seed: int
     """The influence vectors of all rows at ``model``. Raises DataError where model and data do not fit."""
     if model.n_features != dataset.n_features:
         raise DataError(f"{name}: expected a model of {dataset.n_features} features, found {model.n_features}")
-    design = build_design(dataset, model.loss, model.l2, encode_targets(model, dataset, name), model.classes)
+    targets, scale = encode_targets(model, dataset, name), model.optimizer.get("scale")
+    scale = scale if scale in SCALES else "none"
+    design = build_design(dataset, model.loss, model.l2, targets, model.classes, scale)
     return influence_at(design, design.coefficients(model.coef, model.intercept), seed)
 
 

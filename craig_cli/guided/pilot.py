@@ -48,6 +48,7 @@ def select_with_pilot(
         rounds=plan.rounds,
         vectors=True,
         per_class=plan.per_class,
+        scale=plan.scale,
         seed=plan.seed,
         note=note,
     )

@@ -73,7 +73,9 @@ def train_guide(dataset: Dataset, plan: Plan, picks: int, note: Callable[[str], 
     try:
         if LEAST_ROWS_A_PARAMETER * parameters > sample_size(dataset.n_rows, parameters, picks):
             raise DataError(f"{parameters:,} parameters are too many for {dataset.n_rows:,} rows")
-        rough = rough_model(dataset, loss, plan.l2, picks=picks, rounds=ROUNDS, vectors=False, seed=plan.seed)
+        rough = rough_model(
+            dataset, loss, plan.l2, picks=picks, rounds=ROUNDS, vectors=False, scale=plan.scale, seed=plan.seed
+        )
     except (DataError, np.linalg.LinAlgError) as error:
         if note is not None:
             note(f"weights are counts, as there is no model to fit them at: {error}")

@@ -51,16 +51,18 @@ def rough_model(
     rounds: int,
     vectors: bool,
     per_class: bool = True,
+    scale: str = "none",
     seed: int = 0,
     note: Callable[[str], None] | None = None,
 ) -> RoughModel:
     """The model after at most ``rounds``, fewer where it is as near to the optimum of all rows as that is to the truth.
 
+    scale    in whose units l2 is a penalty, as in training with it
     picks    rows that will be selected at it; vectors: whether ``found`` is to have the influence vectors
 
     Raises DataError where the labels do not fit the loss.
     """
-    design = build_design(dataset, loss, l2)
+    design = build_design(dataset, loss, l2, scale=scale)
     size = sample_size(dataset.n_rows, design.width * design.n_outputs, picks)
     drawing = {"loss": loss, "per_class": per_class, "seed": seed}
     place, weights = draw_random(dataset, size, **drawing)

@@ -31,7 +31,7 @@ FLOOR = 1e-9  # of the mean curvature, where the data has none
 class Design:
     """rows (n, d + 1) dense or CSR, the last column 1; targets (n,) as the loss takes them; counts (n,) multiplicities.
 
-    Coefficients in it are (k, d + 1); penalty (d + 1,) is that of l2/2 ||w||^2 in raw units.
+    Coefficients in it are (k, d + 1); penalty (d + 1,) is that of l2/2 ||w||^2 in the units of ``scale``.
     """
 
     rows: np.ndarray | sp.csr_matrix
@@ -41,6 +41,7 @@ class Design:
     loss: str
     classes: tuple[float, ...]
     scaling: Scaling
+    scale: str = "none"
 
     @property
     def n_outputs(self) -> int:
@@ -105,12 +106,17 @@ class Design:
             coef=raw[0] if single else raw,
             intercept=float(intercept[0]) if single else intercept,
             l2=l2,
-            optimizer={"name": "newton"},
+            optimizer={"name": "newton"} | ({} if self.scale == "none" else {"scale": self.scale}),
         )
 
 
-def build_design(dataset: Dataset, loss: str, l2: float, targets: np.ndarray | None = None, classes=()) -> Design:
-    """The design of ``dataset``; ``targets`` and ``classes`` are those of its labels where they are not given."""
+def build_design(
+    dataset: Dataset, loss: str, l2: float, targets: np.ndarray | None = None, classes=(), scale: str = "none"
+) -> Design:
+    """The design of ``dataset``; ``targets`` and ``classes`` are those of its labels where they are not given.
+
+    The penalty is that of a model trained with ``scale``: l2/2 ||w||^2 of w in the units of the scaled columns.
+    """
     if targets is None:
         classes, targets = encode_labels(load(LOSSES, loss), dataset.labels, dataset.name)
     scaling = fit_scaling("standard", dataset.features, dataset.multiplicity)
@@ -120,9 +126,10 @@ def build_design(dataset: Dataset, loss: str, l2: float, targets: np.ndarray | N
     else:
         rows = np.ones((n_rows, n_features + 1))
         scaling.apply(dataset.features, out=rows[:, :-1])
-    penalty = np.append(l2 * scaling.factor**2, 0.0)
+    units = fit_scaling(scale, dataset.features, dataset.multiplicity).factor
+    penalty = np.append(l2 * (scaling.factor if units is None else scaling.factor / units) ** 2, 0.0)
     counts = dataset.counts
-    return Design(rows, targets, counts, penalty, loss, tuple(classes), scaling)
+    return Design(rows, targets, counts, penalty, loss, tuple(classes), scaling, scale)
 
 
 @dataclass(frozen=True)
