@@ -11,7 +11,8 @@ import click
 
 from craig_cli.cli import options
 from craig_cli.cli.options import STDIO, note
-from craig_cli.errors import DataError, OtherDataError
+from craig_cli.cli.rows import read_rows
+from craig_cli.errors import DataError
 from craig_cli.registry import EXPORTERS, load
 
 TASKS = ("auto", "classification", "regression")
@@ -76,11 +77,9 @@ def export(
     _check_options(exporter, target, paths, coreset)
     options.check_stdin(*paths, coreset)
 
-    from craig_cli.artifacts.files import check_output, default_output
+    from craig_cli.artifacts.files import check_output
 
-    output = output or default_output(paths[0], exporter.suffix)
-    if as_json and output == STDIO:
-        raise click.UsageError("--json and -o - both write to standard output; give -o a file name")
+    output = options.output_path(output, paths[0], exporter.suffix, as_json)
     outputs = _outputs(exporter, target, output)
     for name in outputs:
         check_output(name, tuple(name for name in (*paths, coreset) if name), binary=exporter.binary)
@@ -101,7 +100,7 @@ def export(
             "zero_based": zero_based,
             "threads": threads,
         }
-        dataset, chosen = _read_rows(paths, coreset, reading)
+        dataset, chosen = read_rows(paths, coreset, reading)
         content = prepare.weighted_rows(dataset, chosen, exporter.greedy, normalize)
         with _about(paths[0]):
             content, numbered = prepare.number_labels(content, chosen, exporter, task)
@@ -140,26 +139,6 @@ def _outputs(exporter, target: str, output: str) -> list[str]:
             return [output]
         raise click.UsageError(f"--to {target}: writes two files, OUT and OUT{exporter.beside}; give -o a file name")
     return [output, output + exporter.beside]
-
-
-def _read_rows(paths, coreset_path: str | None, reading: dict):
-    """(dataset, coreset or None): all rows, or those of the coreset in the order of the data."""
-    from craig_cli.formats import read_dataset
-
-    if coreset_path is None:
-        return read_dataset(list(paths), **reading), None
-    import numpy as np
-
-    from craig_cli.artifacts.coreset import check_matches, read_coreset
-
-    coreset = read_coreset(coreset_path)
-    width = coreset.metadata.get("features")  # lets the reader pass over the other rows
-    try:
-        dataset = read_dataset(list(paths), rows=np.sort(coreset.index), n_features=width, **reading)
-    except OtherDataError as error:
-        raise DataError(f"{coreset_path}: was selected from other data: {error}") from error
-    check_matches(coreset, coreset_path, dataset)
-    return dataset, coreset
 
 
 @contextlib.contextmanager

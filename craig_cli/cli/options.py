@@ -193,6 +193,16 @@ def output_option(suffix: str) -> Callable:
     )
 
 
+def output_path(output: str | None, first_input: str, suffix: str, as_json: bool) -> str:
+    """Where to write; refuses standard output where the results of --json go there."""
+    from craig_cli.artifacts.files import default_output
+
+    output = output or default_output(first_input, suffix)
+    if as_json and output == STDIO:
+        raise click.UsageError("--json and -o - both write to standard output; give -o a file name")
+    return output
+
+
 json_option = click.option(  # as_json
     "--json", "as_json", is_flag=True, help="Print the results as one JSON object on standard output."
 )

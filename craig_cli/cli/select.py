@@ -202,11 +202,9 @@ def select(
         raise click.UsageError("--epsilon goes with distances of features, found --pilot or --at; give --size")
     options.check_stdin(*data, at_model, from_coreset)
     from craig_cli.artifacts.coreset import write_coreset
-    from craig_cli.artifacts.files import STDIO, check_output, default_output
+    from craig_cli.artifacts.files import check_output
 
-    output = output or default_output(data[0], SUFFIX)
-    if as_json and output == STDIO:
-        raise click.UsageError("--json and -o - both write to standard output; give -o a file name")
+    output = options.output_path(output, data[0], SUFFIX, as_json)
     others = [name for name in (at_model, from_coreset) if name is not None]
     check_output(output, [*data, *others], binary=True)
 

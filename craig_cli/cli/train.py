@@ -11,6 +11,8 @@ import click
 
 from craig_cli.cli import options
 from craig_cli.cli.options import Integer, Number, note
+from craig_cli.cli.rows import read_rows
+from craig_cli.errors import DataError
 from craig_cli.registry import DEFAULT_L2, LOSSES, OPTIMIZERS, ORDERS, PRECONDITIONS, SCHEDULES, TUNERS
 
 SUFFIX = ".model.json"
@@ -171,13 +173,11 @@ def train(
     if settings["resample"] is not None and coreset is not None:
         raise click.UsageError("expected one of --coreset and --resample, found both")
 
-    from craig_cli.artifacts.files import STDIO, check_output, default_output
+    from craig_cli.artifacts.files import check_output
     from craig_cli.artifacts.history import write_history
     from craig_cli.artifacts.model import read_model, write_model
 
-    output = output or default_output(data[0], SUFFIX)
-    if as_json and output == STDIO:
-        raise click.UsageError("--json and -o - both write to standard output; give -o a file name")
+    output = options.output_path(output, data[0], SUFFIX, as_json)
     inputs = tuple(name for name in (*data, coreset, init, validation, *monitor) if name)
     check_output(output, inputs)
     if history is not None:
@@ -196,12 +196,12 @@ def train(
     began = time.perf_counter()
     everything = None
     if settings["refine"]:
-        everything = _read_rows(data, None, reading)[0]
-    dataset, weighted, facts, settings["scale"] = _read_rows(data, coreset, reading, settings["scale"], everything)
-    held_out = None if validation is None else _read_rows((validation,), None, reading)[0]
+        everything = read_rows(data, None, reading)[0]
+    dataset, weighted, facts, settings["scale"] = _training_rows(data, coreset, reading, settings["scale"], everything)
+    held_out = None if validation is None else read_rows((validation,), None, reading)[0]
     all_rows = dataset if coreset is None else everything
     followed = [
-        all_rows if all_rows is not None and (name,) == data else _read_rows((name,), None, reading)[0]
+        all_rows if all_rows is not None and (name,) == data else read_rows((name,), None, reading)[0]
         for name in monitor
     ]
     start = None if init is None else read_model(init)
@@ -267,41 +267,22 @@ def train(
         note(f"wrote {output} (read {read - began:.2f} s, trained {trained - read:.2f} s)")
 
 
-def _read_rows(data: tuple[str, ...], coreset_path: str | None, reading: dict, scale: str = "none", everything=None):
-    """(dataset, the weights and ranks that ``fit`` takes, facts about the coreset or None, what to scale by).
-
-    ``everything`` is the whole data, where it has been read already.
-    """
-    from craig_cli.formats import read_dataset
-
-    if coreset_path is None:
-        return read_dataset(list(data), **reading), {}, None, scale
-    import numpy as np
-
-    from craig_cli.artifacts.coreset import check_matches, read_coreset
-    from craig_cli.errors import DataError, OtherDataError
-
-    coreset = read_coreset(coreset_path)
-    place = np.argsort(coreset.index)
+def _training_rows(data: tuple[str, ...], coreset_path: str | None, reading: dict, scale: str, everything=None):
+    """(dataset, the weights and ranks that ``fit`` takes, facts about the coreset or None, what to scale by)."""
+    dataset, coreset = read_rows(data, coreset_path, reading, everything)
+    if coreset is None:
+        return dataset, {}, None, scale
     width = coreset.metadata.get("features")
-    if everything is not None:
-        check_matches(coreset, coreset_path, everything)
-        dataset = everything.take(coreset.index[place])
-    else:
-        try:
-            # The number of features lets the reader pass over the other rows without a look at them.
-            dataset = read_dataset(list(data), rows=coreset.index[place], n_features=width, **reading)
-        except OtherDataError as error:
-            raise DataError(f"{coreset_path}: was selected from other data: {error}") from error
-        check_matches(coreset, coreset_path, dataset)
     if width is not None and dataset.n_features != width:
-        found = f"expected {width} features, found {dataset.n_features}"
-        raise DataError(f"{coreset_path}: was selected from other data: {found}")
-    return dataset, *_weights_and_facts(coreset, coreset_path, place), _scaling(coreset, scale)
+        raise DataError(
+            f"{coreset_path}: was selected from other data: expected {width} features, found {dataset.n_features}"
+        )
+    return dataset, *_weights_and_facts(coreset, coreset_path), _scaling(coreset, scale)
 
 
-def _weights_and_facts(coreset, path: str, place) -> tuple[dict, dict]:
-    """The weights and ranks of the rows in the order ``place``, and what a model file says of its coreset."""
+def _weights_and_facts(coreset, path: str) -> tuple[dict, dict]:
+    """The weights and ranks of the rows in the order of the data, and what a model file says of its coreset."""
+    order = coreset.index.argsort()
     digest = hashlib.sha256(coreset.index.tobytes() + coreset.weight.tobytes()).hexdigest()
     epsilon = float(coreset.epsilon[-1])
     facts = {
@@ -313,7 +294,7 @@ def _weights_and_facts(coreset, path: str, place) -> tuple[dict, dict]:
         "epsilon": epsilon if epsilon < float("inf") else None,
         "units": coreset.metadata.get("units"),
     }
-    return {"weights": coreset.weight[place], "rank": coreset.rank[place]}, facts
+    return {"weights": coreset.weight[order], "rank": coreset.rank[order]}, facts
 
 
 def _scaling(coreset, scale: str):

@@ -1,0 +1,33 @@
+"""The rows that a command works on: all of DATA, or those of a coreset."""
+
+from __future__ import annotations
+
+
+def read_rows(data: tuple[str, ...], coreset_path: str | None, reading: dict, everything=None):
+    """(dataset, coreset or None): all rows, or those of the coreset in the order of the data.
+
+    reading     what ``formats.read_dataset`` takes; everything: the whole data, where it has been read already
+
+    Raises DataError where the coreset was selected from other data.
+    """
+    from craig_cli.formats import read_dataset
+
+    if coreset_path is None:
+        return read_dataset(list(data), **reading), None
+    import numpy as np
+
+    from craig_cli.artifacts.coreset import check_matches, read_coreset
+    from craig_cli.errors import DataError, OtherDataError
+
+    coreset = read_coreset(coreset_path)
+    rows = np.sort(coreset.index)
+    if everything is not None:
+        check_matches(coreset, coreset_path, everything)
+        return everything.take(rows), coreset
+    width = coreset.metadata.get("features")  # lets the reader pass over the other rows without a look at them
+    try:
+        dataset = read_dataset(list(data), rows=rows, n_features=width, **reading)
+    except OtherDataError as error:
+        raise DataError(f"{coreset_path}: was selected from other data: {error}") from error
+    check_matches(coreset, coreset_path, dataset)
+    return dataset, coreset
