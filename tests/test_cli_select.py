@@ -158,3 +158,27 @@ def test_ijcnn1_is_read_as_it_comes(craig):
     coreset = read_coreset(craig.folder / "ijcnn1.coreset.parquet")
     assert len(coreset) == 4999
     assert coreset.metadata["n"] == 49_990
+
+
+def test_an_epsilon_that_takes_most_of_the_rows_is_remarked_upon(craig):
+    result = craig.ok("select", SAMPLE / "binary.libsvm", "--epsilon", "0.1", "-o", "c.parquet")
+    coreset = read_coreset(craig.folder / "c.parquet")
+    assert len(coreset) > 1500
+    assert f"{coreset.epsilon[29]:.4g} with 1 %, {coreset.epsilon[149]:.4g} with 5 %" in result.stderr
+    assert (
+        "of the rows" not in craig.ok("select", SAMPLE / "binary.libsvm", "--epsilon", "8000", "-o", "c.parquet").stderr
+    )
+
+
+def test_weights_that_could_not_be_fitted_are_remarked_upon(craig):
+    rng = np.random.default_rng(0)
+    rows = rng.integers(0, 2, (2000, 60))
+    labels = (rows @ rng.standard_normal(60) + 3 * rng.logistic(size=2000) > 0).astype(int)
+    lines = (f"{y} " + " ".join(f"{j + 1}:1" for j in np.flatnonzero(x)) for x, y in zip(rows, labels))
+    (craig.folder / "wide.libsvm").write_text("\n".join(lines) + "\n")
+    wanting = craig.ok("select", "wide.libsvm", "--size", "40", "--weights", "fitted", "--exemplar", "member")
+    left = read_coreset(craig.folder / "wide.coreset.parquet").metadata["calibration"]["left"]
+    assert left > 0.1
+    assert f"leave {100 * left:.2g} % of the error of the gradient at the model (40 picks, 63 totals)" in wanting.stderr
+    plenty = craig.ok("select", "wide.libsvm", "--size", "1000", "--weights", "fitted", "--exemplar", "member")
+    assert "the weights leave" not in plenty.stderr

@@ -10,7 +10,7 @@ import click
 
 from craig_cli.cli import options
 from craig_cli.cli.options import Integer, Number, note
-from craig_cli.cli.select_summary import peak_memory, summarise, tell
+from craig_cli.cli.select_summary import peak_memory, summarise, tell, warn
 from craig_cli.registry import ALGORITHMS, BLOCK_SIZE, DEFAULT_L2, DELTA, EXEMPLARS, METRICS, PILOT_ROUNDS, WEIGHTS
 
 SUFFIX = ".coreset.parquet"
@@ -274,6 +274,7 @@ def select(
         click.echo(json.dumps(summary))
     else:
         tell(summary)
+    warn(coreset, by_epsilon=epsilon is not None)
 
 
 def _select_at(dataset, plan, at_model: str, chosen, name, progress):

@@ -6,6 +6,9 @@ import sys
 
 from craig_cli.cli.options import note
 
+LEFT = 0.1  # of the gradient's error, which weights are to take away: of more a note says so
+SHARES = (0.01, 0.05, 0.1)  # of the rows, whose epsilon is told where the one asked for takes most of them
+
 
 def summarise(coreset) -> dict:
     """What a coreset is, as plain values: n, size, epsilon, units, algorithm, and the same of its classes."""
@@ -59,3 +62,19 @@ def tell(summary: dict) -> None:
         f"wrote {summary['output']} in {sum(seconds.values()):.2f} s"
         f" (read {seconds['read']:.2f}, select {seconds['select']:.2f}, write {seconds['write']:.2f})"
     )
+
+
+def warn(coreset, by_epsilon: bool) -> None:
+    """What may go wrong without a word: weights that could not be fitted, an epsilon that takes most of the rows."""
+    calibration = coreset.metadata.get("calibration")
+    if calibration is not None and calibration["left"] > LEFT:
+        note(
+            f"the weights leave {100 * calibration['left']:.2g} % of the error of the gradient at {calibration['at']} "
+            f"({len(coreset):,} picks, {calibration['totals']:,} totals): a linear model trained on them may be no "
+            "better than on random rows; take more, or rows picked at the model (--pilot)"
+        )
+    n = coreset.metadata["n"]
+    if by_epsilon and len(coreset) > n / 2:
+        sizes = [max(1, round(share * n)) for share in SHARES]
+        bounds = ", ".join(f"{coreset.epsilon[k - 1]:.4g} with {100 * share:g} %" for share, k in zip(SHARES, sizes))
+        note(f"so small an epsilon takes {100 * len(coreset) / n:.3g} % of the rows; it would be {bounds}")
