@@ -7,7 +7,7 @@ import pytest
 
 from craig_cli.errors import DataError
 from craig_cli.registry import LOSSES, load
-from craig_cli.training.losses import encode_labels, guess_loss, to_slopes, value
+from craig_cli.training.losses import encode_labels, guess_loss, second_derivative, to_slopes, value
 from tests.naive import training as naive
 
 
@@ -56,6 +56,64 @@ def test_the_constants_bound_the_slopes(name):
         to_slopes(loss.code, label, there)
         assert np.linalg.norm(at - there) <= loss.lipschitz * np.linalg.norm(margins - other) * (1 + 1e-9)
         assert np.linalg.norm(at) <= loss.slope_bound * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_second_derivatives_are_those_of_the_slopes(name):
+    loss = load(LOSSES, name)
+    step = 1e-6
+    for label, margins in _cases(loss, np.random.default_rng(3)):
+        slopes = margins.copy()
+        to_slopes(loss.code, label, slopes)
+        for output in range(len(margins)):
+            shift = np.zeros(len(margins))
+            shift[output] = step
+            ahead, behind = margins + shift, margins - shift
+            to_slopes(loss.code, label, ahead)
+            to_slopes(loss.code, label, behind)
+            right, left = (ahead[output] - slopes[output]) / step, (slopes[output] - behind[output]) / step
+            if abs(right - left) > 0.1:
+                continue  # a kink of the slope
+            expected = (ahead[output] - behind[output]) / (2 * step)
+            assert second_derivative(loss.code, slopes[output]) == pytest.approx(expected, rel=1e-4, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_differences_are_those_of_the_values(name):
+    loss = load(LOSSES, name)
+    rng = np.random.default_rng(4)
+    for label, margins in _cases(loss, rng):
+        delta = rng.normal(size=len(margins)) * 0.1
+        one, other = np.array([margins + delta]), np.array([margins])
+        change = one - other
+        if loss.labels != "many":
+            one, other, change = one[:, 0], other[:, 0], change[:, 0]
+        found = loss.difference(one, other, change, np.array([label]))
+        expected = value(loss.code, label, margins + delta) - value(loss.code, label, margins)
+        assert found.shape == (1,)
+        assert found[0] == pytest.approx(expected, rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", [name for name in LOSSES if load(LOSSES, name).labels != "numbers"])
+def test_the_constants_within_a_ball_bound_the_slopes_there(name):
+    loss = load(LOSSES, name)
+    rng = np.random.default_rng(5)
+    for radius, norm in ((0.5, 1.0), (3.0, 2.0), (10.0, 7.0)):
+        slope, curvature = loss.constants(radius, norm)
+        assert curvature == loss.lipschitz
+        for label, margins in _cases(loss, rng):
+            slopes = np.clip(margins, -radius * norm, radius * norm)  # |<w, x>| <= ||w|| ||x||
+            to_slopes(loss.code, label, slopes)
+            assert np.linalg.norm(slopes) <= slope * (1 + 1e-12)
+
+
+def test_a_code_of_no_loss_gives_nan_and_not_the_numbers_of_another():
+    unknown = 1 + max(load(LOSSES, name).code for name in LOSSES)
+    slopes = np.array([0.3])
+    to_slopes(unknown, 1.0, slopes)
+    assert np.isnan(slopes[0])
+    assert np.isnan(value(unknown, 1.0, np.array([0.3])))
+    assert np.isnan(second_derivative(unknown, 0.3))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 
-from craig_cli.training.losses import Loss
+from craig_cli.training.losses import Loss, second_derivatives
 from craig_cli.training.objective import evaluate, map_blocks
 from craig_cli.training.problem import Problem
 
@@ -76,7 +76,7 @@ class _Hessian:
     """H of a Problem at a point that is given by the slopes of its rows, for systems H v = g."""
 
     def __init__(self, problem: Problem, loss: Loss, threads: int) -> None:
-        self.problem, self.name, self.threads = problem, loss.name, threads
+        self.problem, self.code, self.threads = problem, loss.code, threads
         shape = (problem.n_rows, problem.n_columns)
         self.dense = problem.indices is None
         if self.dense:
@@ -90,7 +90,7 @@ class _Hessian:
         """v (k, columns) with H v = gradient; of one margin, no row's second derivative is taken below ``floor``."""
         direct = self.dense and gradient.size <= DIRECT
         if gradient.shape[0] == 1:
-            weights = self.gamma * np.maximum(_second_derivatives(self.name, slopes[:, 0]), floor)
+            weights = self.gamma * np.maximum(second_derivatives(self.code, np.ascontiguousarray(slopes[:, 0])), floor)
             if direct:
                 return _cholesky(self._gram(weights) + np.diag(self.problem.penalty), gradient)(gradient)
             product = self._times(lambda images: weights[:, None] * images)
@@ -129,8 +129,8 @@ class _Hessian:
             whole[a, :, a] += np.diag(self.problem.penalty)
         return whole.reshape(outputs * columns, -1)
 
-    def _times(self, bend):
-        """v -> H v, by ``bend``: the change of the slopes (r, k) that a change of the margins (r, k) brings."""
+    def _times(self, second_order):
+        """v -> H v, by ``second_order``: the change of the slopes (r, k) that a change of the margins (r, k) brings."""
 
         def block(start, stop, v):
             part = slice(start, stop)
@@ -138,11 +138,11 @@ class _Hessian:
 
         def product(v: np.ndarray) -> np.ndarray:
             if not self.dense:
-                return np.asarray(self.transposed @ bend(self.rows @ v.T)).T + self.problem.penalty * v
+                return np.asarray(self.transposed @ second_order(self.rows @ v.T)).T + self.problem.penalty * v
             n_rows = self.problem.n_rows
             images = np.concatenate(map_blocks(lambda start, stop: block(start, stop, v), n_rows, self.threads))
-            bent = bend(images)
-            sums = map_blocks(lambda start, stop: bent[start:stop].T @ self.rows[start:stop], n_rows, self.threads)
+            changes = second_order(images)
+            sums = map_blocks(lambda start, stop: changes[start:stop].T @ self.rows[start:stop], n_rows, self.threads)
             return np.add.reduce(sums) + self.problem.penalty * v
 
         return product
@@ -159,18 +159,6 @@ class _Hessian:
         diagonal = diagonal + penalty
         diagonal = diagonal + DAMPING * max(float(diagonal.mean()), 1e-300)
         return lambda v: v / diagonal
-
-
-def _second_derivatives(name: str, slope: np.ndarray) -> np.ndarray:
-    """phi'' of each row (n,) from its slope (n,), for the losses of one margin."""
-    size = np.abs(slope)
-    if name == "logistic":
-        return size * (1.0 - size)
-    if name == "squared":
-        return np.ones_like(slope)
-    if name == "smoothed-hinge":
-        return ((size > 0.0) & (size < 1.0)).astype(np.float64)
-    return (size > 0.0).astype(np.float64)
 
 
 def _cholesky(matrix: np.ndarray, like: np.ndarray):
@@ -195,11 +183,11 @@ def _conjugate_gradients(product, goal: np.ndarray, precondition) -> np.ndarray:
     enough = CG_TOLERANCE**2 * float((goal * goal).sum())
     for _ in range(CG_STEPS):
         image = product(direction)
-        bend = float((direction * image).sum())
-        if not bend > 0.0:
+        along = float((direction * image).sum())
+        if not along > 0.0:
             break
-        found += size / bend * direction
-        left -= size / bend * image
+        found += size / along * direction
+        left -= size / along * image
         if float((left * left).sum()) <= enough:
             break
         towards = precondition(left)

@@ -85,57 +85,7 @@ def loss_differences(model: Model, margins, others, delta, targets) -> np.ndarra
     margins, others, delta  (n,), or (n, k) for a multinomial model; targets (n,) as ``encode_targets`` has them
     """
     plain = losses(model, margins, targets) - losses(model, others, targets)
-    find = _DIFFERENCES[load(LOSSES, model.loss).name]
     near = np.abs(delta) <= LARGEST
     near = near if near.ndim == 1 else near.all(axis=1)
-    plain[near] = find(margins[near], others[near], delta[near], targets[near])
+    plain[near] = load(LOSSES, model.loss).difference(margins[near], others[near], delta[near], targets[near])
     return plain
-
-
-def _logistic(margins, others, delta, targets):
-    agreement = targets * others
-    share = np.exp(-np.logaddexp(0.0, agreement))  # 1 / (1 + e^agreement), without overflow
-    return np.log1p(share * np.expm1(-targets * delta))
-
-
-def _multinomial(margins, others, delta, targets):
-    rows = np.arange(len(targets))
-    share = np.exp(others - others.max(axis=1, keepdims=True))
-    share /= share.sum(axis=1, keepdims=True)
-    return np.log1p((share * np.expm1(delta)).sum(axis=1)) - delta[rows, targets.astype(np.int64)]
-
-
-def _squared(margins, others, delta, targets):
-    return 0.5 * delta * ((margins - targets) + (others - targets))
-
-
-def _shortfalls(margins, others, delta, targets):
-    """max(0, 1 - y m) of both, and their difference, by ``delta`` where both are positive."""
-    one, other = np.maximum(0.0, 1.0 - targets * margins), np.maximum(0.0, 1.0 - targets * others)
-    return one, other, np.where((one > 0) & (other > 0), -targets * delta, one - other)
-
-
-def _squared_hinge(margins, others, delta, targets):
-    one, other, apart = _shortfalls(margins, others, delta, targets)
-    return 0.5 * apart * (one + other)
-
-
-def _smoothed_hinge(margins, others, delta, targets):
-    one, other, apart = _shortfalls(margins, others, delta, targets)
-    quadratic = 0.5 * apart * (np.minimum(one, 1.0) + np.minimum(other, 1.0))
-    linear = -targets * delta
-    # phi(s) = s^2/2 up to s = 1 and s - 1/2 beyond: between the pieces, each up to its end.
-    crossing = np.where(
-        one > other, 0.5 * (1.0 - other) * (1.0 + other) + (one - 1.0), -0.5 * (1.0 - one) * (1.0 + one) - (other - 1.0)
-    )
-    both_linear, both_quadratic = (one >= 1) & (other >= 1), (one <= 1) & (other <= 1)
-    return np.where(both_linear, linear, np.where(both_quadratic, quadratic, crossing))
-
-
-_DIFFERENCES = {
-    "logistic": _logistic,
-    "multinomial": _multinomial,
-    "squared": _squared,
-    "squared-hinge": _squared_hinge,
-    "smoothed-hinge": _smoothed_hinge,
-}

@@ -15,24 +15,18 @@ import numpy as np
 from craig_cli.artifacts.model import Model
 from craig_cli.errors import DataError
 from craig_cli.exporters import Exporter
-
-# Only the L2R_LR model has probabilities (predict -b 1), and only of two classes are they those of our loss.
-SOLVERS = {
-    "logistic": "L2R_LR",
-    "multinomial": "MCSVM_CS",
-    "squared": "L2R_L2LOSS_SVR",
-    "squared-hinge": "L2R_L2LOSS_SVC",
-    "smoothed-hinge": "L2R_L2LOSS_SVC",
-}
+from craig_cli.registry import LOSSES, load
 
 
 def write(model: Model, stream: BinaryIO) -> None:
     """The model file. Raises DataError for labels that are no int, which is all that liblinear has."""
     coef, intercept = np.atleast_2d(model.coef), np.atleast_1d(model.intercept)
-    classes, solver = list(model.classes), SOLVERS[model.loss]
+    # Only the L2R_LR model has probabilities (predict -b 1), and only of two classes are they those of our loss.
+    classes, solver = list(model.classes), load(LOSSES, model.loss).liblinear
     if model.loss == "multinomial" and len(classes) == 2:
         # liblinear looks at the first margin only where there are two classes.
-        coef, intercept, solver = coef[1:] - coef[:1], intercept[1:] - intercept[:1], SOLVERS["logistic"]
+        coef, intercept = coef[1:] - coef[:1], intercept[1:] - intercept[:1]
+        solver = load(LOSSES, "logistic").liblinear
     if len(classes) == 2:
         classes.reverse()
     has_bias = bool(intercept.any())

@@ -22,23 +22,14 @@ or, as both sum to the same, what has to move times the greatest distance of two
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import scipy.sparse as sp
 
 from craig_cli.errors import DataError
+from craig_cli.registry import LOSSES, load
 
 FEATURE_DISTANCE = "feature distance"
 GRADIENT_NORM = "gradient norm"
-
-# loss -> (B, ||x||) -> (G, L) for rows of at most that norm
-_CONSTANTS: dict[str, Callable] = {
-    "logistic": lambda radius, norm: (1.0, 0.25),
-    "multinomial": lambda radius, norm: (2.0**0.5, 0.5),
-    "squared-hinge": lambda radius, norm: (1.0 + radius * norm, 1.0),
-    "smoothed-hinge": lambda radius, norm: (1.0, 1.0),
-}
 
 
 def row_norms(features: np.ndarray | sp.csr_matrix) -> np.ndarray:
@@ -63,7 +54,7 @@ def gradient_constants(
     if loss == "squared":
         residual = radius * norms + np.abs(labels)
         return np.hypot(residual + largest * radius, largest * label_unit)
-    slope, curvature = _CONSTANTS[loss](radius, largest)
+    slope, curvature = load(LOSSES, loss).constants(radius, largest)
     return slope + curvature * radius * norms
 
 
@@ -72,7 +63,7 @@ def gradient_bounds(features: np.ndarray | sp.csr_matrix, labels: np.ndarray, lo
     norms = row_norms(features)
     if loss == "squared":
         return (radius * norms + np.abs(labels)) * norms
-    return _CONSTANTS[loss](radius, norms)[0] * norms
+    return load(LOSSES, loss).constants(radius, norms)[0] * norms
 
 
 def exact_grid(total: float) -> float:

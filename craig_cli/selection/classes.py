@@ -6,15 +6,20 @@ import numpy as np
 
 from craig_cli.dataset import Dataset, class_values, has_classes
 from craig_cli.errors import DataError, UsageError
+from craig_cli.registry import LOSSES, load
 
-REGRESSION_LOSSES = ("squared",)
 Part = tuple[float | None, np.ndarray]  # (label, rows (m,) int64)
+
+
+def is_regression(loss: str | None) -> bool:
+    """True for a loss that has no classes."""
+    return loss is not None and load(LOSSES, loss).is_regression
 
 
 def class_parts(dataset: Dataset, loss, radius, per_class) -> list[Part]:
     """(label, rows) of each class, or (None, all rows) where there are no classes."""
-    if loss in REGRESSION_LOSSES or not per_class:
-        if radius is not None and loss not in REGRESSION_LOSSES:
+    if is_regression(loss) or not per_class:
+        if radius is not None and not is_regression(loss):
             raise UsageError(f"radius: the bound for the {loss} loss needs classes, found no-per-class")
         return [(None, np.arange(dataset.n_rows))]
     if not has_classes(dataset.labels):

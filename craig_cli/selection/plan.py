@@ -28,7 +28,7 @@ from craig_cli.registry import (
     WEIGHTS,
     load,
 )
-from craig_cli.selection.classes import REGRESSION_LOSSES, Part, class_parts
+from craig_cli.selection.classes import Part, class_parts, is_regression
 
 EXACT_WORK = 1e10  # up to about this many coordinate operations exact greedy takes a second, or some where all is far
 WORK_A_SECOND = 2e10
@@ -105,7 +105,7 @@ class Plan:
 
     @property
     def is_regression(self) -> bool:
-        return self.loss in REGRESSION_LOSSES
+        return is_regression(self.loss)
 
     @property
     def has_labels(self) -> bool:

@@ -15,6 +15,7 @@ L is the Lipschitz constant of the slope and G bounds its norm; both enter the b
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,7 @@ import numpy as np
 from craig_cli.dataset import class_values
 from craig_cli.errors import DataError
 from craig_cli.jit import njit
+from craig_cli.training import loss_differences as differences
 
 # Kernels take the loss as one of these numbers: numba caches an if/elif, but no function as an argument.
 _LOGISTIC, _MULTINOMIAL, _SQUARED, _SQUARED_HINGE, _SMOOTHED_HINGE = range(5)
@@ -31,9 +33,14 @@ MOST_CLASSES_GUESSED = 20
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss: its registered ``name``, ``code`` in kernels, ``labels`` it takes ("two", "many", "numbers").
+    """A loss: all that is particular to it, but for its branch in the kernels below.
 
-    ``lipschitz`` is L above and ``slope_bound`` is G, inf where the slope has no bound of its own.
+    name         as registered; code: its number in kernels
+    labels       it takes: "two" classes, "many", or "numbers", a regression
+    lipschitz    L above; slope_bound: G, inf where the slope has no bound of its own
+    difference   of two losses of a row, to more digits than each has (loss_differences.py)
+    liblinear    the solver whose predictions are those of this loss
+    slope_within (radius, norm) -> G for ||(w, b)|| <= radius and rows of at most that norm; None where G is enough
     """
 
     name: str
@@ -41,13 +48,34 @@ class Loss:
     labels: str
     lipschitz: float
     slope_bound: float
+    difference: Callable
+    liblinear: str
+    slope_within: Callable[[float, np.ndarray], np.ndarray] | None = None
+
+    @property
+    def is_regression(self) -> bool:
+        return self.labels == "numbers"
+
+    def constants(self, radius: float, norm) -> tuple:
+        """(G, L) of a loss of classes for all ||(w, b)|| <= ``radius`` and rows of at most ``norm``."""
+        slope = self.slope_bound if self.slope_within is None else self.slope_within(radius, norm)
+        return slope, self.lipschitz
 
 
-LOGISTIC = Loss("logistic", _LOGISTIC, "two", 0.25, 1.0)
-MULTINOMIAL = Loss("multinomial", _MULTINOMIAL, "many", 0.5, math.sqrt(2.0))
-SQUARED = Loss("squared", _SQUARED, "numbers", 1.0, math.inf)
-SQUARED_HINGE = Loss("squared-hinge", _SQUARED_HINGE, "two", 1.0, math.inf)
-SMOOTHED_HINGE = Loss("smoothed-hinge", _SMOOTHED_HINGE, "two", 1.0, 1.0)
+LOGISTIC = Loss("logistic", _LOGISTIC, "two", 0.25, 1.0, differences.logistic, "L2R_LR")
+MULTINOMIAL = Loss("multinomial", _MULTINOMIAL, "many", 0.5, math.sqrt(2.0), differences.multinomial, "MCSVM_CS")
+SQUARED = Loss("squared", _SQUARED, "numbers", 1.0, math.inf, differences.squared, "L2R_L2LOSS_SVR")
+SQUARED_HINGE = Loss(
+    "squared-hinge",
+    _SQUARED_HINGE,
+    "two",
+    1.0,
+    math.inf,
+    differences.squared_hinge,
+    "L2R_L2LOSS_SVC",
+    slope_within=lambda radius, norm: 1.0 + radius * norm,
+)
+SMOOTHED_HINGE = Loss("smoothed-hinge", _SMOOTHED_HINGE, "two", 1.0, 1.0, differences.smoothed_hinge, "L2R_L2LOSS_SVC")
 
 
 # Kernels avoid what numba would have to compile from its own library first (max, min, copies, whole-array
@@ -77,6 +105,8 @@ def value(loss, label, margins):
     agreement = label * margins[0]
     if loss == _LOGISTIC:
         return math.log1p(math.exp(-abs(agreement))) + (-agreement if agreement < 0.0 else 0.0)
+    if loss not in (_SQUARED_HINGE, _SMOOTHED_HINGE):
+        return math.nan
     short = 1.0 - agreement if agreement < 1.0 else 0.0
     if loss == _SMOOTHED_HINGE and short > 1.0:
         return short - 0.5
@@ -99,24 +129,37 @@ def to_slopes(loss, label, margins):
         margins[0] -= label
     elif loss == _LOGISTIC:
         margins[0] = -label / (1.0 + math.exp(label * margins[0]))
-    else:
+    elif loss in (_SQUARED_HINGE, _SMOOTHED_HINGE):
         agreement = label * margins[0]
         short = 1.0 - agreement if agreement < 1.0 else 0.0
         if loss == _SMOOTHED_HINGE and short > 1.0:
             short = 1.0
         margins[0] = -label * short
+    else:
+        margins[0] = math.nan
 
 
 @njit
-def bend(loss, slope):
-    """The second derivative of phi in one of the margins, which its slope there determines."""
+def second_derivative(loss, slope):
+    """The second derivative of phi in one of the margins, which its slope there determines; nan for no loss at all."""
     if loss in (_LOGISTIC, _MULTINOMIAL):
         return abs(slope) * (1.0 - abs(slope))
+    if loss == _SQUARED:
+        return 1.0
     if loss == _SQUARED_HINGE:
         return 1.0 if slope != 0.0 else 0.0
     if loss == _SMOOTHED_HINGE:
         return 1.0 if 0.0 < abs(slope) < 1.0 else 0.0
-    return 1.0
+    return math.nan
+
+
+@njit
+def second_derivatives(loss, slopes):
+    """The same of each row's slope (n,)."""
+    found = np.empty(len(slopes))
+    for row in range(len(slopes)):
+        found[row] = second_derivative(loss, slopes[row])
+    return found
 
 
 @njit

@@ -33,7 +33,7 @@ from craig_cli.dataset import Dataset
 from craig_cli.errors import DataError, UsageError
 from craig_cli.jit import njit
 from craig_cli.training.loop import Result, Setup, train
-from craig_cli.training.losses import bend
+from craig_cli.training.losses import second_derivative
 from craig_cli.training.objective import evaluate, map_blocks
 from craig_cli.training.problem import Problem
 from craig_cli.training.rows import span
@@ -64,7 +64,7 @@ class _Passes:
     """Passes over all rows, and the counts of the history so far."""
 
     def __init__(self, setup: Setup, all_rows: Dataset, first: Result):
-        _bends(setup.problem, np.empty((0, setup.problem.n_outputs)), 0, 0)  # compiled before the clock starts
+        _curvature(setup.problem, np.empty((0, setup.problem.n_outputs)), 0, 0)  # compiled before the clock starts
         began = time.perf_counter()
         self.setup = setup
         self.problem = setup.problem.on(all_rows, setup.problem.penalty, setup.threads)
@@ -208,22 +208,24 @@ def _at(problem: Problem, coef: np.ndarray, threads: int) -> tuple[float, np.nda
     """(objective, gradient, the diagonal of the Hessian without the penalty's) at ``coef``."""
     slopes = np.empty((problem.n_rows, problem.n_outputs))
     objective, gradient = evaluate(problem, coef, threads, slopes)
-    parts = map_blocks(partial(_bends, problem, slopes), problem.n_rows, threads)
+    parts = map_blocks(partial(_curvature, problem, slopes), problem.n_rows, threads)
     return objective, gradient, np.add.reduce(parts) / problem.n_rows
 
 
-def _bends(problem: Problem, slopes: np.ndarray, start: int, stop: int) -> np.ndarray:
+def _curvature(problem: Problem, slopes: np.ndarray, start: int, stop: int) -> np.ndarray:
     total = np.zeros((problem.n_outputs, problem.n_columns))
-    _add_bends(problem.data, problem.indices, problem.indptr, problem.gamma, problem.loss, slopes, start, stop, total)
+    _add_curvature(
+        problem.data, problem.indices, problem.indptr, problem.gamma, problem.loss, slopes, start, stop, total
+    )
     return total
 
 
 @njit
-def _add_bends(data, indices, indptr, gamma, loss, slopes, start, stop, total):
+def _add_curvature(data, indices, indptr, gamma, loss, slopes, start, stop, total):
     for row in range(start, stop):
         lo, hi = span(indices, indptr, row, total.shape[1])
         for output in range(total.shape[0]):
-            scale = gamma[row] * bend(loss, slopes[row, output])
+            scale = gamma[row] * second_derivative(loss, slopes[row, output])
             if scale > 0.0:
                 for position in range(lo, hi):
                     k = position - lo if indices is None else indices[position]
