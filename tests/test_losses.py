@@ -7,7 +7,7 @@ import pytest
 
 from craig_cli.errors import DataError
 from craig_cli.registry import LOSSES, load
-from craig_cli.training.losses import encode_labels, guess_loss, second_derivative, to_slopes, value
+from craig_cli.training.losses import encode_labels, error, guess_loss, second_derivative, to_slopes, value
 from tests.naive import training as naive
 
 
@@ -114,6 +114,7 @@ def test_a_code_of_no_loss_gives_nan_and_not_the_numbers_of_another():
     assert np.isnan(slopes[0])
     assert np.isnan(value(unknown, 1.0, np.array([0.3])))
     assert np.isnan(second_derivative(unknown, 0.3))
+    assert np.isnan(error(unknown, 1.0, np.array([0.3])))
 
 
 @pytest.mark.parametrize(

@@ -167,8 +167,10 @@ def error(loss, label, margins):
     """1 where the margins (k,) predict another class than ``label``, else 0; of a regression (m - y)^2."""
     if loss == _SQUARED:
         return (margins[0] - label) * (margins[0] - label)
-    if loss != _MULTINOMIAL:
+    if loss in (_LOGISTIC, _SQUARED_HINGE, _SMOOTHED_HINGE):
         return 0.0 if (margins[0] > 0.0) == (label > 0.0) else 1.0
+    if loss != _MULTINOMIAL:
+        return math.nan
     predicted = 0
     for output in range(1, margins.size):
         if margins[output] > margins[predicted]:
