@@ -182,3 +182,19 @@ def test_weights_that_could_not_be_fitted_are_remarked_upon(craig):
     assert f"leave {100 * left:.2g} % of the error of the gradient at the model (40 picks, 63 totals)" in wanting.stderr
     plenty = craig.ok("select", "wide.libsvm", "--size", "1000", "--weights", "fitted", "--exemplar", "member")
     assert "the weights leave" not in plenty.stderr
+
+
+def test_what_an_epsilon_would_be_is_told_only_where_there_is_one(craig):
+    """The first pick alone has none: not every class has an element yet."""
+    (craig.folder / "few.libsvm").write_text("".join(f"{i % 2} 1:{i}\n" for i in range(30)))
+    told = craig.ok("select", "few.libsvm", "--epsilon", "0", "-o", "c.parquet").stderr.splitlines()[-1]
+    bound = read_coreset(craig.folder / "c.parquet").epsilon[1]
+    assert told == f"so small an epsilon takes 100 % of the rows; it would be {bound:.4g} with 5 %, " + (
+        f"{read_coreset(craig.folder / 'c.parquet').epsilon[2]:.4g} with 10 %"
+    )
+
+
+def test_settings_that_cannot_be_are_refused_before_anything_is_read(craig):
+    result = craig("select", "no-such-file.libsvm", "--size", "9", "--radius", "2")
+    assert result.status == 2
+    assert "radius: expected a loss to go with it" in result.error

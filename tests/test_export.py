@@ -117,6 +117,9 @@ def test_a_table_that_was_exported_is_read_as_what_it_is(folder, data, coreset):
     chosen = read_dataset(["out.parquet"], features=["x1", "rank"])  # whoever asks for it gets it
     assert chosen.n_features == 2
     assert chosen.multiplicity is None
+    other = read_dataset(["out.parquet"], weight_column="rank", rows=np.arange(1, 9))  # a rank of 0 counts nothing
+    assert other.n_features == data.n_features
+    assert read_dataset(["out.parquet"], label="weight").n_features == data.n_features + 1  # the label is one now
 
 
 def test_other_columns_than_those_selected_by(tmp_path, monkeypatch):

@@ -208,11 +208,6 @@ def select(
     others = [name for name in (at_model, from_coreset) if name is not None]
     check_output(output, [*data, *others], binary=True)
 
-    started = time.perf_counter()
-    dataset = options.read_data(data, input_format, label, weight_column, features, zero_based, threads)
-    read = time.perf_counter()
-
-    from craig_cli.jit import is_cold
     from craig_cli.selection.plan import Plan
 
     plan = Plan(
@@ -236,6 +231,12 @@ def select(
         threads=threads,
         memory_limit=memory_limit,
     )
+    started = time.perf_counter()
+    dataset = options.read_data(data, input_format, label, weight_column, features, zero_based, threads)
+    read = time.perf_counter()
+
+    from craig_cli.jit import is_cold
+
     chosen = None
     if from_coreset is not None:
         from craig_cli.artifacts.coreset import check_matches, read_coreset

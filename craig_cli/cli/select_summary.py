@@ -66,15 +66,18 @@ def tell(summary: dict) -> None:
 
 def warn(coreset, by_epsilon: bool) -> None:
     """What may go wrong without a word: weights that could not be fitted, an epsilon that takes most of the rows."""
-    calibration = coreset.metadata.get("calibration")
+    calibration, at = coreset.metadata.get("calibration"), coreset.metadata.get("at", {})
     if calibration is not None and calibration["left"] > LEFT:
+        what = "the gradient at the model" if calibration["at"] == "the model" else "the means of the classes"
+        by_features = at.get("model") is None and "pilot" not in at
         note(
-            f"the weights leave {100 * calibration['left']:.2g} % of the error of the gradient at {calibration['at']} "
+            f"the weights leave {100 * calibration['left']:.2g} % of the error of {what} "
             f"({len(coreset):,} picks, {calibration['totals']:,} totals): a linear model trained on them may be no "
-            "better than on random rows; take more, or rows picked at the model (--pilot)"
+            f"better than on random rows; take more{', or rows picked at the model (--pilot)' if by_features else ''}"
         )
     n = coreset.metadata["n"]
     if by_epsilon and len(coreset) > n / 2:
-        sizes = [max(1, round(share * n)) for share in SHARES]
-        bounds = ", ".join(f"{coreset.epsilon[k - 1]:.4g} with {100 * share:g} %" for share, k in zip(SHARES, sizes))
-        note(f"so small an epsilon takes {100 * len(coreset) / n:.3g} % of the rows; it would be {bounds}")
+        smaller = [(share, coreset.epsilon[max(1, round(share * n)) - 1]) for share in SHARES]
+        bounds = [f"{bound:.4g} with {100 * share:g} %" for share, bound in smaller if bound < float("inf")]
+        would = f"; it would be {', '.join(bounds)}" if bounds else ""  # infinite until every class has an element
+        note(f"so small an epsilon takes {100 * len(coreset) / n:.3g} % of the rows{would}")

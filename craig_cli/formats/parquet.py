@@ -143,7 +143,8 @@ def _source(one: _Input, name: str, n_rows: int) -> Source:
 def _choose(shown: str, schema: pa.Schema, label: str, weight: str | None, features: list[str] | None) -> _Columns:
     names = schema.names
     roles = {} if features is not None else roles_of(schema)
-    weight = weight or roles.get("weight")
+    if weight is None and roles.get("weight") != label:
+        weight = roles.get("weight")
     for what, name, option in (("label", label, "--label"), ("weight", weight, "--weight-column")):
         if name is not None and name not in names:
             what = "" if name == what else f"{what} "
@@ -154,7 +155,7 @@ def _choose(shown: str, schema: pa.Schema, label: str, weight: str | None, featu
                 raise DataError(f"{shown}: no feature column {quoted(name)}; found: {listed(names)}")
             if name in (label, weight):
                 raise UsageError(f"--features: {quoted(name)} is the label or the weight")
-    others = (label, weight, roles.get("rank"))
+    others = (label, weight, *roles.values())
     wanted = [name for name in names if name not in others and (features is None or name in features)]
     if not wanted:
         raise DataError(f"{shown}: expected feature columns, found: {listed(names)}")

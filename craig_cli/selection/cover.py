@@ -19,7 +19,7 @@ def cover(
 ) -> list[np.ndarray]:
     """The picks of each group in the smallest prefix of the greedy order whose bound is at most ``epsilon``.
 
-    orders  of each group what its algorithm began, see algorithms.py; they are extended as far as it takes
+    orders  of each group what its algorithm began, see algorithms/; they are extended as far as it takes
 
     Raises DataError where all rows together are not enough.
     """

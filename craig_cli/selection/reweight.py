@@ -5,7 +5,7 @@ at one model can be calibrated at a better one:
 
     count       the numbers of rows nearest to each element
     calibrated  the coreset's own weights (of a prefix: in proportion to them, each class keeping its sum), moved so
-                that the gradient at a model, or else the mean of each class, is that of all rows (calibrate.py)
+                that the gradient at a model, or else the mean of each class, is that of all rows (weights/calibrate.py)
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def reweight_dataset(
 
     weights    "calibrated" or "count"
     influence  (n, q) influence vectors at the model to calibrate at; None: calibrated to the mean of each class
-    gradients  where those are a sketch, the whole of them (moments.py)
+    gradients  where those are a sketch, the whole of them (weights/targets.py)
 
     Raises DataError where the coreset, which messages call ``name``, cannot have been selected from ``dataset``.
     """

@@ -126,8 +126,9 @@ def build_design(
     else:
         rows = np.ones((n_rows, n_features + 1))
         scaling.apply(dataset.features, out=rows[:, :-1])
-    units = fit_scaling(scale, dataset.features, dataset.multiplicity).factor
-    penalty = np.append(l2 * (scaling.factor if units is None else scaling.factor / units) ** 2, 0.0)
+    trained = scaling if scale == "standard" else fit_scaling(scale, dataset.features, dataset.multiplicity)
+    units = 1.0 if trained.factor is None else trained.factor
+    penalty = np.append(l2 * (scaling.factor / units) ** 2, 0.0)
     counts = dataset.counts
     return Design(rows, targets, counts, penalty, loss, tuple(classes), scaling, scale)
 

@@ -1,4 +1,4 @@
-"""Exact greedy on sparse rows: that of lazy.py without the geometry, by an inverted index (sparse.py)."""
+"""Exact greedy on sparse rows: that of lazy_dense.py without the geometry, by an inverted index."""
 
 from __future__ import annotations
 
