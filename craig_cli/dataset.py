@@ -138,19 +138,38 @@ def class_values(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return classes, codes.astype(np.int64).reshape(-1)
 
 
+TASKS = ("auto", "classification", "regression")
 MOST_CLASSES = 1000
+SURELY_CLASSES = 20  # so many different whole numbers or fewer are classes
 
 
-def has_classes(labels: np.ndarray) -> bool:
-    """True where the labels look like classes: whole numbers, few of them different (at most sqrt(n), and 1000).
+def has_classes(labels: np.ndarray, task: str = "auto") -> bool:
+    """Whether the labels (n,) are classes, as ``task`` says, or for "auto" as they look: the one rule for all commands.
 
-    Two different labels are classes whatever they are; a handful of rows may all be of different classes.
+    Two different labels are classes whatever they are. More are classes where all are whole numbers and there are at
+    most SURELY_CLASSES of them, or at most sqrt(n) and MOST_CLASSES which count through from 0 or 1 without a gap, as
+    codes of classes do and ages, years and numbers of rings do not.
     """
+    if task != "auto":
+        return task == "classification"
     distinct = np.unique(labels)
     if len(distinct) <= 2:
         return True
-    most = min(MOST_CLASSES, max(10, int(np.sqrt(len(labels)))))
-    return len(distinct) <= most and bool((distinct == np.floor(distinct)).all())
+    if not (distinct == np.floor(distinct)).all():
+        return False
+    counted = distinct[0] in (0, 1) and distinct[-1] - distinct[0] == len(distinct) - 1
+    most = min(MOST_CLASSES, int(np.sqrt(len(labels)))) if counted else 0
+    return len(distinct) <= max(SURELY_CLASSES, most)
+
+
+def task_in_words(labels: np.ndarray, task: str = "auto") -> str | None:
+    """What ``has_classes`` made of labels that might have been meant otherwise, and how to say so; else None."""
+    distinct = np.unique(labels)
+    if task != "auto" or len(distinct) <= SURELY_CLASSES or (distinct != np.floor(distinct)).any():
+        return None
+    if has_classes(labels):
+        return f"label: {len(distinct)} classes; --task regression if they are numbers"
+    return f"label: regression, {len(distinct):,} values; --task classification for classes"
 
 
 def csr_arrays(matrix: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

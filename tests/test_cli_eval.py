@@ -258,7 +258,7 @@ def test_the_epsilon_curve_of_a_coreset_alone(trained, craig):
     assert found["epsilon"] == coreset.epsilon[-1]
     assert found["knee_epsilon"] == coreset.epsilon[found["knee"] - 1]
     result = trained.ok("eval", "--coreset", "c.parquet")
-    (marked,) = [line for line in result.text.splitlines() if "more picks stop paying" in line]
+    (marked,) = [line for line in result.text.splitlines() if "the bound flattens" in line]
     assert marked.split()[0] == str(found["knee"])
 
 

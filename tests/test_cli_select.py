@@ -19,7 +19,7 @@ INPUTS = ("binary.libsvm", "binary.parquet", "multiclass.libsvm", "multiclass.pa
 def test_the_file_keeps_its_promises(craig, name, algorithm):
     result = craig.ok("select", SAMPLE / name, "--fraction", "0.1", "--algorithm", algorithm)
     assert result.stdout == b""
-    stem = name.partition(".")[0]
+    stem = name.partition(".")[0] + (".random" if algorithm == "random" else "")
     assert os.listdir(craig.folder) == [f"{stem}.coreset.parquet"]
     coreset = read_coreset(craig.folder / f"{stem}.coreset.parquet")
     n = coreset.metadata["n"]
@@ -155,7 +155,7 @@ def test_uneven_ranges_get_a_note(craig):
 def test_ijcnn1_is_read_as_it_comes(craig):
     """Compressed, labels -1.0 and 1.0; the exact selection of all of it is a benchmark."""
     craig.ok("select", REAL_DATA / "ijcnn1.bz2", "--fraction", "0.1", "--algorithm", "random")
-    coreset = read_coreset(craig.folder / "ijcnn1.coreset.parquet")
+    coreset = read_coreset(craig.folder / "ijcnn1.random.coreset.parquet")
     assert len(coreset) == 4999
     assert coreset.metadata["n"] == 49_990
 

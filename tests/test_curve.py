@@ -1,4 +1,4 @@
-"""epsilon against size, and where more picks stop paying."""
+"""epsilon against size, and where the bound flattens."""
 
 from __future__ import annotations
 

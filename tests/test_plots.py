@@ -98,7 +98,7 @@ def test_axes_and_legend_say_what_is_shown():
         assert expected in text
     assert "epsilon" not in words(plot_gradient_errors([("c", comparison(None))], "svg"))
     text = words(plot_curves([curve()], "gradient norm", "svg"))
-    for expected in ("size (rows)", "epsilon (gradient norm)", "more picks stop paying: 4"):
+    for expected in ("size (rows)", "epsilon (gradient norm)", "the bound flattens: 4"):
         assert expected in text
 
 

@@ -59,6 +59,13 @@ class Coreset:
     def __len__(self) -> int:
         return len(self.index)
 
+    def __repr__(self) -> str:
+        facts, epsilon = self.metadata, self.epsilon[-1] if len(self) else np.inf
+        return (
+            f"Coreset({len(self):,} of {facts.get('n', '?'):,} rows by {facts.get('algorithm')}, "
+            f"{facts.get('weights')} weights, epsilon {epsilon:.6g} in {facts.get('units')})"
+        )
+
 
 def write_coreset(path: str | os.PathLike, coreset: Coreset) -> None:
     """Write the coreset file, all or nothing; the same coreset gives the same bytes."""

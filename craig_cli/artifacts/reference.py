@@ -1,4 +1,6 @@
-"""Optima kept in files, so that each is computed once: craig-reference-HASH.json, a model file, beside the model.
+"""Optima kept in files, so that each is computed once: .craig-reference-HASH.json, a model file, beside the model.
+
+The name begins with a dot, so that no pattern such as *.json takes it for a model of the user's.
 
 The name is a hash of what determines the optimum: the content of the data, loss, classes, l2, scaling, intercept. What
 is found under that name is only an offer: who reads it measures the gradient there (evaluation/reference.py).
@@ -38,7 +40,7 @@ def reference_path(model: str | os.PathLike, digest: str, objective) -> Path | N
     if os.fspath(model) == STDIO:
         return None
     key = json.dumps([digest, asdict(objective)], sort_keys=True)
-    return Path(model).parent / f"craig-reference-{hashlib.sha256(key.encode()).hexdigest()[:DIGITS]}.json"
+    return Path(model).parent / f".craig-reference-{hashlib.sha256(key.encode()).hexdigest()[:DIGITS]}.json"
 
 
 def offered(path: Path | None, objective) -> Model | None:

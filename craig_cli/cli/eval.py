@@ -134,7 +134,7 @@ def evaluate(
     path and at random models, beside those of random subsets of the same size, all divided by the largest norm of
     the full gradient. A bound that does not hold ends the command with status 1.
 
-    With --coreset alone: its bound epsilon by size, and the size where more picks stop paying, which is where the
+    With --coreset alone: its bound epsilon by size, and the size where the bound flattens: where the
     curve, both axes brought to [0, 1], is farthest below the chord between its ends.
 
     With --history: where training runs ended; --plot draws objective and error against seconds and gradient

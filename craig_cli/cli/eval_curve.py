@@ -26,7 +26,7 @@ def run(paths: tuple[str, ...], form: str | None) -> Part:
 
 
 def curves_table(results: list[dict]) -> str:
-    """For each coreset some sizes with their epsilon, and where more picks stop paying."""
+    """For each coreset some sizes with their epsilon, and where the bound flattens."""
     from craig_cli.evaluation.curve import some_sizes
 
     blocks = []
@@ -44,7 +44,7 @@ def curves_table(results: list[dict]) -> str:
                 ("of rows", [f"{100 * sizes[row] / result['n']:.3g} %" for row in rows]),
                 ("epsilon", [epsilons[row] for row in rows]),
                 ("fallen", [None if share is None else f"{100 * share:.0f} %" for share in gone]),
-                ("", ["more picks stop paying" if sizes[row] == knee else "" for row in rows]),
+                ("", ["the bound flattens" if sizes[row] == knee else "" for row in rows]),
             ]
         )
         head = f"{result['coreset']}: epsilon ({result['units']}) by size, {result['algorithm']}"

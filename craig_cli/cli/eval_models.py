@@ -54,6 +54,14 @@ def run(
     results = []
     for name, model in models.items():
         result = {"model": name, "trained_rows": _trained_rows(model)} | evaluate(model, dataset, name)
+        if "unknown" in result:
+            unknown, known = result["unknown"], len(model.classes)
+            note(
+                f"{name}: knows {known} of {known + unknown['classes']} classes; {unknown['rows']} row(s) are errors, "
+                "and there is no loss"
+            )
+            results.append(result)
+            continue
         if name in references:
             result["reference"] = _against(model, name, references[name], dataset)
         if probe is not None:

@@ -203,6 +203,30 @@ def output_path(output: str | None, first_input: str, suffix: str, as_json: bool
     return output
 
 
+MOST_RANGES = 1_000_000  # of more features the ranges are not looked at
+UNEVEN = 100.0  # feature ranges that differ by more than this get a note
+
+
+def note_uneven_ranges(dataset, so: str) -> None:
+    """A note where the ranges of the features differ so much that ``so``."""
+    from craig_cli.scaling import column_range
+
+    if dataset.n_features > MOST_RANGES:
+        return
+    low, high = column_range(dataset.features)
+    spread = (high / 2 - low / 2)[high > low]  # halves, as the difference may be beyond float64
+    if len(spread) and spread.max() / UNEVEN > spread.min():
+        times = min(spread.max() / max(spread.min(), 1e-300), 1e12)
+        note(f"feature ranges differ {times:.0f} times, so {so}; consider --scale standard")
+
+
+task_option = click.option(
+    "--task",
+    type=click.Choice(["auto", "classification", "regression"]),
+    default="auto",
+    show_default="classes are two values, up to 20 whole numbers, or more that count through from 0 or 1",
+    help="Whether the labels are classes or numbers.",
+)
 json_option = click.option(  # as_json
     "--json", "as_json", is_flag=True, help="Print the results as one JSON object on standard output."
 )

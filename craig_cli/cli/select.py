@@ -11,11 +11,19 @@ import click
 from craig_cli.cli import options
 from craig_cli.cli.options import Integer, Number, note
 from craig_cli.cli.select_summary import peak_memory, summarise, tell, warn
-from craig_cli.registry import ALGORITHMS, BLOCK_SIZE, DEFAULT_L2, DELTA, EXEMPLARS, METRICS, PILOT_ROUNDS, WEIGHTS
+from craig_cli.registry import (
+    ALGORITHMS,
+    BLOCK_SIZE,
+    DEFAULT_L2,
+    DELTA,
+    EXEMPLARS,
+    METRICS,
+    PILOT_ROUNDS,
+    WEIGHTS,
+    load,
+)
 
 SUFFIX = ".coreset.parquet"
-MOST_RANGES = 1_000_000  # of more features the ranges are not looked at
-UNEVEN = 100.0  # feature ranges that differ by more than this get a note
 # What --from takes over from the coreset, or has no use for.
 PICKING = (
     "epsilon",
@@ -71,7 +79,7 @@ PICKING = (
 @click.option(
     "--exemplar",
     type=click.Choice(EXEMPLARS),
-    show_default="member; medoid with --epsilon",
+    show_default="medoid with --epsilon and, where they can be fitted, with fitted weights; else member",
     help="What stands for the rows nearest to a pick: the pick (medoid), which keeps epsilon small, or a random one of "
     "them (member), which is unbiased for every sum over the data. For the greedy algorithms.",
 )
@@ -87,6 +95,7 @@ PICKING = (
     metavar="B",
     help="The bound holds for all models of at most this norm, intercept included (after --scale).",
 )
+@options.task_option
 @click.option("--per-class/--no-per-class", default=True, help="Select from each class in proportion to its rows.")
 @click.option(
     "--at",
@@ -170,6 +179,7 @@ def select(
     scale,
     loss,
     radius,
+    task,
     per_class,
     at_model,
     from_coreset,
@@ -204,7 +214,7 @@ def select(
     from craig_cli.artifacts.coreset import write_coreset
     from craig_cli.artifacts.files import check_output
 
-    output = options.output_path(output, data[0], SUFFIX, as_json)
+    output = options.output_path(output, data[0], _suffix(algorithm), as_json)
     others = [name for name in (at_model, from_coreset) if name is not None]
     check_output(output, [*data, *others], binary=True)
 
@@ -221,6 +231,7 @@ def select(
         scale=scale,
         loss=loss,
         radius=radius,
+        task=task,
         per_class=per_class,
         block_size=block_size,
         swaps=swaps,
@@ -244,8 +255,8 @@ def select(
         chosen = read_coreset(from_coreset)
         check_matches(chosen, from_coreset, dataset)
     by_distance = chosen is None and plan.method.greedy and not by_model
-    if scale == "none" and by_distance and dataset.n_features <= MOST_RANGES:
-        _note_uneven_ranges(dataset)
+    if scale == "none" and by_distance:
+        options.note_uneven_ranges(dataset, "the widest decide the distance")
     if is_cold("distances") and is_cold("algorithms"):
         note("compiling kernels, once (some seconds)")
     with options.progress_bar("select") as progress:
@@ -307,6 +318,12 @@ def _reweighed(dataset, plan, chosen, name: str, **there):
     return reweight_dataset(chosen, dataset, weights=weights, size=size, name=name, threads=plan.threads, **there)
 
 
+def _suffix(algorithm: str) -> str:
+    """What the name of the output ends in where none is given: a baseline's does not replace the coreset's."""
+    baseline = algorithm != "auto" and load(ALGORITHMS, algorithm).baseline
+    return f".{algorithm}{SUFFIX}" if baseline else SUFFIX
+
+
 def _check_only_weights() -> None:
     context = click.get_current_context()
     for name in PICKING:
@@ -321,13 +338,3 @@ def _check_budget(fraction: float | None, size: int | None, epsilon: float | Non
     if len(given) > 1 or (needed and not given):
         found = " and ".join(given) or "none"
         raise click.UsageError(f"expected one of --fraction, --size and --epsilon, found {found}")
-
-
-def _note_uneven_ranges(dataset) -> None:
-    from craig_cli.scaling import column_range
-
-    low, high = column_range(dataset.features)
-    spread = (high / 2 - low / 2)[high > low]  # halves, as the difference may be beyond float64
-    if len(spread) and spread.max() / UNEVEN > spread.min():
-        times = min(spread.max() / max(spread.min(), 1e-300), 1e12)
-        note(f"feature ranges differ {times:.0f} times, so the widest decide the distance; consider --scale standard")

@@ -19,6 +19,8 @@ def summarise(coreset) -> dict:
         "epsilon": _finite(coreset.epsilon[-1]),
         "units": facts["units"],
         "algorithm": facts["algorithm"],
+        "weights": facts["weights"],
+        "at_model": bool(facts.get("at", {}).get("model") or facts.get("at", {}).get("pilot")),
         "classes": [
             {"label": entry["label"], "count": entry["count"], "size": entry["quota"]}
             | ({"epsilon": entry["epsilon"]} if "epsilon" in entry else {})
@@ -56,12 +58,15 @@ def tell(summary: dict) -> None:
     elif classes:
         text += f"; {len(classes)} classes"
     note(text)
-    note("epsilon: none" if epsilon is None else f"epsilon {epsilon:.6g} ({summary['units']})")
+    aside = "" if summary["weights"] == "count" else "; --exemplar medoid --weights count has the smallest"
+    note("epsilon: none" if epsilon is None else f"epsilon {epsilon:.6g} ({summary['units']}{aside})")
     seconds = summary["seconds"]
     note(
         f"wrote {summary['output']} in {sum(seconds.values()):.2f} s"
         f" (read {seconds['read']:.2f}, select {seconds['select']:.2f}, write {seconds['write']:.2f})"
     )
+    if summary["at_model"]:
+        note("these rows are for linear models; boosters, kernel machines and neighbours want those of the default")
 
 
 def warn(coreset, by_epsilon: bool) -> None:

@@ -36,9 +36,10 @@ SUFFIX = ".model.json"
 @click.option(
     "--loss",
     type=click.Choice(list(LOSSES)),
-    show_default="logistic for 2 labels, multinomial for 3 to 20 whole numbers, else squared",
+    show_default="logistic for 2 classes, multinomial for more, squared for numbers",
     help="The loss; an L2 penalty is always added.",
 )
+@options.task_option
 @click.option("--optimizer", type=click.Choice(list(OPTIMIZERS)), default="sgd", help="The method.")
 @click.option(
     "--l2", type=Number(0), default=DEFAULT_L2, metavar="L", help="Penalty L/2 ||w||^2, the intercept exempt."
@@ -147,7 +148,6 @@ def train(
     coreset,
     output,
     history,
-    loss,
     init,
     validation,
     monitor,
@@ -197,7 +197,8 @@ def train(
     everything = None
     if settings["refine"]:
         everything = read_rows(data, None, reading)[0]
-    dataset, weighted, facts, settings["scale"] = _training_rows(data, coreset, reading, settings["scale"], everything)
+    dataset, weighted, facts, found = _training_rows(data, coreset, reading, settings, everything)
+    settings |= found
     held_out = None if validation is None else read_rows((validation,), None, reading)[0]
     all_rows = dataset if coreset is None else everything
     followed = [
@@ -207,22 +208,27 @@ def train(
     start = None if init is None else read_model(init)
     read = time.perf_counter()
 
+    from craig_cli.dataset import task_in_words
     from craig_cli.jit import is_cold
     from craig_cli.training.fit import fit
 
+    words = task_in_words(dataset.labels, settings["task"]) if settings["loss"] is None else None
+    if words is not None:
+        note(words)
+    if settings["scale"] == "none" and settings["l2"] > 0.0:
+        options.note_uneven_ranges(dataset, "the penalty holds the narrow ones back")
     if is_cold("training"):
         note("compiling kernels, once (some seconds)")
     with options.progress_bar("train", "epoch") as progress:
         result = fit(
             dataset,
-            loss=loss or "auto",
             init=start,
             validation=held_out,
             monitor=followed,
             all_rows=everything,
             progress=progress,
             **weighted,
-            **settings,
+            **settings | {"loss": settings["loss"] or "auto"},
         )
     trained = time.perf_counter()
     model = _with_provenance(result.model, dataset, facts)
@@ -267,17 +273,33 @@ def train(
         note(f"wrote {output} (read {read - began:.2f} s, trained {trained - read:.2f} s)")
 
 
-def _training_rows(data: tuple[str, ...], coreset_path: str | None, reading: dict, scale: str, everything=None):
-    """(dataset, the weights and ranks that ``fit`` takes, facts about the coreset or None, what to scale by)."""
+def _training_rows(data: tuple[str, ...], coreset_path: str | None, reading: dict, settings: dict, everything=None):
+    """(dataset, the weights and ranks that ``fit`` takes, facts about the coreset or None, scale and task)."""
     dataset, coreset = read_rows(data, coreset_path, reading, everything)
     if coreset is None:
-        return dataset, {}, None, scale
+        return dataset, {}, None, {}
     width = coreset.metadata.get("features")
     if width is not None and dataset.n_features != width:
         raise DataError(
             f"{coreset_path}: was selected from other data: expected {width} features, found {dataset.n_features}"
         )
-    return dataset, *_weights_and_facts(coreset, coreset_path), _scaling(coreset, scale)
+    found = {"scale": _scaling(coreset, settings["scale"])}
+    if settings["loss"] is None and settings["task"] == "auto":
+        found["task"] = _task_of(coreset)
+    return dataset, *_weights_and_facts(coreset, coreset_path), found
+
+
+def _task_of(coreset) -> str:
+    """What ``select`` took the labels for, of which the coreset may not have all; "auto" where it did not look."""
+    from craig_cli.registry import load
+
+    loss, classes = coreset.metadata.get("loss"), coreset.metadata.get("classes")
+    if isinstance(loss, str) and loss in list(LOSSES):
+        return "regression" if load(LOSSES, loss).is_regression else "classification"
+    found = isinstance(classes, list) and any(
+        isinstance(entry, dict) and entry.get("label") is not None for entry in classes
+    )
+    return "classification" if found else "auto"
 
 
 def _weights_and_facts(coreset, path: str) -> tuple[dict, dict]:

@@ -1,4 +1,4 @@
-"""epsilon against size, from a coreset file alone, and the size where more picks stop paying.
+"""epsilon against size, from a coreset file alone, and the size where the bound flattens.
 
 Every prefix of a greedy coreset is a coreset with a bound of its own. With both axes brought to [0, 1], from the first
 size that has a bound to the whole, the falling convex curve runs below the chord from (0, 1) to (1, 0); where it is

@@ -14,15 +14,25 @@ from craig_cli.artifacts.model import Model
 from craig_cli.dataset import Dataset
 from craig_cli.evaluation.pointwise import class_codes, encode_targets, losses
 
+MOST_UNKNOWN = 0.01  # of the rows may be of classes that the model does not know; of more, it is other data
+
 
 def evaluate(model: Model, dataset: Dataset, name: str = "the model") -> dict:
     """The metrics of ``model`` on ``dataset`` as plain values; None where a metric is not defined.
 
     Always: rows, loss, l2_term, objective. With classes: error_rate, per_class (label, rows, error_rate);
     with two of them: auc; for a loss that is a likelihood: log_loss. Regression: rmse, r2. ``name`` is what
-    to call the model in a message. Raises DataError for features or classes the model does not know.
+    to call the model in a message.
+
+    Where a few rows are of classes the model does not know (a rare one, which a subset missed), they are errors, there
+    is no loss, and "unknown" has their number and that of their classes. Raises DataError where it is more than
+    MOST_UNKNOWN of the rows, and for features the model does not know.
     """
     dataset = dataset.with_features(model.n_features, name)
+    if model.classes:
+        known = np.isin(dataset.labels, model.classes)
+        if 0 < np.count_nonzero(~known) <= MOST_UNKNOWN * dataset.n_rows:
+            return _of_what_it_knows(model, dataset, known, name)
     weight = dataset.counts
     margin = model.decision(dataset.features)
     loss = _mean(losses(model, margin, encode_targets(model, dataset, name)), weight)
@@ -40,6 +50,24 @@ def evaluate(model: Model, dataset: Dataset, name: str = "the model") -> dict:
     if model.loss in ("logistic", "multinomial"):
         result["log_loss"] = loss
     return result
+
+
+def _of_what_it_knows(model: Model, dataset: Dataset, known: np.ndarray, name: str) -> dict:
+    """The metrics where some rows, not ``known`` (n,), are of classes that the model has never seen.
+
+    They are errors, whatever it says of them; it has no loss there, so the data has none either.
+    """
+    weight, labels = dataset.counts, dataset.labels
+    found = evaluate(model, dataset.take(np.flatnonzero(known)), name)
+    wrong, others = weight[known].sum() * found["error_rate"], weight[~known].sum()
+    found |= {"rows": dataset.n_rows, "loss": None, "objective": None, "error_rate": (wrong + others) / weight.sum()}
+    found |= {key: None for key in ("auc", "log_loss") if key in found}
+    found["per_class"] += [
+        {"label": float(label), "rows": int((labels == label).sum()), "error_rate": 1.0}
+        for label in np.unique(labels[~known])
+    ]
+    found["unknown"] = {"classes": len(np.unique(labels[~known])), "rows": int((~known).sum())}
+    return found
 
 
 def penalty(model: Model) -> float | None:

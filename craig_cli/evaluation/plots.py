@@ -143,7 +143,7 @@ def plot_gradient_errors(comparisons: Sequence[tuple[str, Comparison]], form: st
 def plot_curves(
     curves: Sequence[tuple[str, Sequence[int], Sequence[float], int | None]], units: str, form: str
 ) -> bytes:
-    """epsilon against size for each (name, size (m,), epsilon (m,), the size where more picks stop paying or None)."""
+    """epsilon against size for each (name, size (m,), epsilon (m,), the size where the bound flattens or None)."""
     figure, axes = _figure(1, 1)
     axis = axes[0][0]
     for (name, sizes, epsilons, knee), style in _styled(curves):
@@ -153,7 +153,7 @@ def plot_curves(
             at = int(np.searchsorted(size, knee))
             axis.plot(
                 size[at], epsilon[at], marker="*", markersize=13, color=style["color"], markeredgecolor="white",
-                linestyle="none", zorder=5, label=f"more picks stop paying: {knee:,}",
+                linestyle="none", zorder=5, label=f"the bound flattens: {knee:,}",
             )  # fmt: skip
     axis.set_xlabel("size (rows)")
     axis.set_ylabel(f"epsilon ({units})")

@@ -7,10 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from craig_cli.artifacts.coreset import Coreset
-from craig_cli.dataset import Dataset
+from craig_cli.dataset import Dataset, has_classes
 from craig_cli.errors import DataError
 from craig_cli.exporters import Exporter, Rows
-from craig_cli.training.losses import guess_loss
 
 
 def weighted_rows(dataset: Dataset, coreset: Coreset | None, greedy: bool, normalize: str) -> Rows:
@@ -41,9 +40,10 @@ def number_labels(rows: Rows, coreset: Coreset | None, exporter: Exporter, task:
     """
     if exporter.labels is None or task == "regression":
         return rows, {}
-    classes = np.union1d(rows.labels, _recorded_classes(coreset))
-    if task == "auto" and guess_loss(classes) == "squared":
+    recorded = _recorded_classes(coreset)
+    if not recorded and not has_classes(rows.labels, task):
         return rows, {}
+    classes = np.union1d(rows.labels, recorded)
     try:
         numbers = exporter.labels(classes)
     except DataError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from craig_cli.dataset import Dataset, class_values, has_classes
+from craig_cli.dataset import Dataset, class_values
 from craig_cli.errors import DataError, UsageError
 from craig_cli.registry import LOSSES, load
 
@@ -16,17 +16,12 @@ def is_regression(loss: str | None) -> bool:
     return loss is not None and load(LOSSES, loss).is_regression
 
 
-def class_parts(dataset: Dataset, loss, radius, per_class) -> list[Part]:
+def class_parts(dataset: Dataset, loss: str | None, radius: float | None, per_class: bool) -> list[Part]:
     """(label, rows) of each class, or (None, all rows) where there are no classes."""
     if is_regression(loss) or not per_class:
         if radius is not None and not is_regression(loss):
             raise UsageError(f"radius: the bound for the {loss} loss needs classes, found no-per-class")
         return [(None, np.arange(dataset.n_rows))]
-    if not has_classes(dataset.labels):
-        raise DataError(
-            f"{dataset.name}: expected class labels, found what looks like regression targets; "
-            "give --loss squared, or --no-per-class to leave the labels out"
-        )
     classes, codes = class_values(dataset.labels)
     if len(classes) == 1:
         raise DataError(

@@ -25,6 +25,7 @@ from craig_cli.training.problem import Problem, build_problem
 from craig_cli.training.schedules import steps_of
 
 LEAST_EPOCHS, LEAST_EPOCHS_UNROTATED = 20, 30
+FAR_FROM_DONE = 0.03  # of the gradient's norm at the zero model, at the end: a note says so
 LEAST_VISITS, MOST_EPOCHS = 1_000_000, 1000
 
 
@@ -48,6 +49,7 @@ class Setup:
     validation: Problem | None
     monitors: tuple[Monitor, ...] = ()
     resample: float | None = None
+    warm: bool = False
 
     @property
     def epoch_visits(self) -> int:
@@ -83,7 +85,7 @@ def prepare(
     """The rows in the optimizer's coordinates, and what else does not depend on the step."""
     threads = plan.threads or available_threads()
     dataset, gamma, rank = _weighted(dataset, weights, rank)
-    loss = guess_loss(dataset.labels) if plan.loss == "auto" else plan.loss
+    loss = guess_loss(dataset.labels, plan.task) if plan.loss == "auto" else plan.loss
     the_loss = load(LOSSES, loss)
 
     def build(rows: Dataset, weights: np.ndarray, arrangement: np.ndarray | None) -> Problem:
@@ -128,6 +130,7 @@ def prepare(
         validation=None if validation is None else problem.on(validation),
         monitors=tuple(build_monitor(problem, rows, threads) for rows in monitor),
         resample=plan.resample,
+        warm=init is not None,
     )
 
 
@@ -198,6 +201,12 @@ class _Watch:
         first, last = self.history[0]["objective"], self.history[-1]["objective"]
         rose = last > first * (1 + 1e-9)
         notes = [f"the objective rose from {first:.6g} to {last:.6g}; lower --step"] if rose else []
+        start, end = self.history[0]["gradient_norm"], self.history[-1]["gradient_norm"]
+        if not rose and self.history[0]["epoch"] == 0 and not self._setup.warm and end > FAR_FROM_DONE * start:
+            notes.append(
+                f"the gradient still has {100 * end / start:.2g} % of the norm it began with, so this is no optimum: "
+                "more --epochs, another --step, or --scale standard for columns of very different ranges"
+            )
         return self._coef, self.history[-1], notes
 
 

@@ -20,15 +20,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from craig_cli.dataset import class_values
+from craig_cli.dataset import class_values, has_classes
 from craig_cli.errors import DataError
 from craig_cli.jit import njit
 from craig_cli.training import loss_differences as differences
 
 # Kernels take the loss as one of these numbers: numba caches an if/elif, but no function as an argument.
 _LOGISTIC, _MULTINOMIAL, _SQUARED, _SQUARED_HINGE, _SMOOTHED_HINGE = range(5)
-
-MOST_CLASSES_GUESSED = 20
 
 
 @dataclass(frozen=True)
@@ -178,16 +176,15 @@ def error(loss, label, margins):
     return 0.0 if predicted == int(label) else 1.0
 
 
-def guess_loss(labels: np.ndarray) -> str:
-    """The loss for ``labels`` (n,): two distinct values logistic, 3 to 20 integers multinomial, else squared.
+def guess_loss(labels: np.ndarray, task: str = "auto") -> str:
+    """The loss for ``labels`` (n,): of two classes logistic, of more multinomial, of numbers squared.
 
-    One distinct value gets "logistic" too, whose check then says what is missing.
+    ``task`` "auto" goes by ``dataset.has_classes``. One class gets "logistic" too, whose check then says what is
+    missing.
     """
-    classes = np.unique(labels)
-    if len(classes) <= 2:
-        return "logistic"
-    whole = bool((classes == np.rint(classes)).all())
-    return "multinomial" if whole and len(classes) <= MOST_CLASSES_GUESSED else "squared"
+    if not has_classes(labels, task):
+        return "squared"
+    return "logistic" if len(np.unique(labels)) <= 2 else "multinomial"
 
 
 def encode_labels(loss: Loss, labels: np.ndarray, name: str) -> tuple[tuple[float, ...], np.ndarray]:

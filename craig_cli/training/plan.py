@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from craig_cli.dataset import TASKS
 from craig_cli.errors import UsageError
 from craig_cli.registry import DEFAULT_L2, LOSSES, OPTIMIZERS, ORDERS, PRECONDITIONS, SCALES, TUNERS, load
 from craig_cli.scaling import Scaling
@@ -31,8 +32,8 @@ _RANGES = {
 class TrainingPlan:
     """Everything that is asked of a training, besides the data.
 
-    loss          name in the registry; "auto": two distinct labels logistic, 3 to 20 whole numbers
-                  multinomial, else squared
+    loss          name in the registry; "auto": logistic for two classes, multinomial for more, squared for numbers
+    task          whether the labels are classes or numbers; "auto" as they look (``dataset.has_classes``)
     step, decay   a0 and b (or tau) of schedules.py; None: chosen from the data
     epochs        passes over the rows; None: ``loop.default_epochs``
     order         of the rows in an epoch; "greedy" is that of their ranks in a coreset
@@ -52,6 +53,7 @@ class TrainingPlan:
     """
 
     loss: str = "auto"
+    task: str = "auto"
     optimizer: str = "sgd"
     schedule: str = "auto"
     step: float | None = None
@@ -83,6 +85,7 @@ class TrainingPlan:
 def _check_names(plan: TrainingPlan) -> None:
     choices = {
         "loss": ("auto", *LOSSES),
+        "task": TASKS,
         "optimizer": tuple(OPTIMIZERS),
         "order": ORDERS,
         "precondition": PRECONDITIONS,
@@ -118,6 +121,9 @@ def _check_together(plan: TrainingPlan) -> None:
             raise UsageError(
                 f"--resample: has no meaning for {plan.optimizer}, which remembers the gradients of all rows"
             )
+    given = "auto" not in (plan.loss, plan.task)
+    if given and load(LOSSES, plan.loss).is_regression != (plan.task == "regression"):
+        raise UsageError(f"--task: the {plan.loss} loss is not for {plan.task}")
     if plan.refine and plan.resample is not None:
         raise UsageError("--refine: needs rows that stay the same, found --resample")
     if plan.batch_size > 1 and not method.batches:

@@ -34,6 +34,7 @@ class Algorithm:
     swaps      rounds of medoid swaps after it, unless others are asked for
     classes    it selects within each class
     influence  where rows have influence vectors at a model, quotas and picks go by them
+    baseline   it is there to be compared with
     """
 
     name: str
@@ -43,3 +44,4 @@ class Algorithm:
     swaps: int = 0
     classes: bool = True
     influence: bool = False
+    baseline: bool = False

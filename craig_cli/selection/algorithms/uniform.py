@@ -47,5 +47,5 @@ def begin(space: Space, options: Options, generator: np.random.Generator, progre
     return RandomOrder(space.multiplicity, generator)
 
 
-RANDOM = Algorithm("random", begin, greedy=False)
-RANDOM_UNIFORM = Algorithm("random-uniform", begin, greedy=False, classes=False)
+RANDOM = Algorithm("random", begin, greedy=False, baseline=True)
+RANDOM_UNIFORM = Algorithm("random-uniform", begin, greedy=False, classes=False, baseline=True)

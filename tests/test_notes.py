@@ -1,0 +1,118 @@
+"""What a command says beside its result, so that no mistake passes without a word."""
+
+import json
+
+import numpy as np
+import pytest
+
+from craig_cli import select_coreset
+from craig_cli.artifacts.model import Model
+from craig_cli.dataset import from_arrays
+from craig_cli.errors import DataError
+from craig_cli.evaluation.metrics import evaluate
+from craig_cli.selection.plan import seconds_of
+from tests.conftest import SAMPLE
+
+BINARY = SAMPLE / "binary.libsvm"
+
+
+def test_a_baseline_does_not_take_the_name_of_the_coreset(craig):
+    craig.ok("select", BINARY, "--size", "40", "-q")
+    craig.ok("select", BINARY, "--size", "40", "--algorithm", "random", "-q")
+    craig.ok("select", BINARY, "--size", "40", "--algorithm", "random-uniform", "-q")
+    names = ("binary.coreset.parquet", "binary.random.coreset.parquet", "binary.random-uniform.coreset.parquet")
+    assert sorted(path.name for path in craig.folder.glob("*.parquet")) == sorted(names)
+
+
+def test_no_pattern_takes_a_reference_for_a_model(craig):
+    craig.ok("train", BINARY, "--epochs", "3", "-o", "one.model.json", "-q")
+    craig.ok("eval", "one.model.json", BINARY, "--reference", "auto", "-q")
+    assert [path.name for path in craig.folder.glob("[!.]*.json")] == ["one.model.json"]
+    (kept,) = craig.folder.glob(".craig-reference-*.json")
+    assert json.loads(kept.read_text())["kind"] == "model"
+
+
+def test_epsilon_of_moved_weights_names_the_construction_with_the_small_one(craig):
+    moved = craig.ok("select", BINARY, "--size", "300", "-o", "a.parquet").stderr
+    counts = craig.ok(
+        "select", BINARY, "--size", "300", "--exemplar", "medoid", "--weights", "count", "-o", "b.parquet"
+    ).stderr
+    named = "--exemplar medoid --weights count has the smallest"
+    assert named in moved and named not in counts
+    epsilons = [float(text.split("epsilon ")[1].split()[0]) for text in (moved, counts)]
+    assert epsilons[1] <= epsilons[0]
+
+
+def test_rows_picked_at_a_model_are_for_linear_models(craig):
+    assert "are for linear models" in craig.ok("select", BINARY, "--size", "300", "--pilot", "-o", "p.parquet").stderr
+    assert "are for linear models" not in craig.ok("select", BINARY, "--size", "300", "-o", "a.parquet").stderr
+
+
+def test_training_that_is_far_from_done_says_so(craig):
+    done = craig.ok("train", BINARY, "-o", "m.json").stderr
+    short = craig.ok(
+        "train", BINARY, "--epochs", "1", "--precondition", "none", "--step", "1e-4", "-o", "n.json"
+    ).stderr
+    assert "this is no optimum" in short and "this is no optimum" not in done
+
+
+def test_columns_that_the_penalty_holds_back(craig):
+    rng = np.random.default_rng(0)
+    features = rng.standard_normal((300, 3)) * [1e-3, 1.0, 1e3]
+    labels = (features[:, 0] > 0).astype(float)
+    lines = [
+        f"{label:g} " + " ".join(f"{k + 1}:{value:.9g}" for k, value in enumerate(row))
+        for label, row in zip(labels, features)
+    ]
+    (craig.folder / "u.libsvm").write_text("\n".join(lines) + "\n")
+    text = "so the penalty holds the narrow ones back; consider --scale standard"
+    assert text in craig.ok("train", "u.libsvm", "--epochs", "5", "-o", "m.json").stderr
+    assert text not in craig.ok("train", "u.libsvm", "--epochs", "5", "--scale", "standard", "-o", "m.json").stderr
+    assert text not in craig.ok("train", "u.libsvm", "--epochs", "5", "--l2", "0", "-o", "m.json").stderr
+
+
+def _three_classes(n, rare):
+    rng = np.random.default_rng(3)
+    labels = np.resize([0.0, 1.0], n)
+    labels[:rare] = 2.0
+    return from_arrays(rng.standard_normal((n, 2)), labels)
+
+
+def test_a_class_the_model_has_never_seen_is_errors_where_it_is_rare():
+    model = Model("logistic", (0.0, 1.0), np.array([1.0, -1.0]), 0.0, 0.1)
+    data = _three_classes(1000, 7)
+    known = data.take(np.flatnonzero(data.labels < 2))
+    found, alone = evaluate(model, data, "m"), evaluate(model, known, "m")
+    assert found["unknown"] == {"classes": 1, "rows": 7}
+    assert found["rows"] == 1000
+    assert found["error_rate"] == pytest.approx((alone["error_rate"] * 993 + 7) / 1000)
+    assert [found[key] for key in ("loss", "objective", "auc", "log_loss")] == [None] * 4
+    assert found["per_class"][-1] == {"label": 2.0, "rows": 7, "error_rate": 1.0}
+    with pytest.raises(DataError, match="expected labels that m knows"):
+        evaluate(model, _three_classes(1000, 11), "m")
+
+
+def test_one_model_without_a_rare_class_does_not_end_the_table(craig):
+    data = _three_classes(1000, 7)
+    lines = [f"{label:g} 1:{row[0]:.6g} 2:{row[1]:.6g}" for label, row in zip(data.labels, data.features)]
+    (craig.folder / "all.libsvm").write_text("\n".join(lines) + "\n")
+    (craig.folder / "two.libsvm").write_text("\n".join(lines[7:]) + "\n")
+    for name in ("all", "two"):
+        craig.ok("train", f"{name}.libsvm", "--epochs", "3", "-o", f"{name}.json", "-q")
+    result = craig.ok("eval", "all.json", "two.json", "all.libsvm")
+    assert "two.json: knows 2 of 3 classes; 7 row(s) are errors" in result.stderr
+    table = result.text.splitlines()
+    assert [line.split()[0] for line in table] == ["model", "all.json", "two.json"]
+
+
+def test_exact_greedy_says_how_long_it_takes_where_it_is_long():
+    assert seconds_of(1e9) < 5.0
+    assert 5.0 <= seconds_of(8.1e9) < 9.0
+    assert 90.0 < seconds_of(1.1e12) < 150.0
+
+
+def test_a_coreset_prints_as_one_line():
+    rng = np.random.default_rng(0)
+    coreset = select_coreset(rng.standard_normal((200, 3)), np.resize([0, 1], 200), size=20, algorithm="random")
+    assert repr(coreset).startswith("Coreset(20 of 200 rows by random, count weights, epsilon ")
+    assert "\n" not in repr(coreset)
