@@ -237,7 +237,7 @@ def train(
     method.run(problem, visits, method.start(problem, visits, setup.start.copy(), setup.options), visits.rows[:0], step)
     began = time.perf_counter()
     state = method.start(problem, visits, setup.start.copy(), setup.options)
-    coef = state["coef"]
+    coef = state.coef
     watch = _Watch(setup, coef, setup.seconds + time.perf_counter() - began, follow)
     enough = setup.tol * np.linalg.norm(evaluate(problem, np.zeros_like(coef), setup.threads)[1])
     watch.measure(0, None)

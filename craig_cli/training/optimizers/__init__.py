@@ -10,8 +10,8 @@ from dataclasses import dataclass
 class Optimizer:
     """An incremental gradient method.
 
-    start      start(problem, visits, coef, options) -> state, a dict with "coef" (k, columns), changed in
-               place
+    start      start(problem, visits, coef, options) -> state, a record whose ``coef`` (k, columns) is changed
+               in place
     run        run(problem, visits, state, order, step) -> row gradients computed: one epoch over the rows
                ``order``
     auto_steps auto_steps(problem, visits, batch_size, n_steps) -> (first, last) alpha, from the data

@@ -13,6 +13,7 @@ it missed are made up for in closed form, alpha v (beta + ... + beta^t), when a 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,24 +24,42 @@ from craig_cli.training.projection import project
 from craig_cli.training.rows import settle, settle_all, span
 
 
-def start(problem, visits, coef, options) -> dict:
-    return {
-        "coef": coef,
-        "velocity": np.zeros_like(coef),
-        "gradient": problem.drift(len(visits)),
-        "drift": problem.drift(len(visits)),
-        "batch": options["batch_size"],
-        "beta": options["momentum"],
-        "nesterov": options["nesterov"],
-        "radius": options["radius"],
-        "every": problem.steps_a_projection(options["batch_size"]),
-        "margins": np.empty(problem.n_outputs),
-        "settled": np.zeros(problem.n_columns),
-        "moved": np.zeros(problem.n_columns, np.int64),
-    }
+@dataclass
+class State:
+    """velocity, gradient, drift (k, columns); settled and moved (columns,): penalty paid, steps coasted."""
+
+    coef: np.ndarray
+    velocity: np.ndarray
+    gradient: np.ndarray
+    drift: np.ndarray
+    margins: np.ndarray
+    settled: np.ndarray
+    moved: np.ndarray
+    batch: int
+    beta: float
+    nesterov: bool
+    radius: float
+    every: int
 
 
-def run(problem, visits, state, order, step) -> int:
+def start(problem, visits, coef, options) -> State:
+    return State(
+        coef=coef,
+        velocity=np.zeros_like(coef),
+        gradient=problem.drift(len(visits)),
+        drift=problem.drift(len(visits)),
+        margins=np.empty(problem.n_outputs),
+        settled=np.zeros(problem.n_columns),
+        moved=np.zeros(problem.n_columns, np.int64),
+        batch=options["batch_size"],
+        beta=options["momentum"],
+        nesterov=options["nesterov"],
+        radius=options["radius"],
+        every=problem.steps_a_projection(options["batch_size"]),
+    )
+
+
+def run(problem, visits, state: State, order, step) -> int:
     _epoch(
         *problem.rows,
         visits.share,
@@ -49,18 +68,18 @@ def run(problem, visits, state, order, step) -> int:
         problem.penalty,
         problem.ball,
         step,
-        state["beta"],
-        state["nesterov"],
-        state["batch"],
-        state["radius"],
-        state["every"],
-        state["coef"],
-        state["velocity"],
-        state["gradient"],
-        state["drift"],
-        state["margins"],
-        state["settled"],
-        state["moved"],
+        state.beta,
+        state.nesterov,
+        state.batch,
+        state.radius,
+        state.every,
+        state.coef,
+        state.velocity,
+        state.gradient,
+        state.drift,
+        state.margins,
+        state.settled,
+        state.moved,
     )
     return len(order)
 

@@ -8,16 +8,12 @@ from __future__ import annotations
 from craig_cli.training.optimizers import Optimizer, variance_reduction
 
 
-def start(problem, visits, coef, options) -> dict:
-    return variance_reduction.start(problem, visits, coef, options) | {"fresh": True}
-
-
 def run(problem, visits, state, order, step) -> int:
     evaluations = 0
-    if state["fresh"] and len(order):
+    if state.epochs == 0 and len(order):
         evaluations = variance_reduction.remember(problem, visits, state)
-        state["fresh"] = False
+        state.epochs = 1
     return evaluations + variance_reduction.epoch(problem, visits, state, order, step, update=True)
 
 
-SAGA = Optimizer("saga", start, run, variance_reduction.auto_steps, batches=False, remembers=True)
+SAGA = Optimizer("saga", variance_reduction.start, run, variance_reduction.auto_steps, batches=False, remembers=True)

@@ -8,6 +8,8 @@ several rows the step is along the mean of their g_j grad f_j, all at the same w
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from craig_cli.jit import njit
@@ -35,35 +37,49 @@ def auto_steps(problem, visits, batch_size: int, n_steps: int) -> tuple[float, f
     return first, min(first, last)
 
 
-def start(problem, visits, coef, options) -> dict:
+@dataclass
+class State:
+    """touched (columns,) share of the rows that touch each; slopes (batch, k); drift (k, columns) or None."""
+
+    coef: np.ndarray
+    touched: np.ndarray
+    settled: np.ndarray
+    slopes: np.ndarray
+    drift: np.ndarray | None
+    batch: int
+    radius: float
+    every: int
+
+
+def start(problem, visits, coef, options) -> State:
     touched = np.ones(problem.n_columns)
     if problem.indices is not None:
         touched = np.bincount(problem.indices, minlength=problem.n_columns) / problem.n_rows
-    return {
-        "touched": touched,
-        "coef": coef,
-        "batch": options["batch_size"],
-        "radius": options["radius"],
-        "every": problem.steps_a_projection(options["batch_size"]),
-        "settled": np.zeros(problem.n_columns),
-        "slopes": np.empty((options["batch_size"], problem.n_outputs)),
-        "drift": None if problem.linear is None else problem.drift(len(visits)),
-    }
+    return State(
+        coef=coef,
+        touched=touched,
+        settled=np.zeros(problem.n_columns),
+        slopes=np.empty((options["batch_size"], problem.n_outputs)),
+        drift=None if problem.linear is None else problem.drift(len(visits)),
+        batch=options["batch_size"],
+        radius=options["radius"],
+        every=problem.steps_a_projection(options["batch_size"]),
+    )
 
 
-def run(problem, visits, state, order, step) -> int:
+def run(problem, visits, state: State, order, step) -> int:
     # With a radius, the projection says when all columns are settled.
-    every, lazy = state["every"], True
-    if problem.indices is not None and not state["radius"]:
-        wait = _longest_wait(step * problem.penalty, state["touched"])
+    every, lazy = state.every, True
+    if problem.indices is not None and not state.radius:
+        wait = _longest_wait(step * problem.penalty, state.touched)
         lazy = wait < every
         every = every if lazy else int(min(wait, _LONGEST_WAIT * every))
-    facts = (problem.loss, problem.penalty, problem.ball, step, state["radius"], every, lazy)
-    given = (*problem.rows, visits.share, order, *facts, state["coef"], state["settled"], state["slopes"])
-    if state["batch"] == 1 and problem.n_outputs == 1 and state["drift"] is None:
+    facts = (problem.loss, problem.penalty, problem.ball, step, state.radius, every, lazy)
+    given = (*problem.rows, visits.share, order, *facts, state.coef, state.settled, state.slopes)
+    if state.batch == 1 and problem.n_outputs == 1 and state.drift is None:
         _row_by_row(*given)
     else:
-        _in_batches(*given, state["batch"], state["drift"])
+        _in_batches(*given, state.batch, state.drift)
     return len(order)
 
 

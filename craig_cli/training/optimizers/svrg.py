@@ -11,17 +11,13 @@ from craig_cli.training.optimizers import Optimizer, variance_reduction
 _EPOCHS_A_GRADIENT = 2
 
 
-def start(problem, visits, coef, options) -> dict:
-    return variance_reduction.start(problem, visits, coef, options) | {"epochs": 0}
-
-
 def run(problem, visits, state, order, step) -> int:
     evaluations = 0
     if len(order):
-        if state["epochs"] % _EPOCHS_A_GRADIENT == 0:
+        if state.epochs % _EPOCHS_A_GRADIENT == 0:
             evaluations = variance_reduction.remember(problem, visits, state)
-        state["epochs"] += 1
+        state.epochs += 1
     return evaluations + variance_reduction.epoch(problem, visits, state, order, step, update=False)
 
 
-SVRG = Optimizer("svrg", start, run, variance_reduction.auto_steps, batches=False, remembers=True)
+SVRG = Optimizer("svrg", variance_reduction.start, run, variance_reduction.auto_steps, batches=False, remembers=True)

@@ -19,6 +19,8 @@ steps is made up for to the letter: w <- (w - t alpha mean) / (1 + t alpha penal
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from craig_cli.jit import njit
@@ -38,36 +40,58 @@ def auto_steps(problem, visits, batch_size: int, n_steps: int) -> tuple[float, f
     return step, step
 
 
-def start(problem, visits, coef, options) -> dict:
-    shape = (problem.n_rows, problem.n_outputs)
-    sparse = {}
+@dataclass
+class State:
+    """What the two keep.
+
+    mean     (k, columns) average over the visits of an epoch of g_j s_j x_j; slopes (r, k): the s_j
+    touched  (columns,) visits that touch each, and ``table`` (k, columns, _PARTS), of sparse rows without a radius
+    settled  (columns,) steps that a column has been moved by
+    epochs   that there were: of svrg since the start, of saga whether the slopes are remembered
+    """
+
+    coef: np.ndarray
+    mean: np.ndarray
+    slopes: np.ndarray
+    settled: np.ndarray
+    margins: np.ndarray
+    radius: float
+    threads: int
+    every: int
+    touched: np.ndarray | None = None
+    table: np.ndarray | None = None
+    epochs: int = 0
+
+
+def start(problem, visits, coef, options) -> State:
+    state = State(
+        coef=coef,
+        mean=np.zeros_like(coef),
+        slopes=np.zeros((problem.n_rows, problem.n_outputs)),
+        settled=np.zeros(problem.n_columns, np.int64),
+        margins=np.empty(problem.n_outputs),
+        radius=options["radius"],
+        threads=options["threads"],
+        every=problem.steps_a_projection(1),
+    )
     if problem.indices is not None and not options["radius"]:
-        touched = np.zeros(problem.n_columns)
-        _count(problem.indices, problem.indptr, visits.rows, touched)
-        sparse = {"touched": touched, "table": _aligned((problem.n_outputs, problem.n_columns, _PARTS))}
-    return sparse | {
-        "coef": coef,
-        "mean": np.zeros_like(coef),
-        "slopes": np.zeros(shape),
-        "settled": np.zeros(problem.n_columns, np.int64),
-        "margins": np.empty(problem.n_outputs),
-        "radius": options["radius"],
-        "threads": options["threads"],
-        "every": problem.steps_a_projection(1),
-    }
+        state.touched = np.zeros(problem.n_columns)
+        _count(problem.indices, problem.indptr, visits.rows, state.touched)
+        state.table = _aligned((problem.n_outputs, problem.n_columns, _PARTS))
+    return state
 
 
 def remember(problem, visits, state) -> int:
     """Take the slopes of all rows, and their mean, at the coefficients as they are; returns their number."""
-    coef = state["coef"]
-    _, gradient = evaluate(problem, coef, state["threads"], state["slopes"], loss=False)
+    coef = state.coef
+    _, gradient = evaluate(problem, coef, state.threads, state.slopes, loss=False)
     # Averages here are over visits, of which there may be more than rows.
-    state["mean"][:] = (gradient - problem.penalty * coef) * (problem.n_rows / len(visits))
+    state.mean[:] = (gradient - problem.penalty * coef) * (problem.n_rows / len(visits))
     return problem.n_rows
 
 
 def epoch(problem, visits, state, order, step: float, update: bool) -> int:
-    if "table" in state:
+    if state.table is not None:
         return _sparse_epoch(problem, visits, state, order, step, update)
     _epoch(
         *problem.rows,
@@ -80,19 +104,19 @@ def epoch(problem, visits, state, order, step: float, update: bool) -> int:
         step,
         len(visits),
         update,
-        state["radius"],
-        state["every"],
-        state["coef"],
-        state["mean"],
-        state["slopes"],
-        state["settled"],
-        state["margins"],
+        state.radius,
+        state.every,
+        state.coef,
+        state.mean,
+        state.slopes,
+        state.settled,
+        state.margins,
     )
     return len(order)
 
 
 def _sparse_epoch(problem, visits, state, order, step: float, update: bool) -> int:
-    coef, mean, table, touched = state["coef"], state["mean"], state["table"], state["touched"]
+    coef, mean, table, touched = state.coef, state.mean, state.table, state.touched
     penalty = problem.penalty * (problem.n_rows / len(visits))
     rate = np.divide(step * len(visits), touched, out=np.zeros_like(touched), where=touched > 0)
     table[..., _COEF] = coef
@@ -101,7 +125,7 @@ def _sparse_epoch(problem, visits, state, order, step: float, update: bool) -> i
     table[..., _PENALTY] = penalty
     _sparse_steps(
         *problem.rows, problem.gamma, visits.share, order, problem.loss, step, len(visits), update, table,
-        state["slopes"], state["margins"],
+        state.slopes, state.margins,
     )  # fmt: skip
     # No row has anything to say of a column that none touches: it has the penalty only, and a correction's mean.
     way = len(order) * step
