@@ -161,7 +161,45 @@ def test_without_a_coreset_the_weights_are_the_multiplicities(folder, target):
         features, found, weight = read_back(target, folder / "out", 1)
         assert features.ravel().tolist() == [1.5, 0, 0]
         assert found.tolist() == expected_labels(target, np.array([-1, 1, 1])).tolist()
-        assert weight.tolist() == expected
+        scale = np.mean(expected) if load(EXPORTERS, target).scale == "mean" else 1
+        assert weight.tolist() == (np.array(expected) / scale).tolist()
+
+
+def test_each_target_gets_the_scale_it_wants_and_says_so(folder, capsys):
+    """Mean 1 for boosters, whose penalties are compared with sums of weights; the settings that depend on n / r."""
+    said = {
+        "xgboost": "lambda, alpha, gamma and min_child_weight act on these weights as on rows",
+        "lightgbm": "leave min_data_in_leaf alone",
+        "libsvm": "not by liblinear-official and libsvm-official",
+        "vw": "vw --passes 10 -c -k",
+        "csv": "C = 10 x",
+        "parquet": "C = 10 x",
+        "catboost": "learning_rate",
+    }
+    for target in OF_ROWS:
+        export(SAMPLE / "binary.libsvm", "--coreset", "in.coreset", "--to", target, "-o", "out")
+        line = capsys.readouterr().err.splitlines()[-1]
+        assert line.startswith("mean weight n/r 10: ") and said[target] in line
+        export(SAMPLE / "binary.libsvm", "--coreset", "in.coreset", "--to", target, "-o", "out", "--json")
+        summary = json.loads(capsys.readouterr().out)
+        mean = target in ("xgboost", "lightgbm", "catboost")
+        assert summary["mean_weight"] == pytest.approx(10)
+        assert summary["weight"]["scale"] == ("mean" if mean else "sum")
+        assert summary["weight"]["mean"] == pytest.approx(1 if mean else 10)
+        export(SAMPLE / "binary.libsvm", "--coreset", "in.coreset", "--to", target, "-o", "out", "-q")
+        assert capsys.readouterr().err == ""
+        export(SAMPLE / "binary.libsvm", "--to", target, "-o", "out")  # every weight is 1: nothing to set
+        assert "n/r" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("normalize", ["sum", "mean"])
+def test_a_table_says_what_its_weights_are(folder, normalize):
+    options = ("--coreset", "in.coreset", "--to", "parquet", "-o", "out", "--normalize", normalize, "-q")
+    export(SAMPLE / "binary.libsvm", *options)
+    facts = json.loads(pq.read_schema("out").metadata[b"craig"])
+    assert facts["weights"] == normalize
+    total = np.sum(pq.read_table("out")["weight"].to_numpy()) * (facts["mean_weight"] if normalize == "mean" else 1)
+    assert total == pytest.approx(3000)
 
 
 @pytest.mark.parametrize("target", OF_ROWS)

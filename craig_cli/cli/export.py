@@ -34,10 +34,12 @@ TASKS = ("auto", "classification", "regression")
 @options.output_option("an ending for the target")
 @click.option(
     "--normalize",
-    type=click.Choice(("sum", "mean")),
-    default="sum",
-    help="Weights that sum to the number of rows, for trainers that sum over rows (liblinear, libsvm, boosters, vw, "
-    "scikit-learn's LogisticRegression and SVC); or with mean 1, for those that average (SGDClassifier, PyTorch).",
+    type=click.Choice(("auto", "sum", "mean")),
+    default="auto",
+    help="sum: weights sum to the number of rows of DATA, so C or lambda stays that of all rows, for trainers that "
+    "add up (liblinear, libsvm, LogisticRegression by lbfgs, SVC, Ridge, vw). mean: weights have mean 1, for boosters, "
+    "whose penalties otherwise stop acting, and for trainers that step row by row (SGDClassifier, saga, Keras, "
+    "PyTorch). auto: mean for xgboost, lightgbm and catboost, sum for the others.",
 )
 @click.option(
     "--task",
@@ -101,13 +103,18 @@ def export(
             "threads": threads,
         }
         dataset, chosen = read_rows(paths, coreset, reading)
-        content = prepare.weighted_rows(dataset, chosen, exporter.greedy, normalize)
+        content = prepare.weighted_rows(dataset, chosen, exporter, normalize)
         with _about(paths[0]):
             content, numbered = prepare.number_labels(content, chosen, exporter, task)
         summary = {
             "rows": len(content.labels),
             "features": content.features.shape[1],
-            "weight": {"sum": float(content.weight.sum()), "mean": float(content.weight.mean())},
+            "weight": {
+                "sum": float(content.weight.sum()),
+                "mean": float(content.weight.mean()),
+                "scale": content.scale,
+            },
+            "mean_weight": content.ratio,
             "labels": {f"{before:.17g}": after for before, after in numbered.items()} or None,
         }
     _write(exporter, content, outputs, paths[0])
@@ -121,6 +128,8 @@ def export(
         note(f"labels for {target}: {', '.join(pairs)}{' ...' if len(numbered) > 20 else ''}")
     what = "model" if exporter.takes_model else f"{summary['rows']:,} rows, weights sum to {summary['weight']['sum']:g}"
     note(f"wrote {' and '.join(outputs)} for {target} in {seconds:.2f} s ({what})")
+    if exporter.advice and abs(content.ratio - 1) > 1e-9:
+        note(f"mean weight n/r {content.ratio:.4g}: {exporter.advice(content.ratio, content.scale)}")
 
 
 def _check_options(exporter, target, paths, coreset) -> None:

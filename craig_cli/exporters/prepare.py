@@ -13,11 +13,13 @@ from craig_cli.exporters import Exporter, Rows
 from craig_cli.training.losses import guess_loss
 
 
-def weighted_rows(dataset: Dataset, coreset: Coreset | None, greedy: bool, normalize: str) -> Rows:
+def weighted_rows(dataset: Dataset, coreset: Coreset | None, exporter: Exporter, normalize: str) -> Rows:
     """The rows of ``dataset`` with their weights: gamma with the sum n, or with ``normalize`` "mean" gamma r / n.
 
+    "auto" is the scale of the target.
+
     With a coreset ``dataset`` has the coreset's rows only, in the order of the data; without one the weights are
-    the multiplicities. ``greedy`` puts the rows of a coreset in its order.
+    the multiplicities. A target of greedy order gets the rows of a coreset in that order.
     """
     if coreset is None:
         weight = dataset.counts
@@ -25,12 +27,13 @@ def weighted_rows(dataset: Dataset, coreset: Coreset | None, greedy: bool, norma
     else:
         place = np.argsort(coreset.index)
         weight, rank = coreset.weight[place], coreset.rank[place]
-        if greedy:
+        if exporter.greedy:
             order = np.argsort(rank)
             dataset, weight, rank = dataset.take(order), weight[order], rank[order]
-    if normalize == "mean":
-        weight = weight / weight.mean()
-    return Rows(dataset.features, dataset.labels, weight, rank)
+    scale, ratio = exporter.scale if normalize == "auto" else normalize, float(weight.mean())
+    if scale == "mean":
+        weight = weight / ratio
+    return Rows(dataset.features, dataset.labels, weight, rank, scale, ratio)
 
 
 def number_labels(rows: Rows, coreset: Coreset | None, exporter: Exporter, task: str) -> tuple[Rows, dict]:

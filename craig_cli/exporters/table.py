@@ -46,7 +46,7 @@ def _schema(rows: Rows) -> pa.Schema:
     fields = [] if rows.rank is None else [pa.field("rank", pa.int64(), nullable=False)]
     names = ["weight", "label", *(f"x{column + 1}" for column in range(n_features))]
     schema = pa.schema([*fields, *(pa.field(name, pa.float64(), nullable=False) for name in names)])
-    return with_roles(schema, weight="weight", **({"rank": "rank"} if fields else {}))
+    return with_roles(schema, rows.scale, rows.ratio, weight="weight", **({"rank": "rank"} if fields else {}))
 
 
 def _batches(rows: Rows, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
@@ -59,5 +59,17 @@ def _batches(rows: Rows, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         yield pa.record_batch(arrays, schema=schema)
 
 
-CSV = Exporter(write_csv, suffix=".weighted.csv", greedy=True)
-PARQUET = Exporter(write_parquet, suffix=".weighted.parquet", greedy=True, binary=True)
+def advice(ratio: float, scale: str) -> str:
+    """For the two kinds of trainers."""
+    if scale == "sum":
+        return (
+            "C, alpha and lambda stay those of all rows; boosters, and trainers that step row by row (saga, SGD, "
+            f"Keras, torch), want --normalize mean and C = {ratio:.3g} x"
+        )
+    return (
+        f"a trainer that sums over rows (LogisticRegression, SVC, Ridge) wants C = {ratio:.3g} x, alpha / {ratio:.3g}"
+    )
+
+
+CSV = Exporter(write_csv, suffix=".weighted.csv", greedy=True, advice=advice)
+PARQUET = Exporter(write_parquet, suffix=".weighted.parquet", greedy=True, binary=True, advice=advice)
