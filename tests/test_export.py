@@ -202,6 +202,24 @@ def test_a_table_says_what_its_weights_are(folder, normalize):
     assert total == pytest.approx(3000)
 
 
+@pytest.mark.parametrize("target", ["libsvm", "xgboost", "parquet"])
+def test_a_coreset_of_a_coreset(folder, data, coreset, target, craig):
+    """What is exported is read back, and the weights of the second coreset count rows of the first data."""
+    options = ("--coreset", "in.coreset", "--to", target, "-o", "out", "--normalize", "sum", "-q")
+    export(SAMPLE / "binary.libsvm", *options)
+    weights = ("--weight-file", "out.wgt") if target == "libsvm" else ()
+    craig.ok("select", folder / "out", *weights, "--size", "30", "-o", folder / "again", "-q")
+    export("out", "--coreset", "again", *weights, "--to", "csv", "-o", "csv", "-q")
+    table = pa.csv.read_csv("csv")
+    assert table.num_rows == 30
+    assert np.sum(table["weight"].to_numpy()) == pytest.approx(3000)
+    done = craig.ok("select", folder / "out", "--size", "30", "-o", folder / "again")
+    said = (
+        f"{folder / 'out'}.wgt: lies beside the data" if target == "libsvm" else "its rows have weights, which sum to"
+    )
+    assert said in done.stderr
+
+
 @pytest.mark.parametrize("target", OF_ROWS)
 def test_the_same_bytes_each_time_and_from_parquet_and_sparse(folder, data, target):
     exporter = load(EXPORTERS, target)

@@ -62,6 +62,7 @@ def export(
     input_format,
     label,
     weight_column,
+    weight_file,
     features,
     zero_based,
     threads,
@@ -77,14 +78,14 @@ def export(
     """
     exporter = load(EXPORTERS, target)
     _check_options(exporter, target, paths, coreset)
-    options.check_stdin(*paths, coreset)
+    options.check_stdin(*paths, weight_file, coreset)
 
     from craig_cli.artifacts.files import check_output
 
     output = options.output_path(output, paths[0], exporter.suffix, as_json)
     outputs = _outputs(exporter, target, output)
     for name in outputs:
-        check_output(name, tuple(name for name in (*paths, coreset) if name), binary=exporter.binary)
+        check_output(name, tuple(name for name in (*paths, weight_file, coreset) if name), binary=exporter.binary)
 
     began = time.perf_counter()
     if exporter.takes_model:
@@ -98,6 +99,7 @@ def export(
             "format": input_format,
             "label": label,
             "weight_column": weight_column,
+            "weight_file": weight_file,
             "features": features,
             "zero_based": zero_based,
             "threads": threads,
