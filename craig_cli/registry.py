@@ -42,6 +42,7 @@ EXPORTERS = {
     "vw": "craig_cli.exporters.vw:VW",
     "xgboost": "craig_cli.exporters.xgboost:XGBOOST",
     "lightgbm": "craig_cli.exporters.lightgbm:LIGHTGBM",
+    "catboost": "craig_cli.exporters.catboost:CATBOOST",
     "csv": "craig_cli.exporters.table:CSV",
     "parquet": "craig_cli.exporters.table:PARQUET",
     "liblinear": "craig_cli.exporters.liblinear:LIBLINEAR",

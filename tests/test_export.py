@@ -51,6 +51,11 @@ def read_pairs(text: str, first: int, n_features: int) -> tuple[list[list[str]],
 
 def read_back(target: str, path, n_features: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(features, labels, weights) as the target's own reader would take them, slowly."""
+    if target == "catboost":
+        lines = (path.parent / (path.name + ".cd")).read_text().splitlines()
+        assert lines == ["0\tLabel", "1\tWeight", *(f"{k + 2}\tNum\tx{k + 1}" for k in range(n_features))]
+        table = np.loadtxt(path, delimiter="\t", ndmin=2)
+        return table[:, 2:], table[:, 0], table[:, 1]
     if target in ("csv", "parquet"):
         table = pq.read_table(path) if target == "parquet" else pa.csv.read_csv(path)
         columns = [table[f"x{column + 1}"].to_numpy() for column in range(n_features)]
@@ -294,6 +299,13 @@ def test_labels_of_a_regression_are_kept(folder):
         assert read_back("lightgbm", folder / "out", 1)[1][:2].tolist() == expected
 
 
+def test_columns_of_categories(folder):
+    (folder / "in").write_text("1 1:3 2:0.5\n-1 1:4\n")
+    export("in", "--to", "catboost", "-o", "out", "--categorical", "x1", "-q")
+    assert (folder / "out.cd").read_text() == "0\tLabel\n1\tWeight\n2\tCateg\tx1\n3\tNum\tx2\n"
+    assert (folder / "out").read_text() == "1\t1\t3\t0.5\n-1\t1\t4\t0\n"
+
+
 def test_renumbered_labels_are_said(folder, capsys):
     export(SAMPLE / "binary.libsvm", "--to", "xgboost", "-o", "out")
     assert "labels for xgboost: -1 as 0, 1 as 1" in capsys.readouterr().err
@@ -311,6 +323,8 @@ def test_renumbered_labels_are_said(folder, capsys):
         (("in.model", "--to", "liblinear", "--coreset", "x"), 2, "--coreset is for rows"),
         (("in.data", "--to", "libsvm", "-o", "in"), 2, "in.wgt: is also an input"),
         (("in.data", "--to", "svmlight"), 2, "svmlight"),
+        (("in.data", "--to", "vw", "--categorical", "x1"), 2, "--categorical is for catboost"),
+        (("in.data", "--to", "catboost", "--categorical", "x2"), 2, "expected names among x1 to x1, found 'x2'"),
         (("in.data",), 2, "--to"),
         (("in.data", "--to", "vw", "--json", "-o", "-"), 2, "both write to standard output"),
         (("in.data", "--to", "liblinear"), 1, "in.data: expected a model file"),

@@ -48,6 +48,13 @@ TASKS = ("auto", "classification", "regression")
     help="Classes are numbered as the trainer wants them (vw: -1/1 or from 1; xgboost, lightgbm: from 0), labels of a "
     "regression are kept. auto: 2 labels, or 3 to 20 whole numbers, are classes.",
 )
+@click.option(
+    "--categorical",
+    type=options.Names(),
+    metavar="NAME,...",
+    show_default="none",
+    help="catboost: the columns, of x1, x2, ... as it gets them, that hold categories.",
+)
 @options.reading_options
 @options.threads_option
 @options.json_option
@@ -59,6 +66,7 @@ def export(
     output,
     normalize,
     task,
+    categorical,
     input_format,
     label,
     weight_column,
@@ -72,12 +80,12 @@ def export(
 
     libsvm: rows, and OUT.wgt for "train -W OUT.wgt OUT" of the instance-weight liblinear and libsvm. vw: importance
     weights. xgboost: LIBSVM with label:weight, and OUT.weight. lightgbm: zero-based LIBSVM, and OUT.weight, which it
-    finds by itself. csv, parquet: columns rank, weight, label, x1, x2, ..., in greedy order; the others are in the
-    order of DATA. liblinear: a model of craig train for liblinear's predict. Without --coreset all rows are written,
-    with weight 1 or that of --weight-column.
+    finds by itself. catboost: tab-separated columns, described in OUT.cd. csv, parquet: columns rank, weight, label,
+    x1, x2, ..., in greedy order; the others are in the order of DATA. liblinear: a model of craig train for
+    liblinear's predict. Without --coreset all rows are written, with weight 1 or that of --weight-column.
     """
     exporter = load(EXPORTERS, target)
-    _check_options(exporter, target, paths, coreset)
+    _check_options(exporter, target, paths, coreset, categorical)
     options.check_stdin(*paths, weight_file, coreset)
 
     from craig_cli.artifacts.files import check_output
@@ -106,6 +114,7 @@ def export(
         }
         dataset, chosen = read_rows(paths, coreset, reading)
         content = prepare.weighted_rows(dataset, chosen, exporter, normalize)
+        content = prepare.with_categories(content, categorical)
         with _about(paths[0]):
             content, numbered = prepare.number_labels(content, chosen, exporter, task)
         summary = {
@@ -134,7 +143,9 @@ def export(
         note(f"mean weight n/r {content.ratio:.4g}: {exporter.advice(content.ratio, content.scale)}")
 
 
-def _check_options(exporter, target, paths, coreset) -> None:
+def _check_options(exporter, target, paths, coreset, categorical) -> None:
+    if categorical is not None and not exporter.categories:
+        raise click.UsageError(f"--to {target}: has no columns of categories; --categorical is for catboost")
     if exporter.takes_model and len(paths) != 1:
         raise click.UsageError(f"--to {target}: expected one model, found {len(paths)} files")
     if exporter.takes_model and coreset is not None:

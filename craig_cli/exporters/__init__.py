@@ -21,6 +21,7 @@ class Rows:
     weight    (r,) float64, 0 or more
     rank      (r,) int64, of the coreset's elements, or None where all rows are written
     scale     "sum": ``weight`` counts rows of the data; "mean": it has mean 1; "none": there is none to write
+    categorical  columns that hold categories, not quantities; see ``Exporter.categories``
     ratio     mean of the weights before they were scaled: rows of the data that a row stands for, n / r
     """
 
@@ -30,6 +31,7 @@ class Rows:
     rank: np.ndarray | None = None
     scale: str = "sum"
     ratio: float = 1.0
+    categorical: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Exporter:
     greedy   rows in greedy order, which a column of ranks records, instead of the order of the data
     whole    the first file says everything that the second says, so it may go alone to a pipe
     scale    "sum" or "mean": the scale of weights at which the trainer's own settings keep their meaning
+    categories  the target tells columns of categories from those of quantities
     advice   ``advice(ratio, scale)``: the settings of the trainer that depend on the weights, as they are typed
     """
 
@@ -56,3 +59,4 @@ class Exporter:
     takes_model: bool = False
     scale: str = "sum"
     advice: Callable[[float, str], str] | None = None
+    categories: bool = False

@@ -8,7 +8,7 @@ import numpy as np
 
 from craig_cli.artifacts.coreset import Coreset
 from craig_cli.dataset import Dataset
-from craig_cli.errors import DataError
+from craig_cli.errors import DataError, UsageError
 from craig_cli.exporters import Exporter, Rows
 from craig_cli.training.losses import guess_loss
 
@@ -34,6 +34,15 @@ def weighted_rows(dataset: Dataset, coreset: Coreset | None, exporter: Exporter,
     if scale == "mean":
         weight = weight / ratio
     return Rows(dataset.features, dataset.labels, weight, rank, scale, ratio)
+
+
+def with_categories(rows: Rows, names: tuple[str, ...] | None) -> Rows:
+    """``rows`` with the columns ``names``, x1 .. xd, as categories. Raises UsageError for others."""
+    known = {f"x{column + 1}": column for column in range(rows.features.shape[1])}
+    for name in names or ():
+        if name not in known:
+            raise UsageError(f"--categorical: expected names among x1 to x{len(known)}, found {name!r}")
+    return replace(rows, categorical=tuple(known[name] for name in names or ()))
 
 
 def number_labels(rows: Rows, coreset: Coreset | None, exporter: Exporter, task: str) -> tuple[Rows, dict]:

@@ -39,10 +39,15 @@ def write_parquet(rows: Rows, stream: BinaryIO) -> None:
             writer.write_batch(batch)
 
 
-def _schema(rows: Rows) -> pa.Schema:
-    n_features = rows.features.shape[1]
+def check_width(n_features: int) -> None:
+    """Raise DataError for more columns than a table should have."""
     if n_features > MOST_COLUMNS:
         raise DataError(f"expected at most {MOST_COLUMNS} features for a table, found {n_features}; export to libsvm")
+
+
+def _schema(rows: Rows) -> pa.Schema:
+    n_features = rows.features.shape[1]
+    check_width(n_features)
     fields = [] if rows.rank is None else [pa.field("rank", pa.int64(), nullable=False)]
     names = ["weight", "label", *(f"x{column + 1}" for column in range(n_features))]
     schema = pa.schema([*fields, *(pa.field(name, pa.float64(), nullable=False) for name in names)])
