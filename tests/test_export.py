@@ -187,7 +187,7 @@ def test_each_target_gets_the_scale_it_wants_and_says_so(folder, capsys):
         assert line.startswith("mean weight n/r 10: ") and said[target] in line
         export(SAMPLE / "binary.libsvm", "--coreset", "in.coreset", "--to", target, "-o", "out", "--json")
         summary = json.loads(capsys.readouterr().out)
-        mean = target in ("xgboost", "lightgbm", "catboost")
+        mean = target in ("xgboost", "lightgbm")
         assert summary["mean_weight"] == pytest.approx(10)
         assert summary["weight"]["scale"] == ("mean" if mean else "sum")
         assert summary["weight"]["mean"] == pytest.approx(1 if mean else 10)

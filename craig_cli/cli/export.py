@@ -39,7 +39,7 @@ TASKS = ("auto", "classification", "regression")
     help="sum: weights sum to the number of rows of DATA, so C or lambda stays that of all rows, for trainers that "
     "add up (liblinear, libsvm, LogisticRegression by lbfgs, SVC, Ridge, vw). mean: weights have mean 1, for boosters, "
     "whose penalties otherwise stop acting, and for trainers that step row by row (SGDClassifier, saga, Keras, "
-    "PyTorch). auto: mean for xgboost, lightgbm and catboost, sum for the others.",
+    "PyTorch). auto: mean for xgboost and lightgbm, sum for the others.",
 )
 @click.option(
     "--task",

@@ -1,8 +1,9 @@
 """CatBoost: tab-separated columns label, weight, x1 .. xd with no header, and their description in OUT.cd.
 
 Read as ``Pool("OUT", column_description="OUT.cd")`` or ``catboost fit -f OUT --cd OUT.cd``. CatBoost multiplies
-l2_leaf_reg by the mean weight itself, so its models do not depend on the scale of the weights; they have mean 1. Its
-learning rate it picks by the number of rows, which is r here.
+l2_leaf_reg by the mean weight itself, but the noise of its random_strength does depend on the scale, and at the default
+random_strength=1 weights that count rows give the better models (guide/trainers.md). Its learning rate it picks by the
+number of rows, which is r here.
 """
 
 from __future__ import annotations
@@ -42,4 +43,4 @@ def advice(ratio: float, scale: str) -> str:
     )
 
 
-CATBOOST = Exporter(write, suffix=".catboost.tsv", beside=".cd", scale="mean", advice=advice, categories=True)
+CATBOOST = Exporter(write, suffix=".catboost.tsv", beside=".cd", advice=advice, categories=True)

@@ -22,7 +22,7 @@ from craig_cli.training.fit import fit
 from tests.conftest import SAMPLE
 from tests.test_export import CASES, own_prediction
 
-BOOSTERS = ("xgboost", "lightgbm", "catboost")
+BY_MEAN = ("xgboost", "lightgbm")
 
 
 @pytest.fixture(scope="module", params=["binary", "multiclass", "regression"])
@@ -46,7 +46,7 @@ def export(case, target: str, *options: str) -> tuple[np.ndarray, np.ndarray, np
     run(SAMPLE / f"{name}.libsvm", "--coreset", "in.coreset", "--to", target, "-o", "out", *options)
     order = np.argsort(coreset.index)
     index = coreset.index[order]
-    weight, by_mean = coreset.weight[order], target in BOOSTERS and not options
+    weight, by_mean = coreset.weight[order], target in BY_MEAN and not options
     return data.features[index], data.labels[index], weight / weight.mean() if by_mean else weight
 
 
