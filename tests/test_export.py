@@ -197,6 +197,20 @@ def test_each_target_gets_the_scale_it_wants_and_says_so(folder, capsys):
         assert "n/r" not in capsys.readouterr().err
 
 
+def test_a_coreset_of_equal_weights_goes_without(folder, data, capsys):
+    write_coreset("equal", select_dataset(data, Plan(fraction=0.1, weights="equal")))
+    for target in ("csv", "parquet"):
+        export(SAMPLE / "binary.libsvm", "--coreset", "equal", "--to", target, "-o", target)
+        assert "not written" in capsys.readouterr().err
+    assert pa.csv.read_csv("csv").column_names[:3] == ["rank", "label", "x1"]
+    again = read_dataset(["parquet"])
+    assert (again.n_features, again.multiplicity) == (data.n_features, None)
+    export(SAMPLE / "binary.libsvm", "--coreset", "equal", "--to", "libsvm", "-o", "out", "-q")
+    assert set((folder / "out.wgt").read_text().split()) == {"1"}
+    export(SAMPLE / "binary.libsvm", "--coreset", "equal", "--to", "csv", "-o", "csv", "-q", "--normalize", "sum")
+    assert pa.csv.read_csv("csv")["weight"].to_pylist()[0] == pytest.approx(10, rel=0.05)
+
+
 @pytest.mark.parametrize("normalize", ["sum", "mean"])
 def test_a_table_says_what_its_weights_are(folder, normalize):
     options = ("--coreset", "in.coreset", "--to", "parquet", "-o", "out", "--normalize", normalize, "-q")

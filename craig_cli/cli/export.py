@@ -34,12 +34,13 @@ TASKS = ("auto", "classification", "regression")
 @options.output_option("an ending for the target")
 @click.option(
     "--normalize",
-    type=click.Choice(("auto", "sum", "mean")),
+    type=click.Choice(("auto", "sum", "mean", "none")),
     default="auto",
     help="sum: weights sum to the number of rows of DATA, so C or lambda stays that of all rows, for trainers that "
     "add up (liblinear, libsvm, LogisticRegression by lbfgs, SVC, Ridge, vw). mean: weights have mean 1, for boosters, "
     "whose penalties otherwise stop acting, and for trainers that step row by row (SGDClassifier, saga, Keras, "
-    "PyTorch). auto: mean for xgboost and lightgbm, sum for the others.",
+    "PyTorch). none: every weight is 1, and tables have no column of weights. auto: mean for xgboost and lightgbm, "
+    "sum for the others, none for a coreset of --weights equal.",
 )
 @click.option(
     "--task",
@@ -139,8 +140,10 @@ def export(
         note(f"labels for {target}: {', '.join(pairs)}{' ...' if len(numbered) > 20 else ''}")
     what = "model" if exporter.takes_model else f"{summary['rows']:,} rows, weights sum to {summary['weight']['sum']:g}"
     note(f"wrote {' and '.join(outputs)} for {target} in {seconds:.2f} s ({what})")
-    if exporter.advice and abs(content.ratio - 1) > 1e-9:
-        note(f"mean weight n/r {content.ratio:.4g}: {exporter.advice(content.ratio, content.scale)}")
+    if not exporter.takes_model and abs(content.ratio - 1) > 1e-9:  # else there is nothing to set
+        known = "not written: each row stands for as many as any other"
+        advice = f": {exporter.advice(content.ratio, content.scale)}" if content.scale != "none" else f", {known}"
+        note(f"mean weight n/r {content.ratio:.4g}{advice}")
 
 
 def _check_options(exporter, target, paths, coreset, categorical) -> None:

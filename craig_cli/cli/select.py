@@ -123,7 +123,8 @@ PICKING = (
     type=click.Choice(WEIGHTS),
     show_default="calibrated with --at, --pilot or --from; count with --epsilon, strata and random; else fitted",
     help="count: rows nearest to each element; calibrated: moved a little so that the gradient --at the model (or "
-    "else the mean of each class) is that of all rows; fitted: calibrated at a rough model of all rows.",
+    "else the mean of each class) is that of all rows; fitted: calibrated at a rough model of all rows. equal: n/r "
+    "of each class, one row from each of as many equal groups of nearby rows, for trainers that take no weights.",
 )
 @click.option(
     "--block-size",
@@ -201,6 +202,8 @@ def select(
     by_model = pilot or at_model is not None
     if by_model and epsilon is not None:
         raise click.UsageError("--epsilon goes with distances of features, found --pilot or --at; give --size")
+    if by_model and weights == "equal":
+        raise click.UsageError("--weights equal: is for strata or random rows by features, found --pilot or --at")
     options.check_stdin(*data, weight_file, at_model, from_coreset)
     from craig_cli.artifacts.coreset import write_coreset
     from craig_cli.artifacts.files import check_output

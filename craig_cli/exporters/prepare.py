@@ -16,7 +16,7 @@ from craig_cli.training.losses import guess_loss
 def weighted_rows(dataset: Dataset, coreset: Coreset | None, exporter: Exporter, normalize: str) -> Rows:
     """The rows of ``dataset`` with their weights: gamma with the sum n, or with ``normalize`` "mean" gamma r / n.
 
-    "auto" is the scale of the target.
+    "auto" is the scale of the target, or "none" of a coreset whose weights are equal: all of them 1, and no column.
 
     With a coreset ``dataset`` has the coreset's rows only, in the order of the data; without one the weights are
     the multiplicities. A target of greedy order gets the rows of a coreset in that order.
@@ -30,9 +30,12 @@ def weighted_rows(dataset: Dataset, coreset: Coreset | None, exporter: Exporter,
         if exporter.greedy:
             order = np.argsort(rank)
             dataset, weight, rank = dataset.take(order), weight[order], rank[order]
-    scale, ratio = exporter.scale if normalize == "auto" else normalize, float(weight.mean())
-    if scale == "mean":
-        weight = weight / ratio
+    scale, ratio = normalize, float(weight.mean())
+    if normalize == "auto":
+        equal = coreset is not None and coreset.metadata.get("weights") == "equal"
+        scale = "none" if equal else exporter.scale
+    if scale != "sum":
+        weight = weight / ratio if scale == "mean" else np.ones_like(weight)
     return Rows(dataset.features, dataset.labels, weight, rank, scale, ratio)
 
 

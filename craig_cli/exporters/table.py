@@ -1,4 +1,4 @@
-"""Columns ``rank`` (of a coreset), ``weight``, ``label``, ``x1`` .. ``xd``, as CSV and as Parquet.
+"""Columns ``rank`` (of a coreset), ``weight`` (if any), ``label``, ``x1`` .. ``xd``, as CSV and as Parquet.
 
 Rows of a coreset are in greedy order, so that the first k are its first k picks.
 """
@@ -49,18 +49,23 @@ def _schema(rows: Rows) -> pa.Schema:
     n_features = rows.features.shape[1]
     check_width(n_features)
     fields = [] if rows.rank is None else [pa.field("rank", pa.int64(), nullable=False)]
-    names = ["weight", "label", *(f"x{column + 1}" for column in range(n_features))]
+    weighted = [] if rows.scale == "none" else ["weight"]
+    names = [*weighted, "label", *(f"x{column + 1}" for column in range(n_features))]
     schema = pa.schema([*fields, *(pa.field(name, pa.float64(), nullable=False) for name in names)])
-    return with_roles(schema, rows.scale, rows.ratio, weight="weight", **({"rank": "rank"} if fields else {}))
+    return with_roles(
+        schema, rows.scale, rows.ratio, **{name: name for name in ("weight", "rank") if name in schema.names}
+    )
 
 
 def _batches(rows: Rows, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    leading_columns = [] if rows.rank is None else [rows.rank]
+    leading_columns += [rows.labels] if rows.scale == "none" else [rows.weight, rows.labels]
     for first, chunk in chunks(rows.features):
         dense = chunk.toarray() if hasattr(chunk, "toarray") else chunk
         part = slice(first, first + len(dense))
-        leading = [] if rows.rank is None else [rows.rank[part]]
+        leading = [column[part] for column in leading_columns]
         columns = np.ascontiguousarray(dense.T)
-        arrays = [to_arrow(column) for column in (*leading, rows.weight[part], rows.labels[part], *columns)]
+        arrays = [to_arrow(column) for column in (*leading, *columns)]
         yield pa.record_batch(arrays, schema=schema)
 
 

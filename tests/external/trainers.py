@@ -21,7 +21,7 @@ class Trainer:
 
     module      what it needs, to be skipped without
     scale       "sum" or "mean", the recommended scale of weights; "none" where it takes none
-    scale_free  weights times ten train the same model
+    scale_free  weights times eight, which rounds nothing, train the same model
     repeats     a row of weight k trains the same model as k rows
     regression  its labels are numbers
     """
