@@ -4,9 +4,9 @@
     python -m tests.benchmarks.bench_trainers ijcnn1 XGBoost SVC 10  some of them
     python -m tests.benchmarks.bench_trainers --seeds 3
 
-A cell is the mean test log loss (of a regression the RMSE) over SEEDS seeds, and in how many of them it is below that of
-random rows of the same seed. "all" trains on every row. Trainers that take no weights get the rows alone. The trainers
-and their settings are those of tests/external/trainers.py; what is not installed is left out by name.
+A cell is the mean test log loss (of a regression the RMSE) over SEEDS seeds, and in how many of them it is below that
+of random rows of the same seed. "all" trains on every row, where that can be had. Trainers that take no weights get the
+rows alone. The trainers and their settings are those of tests/external/trainers.py; what is not installed is left out.
 """
 
 from __future__ import annotations
@@ -48,7 +48,13 @@ def _file(name: str, positive: float | None = None):
     return _halves(dense, data.labels / data.labels.std() if positive is None else (data.labels == positive) * 1.0)
 
 
+def _sample():
+    train, test = (read_dataset([f"sample_data/binary{half}.libsvm"]) for half in ("", ".test"))
+    return train.features, (train.labels > 0) * 1.0, test.features, (test.labels > 0) * 1.0
+
+
 SETS = {
+    "sample": (_sample, False),
     "curved": (lambda: _halves(*curved(0, TRAIN + TEST)), False),
     "wide": (lambda: _halves(*curved(1, TRAIN + TEST, 30)), False),
     "covtype": (lambda: _file("covtype.parquet", 1.0), False),
@@ -63,7 +69,10 @@ def run(name: str, load, regression: bool, trainers: list[str], percentages, see
     rows, labels, test, expected = load()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        whole = {each: _loss(each, rows, labels, None, 1.0, test, expected) for each in trainers}
+        whole = {
+            each: _loss(each, rows, labels, None, 1.0, test, expected) if len(labels) <= TRAINERS[each].most else np.nan
+            for each in trainers
+        }
         for percentage in percentages:
             found = {each: {way: [] for way in WAYS} for each in trainers}
             for seed in range(seeds):
@@ -113,7 +122,7 @@ def main() -> None:
     for name, (load, regression) in SETS.items():
         fitting = [each for each in trainers if TRAINERS[each].regression == regression]
         wanted = name in asked.what or not {*asked.what} & {*SETS}
-        if wanted and fitting and (name in ("curved", "wide") or DATA.exists()):
+        if wanted and fitting and (name in ("sample", "curved", "wide") or DATA.exists()):
             run(name, load, regression, fitting, percentages, asked.seeds)
 
 

@@ -24,6 +24,7 @@ class Trainer:
     scale_free  weights times eight, which rounds nothing, train the same model
     repeats     a row of weight k trains the same model as k rows
     regression  its labels are numbers
+    most        rows that it takes in a time worth waiting for
     """
 
     module: str
@@ -32,6 +33,7 @@ class Trainer:
     scale_free: bool = False
     repeats: bool = False
     regression: bool = False
+    most: float = float("inf")
 
 
 def _sklearn(path: str, by_c: str | None = None, **settings) -> Callable:
@@ -93,9 +95,14 @@ def _vw(features, labels, weight, ratio=1.0, passes=None, more=""):
     return lambda rows: np.array([model.predict(example(row)) for row in rows])
 
 
-def _unweighted(path: str, **settings) -> Callable:
-    fit = _sklearn(path, **settings)
-    return lambda features, labels, weight, ratio=1.0: fit(features, labels, None)
+def _neighbours(features, labels, weight, ratio=1.0, count=20):
+    """k-nearest neighbours, with one vote more for each class: a chance of 0 would be infinitely wrong."""
+    fitted = _sklearn("neighbors.KNeighborsClassifier", n_neighbors=count)(features, labels, None)
+    return lambda rows: (count * fitted(rows) + 1) / (count + 2)
+
+
+def _gaussian_process(features, labels, weight, ratio=1.0):
+    return _sklearn("gaussian_process.GaussianProcessClassifier")(features, labels, None)
 
 
 TRAINERS = {
@@ -124,8 +131,8 @@ TRAINERS = {
     "Lasso": Trainer(
         "sklearn", _sklearn("linear_model.Lasso", alpha=0.01), "mean", scale_free=True, repeats=True, regression=True
     ),
-    "k-nearest neighbours": Trainer("sklearn", _unweighted("neighbors.KNeighborsClassifier"), "none"),
-    "Gaussian process": Trainer("sklearn", _unweighted("gaussian_process.GaussianProcessClassifier"), "none"),
+    "k-nearest neighbours": Trainer("sklearn", _neighbours, "none"),
+    "Gaussian process": Trainer("sklearn", _gaussian_process, "none", most=2000),
     "XGBoost unweighted": Trainer("xgboost", lambda x, y, w, ratio=1.0: _xgboost(x, y, None), "none"),
 }
 
