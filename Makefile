@@ -1,6 +1,6 @@
 # make demo    install into .venv and show select -> train -> eval on the sample data
 # make test    lint, format check and tests
-# make test-external  tests with xgboost, lightgbm, vowpalwabbit, liblinear and libsvm, which it installs
+# make test-external  tests with xgboost, lightgbm, catboost, vowpalwabbit, liblinear, libsvm and scikit-learn, which it installs
 # make fuzz    10,000 damaged files and 50 kills (minutes)
 # make bench   the benchmarks (slow; real data where there is any); installs the peers that selection is compared with
 # make paper   the convex experiments of the paper, with tables and figures in .paper (DATA=FOLDER; QUICK=1 for minutes)

@@ -42,6 +42,7 @@ EXPORTERS = {
     "vw": "craig_cli.exporters.vw:VW",
     "xgboost": "craig_cli.exporters.xgboost:XGBOOST",
     "lightgbm": "craig_cli.exporters.lightgbm:LIGHTGBM",
+    "catboost": "craig_cli.exporters.catboost:CATBOOST",
     "csv": "craig_cli.exporters.table:CSV",
     "parquet": "craig_cli.exporters.table:PARQUET",
     "liblinear": "craig_cli.exporters.liblinear:LIBLINEAR",
@@ -53,7 +54,7 @@ TUNERS = ("grid", "halving")
 ORDERS = ("shuffle", "cyclic", "greedy", "replacement")
 SCALES = ("none", "minmax", "standard", "unit")
 EXEMPLARS = ("medoid", "member")
-WEIGHTS = ("count", "calibrated", "fitted")
+WEIGHTS = ("count", "calibrated", "fitted", "equal")
 METRICS = ("euclidean", "cosine", "manhattan")
 DEFAULT_L2 = 1e-5
 BLOCK_SIZE = 1024  # rows of a block of the partition algorithm

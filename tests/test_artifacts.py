@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import scipy.sparse as sp
 
 from craig_cli.artifacts.coreset import (
     METADATA_KEY,
@@ -300,3 +301,34 @@ class TestFiles:
             ("-", "-"),
         ):
             assert default_output(name, ".x") == expected
+
+
+# --- the rows of a coreset, for other trainers ---------------------------------------------------------------
+
+
+def test_take_gives_rows_labels_and_weights_in_greedy_order():
+    features, labels = np.arange(10.0).reshape(5, 2), np.arange(5.0)
+    rows, found, weight = a_coreset().take(features, labels)
+    assert rows.tolist() == [[6, 7], [0, 1], [8, 9]]
+    assert found.tolist() == [3, 0, 4]
+    assert weight.tolist() == [2, 2, 1]
+    rows, found, weight = a_coreset().take(sp.csr_matrix(features), None, normalize="mean")
+    assert rows.toarray().tolist() == [[6, 7], [0, 1], [8, 9]]
+    assert found is None
+    assert weight.tolist() == [1.2, 1.2, 0.6]
+    assert a_coreset().take(features.tolist(), list("abcde"))[1].tolist() == ["d", "a", "e"]
+
+
+def test_take_leaves_the_coreset_alone():
+    coreset = a_coreset()
+    coreset.take(np.zeros((5, 1)))[2][:] = 0
+    assert coreset.weight.tolist() == [2, 2, 1]
+
+
+def test_take_refuses_other_rows():
+    with pytest.raises(UsageError, match="features: expected the 5 rows that the coreset was selected from, found 4"):
+        a_coreset().take(np.zeros((4, 2)))
+    with pytest.raises(UsageError, match="labels: expected the 5 rows"):
+        a_coreset().take(np.zeros((5, 2)), np.zeros(6))
+    with pytest.raises(UsageError, match="normalize: expected sum or mean, found 'none'"):
+        a_coreset().take(np.zeros((5, 2)), normalize="none")

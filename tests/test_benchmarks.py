@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.benchmarks import bench_default, bench_pilot, bench_refine
+from tests.benchmarks import bench_default, bench_pilot, bench_refine, bench_trainers
 
 FOLDER = Path(__file__).parent / "benchmarks"
 
@@ -26,7 +26,7 @@ def test_all_can_be_imported():
     subprocess.run([sys.executable, "-c", f"import {', '.join(names)}"], cwd=FOLDER.parents[1], check=True)
 
 
-@pytest.mark.parametrize("name", ["pilot", "refine", "default"])
+@pytest.mark.parametrize("name", ["pilot", "refine", "default", "trainers"])
 def test_the_benchmarks_of_coresets_run(name, capsys, monkeypatch):
     if name == "pilot":
         bench_pilot.run("tiny", _tiny, seeds=1, fractions=(0.2,))
@@ -35,6 +35,14 @@ def test_the_benchmarks_of_coresets_run(name, capsys, monkeypatch):
         monkeypatch.setattr(bench_refine, "SEEDS", 1)
         bench_refine.run("tiny", _tiny)
         ways = bench_refine.WAYS
+    elif name == "trainers":
+        pytest.importorskip("sklearn")
+        rows, labels = _tiny()
+        trainers = ["LogisticRegression", "k-nearest neighbours"]
+        bench_trainers.run(
+            "tiny", lambda: (rows[:200], labels[:200], rows[200:], labels[200:]), False, trainers, [20], 1
+        )
+        ways = trainers
     else:
         monkeypatch.setitem(bench_default.SETS, "tiny", lambda: (*_tiny(), False))
         bench_default.run("tiny", [20], seeds=1)

@@ -51,6 +51,11 @@ def read_pairs(text: str, first: int, n_features: int) -> tuple[list[list[str]],
 
 def read_back(target: str, path, n_features: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(features, labels, weights) as the target's own reader would take them, slowly."""
+    if target == "catboost":
+        lines = (path.parent / (path.name + ".cd")).read_text().splitlines()
+        assert lines == ["0\tLabel", "1\tWeight", *(f"{k + 2}\tNum\tx{k + 1}" for k in range(n_features))]
+        table = np.loadtxt(path, delimiter="\t", ndmin=2)
+        return table[:, 2:], table[:, 0], table[:, 1]
     if target in ("csv", "parquet"):
         table = pq.read_table(path) if target == "parquet" else pa.csv.read_csv(path)
         columns = [table[f"x{column + 1}"].to_numpy() for column in range(n_features)]
@@ -161,7 +166,77 @@ def test_without_a_coreset_the_weights_are_the_multiplicities(folder, target):
         features, found, weight = read_back(target, folder / "out", 1)
         assert features.ravel().tolist() == [1.5, 0, 0]
         assert found.tolist() == expected_labels(target, np.array([-1, 1, 1])).tolist()
-        assert weight.tolist() == expected
+        scale = np.mean(expected) if load(EXPORTERS, target).scale == "mean" else 1
+        assert weight.tolist() == (np.array(expected) / scale).tolist()
+
+
+def test_each_target_gets_the_scale_it_wants_and_says_so(folder, capsys):
+    """Mean 1 for boosters, whose penalties are compared with sums of weights; the settings that depend on n / r."""
+    said = {
+        "xgboost": "lambda, alpha, gamma and min_child_weight act on these weights as on rows",
+        "lightgbm": "leave min_data_in_leaf alone",
+        "libsvm": "not by liblinear-official and libsvm-official",
+        "vw": "vw --passes 10 -c -k",
+        "csv": "C = 10 x",
+        "parquet": "C = 10 x",
+        "catboost": "learning_rate",
+    }
+    for target in OF_ROWS:
+        export(SAMPLE / "binary.libsvm", "--coreset", "in.coreset", "--to", target, "-o", "out")
+        line = capsys.readouterr().err.splitlines()[-1]
+        assert line.startswith("mean weight n/r 10: ") and said[target] in line
+        export(SAMPLE / "binary.libsvm", "--coreset", "in.coreset", "--to", target, "-o", "out", "--json")
+        summary = json.loads(capsys.readouterr().out)
+        mean = target in ("xgboost", "lightgbm")
+        assert summary["mean_weight"] == pytest.approx(10)
+        assert summary["weight"]["scale"] == ("mean" if mean else "sum")
+        assert summary["weight"]["mean"] == pytest.approx(1 if mean else 10)
+        export(SAMPLE / "binary.libsvm", "--coreset", "in.coreset", "--to", target, "-o", "out", "-q")
+        assert capsys.readouterr().err == ""
+        export(SAMPLE / "binary.libsvm", "--to", target, "-o", "out")  # every weight is 1: nothing to set
+        assert "n/r" not in capsys.readouterr().err
+
+
+def test_a_coreset_of_equal_weights_goes_without(folder, data, capsys):
+    write_coreset("equal", select_dataset(data, Plan(fraction=0.1, weights="equal")))
+    for target in ("csv", "parquet"):
+        export(SAMPLE / "binary.libsvm", "--coreset", "equal", "--to", target, "-o", target)
+        assert "not written" in capsys.readouterr().err
+    assert pa.csv.read_csv("csv").column_names[:3] == ["rank", "label", "x1"]
+    again = read_dataset(["parquet"])
+    assert (again.n_features, again.multiplicity) == (data.n_features, None)
+    export(SAMPLE / "binary.libsvm", "--coreset", "equal", "--to", "libsvm", "-o", "out", "-q")
+    assert set((folder / "out.wgt").read_text().split()) == {"1"}
+    export(SAMPLE / "binary.libsvm", "--coreset", "equal", "--to", "csv", "-o", "csv", "-q", "--normalize", "sum")
+    assert pa.csv.read_csv("csv")["weight"].to_pylist()[0] == pytest.approx(10, rel=0.05)
+
+
+@pytest.mark.parametrize("normalize", ["sum", "mean"])
+def test_a_table_says_what_its_weights_are(folder, normalize):
+    options = ("--coreset", "in.coreset", "--to", "parquet", "-o", "out", "--normalize", normalize, "-q")
+    export(SAMPLE / "binary.libsvm", *options)
+    facts = json.loads(pq.read_schema("out").metadata[b"craig"])
+    assert facts["weights"] == normalize
+    total = np.sum(pq.read_table("out")["weight"].to_numpy()) * (facts["mean_weight"] if normalize == "mean" else 1)
+    assert total == pytest.approx(3000)
+
+
+@pytest.mark.parametrize("target", ["libsvm", "xgboost", "parquet"])
+def test_a_coreset_of_a_coreset(folder, data, coreset, target, craig):
+    """What is exported is read back, and the weights of the second coreset count rows of the first data."""
+    options = ("--coreset", "in.coreset", "--to", target, "-o", "out", "--normalize", "sum", "-q")
+    export(SAMPLE / "binary.libsvm", *options)
+    weights = ("--weight-file", "out.wgt") if target == "libsvm" else ()
+    craig.ok("select", folder / "out", *weights, "--size", "30", "-o", folder / "again", "-q")
+    export("out", "--coreset", "again", *weights, "--to", "csv", "-o", "csv", "-q")
+    table = pa.csv.read_csv("csv")
+    assert table.num_rows == 30
+    assert np.sum(table["weight"].to_numpy()) == pytest.approx(3000)
+    done = craig.ok("select", folder / "out", "--size", "30", "-o", folder / "again")
+    said = (
+        f"{folder / 'out'}.wgt: lies beside the data" if target == "libsvm" else "its rows have weights, which sum to"
+    )
+    assert said in done.stderr
 
 
 @pytest.mark.parametrize("target", OF_ROWS)
@@ -238,6 +313,13 @@ def test_labels_of_a_regression_are_kept(folder):
         assert read_back("lightgbm", folder / "out", 1)[1][:2].tolist() == expected
 
 
+def test_columns_of_categories(folder):
+    (folder / "in").write_text("1 1:3 2:0.5\n-1 1:4\n")
+    export("in", "--to", "catboost", "-o", "out", "--categorical", "x1", "-q")
+    assert (folder / "out.cd").read_text() == "0\tLabel\n1\tWeight\n2\tCateg\tx1\n3\tNum\tx2\n"
+    assert (folder / "out").read_text() == "1\t1\t3\t0.5\n-1\t1\t4\t0\n"
+
+
 def test_renumbered_labels_are_said(folder, capsys):
     export(SAMPLE / "binary.libsvm", "--to", "xgboost", "-o", "out")
     assert "labels for xgboost: -1 as 0, 1 as 1" in capsys.readouterr().err
@@ -255,6 +337,8 @@ def test_renumbered_labels_are_said(folder, capsys):
         (("in.model", "--to", "liblinear", "--coreset", "x"), 2, "--coreset is for rows"),
         (("in.data", "--to", "libsvm", "-o", "in"), 2, "in.wgt: is also an input"),
         (("in.data", "--to", "svmlight"), 2, "svmlight"),
+        (("in.data", "--to", "vw", "--categorical", "x1"), 2, "--categorical is for catboost"),
+        (("in.data", "--to", "catboost", "--categorical", "x2"), 2, "expected names among x1 to x1, found 'x2'"),
         (("in.data",), 2, "--to"),
         (("in.data", "--to", "vw", "--json", "-o", "-"), 2, "both write to standard output"),
         (("in.data", "--to", "liblinear"), 1, "in.data: expected a model file"),

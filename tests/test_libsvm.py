@@ -54,6 +54,10 @@ def random_text(generator: random.Random, rows: int, width: int, strange: bool =
             indices.sort()
         words = [generator.choice(["1", "-1", "+1", "0.5", "1e0", "-2.0"])]
         if strange and generator.random() < 0.1:
+            words = [
+                generator.choice(["1:2.5", "-1:3", "0:1", "0:1e-3", "1.5e0:0.30000000000000000000000000000000001"])
+            ]
+        if strange and generator.random() < 0.1:
             words.append("qid:7")
         words += [f"{index}:{random_number(generator)}" for index in indices]
         space = generator.choice([" ", " ", "  ", "\t", " \t "]) if strange else " "
@@ -111,9 +115,10 @@ def test_agrees_with_the_slow_reader(read, seed, monkeypatch):
     monkeypatch.setattr(libsvm, "BLOCK", 700)  # so that there are many blocks
     generator = random.Random(seed)
     text = random_text(generator, 300, generator.choice([3, 30, 3000]))
-    labels, rows = naive.read(text)
+    labels, rows, weights = naive.read(text)
     found = read(text, threads=1 + seed % 2)
     assert np.array_equal(found.labels, labels)
+    assert np.array_equal(found.counts, weights)
     assert np.array_equal(to_dense(found), naive.dense(rows))
     assert found.sources[0].rows == len(rows)
 
@@ -161,6 +166,56 @@ def test_as_it_is_found_in_the_wild(read, text, labels, features):
     found = read(text)
     assert found.labels.tolist() == labels
     assert to_dense(found).tolist() == features
+
+
+@pytest.mark.parametrize(
+    "text, weights",
+    [
+        (b"1:2.5 1:2\n-1:0.5 1:1\n", [2.5, 0.5]),
+        (b"0:2 1:1\n 0:3 1:1\n", [2, 3]),  # a label 0 is no feature 0
+        (b"1 1:1\n1:3 1:1\n", [1, 3]),
+        (b"1 1:1\n1 1:1\n", None),
+        (b"1:0.1000000000000000055511151231257827 1:1\n", [0.1]),
+    ],
+)
+def test_weights_as_xgboost_writes_them(read, monkeypatch, text, weights):
+    for block in (4, 1 << 20):
+        monkeypatch.setattr(libsvm, "BLOCK", block)
+        found = read(text)
+        assert found.n_features == 1
+        assert (None if found.multiplicity is None else found.multiplicity.tolist()) == weights
+        part = read(text, rows=np.array([len(found.labels) - 1]), n_features=1)
+        assert part.counts.tolist() == found.counts[-1:].tolist()
+        assert part.n_features == 1
+
+
+def test_a_weight_file(read, tmp_path):
+    (tmp_path / "w").write_text("2\n0.5\n1e1\n")
+    text = b"1 1:1\n1 1:2\n-1 1:3\n"
+    assert read(text, weight_file=tmp_path / "w").multiplicity.tolist() == [2, 0.5, 10]
+    part = read(text, weight_file=tmp_path / "w", rows=np.array([0, 2]), n_features=1)
+    assert part.multiplicity.tolist() == [2, 10]
+
+
+@pytest.mark.parametrize(
+    "weights, data, expected",
+    [
+        ("1\n2\n", b"1 1:1\n", "w: expected 1 weights, one for each row, found 2"),
+        ("1\n", b"1 1:1\n1 1:1\n", "w: expected 2 weights, one for each row, found 1"),
+        ("", b"1 1:1\n", "w:1: expected a positive number, found nothing"),
+        ("1\n\n", b"1 1:1\n", "w:2: expected a positive number, found nothing"),
+        ("1\nx\n", b"1 1:1\n1 1:1\n", 'w:2: expected a positive number, found "x"'),
+        ("0\n", b"1 1:1\n", 'w:1: expected a positive number, found "0"'),
+        ("nan\n", b"1 1:1\n", 'w:1: expected a positive number, found "nan"'),
+        ("1e999\n", b"1 1:1\n", 'w:1: expected a positive number, found "1e999"'),
+        ("2\n", b"1:3 1:1\n", "in.data: expected rows without weights beside a weight file"),
+    ],
+)
+def test_a_weight_file_that_does_not_fit(read, tmp_path, weights, data, expected):
+    (tmp_path / "w").write_text(weights)
+    with pytest.raises(DataError) as refusal:
+        read(data, weight_file=tmp_path / "w")
+    assert expected in str(refusal.value)
 
 
 def test_zero_based_is_a_matter_of_all_inputs(tmp_path):
@@ -219,6 +274,7 @@ def test_rows_are_those_of_the_whole(read, monkeypatch, width, known):
             part = read(text, rows=rows, threads=threads, **options)
             assert np.array_equal(to_dense(part), to_dense(whole)[rows])
             assert np.array_equal(part.labels, whole.labels[rows])
+            assert np.array_equal(part.counts, whole.counts[rows])
             assert np.array_equal(part.rows, rows)
             assert part.sources == whole.sources
 
@@ -303,7 +359,15 @@ def test_the_number_of_features_is_known(read):
         (b"# c\n\n  nan 1:1\n", "3:3", "a finite label", "nan"),
         (b"-1e400 1:1\n", "1:1", "a label within float64", "-1e400"),
         (b"x 1:1\n", "1:1", "a label", "x"),
-        (b"1:1 2:2\n", "1:1", "a label", "1:1"),
+        (b":1 2:2\n", "1:1", "a label", ":1"),
+        (b"1: 2:2\n", "1:1", "label:weight with a number as the weight", "1:"),
+        (b"1:x 2:2\n", "1:1", "label:weight with a number as the weight", "1:x"),
+        (b"1 1:1\n 1:0 2:2\n", "2:2", "label:weight with a positive weight", "1:0"),
+        (b"1:-2 2:2\n", "1:1", "label:weight with a positive weight", "1:-2"),
+        (b"1:1e-999 2:2\n", "1:1", "label:weight with a positive weight", "1:1e-999"),
+        (b"1:1e999 2:2\n", "1:1", "label:weight with a positive weight", "1:1e999"),
+        (b"1e999:1 2:2\n", "1:1", "a label within float64", "1e999:1"),
+        (b"1:2:3 2:2\n", "1:1", "label:weight with a number as the weight", "1:2:3"),
         (b"1 -1:1\n", "1:3", "an index of at least 0", "-1:1"),
         (b"1 2147483648:1\n", "1:3", "an index of at most 2147483647", "2147483648:1"),
         (
@@ -402,7 +466,7 @@ def mutate(generator: random.Random, text: bytes) -> bytes:
 def check_mutation(read, text: bytes, threads: int) -> None:
     """Read as the slow reader does, or refuse the same line."""
     try:
-        labels, rows = naive.read(text)
+        labels, rows, weights = naive.read(text)
     except naive.Refused as refusal:
         with pytest.raises(DataError, match=rf"in.data:{refusal.args[0]}:\d+: expected "):
             read(text, threads=threads)
@@ -413,6 +477,7 @@ def check_mutation(read, text: bytes, threads: int) -> None:
         assert not any(rows) or max(map(max, filter(None, rows))) == 2**31 - 1, (text, error)
         return
     assert np.array_equal(found.labels, labels)
+    assert np.array_equal(found.counts, weights)
     width = found.n_features
     if width <= 10_000:
         expected = naive.dense(rows)

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from craig_cli.artifacts import strict_json
 from craig_cli.artifacts.files import STDIO, write_bytes
 from craig_cli.dataset import Dataset
-from craig_cli.errors import DataError, os_error
+from craig_cli.errors import DataError, UsageError, os_error
 from craig_cli.formats.arrow import to_arrow, to_numpy
 from craig_cli.formats.messages import listed, quoted
 
@@ -65,6 +65,39 @@ class Coreset:
             f"Coreset({len(self):,} of {facts.get('n', '?'):,} rows by {facts.get('algorithm')}, "
             f"{facts.get('weights')} weights, epsilon {epsilon:.6g} in {facts.get('units')})"
         )
+
+    def take(self, features, labels=None, *, normalize: str = "sum"):
+        """(rows, labels, weights) of the elements, in greedy order, for another trainer.
+
+        features   (n, d) what it was selected from: an array, a scipy sparse matrix or a data frame
+        labels     (n,) array or series, or None
+        normalize  "sum": (r,) float64 weights that sum to n, for trainers that add up over rows, whose C, alpha or
+                   lambda stay those of all rows: LogisticRegression (lbfgs), LinearSVC, SVC, SVR, Ridge, random
+                   forests, CatBoost, Vowpal Wabbit. "mean": weights of mean 1, for XGBoost and LightGBM, whose
+                   penalties otherwise stop acting, and for trainers that step row by row: SGDClassifier, saga (with
+                   C times n / r), Keras, PyTorch. Either will do for Lasso and HistGradientBoosting. Trainers that
+                   take no weights, such as k-nearest neighbours, want a coreset of equal ones (weights="equal")
+
+        The guide's page on trainers has the whole table. Raises UsageError for rows that are not those n.
+        """
+        if normalize not in ("sum", "mean"):
+            raise UsageError(f"normalize: expected sum or mean, found {normalize!r}")
+        n_rows = self.metadata.get("n")
+        for what, values in (("features", features), ("labels", labels)):
+            found = None if values is None else values.shape[0] if hasattr(values, "shape") else len(values)
+            if found is not None and n_rows is not None and found != n_rows:
+                raise UsageError(
+                    f"{what}: expected the {n_rows} rows that the coreset was selected from, found {found}"
+                )
+        weight = self.weight / self.weight.mean() if normalize == "mean" else self.weight.copy()
+        return _rows(features, self.index), None if labels is None else _rows(labels, self.index), weight
+
+
+def _rows(values, index: np.ndarray):
+    """The rows ``index`` of an array, a sparse matrix, a data frame, a series or a list."""
+    if hasattr(values, "iloc"):
+        return values.iloc[index]
+    return values[index] if hasattr(values, "shape") else np.asarray(values)[index]
 
 
 def write_coreset(path: str | os.PathLike, coreset: Coreset) -> None:

@@ -117,6 +117,7 @@ def evaluate(
     input_format,
     label,
     weight_column,
+    weight_file,
     features,
     zero_based,
     seed,
@@ -144,7 +145,7 @@ def evaluate(
     models, data = _models_and_data(paths)
     alone = {"--path-epochs": path_epochs, "--random-subsets": random_subsets, "--loss": loss}
     _check(models, data, coreset, points, radius, alone, reference, history, offset, plot)
-    options.check_stdin(*models, *data, *coreset, *history, reference)
+    options.check_stdin(*models, *data, weight_file, *coreset, *history, reference)
     form = None
     if plot is not None:
         from craig_cli.artifacts.files import check_output
@@ -162,7 +163,16 @@ def evaluate(
         loaded, coresets = eval_models.read(models, coreset)
         dataset = None
         if data:
-            dataset = options.read_data(data, input_format, label, weight_column, features, zero_based, threads)
+            dataset = options.read_data(
+                data,
+                format=input_format,
+                label=label,
+                weight_column=weight_column,
+                weight_file=weight_file,
+                features=features,
+                zero_based=zero_based,
+                threads=threads,
+            )
         optimum = None
         if models:
             part, optimum = eval_models.run(

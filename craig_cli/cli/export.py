@@ -34,10 +34,13 @@ TASKS = ("auto", "classification", "regression")
 @options.output_option("an ending for the target")
 @click.option(
     "--normalize",
-    type=click.Choice(("sum", "mean")),
-    default="sum",
-    help="Weights that sum to the number of rows, for trainers that sum over rows (liblinear, libsvm, boosters, vw, "
-    "scikit-learn's LogisticRegression and SVC); or with mean 1, for those that average (SGDClassifier, PyTorch).",
+    type=click.Choice(("auto", "sum", "mean", "none")),
+    default="auto",
+    help="sum: weights sum to the number of rows of DATA, so C or lambda stays that of all rows, for trainers that "
+    "add up (liblinear, libsvm, LogisticRegression by lbfgs, SVC, Ridge, vw). mean: weights have mean 1, for boosters, "
+    "whose penalties otherwise stop acting, and for trainers that step row by row (SGDClassifier, saga, Keras, "
+    "PyTorch). none: every weight is 1, and tables have no column of weights. auto: mean for xgboost and lightgbm, "
+    "sum for the others, none for a coreset of --weights equal.",
 )
 @click.option(
     "--task",
@@ -45,6 +48,13 @@ TASKS = ("auto", "classification", "regression")
     default="auto",
     help="Classes are numbered as the trainer wants them (vw: -1/1 or from 1; xgboost, lightgbm: from 0), labels of a "
     "regression are kept. auto: 2 labels, or 3 to 20 whole numbers, are classes.",
+)
+@click.option(
+    "--categorical",
+    type=options.Names(),
+    metavar="NAME,...",
+    show_default="none",
+    help="catboost: the columns, of x1, x2, ... as it gets them, that hold categories.",
 )
 @options.reading_options
 @options.threads_option
@@ -57,9 +67,11 @@ def export(
     output,
     normalize,
     task,
+    categorical,
     input_format,
     label,
     weight_column,
+    weight_file,
     features,
     zero_based,
     threads,
@@ -69,20 +81,20 @@ def export(
 
     libsvm: rows, and OUT.wgt for "train -W OUT.wgt OUT" of the instance-weight liblinear and libsvm. vw: importance
     weights. xgboost: LIBSVM with label:weight, and OUT.weight. lightgbm: zero-based LIBSVM, and OUT.weight, which it
-    finds by itself. csv, parquet: columns rank, weight, label, x1, x2, ..., in greedy order; the others are in the
-    order of DATA. liblinear: a model of craig train for liblinear's predict. Without --coreset all rows are written,
-    with weight 1 or that of --weight-column.
+    finds by itself. catboost: tab-separated columns, described in OUT.cd. csv, parquet: columns rank, weight, label,
+    x1, x2, ..., in greedy order; the others are in the order of DATA. liblinear: a model of craig train for
+    liblinear's predict. Without --coreset all rows are written, with weight 1 or that of --weight-column.
     """
     exporter = load(EXPORTERS, target)
-    _check_options(exporter, target, paths, coreset)
-    options.check_stdin(*paths, coreset)
+    _check_options(exporter, target, paths, coreset, categorical)
+    options.check_stdin(*paths, weight_file, coreset)
 
     from craig_cli.artifacts.files import check_output
 
     output = options.output_path(output, paths[0], exporter.suffix, as_json)
     outputs = _outputs(exporter, target, output)
     for name in outputs:
-        check_output(name, tuple(name for name in (*paths, coreset) if name), binary=exporter.binary)
+        check_output(name, tuple(name for name in (*paths, weight_file, coreset) if name), binary=exporter.binary)
 
     began = time.perf_counter()
     if exporter.takes_model:
@@ -96,18 +108,25 @@ def export(
             "format": input_format,
             "label": label,
             "weight_column": weight_column,
+            "weight_file": weight_file,
             "features": features,
             "zero_based": zero_based,
             "threads": threads,
         }
         dataset, chosen = read_rows(paths, coreset, reading)
-        content = prepare.weighted_rows(dataset, chosen, exporter.greedy, normalize)
+        content = prepare.weighted_rows(dataset, chosen, exporter, normalize)
+        content = prepare.with_categories(content, categorical)
         with _about(paths[0]):
             content, numbered = prepare.number_labels(content, chosen, exporter, task)
         summary = {
             "rows": len(content.labels),
             "features": content.features.shape[1],
-            "weight": {"sum": float(content.weight.sum()), "mean": float(content.weight.mean())},
+            "weight": {
+                "sum": float(content.weight.sum()),
+                "mean": float(content.weight.mean()),
+                "scale": content.scale,
+            },
+            "mean_weight": content.ratio,
             "labels": {f"{before:.17g}": after for before, after in numbered.items()} or None,
         }
     _write(exporter, content, outputs, paths[0])
@@ -121,9 +140,15 @@ def export(
         note(f"labels for {target}: {', '.join(pairs)}{' ...' if len(numbered) > 20 else ''}")
     what = "model" if exporter.takes_model else f"{summary['rows']:,} rows, weights sum to {summary['weight']['sum']:g}"
     note(f"wrote {' and '.join(outputs)} for {target} in {seconds:.2f} s ({what})")
+    if not exporter.takes_model and abs(content.ratio - 1) > 1e-9:  # else there is nothing to set
+        known = "not written: each row stands for as many as any other"
+        advice = f": {exporter.advice(content.ratio, content.scale)}" if content.scale != "none" else f", {known}"
+        note(f"mean weight n/r {content.ratio:.4g}{advice}")
 
 
-def _check_options(exporter, target, paths, coreset) -> None:
+def _check_options(exporter, target, paths, coreset, categorical) -> None:
+    if categorical is not None and not exporter.categories:
+        raise click.UsageError(f"--to {target}: has no columns of categories; --categorical is for catboost")
     if exporter.takes_model and len(paths) != 1:
         raise click.UsageError(f"--to {target}: expected one model, found {len(paths)} files")
     if exporter.takes_model and coreset is not None:

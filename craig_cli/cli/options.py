@@ -117,6 +117,13 @@ label_option = click.option(  # label
 weight_column_option = click.option(  # weight_column
     "--weight-column", metavar="NAME", help="Parquet: a column saying how many rows each row stands for."
 )
+weight_file_option = click.option(  # weight_file
+    "--weight-file",
+    type=click.Path(),
+    metavar="FILE",
+    help="How many rows each row of DATA stands for, one number a line: the DATA.weight of XGBoost and LightGBM, the "
+    "DATA.wgt of liblinear and libsvm. Weights in LIBSVM data itself (label:weight) are read without it.",
+)
 features_option = click.option(  # features
     "--features",
     type=Names(),
@@ -133,8 +140,9 @@ zero_based_option = click.option(  # zero_based
 
 
 def reading_options(command: Callable) -> Callable:
-    """How to read the data: input_format, label, weight_column, features, zero_based."""
-    for option in (zero_based_option, features_option, weight_column_option, label_option, format_option):
+    """How to read the data: input_format, label, weight_column, weight_file, features, zero_based."""
+    weights = (weight_file_option, weight_column_option)
+    for option in (zero_based_option, features_option, *weights, label_option, format_option):
         command = option(command)
     return command
 
@@ -144,27 +152,19 @@ def data_options(command: Callable) -> Callable:
     return data_argument(reading_options(command))
 
 
-def read_data(
-    data: tuple[str, ...],
-    input_format: str | None,
-    label: str,
-    weight_column: str | None,
-    features: tuple[str, ...] | None,
-    zero_based: bool | None,
-    threads: int | None = None,
-):
-    """The Dataset that ``data`` and the parameters of ``reading_options`` describe."""
+def read_data(data: tuple[str, ...], **reading):
+    """The Dataset of ``data``, read as ``formats.read_dataset`` is told; a note says what weights there are."""
     from craig_cli.formats import read_dataset
+    from craig_cli.formats.weight_file import lying_beside
 
-    return read_dataset(
-        list(data),
-        format=input_format,
-        label=label,
-        weight_column=weight_column,
-        features=features,
-        zero_based=zero_based,
-        threads=threads,
-    )
+    dataset = read_dataset(list(data), **reading)
+    if reading.get("weight_file") is None and reading.get("weight_column") is None:
+        if dataset.multiplicity is not None:
+            note(f"{dataset.name}: its rows have weights, which sum to {dataset.total:g}")
+        else:
+            for name in [beside for path in data for beside in lying_beside(path)]:
+                note(f"{name}: lies beside the data and is not read; --weight-file takes its weights")
+    return dataset
 
 
 def check_stdin(*names: str | None) -> None:

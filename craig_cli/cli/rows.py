@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from craig_cli.cli.options import read_data
+
 
 def read_rows(data: tuple[str, ...], coreset_path: str | None, reading: dict, everything=None):
     """(dataset, coreset or None): all rows, or those of the coreset in the order of the data.
@@ -10,14 +12,13 @@ def read_rows(data: tuple[str, ...], coreset_path: str | None, reading: dict, ev
 
     Raises DataError where the coreset was selected from other data.
     """
-    from craig_cli.formats import read_dataset
-
     if coreset_path is None:
-        return read_dataset(list(data), **reading), None
+        return read_data(data, **reading), None
     import numpy as np
 
     from craig_cli.artifacts.coreset import check_matches, read_coreset
     from craig_cli.errors import DataError, OtherDataError
+    from craig_cli.formats import read_dataset
 
     coreset = read_coreset(coreset_path)
     rows = np.sort(coreset.index)

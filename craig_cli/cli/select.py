@@ -132,7 +132,8 @@ PICKING = (
     type=click.Choice(WEIGHTS),
     show_default="calibrated with --at, --pilot or --from; count with --epsilon, strata and random; else fitted",
     help="count: rows nearest to each element; calibrated: moved a little so that the gradient --at the model (or "
-    "else the mean of each class) is that of all rows; fitted: calibrated at a rough model of all rows.",
+    "else the mean of each class) is that of all rows; fitted: calibrated at a rough model of all rows. equal: n/r "
+    "of each class, one row from each of as many equal groups of nearby rows, for trainers that take no weights.",
 )
 @click.option(
     "--block-size",
@@ -167,6 +168,7 @@ def select(
     input_format,
     label,
     weight_column,
+    weight_file,
     features,
     zero_based,
     fraction,
@@ -210,12 +212,14 @@ def select(
     by_model = pilot or at_model is not None
     if by_model and epsilon is not None:
         raise click.UsageError("--epsilon goes with distances of features, found --pilot or --at; give --size")
-    options.check_stdin(*data, at_model, from_coreset)
+    if by_model and weights == "equal":
+        raise click.UsageError("--weights equal: is for strata or random rows by features, found --pilot or --at")
+    options.check_stdin(*data, weight_file, at_model, from_coreset)
     from craig_cli.artifacts.coreset import write_coreset
     from craig_cli.artifacts.files import check_output
 
     output = options.output_path(output, data[0], _suffix(algorithm), as_json)
-    others = [name for name in (at_model, from_coreset) if name is not None]
+    others = [name for name in (weight_file, at_model, from_coreset) if name is not None]
     check_output(output, [*data, *others], binary=True)
 
     from craig_cli.selection.plan import Plan
@@ -243,7 +247,16 @@ def select(
         memory_limit=memory_limit,
     )
     started = time.perf_counter()
-    dataset = options.read_data(data, input_format, label, weight_column, features, zero_based, threads)
+    dataset = options.read_data(
+        data,
+        format=input_format,
+        label=label,
+        weight_column=weight_column,
+        weight_file=weight_file,
+        features=features,
+        zero_based=zero_based,
+        threads=threads,
+    )
     read = time.perf_counter()
 
     from craig_cli.jit import is_cold

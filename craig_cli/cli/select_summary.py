@@ -11,11 +11,12 @@ SHARES = (0.01, 0.05, 0.1)  # of the rows, whose epsilon is told where the one a
 
 
 def summarise(coreset) -> dict:
-    """What a coreset is, as plain values: n, size, epsilon, units, algorithm, and the same of its classes."""
+    """What a coreset is, as plain values: n, size, mean weight n / r, epsilon, units, algorithm, and of its classes."""
     facts = coreset.metadata
     return {
         "n": facts["n"],
         "size": len(coreset),
+        "mean_weight": float(coreset.weight.mean()),
         "epsilon": _finite(coreset.epsilon[-1]),
         "units": facts["units"],
         "algorithm": facts["algorithm"],
@@ -51,7 +52,8 @@ def peak_memory() -> int | None:
 
 def tell(summary: dict) -> None:
     n, size, epsilon = summary["n"], summary["size"], summary["epsilon"]
-    text = f"selected {size:,} of {n:,} rows ({100 * size / n:.3g} %) by {summary['algorithm']}"
+    ratio = f"mean weight n/r {summary['mean_weight']:.4g}"
+    text = f"selected {size:,} of {n:,} rows ({100 * size / n:.3g} %, {ratio}) by {summary['algorithm']}"
     classes = summary["classes"]
     if 1 < len(classes) <= 10:
         text += "; " + ", ".join(f"class {c['label']:g}: {c['size']:,} of {c['count']:,}" for c in classes)

@@ -154,6 +154,7 @@ def train(
     input_format,
     label,
     weight_column,
+    weight_file,
     features,
     zero_based,
     as_json,
@@ -165,7 +166,7 @@ def train(
     come from the data. The model is a JSON file in the units of the input. With a coreset only its rows are
     kept in memory, unless --refine wants them all.
     """
-    options.check_stdin(*data, coreset, init, validation, *monitor)
+    options.check_stdin(*data, weight_file, coreset, init, validation, *monitor)
     if settings["order"] == "greedy" and coreset is None:
         raise click.UsageError("--order greedy: is the order of a coreset; give one with --coreset")
     if settings["refine"] and coreset is None:
@@ -178,7 +179,7 @@ def train(
     from craig_cli.artifacts.model import read_model, write_model
 
     output = options.output_path(output, data[0], SUFFIX, as_json)
-    inputs = tuple(name for name in (*data, coreset, init, validation, *monitor) if name)
+    inputs = tuple(name for name in (*data, weight_file, coreset, init, validation, *monitor) if name)
     check_output(output, inputs)
     if history is not None:
         if history == output:
@@ -189,6 +190,7 @@ def train(
         "format": input_format,
         "label": label,
         "weight_column": weight_column,
+        "weight_file": weight_file,
         "features": features,
         "zero_based": zero_based,
         "threads": settings["threads"],
@@ -199,11 +201,11 @@ def train(
         everything = read_rows(data, None, reading)[0]
     dataset, weighted, facts, found = _training_rows(data, coreset, reading, settings, everything)
     settings |= found
-    held_out = None if validation is None else read_rows((validation,), None, reading)[0]
+    plain = reading | {"weight_file": None}  # those are the weights of DATA
+    held_out = None if validation is None else read_rows((validation,), None, plain)[0]
     all_rows = dataset if coreset is None else everything
     followed = [
-        all_rows if all_rows is not None and (name,) == data else read_rows((name,), None, reading)[0]
-        for name in monitor
+        all_rows if all_rows is not None and (name,) == data else read_rows((name,), None, plain)[0] for name in monitor
     ]
     start = None if init is None else read_model(init)
     read = time.perf_counter()

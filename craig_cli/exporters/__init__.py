@@ -20,12 +20,18 @@ class Rows:
     labels    (r,) float64, as the trainer wants them
     weight    (r,) float64, 0 or more
     rank      (r,) int64, of the coreset's elements, or None where all rows are written
+    scale     "sum": ``weight`` counts rows of the data; "mean": it has mean 1; "none": there is none to write
+    categorical  columns that hold categories, not quantities; see ``Exporter.categories``
+    ratio     mean of the weights before they were scaled: rows of the data that a row stands for, n / r
     """
 
     features: np.ndarray | sp.csr_matrix
     labels: np.ndarray
     weight: np.ndarray
     rank: np.ndarray | None = None
+    scale: str = "sum"
+    ratio: float = 1.0
+    categorical: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,9 @@ class Exporter:
     labels   classes, ascending -> the numbers the trainer wants for them, or None to leave labels alone
     greedy   rows in greedy order, which a column of ranks records, instead of the order of the data
     whole    the first file says everything that the second says, so it may go alone to a pipe
+    scale    "sum" or "mean": the scale of weights at which the trainer's own settings keep their meaning
+    categories  the target tells columns of categories from those of quantities
+    advice   ``advice(ratio, scale)``: the settings of the trainer that depend on the weights, as they are typed
     """
 
     write: Callable
@@ -48,3 +57,6 @@ class Exporter:
     whole: bool = False
     binary: bool = False
     takes_model: bool = False
+    scale: str = "sum"
+    advice: Callable[[float, str], str] | None = None
+    categories: bool = False

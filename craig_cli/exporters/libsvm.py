@@ -1,6 +1,7 @@
 """LIBSVM text with the weights beside it: ``train -W OUT.wgt OUT`` of the instance-weight liblinear and libsvm.
 
-One number a line, in the order of the rows, with no header. C_i = weight_i * C.
+One number a line, in the order of the rows, with no header. C_i = weight_i * C, so with weights that count rows
+C stays what it is for all rows. The liblinear-official and libsvm-official of PyPI have no such weights.
 """
 
 from __future__ import annotations
@@ -18,4 +19,13 @@ def write(rows: Rows, data: BinaryIO, weights: BinaryIO) -> None:
     write_numbers(weights, rows.weight)
 
 
-LIBSVM = Exporter(write, suffix=".weighted.libsvm", beside=".wgt")
+def advice(ratio: float, scale: str) -> str:
+    """C, and who reads the weights."""
+    settings = "C stays that of all rows" if scale == "sum" else f"C = {ratio:.3g} x that of all rows"
+    return (
+        f"{settings}; the weights are read by the instance-weight liblinear and libsvm (train -W OUT.wgt OUT) and as "
+        "scikit-learn's sample_weight, not by liblinear-official and libsvm-official of PyPI"
+    )
+
+
+LIBSVM = Exporter(write, suffix=".weighted.libsvm", beside=".wgt", advice=advice)

@@ -1,4 +1,8 @@
-"""LightGBM: LIBSVM text from feature 0, and OUT.weight beside it, which LightGBM finds by itself."""
+"""LightGBM: LIBSVM text from feature 0, and OUT.weight beside it, which LightGBM finds by itself.
+
+At its defaults LightGBM does not mind the scale of weights; lambda_l1, lambda_l2 and min_sum_hessian_in_leaf are
+compared with sums of weights, so the weights have mean 1.
+"""
 
 from __future__ import annotations
 
@@ -27,4 +31,10 @@ def write(rows: Rows, data: BinaryIO, weights: BinaryIO) -> None:
     write_numbers(weights, rows.weight)
 
 
-LIGHTGBM = Exporter(write, suffix=".lightgbm.txt", beside=".weight", labels=from_zero)
+def advice(ratio: float, scale: str) -> str:
+    """Leaves, and the penalties."""
+    leaves = "num_leaves=8 or so; leave min_data_in_leaf alone, it does not shrink with the rows"
+    return leaves if scale == "mean" else f"{leaves}; lambda_l1 and lambda_l2 want {ratio:.3g} x"
+
+
+LIGHTGBM = Exporter(write, suffix=".lightgbm.txt", beside=".weight", labels=from_zero, scale="mean", advice=advice)

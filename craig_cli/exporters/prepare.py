@@ -8,15 +8,17 @@ import numpy as np
 
 from craig_cli.artifacts.coreset import Coreset
 from craig_cli.dataset import Dataset, has_classes
-from craig_cli.errors import DataError
+from craig_cli.errors import DataError, UsageError
 from craig_cli.exporters import Exporter, Rows
 
 
-def weighted_rows(dataset: Dataset, coreset: Coreset | None, greedy: bool, normalize: str) -> Rows:
+def weighted_rows(dataset: Dataset, coreset: Coreset | None, exporter: Exporter, normalize: str) -> Rows:
     """The rows of ``dataset`` with their weights: gamma with the sum n, or with ``normalize`` "mean" gamma r / n.
 
+    "auto" is the scale of the target, or "none" of a coreset whose weights are equal: all of them 1, and no column.
+
     With a coreset ``dataset`` has the coreset's rows only, in the order of the data; without one the weights are
-    the multiplicities. ``greedy`` puts the rows of a coreset in its order.
+    the multiplicities. A target of greedy order gets the rows of a coreset in that order.
     """
     if coreset is None:
         weight = dataset.counts
@@ -24,12 +26,25 @@ def weighted_rows(dataset: Dataset, coreset: Coreset | None, greedy: bool, norma
     else:
         place = np.argsort(coreset.index)
         weight, rank = coreset.weight[place], coreset.rank[place]
-        if greedy:
+        if exporter.greedy:
             order = np.argsort(rank)
             dataset, weight, rank = dataset.take(order), weight[order], rank[order]
-    if normalize == "mean":
-        weight = weight / weight.mean()
-    return Rows(dataset.features, dataset.labels, weight, rank)
+    scale, ratio = normalize, float(weight.mean())
+    if normalize == "auto":
+        equal = coreset is not None and coreset.metadata.get("weights") == "equal"
+        scale = "none" if equal else exporter.scale
+    if scale != "sum":
+        weight = weight / ratio if scale == "mean" else np.ones_like(weight)
+    return Rows(dataset.features, dataset.labels, weight, rank, scale, ratio)
+
+
+def with_categories(rows: Rows, names: tuple[str, ...] | None) -> Rows:
+    """``rows`` with the columns ``names``, x1 .. xd, as categories. Raises UsageError for others."""
+    known = {f"x{column + 1}": column for column in range(rows.features.shape[1])}
+    for name in names or ():
+        if name not in known:
+            raise UsageError(f"--categorical: expected names among x1 to x{len(known)}, found {name!r}")
+    return replace(rows, categorical=tuple(known[name] for name in names or ()))
 
 
 def number_labels(rows: Rows, coreset: Coreset | None, exporter: Exporter, task: str) -> tuple[Rows, dict]:

@@ -18,4 +18,11 @@ def write(rows: Rows, data: BinaryIO) -> None:
     write_rows(data, rows.features, lambda row: f"{shortest(labels[row])} {shortest(weight[row])} |", first_index=1)
 
 
-VW = Exporter(write, suffix=".vw", labels=minus_one_or_from_one)
+def advice(ratio: float, scale: str) -> str:
+    """Passes: a file of r rows has so many steps fewer than one of n."""
+    passes = max(1, round(ratio))
+    several = f"vw --passes {passes} -c -k, about n/r; " if passes > 1 else ""
+    return f"{several}never --sgd, whose step grows with the weight"
+
+
+VW = Exporter(write, suffix=".vw", labels=minus_one_or_from_one, advice=advice)

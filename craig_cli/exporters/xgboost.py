@@ -3,6 +3,9 @@
 Read as ``DMatrix("OUT?format=libsvm")``. XGBoost 3 no longer looks for OUT.weight, and would train without
 weights and without a word; versions that do read it let it override the equal weights in the lines. Features
 that are 0 are left out, and XGBoost takes them as missing, in training as in prediction.
+
+XGBoost's lambda, alpha, gamma and min_child_weight are compared with sums of weights: with weights that sum to n
+they all but stop acting, so the weights have mean 1.
 """
 
 from __future__ import annotations
@@ -22,4 +25,15 @@ def write(rows: Rows, data: BinaryIO, weights: BinaryIO | None = None) -> None:
         write_numbers(weights, rows.weight)
 
 
-XGBOOST = Exporter(write, suffix=".xgboost.txt", beside=".weight", labels=from_zero, whole=True)
+def advice(ratio: float, scale: str) -> str:
+    """The penalties, which are compared with sums of weights."""
+    if scale == "mean":
+        return "lambda, alpha, gamma and min_child_weight act on these weights as on rows: leave them"
+    return (
+        f"lambda, alpha, gamma and min_child_weight want {ratio:.3g} x: lambda={ratio:.3g} min_child_weight={ratio:.3g}"
+    )
+
+
+XGBOOST = Exporter(
+    write, suffix=".xgboost.txt", beside=".weight", labels=from_zero, whole=True, scale="mean", advice=advice
+)

@@ -14,6 +14,7 @@ import numpy as np
 from craig_cli.dataset import Dataset
 from craig_cli.errors import DataError, UsageError
 from craig_cli.formats.content import STDIN, Content, expand, open_content
+from craig_cli.formats.weight_file import with_weights
 from craig_cli.registry import FORMATS, load
 
 __all__ = ["read_dataset"]
@@ -25,6 +26,7 @@ def read_dataset(
     format: str | None = None,
     label: str = "label",
     weight_column: str | None = None,
+    weight_file: str | os.PathLike | None = None,
     features: Sequence[str] | None = None,
     zero_based: bool | None = None,
     rows: np.ndarray | None = None,
@@ -38,6 +40,7 @@ def read_dataset(
     format         "libsvm" or "parquet"; None goes by the content of the first input
     label          Parquet: the column of labels
     weight_column  Parquet: a column of how many rows each row stands for, positive
+    weight_file    text file of how many rows each row stands for, positive, one number a line; ``-`` is standard input
     features       Parquet: the feature columns, None for all others; the order is that of the file
     zero_based     LIBSVM: True where feature numbers start from 0, False to refuse a 0, None to go by whether
                    there is a 0 anywhere
@@ -52,7 +55,7 @@ def read_dataset(
     paths = [os.fspath(path) for path in ([paths] if isinstance(paths, (str, os.PathLike)) else paths)]
     if not paths:
         raise UsageError("expected at least one input, found none")
-    if paths.count(STDIN) > 1:
+    if [*paths, weight_file].count(STDIN) > 1:
         raise UsageError("standard input (-) can serve for one input only")
     if format is not None and format not in FORMATS:
         raise UsageError(f"format: expected one of {', '.join(FORMATS)}, found {format!r}")
@@ -64,7 +67,7 @@ def read_dataset(
     first = next(contents)
     reader = load(FORMATS, format or _format_of(first))
     try:
-        return reader(
+        dataset = reader(
             _chain(first, contents),
             threads=threads,
             label=label,
@@ -74,6 +77,7 @@ def read_dataset(
             rows=None if rows is None else _checked_rows(rows),
             n_features=n_features,
         )
+        return dataset if weight_file is None else with_weights(dataset, weight_file)
     except MemoryError as error:
         raise DataError(f"{first.shown}: not enough memory to hold the data") from error
     finally:

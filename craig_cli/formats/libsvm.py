@@ -1,4 +1,4 @@
-"""LIBSVM text, ``label index:value index:value ...`` a line, as it is found in the wild.
+"""LIBSVM text, ``label index:value index:value ...`` a line, as it is found in the wild; or ``label:weight ...``.
 
 Text is read in blocks of whole lines. The kernel ``parse_rows`` reads them in threads; where only some rows are
 wanted, ``row_starts`` finds these before. What they give is put together into one matrix when the size of all of it
@@ -135,41 +135,46 @@ class _Reader:
         # The shortest row is "1" and a line feed, the shortest feature " 1:2".
         starts = _buffer("starts", size // 2 + 1, np.int64) if block.starts is None else block.starts
         labels = _buffer("labels", len(starts), np.float64)
+        weights = _buffer("weights", len(starts), np.float64)
         lengths = _buffer("lengths", len(starts), np.int64)
         indices, values = self.store.room(size // 4 + 1)
         wanted = -1 if block.starts is None else len(starts)
-        summary = np.empty(8, np.int64)
+        summary = np.empty(9, np.int64)
         good = lines.parse_rows(
-            block.text, wanted, starts, self.lowest_index, labels, lengths, indices, values, summary
+            block.text, wanted, starts, self.lowest_index, labels, weights, lengths, indices, values, summary
         )
-        count, largest, least, nonzeros, unsorted, undecided, complete, n_lines = summary.tolist()
+        count, largest, least, nonzeros, unsorted, undecided, complete, n_lines, weighted = summary.tolist()
         labels, lengths = labels[:good].copy(), lengths[:good].copy()
+        weights = weights[:good].copy() if weighted else None
         indices, values = indices[:count], values[:count]
         if undecided:
-            self._ask_float(block, starts, labels, lengths, values)
+            self._ask_float(block, starts, labels, weights, lengths, values)
             nonzeros = int(np.count_nonzero(values))
         if unsorted:
             self._sort(block, starts, lengths, indices, values)
         if not complete:
             raise _BadRow(block, int(starts[good]))
         n_lines = n_lines if block.starts is None else block.lines
-        part = Part(block.path, n_lines, labels, lengths, indices, values, largest, least, nonzeros)
+        part = Part(block.path, n_lines, labels, weights, lengths, indices, values, largest, least, nonzeros)
         if block.keep is not None:
             return take(part, block.keep)
         self.store.keep(count)
         return part
 
-    def _ask_float(self, block: Block, starts, labels, lengths, values) -> None:
+    def _ask_float(self, block: Block, starts, labels, weights, lengths, values) -> None:
         """Replace each nan, a number that the kernel did not decide, by what ``float`` says."""
         ends = np.cumsum(lengths)
         rows_of_values = np.searchsorted(ends, np.flatnonzero(np.isnan(values)), side="right")
-        for row in np.union1d(rows_of_values, np.flatnonzero(np.isnan(labels))).tolist():
+        rows_of_labels = np.flatnonzero(np.isnan(labels if weights is None else labels + weights))
+        for row in np.union1d(rows_of_values, rows_of_labels).tolist():
             start = int(starts[row])
             exact = numbers(_line(block, start))
-            if not np.isfinite(exact).all():
+            if not np.isfinite(exact).all() or exact[1] <= 0.0:
                 raise _BadRow(block, start)
             labels[row] = exact[0]
-            values[ends[row] - lengths[row] : ends[row]] = exact[1:]
+            if weights is not None:
+                weights[row] = exact[1]
+            values[ends[row] - lengths[row] : ends[row]] = exact[2:]
 
     def _sort(self, block: Block, starts, lengths, indices, values) -> None:
         """Sort the features of each row by index, in place; an index that occurs twice is refused."""

@@ -45,8 +45,10 @@ def explain(line: bytes, lowest_index: int = 0) -> tuple[int, str] | None:
 
 
 def numbers(line: bytes) -> list[float]:
-    """Label and feature values of a good row, by ``float``; inf for those out of its range."""
-    return [float(token.rpartition(b":")[2]) for _, token in tokens(line)]
+    """Label, weight and feature values of a good row, by ``float``; inf for those out of its range."""
+    first, *rest = [token for _, token in tokens(line)]
+    label, _, weight = first.partition(b":")
+    return [float(label), float(weight or 1), *(float(token.rpartition(b":")[2]) for token in rest)]
 
 
 def _label_fault(token: bytes) -> str | None:
@@ -56,6 +58,13 @@ def _label_fault(token: bytes) -> str | None:
         return f"expected a finite label, found {quoted(token)}"
     if b"," in token and all(NUMBER.fullmatch(part) for part in token.split(b",") if part):
         return f"expected one label, found several: {quoted(token)}"
+    label, colon, weight = token.partition(b":")
+    if colon and NUMBER.fullmatch(label):
+        if not NUMBER.fullmatch(weight):
+            return f"expected label:weight with a number as the weight, found {quoted(token)}"
+        if not 0.0 < float(weight) < math.inf:
+            return f"expected label:weight with a positive weight within float64, found {quoted(token)}"
+        return None if math.isfinite(float(label)) else f"expected a label within float64, found {quoted(token)}"
     return f"expected a label (a number), found {quoted(token)}"
 
 

@@ -99,10 +99,14 @@ def has_index_zero(block):
             if zero < line_end or index != 0 or byte_at(text, end) != COLON:
                 continue
             position = zero - 1
+            is_feature = False  # the first token of a line is its label, maybe label:weight
             while position >= 0 and not _is_in(byte_at(text, position), LINE_ENDS):
+                is_feature |= not _is_in(byte_at(text, position), SPACES)
                 position -= 1
             if position < 0 or byte_at(text, position) == LINE_FEED:
-                return True
+                if is_feature:
+                    return True
+                continue
             line_end = zero
             while byte_at(text, line_end) != LINE_FEED:
                 line_end += 1
@@ -119,6 +123,16 @@ def _number(text, start, end):
     return good, value
 
 
+@njit
+def _weighted_label(text, start, end):
+    """(good, label, weight) of ``label:weight`` (XGBoost); nan where ``float`` has to decide."""
+    colon, label = parse_number(text, start)
+    if colon < 0 or byte_at(text, colon) != COLON:
+        return False, label, 1.0
+    stop, weight = parse_number(text, colon + 1)
+    return stop == end and not weight <= 0.0, label, weight
+
+
 @njit(forceinline=True)
 def _line_feed(text, base, bits, end):
     """(base, bits, place) of the line feed at or behind ``end``, which is a separator."""
@@ -128,16 +142,17 @@ def _line_feed(text, base, bits, end):
 
 
 @njit
-def parse_rows(block, wanted, starts, lowest_index, labels, lengths, indices, values, summary):
+def parse_rows(block, wanted, starts, lowest_index, labels, weights, lengths, indices, values, summary):
     """Read ``wanted`` rows, or all with -1; returns how many there are before one that cannot be read.
 
     starts            int64, where the wanted rows begin; with -1, long enough, it becomes where they do, also that of
                       the one that cannot be read
-    labels, lengths   float64 and int64, long enough: label and number of features of each row
+    labels, weights   float64, long enough: of each row, the weight 1 where it has none
+    lengths           int64, long enough: number of features of each row
     indices, values   int32 and float64, long enough: the features of all rows, indices as they are written
-    summary           (8,) int64: features, largest index (-1 without any), least index, values that are not
+    summary           (9,) int64: features, largest index (-1 without any), least index, values that are not
                       zero, rows whose indices do not increase, numbers left to ``float``, which are nan,
-                      1 if all rows were read, lines passed (where all rows are)
+                      1 if all rows were read, lines passed (where all rows are), rows with a weight
     """
     text, size = address_of(block), len(block) - PADDING
     row = 0
@@ -145,6 +160,7 @@ def parse_rows(block, wanted, starts, lowest_index, labels, lengths, indices, va
     k = 0
     unsorted = 0
     undecided = 0
+    weighted = 0
     start = 0
     base, bits = 0, separators(text, 0)
     good = True
@@ -170,6 +186,10 @@ def parse_rows(block, wanted, starts, lowest_index, labels, lengths, indices, va
                 break
             starts[np.uint64(row)] = start
         good, label = _number(text, start, end)
+        weight = 1.0
+        if unlikely(not good):
+            good, label, weight = _weighted_label(text, start, end)
+            weighted += good
         begin = k
         previous = np.int64(-1)
         increasing = True
@@ -207,8 +227,9 @@ def parse_rows(block, wanted, starts, lowest_index, labels, lengths, indices, va
             k = begin
             break
         labels[np.uint64(row)] = label
+        weights[np.uint64(row)] = weight
         lengths[np.uint64(row)] = k - begin
-        undecided += label != label
+        undecided += (label != label) | (weight != weight)
         unsorted += not increasing
         row += 1
         if wanted < 0:
@@ -225,7 +246,7 @@ def parse_rows(block, wanted, starts, lowest_index, labels, lengths, indices, va
         undecided += values[place] != values[place]
     summary[0], summary[1], summary[2] = k, largest, least
     summary[3], summary[4], summary[5] = nonzeros, unsorted, undecided
-    summary[6], summary[7] = good, line
+    summary[6], summary[7], summary[8] = good, line, weighted
     return row
 
 

@@ -22,7 +22,9 @@ DENSE_CELLS_PER_NONZERO = 8
 class Part:
     """Rows of the input ``path``, from so many ``lines`` of it.
 
-    labels, lengths  (rows,) float64 and int64: label and number of features of each row
+    labels           (rows,) float64
+    weights          (rows,) float64, or None where no row has one
+    lengths          (rows,) int64: number of features of each row
     indices, values  int32 and float64: the features of all rows; indices as written, from 0 or from 1
     largest, least   of the indices, also of rows that were left out; largest is -1 where there are none
     nonzeros         how many values are not zero
@@ -31,6 +33,7 @@ class Part:
     path: str
     lines: int
     labels: np.ndarray
+    weights: np.ndarray | None
     lengths: np.ndarray
     indices: np.ndarray
     values: np.ndarray
@@ -74,6 +77,7 @@ def take(part: Part, keep: np.ndarray) -> Part:
     return replace(
         part,
         labels=part.labels[keep],
+        weights=None if part.weights is None else part.weights[keep],
         lengths=lengths,
         indices=part.indices[features],
         values=values,
@@ -95,6 +99,7 @@ def assemble(parts: list[Part], zero_based: bool | None, n_features: int | None,
     n_rows = sum(len(part.labels) for part in parts)
     nonzeros = sum(part.nonzeros for part in parts)
     labels = np.empty(n_rows)
+    weights = np.ones(n_rows) if any(part.weights is not None for part in parts) else None
     dense = n_rows * width <= DENSE_CELLS_PER_NONZERO * nonzeros
     if dense:
         matrix = np.zeros((n_rows, width))
@@ -108,6 +113,8 @@ def assemble(parts: list[Part], zero_based: bool | None, n_features: int | None,
         part, parts[number] = parts[number], None
         rows = slice(row_ends[number] - len(part.labels), row_ends[number])
         labels[rows] = part.labels
+        if part.weights is not None:
+            weights[rows] = part.weights
         arrays = (part.lengths, part.indices, part.values, lowest)
         if dense:
             lines.fill_dense(*arrays, matrix[rows])
@@ -122,4 +129,4 @@ def assemble(parts: list[Part], zero_based: bool | None, n_features: int | None,
     if not dense:
         # The constructor gives both index arrays one type, without which half of scipy refuses the matrix.
         matrix = sp.csr_matrix((values, indices, indptr), shape=(n_rows, width))
-    return Dataset(matrix, labels)
+    return Dataset(matrix, labels, weights)

@@ -1,6 +1,8 @@
 """What a table that ``craig export`` wrote says of its columns, in its schema: which is the weight and which the rank.
 
 Read again, they are not features: the weight counts rows, as a ``--weight-column`` does, and the rank is left out.
+``weights`` says whether the weights count rows of the data ("sum") or have mean 1 ("mean"), ``mean_weight`` how many
+rows of the data one stands for on average, n / r: a weight of mean 1 times this counts rows.
 """
 
 from __future__ import annotations
@@ -13,9 +15,11 @@ KEY = b"craig"
 KIND = "table"
 
 
-def with_roles(schema: pa.Schema, **roles: str) -> pa.Schema:
-    """``schema`` with what its columns are, such as ``weight="weight"``."""
-    return schema.with_metadata({KEY: json.dumps({"kind": KIND, **roles}).encode()})
+def with_roles(schema: pa.Schema, scale: str, ratio: float, **roles: str) -> pa.Schema:
+    """``schema`` with what its columns are, such as ``weight="weight"``, and what the weights are."""
+    return schema.with_metadata(
+        {KEY: json.dumps({"kind": KIND, **roles, "weights": scale, "mean_weight": ratio}).encode()}
+    )
 
 
 def roles_of(schema: pa.Schema) -> dict[str, str]:

@@ -43,7 +43,8 @@ class Plan:
     algorithm  "auto" or a name in ``registry.ALGORITHMS``
     exemplar   what stands for the rows of a pick: "medoid", the pick itself, or "member", a random one of them
     weights    "count" as the algorithm has them, "calibrated" (weights/calibrate.py) at a model or else to the means of
-               the classes, or "fitted": calibrated at a rough model of all rows
+               the classes, or "fitted": calibrated at a rough model of all rows;
+               or "equal": n_c / r_c in class c, of strata or random rows
     metric     "euclidean", "cosine" or "manhattan" distance between rows
     scale      scaling of the features for the distance, see scaling.py
     loss       to be trained. A regression loss has no classes
@@ -148,6 +149,8 @@ def resolve(
 
     influence  (n, q) where rows are selected at a model. Raises UsageError for what does not go together.
     """
+    if plan.weights == "equal" and plan.algorithm == "auto":
+        plan = replace(plan, algorithm="strata")
     method = plan.method
     if not method.classes:
         if plan.radius is not None and not plan.is_regression:
@@ -202,6 +205,9 @@ def _check_together(plan: Plan, at_model: bool) -> None:
     if plan.weights == "fitted" and (not greedy or at_model):
         found = "a model to select at" if greedy else plan.algorithm
         raise UsageError(f"weights: fitted ones go with a greedy algorithm by features, found {found}")
+    if plan.weights == "equal" and (greedy or at_model):
+        found = "a model to select at" if at_model else plan.algorithm
+        raise UsageError(f"weights: equal ones go with strata or random rows by features, found {found}")
     if plan.epsilon is None:
         return
     found = None

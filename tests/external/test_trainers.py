@@ -22,6 +22,8 @@ from craig_cli.training.fit import fit
 from tests.conftest import SAMPLE
 from tests.test_export import CASES, own_prediction
 
+BY_MEAN = ("xgboost", "lightgbm")
+
 
 @pytest.fixture(scope="module", params=["binary", "multiclass", "regression"])
 def case(request):
@@ -37,14 +39,15 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def export(case, target: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def export(case, target: str, *options: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Write ``out``; (features, labels, weights) of its rows, in the order of the data."""
     name, data, coreset = case
     write_coreset("in.coreset", coreset)
-    run(SAMPLE / f"{name}.libsvm", "--coreset", "in.coreset", "--to", target, "-o", "out")
+    run(SAMPLE / f"{name}.libsvm", "--coreset", "in.coreset", "--to", target, "-o", "out", *options)
     order = np.argsort(coreset.index)
     index = coreset.index[order]
-    return data.features[index], data.labels[index], coreset.weight[order]
+    weight, by_mean = coreset.weight[order], target in BY_MEAN and not options
+    return data.features[index], data.labels[index], weight / weight.mean() if by_mean else weight
 
 
 def run(*args: object) -> None:
@@ -64,7 +67,7 @@ def matters(case, trained, without) -> None:
 def test_xgboost(case, folder):
     xgboost = pytest.importorskip("xgboost")
     name, data, _ = case
-    features, labels, weight = export(case, "xgboost")
+    features, labels, weight = export(case, "xgboost", "--normalize", "sum")  # whole numbers, which it reads exactly
     objective = {
         "binary": {"objective": "binary:logistic"},
         "multiclass": {"objective": "multi:softprob", "num_class": 5},
@@ -120,6 +123,51 @@ def test_lightgbm_where_the_first_rows_are_all_zeros(folder):
     rows = lightgbm.Dataset("out", params={"verbose": -1, "min_data_in_leaf": 1}).construct()
     assert (rows.num_data(), rows.num_feature()) == (64, 3)
     assert rows.get_label().tolist() == [1, 0, 1, 0] + [float(row % 3 > 0) for row in range(60)]
+
+
+# --- CatBoost -----------------------------------------------------------------------------------------------
+
+
+def test_catboost(case, folder):
+    catboost = pytest.importorskip("catboost")
+    name, data, _ = case
+    features, labels, weight = export(case, "catboost")
+    loss = {"binary": "Logloss", "multiclass": "MultiClass", "regression": "RMSE"}[name]
+    settings = {
+        "loss_function": loss, "iterations": 20, "learning_rate": 0.3, "thread_count": 1, "verbose": 0,
+        "allow_writing_files": False,
+    }  # fmt: skip
+    text = catboost.Pool("out", column_description="out.cd")
+    assert np.allclose(text.get_weight(), weight, rtol=1e-6)
+    assert text.get_feature_names() == [f"x{column + 1}" for column in range(data.n_features)]
+    named = labels if name == "regression" else [f"{label:g}" for label in labels]
+    pools = (text, catboost.Pool(features, named, weight=weight), catboost.Pool(features, named))
+    trained = [catboost.CatBoost(settings).fit(pool).predict(data.features) for pool in pools]
+    assert np.allclose(trained[0], trained[1], rtol=1e-5, atol=1e-6)
+    matters(case, trained[0], trained[2])
+
+
+def test_catboost_takes_categories(folder):
+    catboost = pytest.importorskip("catboost")
+    lines = [f"{1 if row % 3 == 0 else -1} 1:{row % 3 + 7} 2:{row}" for row in range(90)]
+    (folder / "in").write_text("\n".join(lines) + "\n")
+    run("in", "--to", "catboost", "-o", "out", "--categorical", "x1")
+    pool = catboost.Pool("out", column_description="out.cd")
+    assert pool.get_cat_feature_indices() == [0]
+    settings = {"loss_function": "Logloss", "iterations": 30, "verbose": 0, "allow_writing_files": False}
+    model = catboost.CatBoost(settings).fit(pool)
+    found = model.predict([["7", 1.0], ["8", 1.0]], prediction_type="Class")
+    assert [str(label) for label in np.ravel(found)] == ["1", "-1"]
+
+
+def test_catboost_s_own_command_trains_on_the_files(case, folder):
+    program = shutil.which("catboost")
+    if program is None:
+        pytest.skip("no catboost command")
+    export(case, "catboost")
+    command = [program, "fit", "-f", "out", "--cd", "out.cd", "-i", "5", "--loss-function", "RMSE", "-m", "model.bin"]
+    subprocess.run(command, check=True, capture_output=True)
+    assert (folder / "model.bin").exists()
 
 
 # --- Vowpal Wabbit ------------------------------------------------------------------------------------------

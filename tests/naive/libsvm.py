@@ -19,16 +19,19 @@ def number(text: str) -> float:
     return float(text)
 
 
-def read(text: bytes) -> tuple[np.ndarray, list[dict[int, float]]]:
-    """(labels, rows): each row a dict from index, as written, to value, in the order of the indices."""
-    labels, rows = [], []
+def read(text: bytes) -> tuple[np.ndarray, list[dict[int, float]], np.ndarray]:
+    """(labels, rows, weights): each row a dict from index, as written, to value, in the order of the indices."""
+    labels, rows, weights = [], [], []
     for count, line in enumerate(text.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
         words = re.split("[ \t\r]+", line.split(b"#")[0].decode("latin-1").strip(" \t\r"))
         if words == [""]:
             continue
         row = {}
         try:
-            label = number(words[0])
+            label, colon, weight = words[0].partition(":")
+            label, weight = number(label), number(weight) if colon else 1.0
+            if weight <= 0:
+                raise ValueError(words[0])
             for word in words[1:]:
                 if word.startswith("qid:"):
                     continue
@@ -39,8 +42,9 @@ def read(text: bytes) -> tuple[np.ndarray, list[dict[int, float]]]:
         except ValueError:
             raise Refused(count) from None
         labels.append(label)
+        weights.append(weight)
         rows.append(dict(sorted(row.items())))
-    return np.array(labels), rows
+    return np.array(labels), rows, np.array(weights)
 
 
 def dense(rows: list[dict[int, float]], zero_based: bool | None = None) -> np.ndarray:

@@ -54,7 +54,9 @@ def weigh(
         return _fitted(dataset, groups, clusters, members, exemplar, target, grid)
     if exemplar == "member":
         clusters = _represented(groups, clusters, members, grid)
-    if weights == "count":
+    if weights == "equal":
+        own = [np.full(len(each.exemplars), each.counts.sum() / len(each.exemplars)) for each in clusters]
+    if weights in ("count", "equal"):
         return Weighed(clusters, own, exemplar or "medoid", weights)
     before = [each.counts if weight is None else weight for each, weight in zip(clusters, own)]
     exemplars = [each.exemplars for each in clusters]
