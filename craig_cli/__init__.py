@@ -19,6 +19,7 @@ _LAZY = {
     "Dataset": "craig_cli.dataset",
     "Coreset": "craig_cli.artifacts.coreset",
     "Model": "craig_cli.artifacts.model",
+    "Reselector": "craig_cli.deep.reselector",
 }
 
 __all__ = ["__version__", *_LAZY]
