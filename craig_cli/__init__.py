@@ -20,6 +20,7 @@ _LAZY = {
     "Coreset": "craig_cli.artifacts.coreset",
     "Model": "craig_cli.artifacts.model",
     "Reselector": "craig_cli.deep.reselector",
+    "select_gradients": "craig_cli.deep.gradients",
 }
 
 __all__ = ["__version__", *_LAZY]

@@ -152,6 +152,7 @@ def read_data(
     features: tuple[str, ...] | None,
     zero_based: bool | None,
     threads: int | None = None,
+    gradients: bool = False,
 ):
     """The Dataset that ``data`` and the parameters of ``reading_options`` describe."""
     from craig_cli.formats import read_dataset
@@ -164,6 +165,7 @@ def read_data(
         features=features,
         zero_based=zero_based,
         threads=threads,
+        gradients=gradients,
     )
 
 

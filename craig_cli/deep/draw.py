@@ -81,13 +81,19 @@ def influence_masses(lengths: np.ndarray, stale: np.ndarray | float = 0.0) -> np
 
 
 def draw_strata(
-    vectors: np.ndarray, mass: np.ndarray, codes: np.ndarray, size: int, generator: np.random.Generator
+    vectors: np.ndarray,
+    mass: np.ndarray,
+    codes: np.ndarray,
+    size: int,
+    generator: np.random.Generator,
+    multiplicity: np.ndarray | None = None,
 ) -> Draw:
     """Draw ``size`` rows, from each class in proportion to its mass.
 
     vectors  (n, q) floats, from ``narrowed``
     mass     (n,) float64 > 0
     codes    (n,) int64, the class of each row, 0 .. k - 1, none of them empty
+    multiplicity  (n,) float64, how many rows each stands for; None: one
 
     Raises UsageError where there are more classes than rows to draw.
     """
@@ -100,9 +106,9 @@ def draw_strata(
     begin = 0
     for end, count, quota in zip(ends, counts, quotas):
         members = order[end - count : end]
-        strata = Strata(
-            vectors[members].astype(np.float64, copy=False), mass[members], _Rows(np.ones(count)), generator
-        )
+        part = vectors[members].astype(np.float64, copy=False)  # the kernels know no other precision
+        rows_of = _Rows(np.ones(count) if multiplicity is None else multiplicity[members])
+        strata = Strata(part, mass[members], rows_of, generator)
         strata.extend(int(quota))
         rows.append(members[strata.picks])
         weights.append(strata.weights)

@@ -3,9 +3,9 @@
     g_i = p_i - y_i,     the gradient of cross-entropy at the last layer's input (section 3.4)
 
 is kept from the training steps themselves: a table (n, q) that costs no forward pass. A selection is one random row
-from each of as many strata of equal influence as there are rows to be taken; the weight of row i is its 1 / p to the
-power ``correction``, over the mean of those. 1 is unbiased; below that, rows that still pull at the network count for more than their share
-(what section 5.2 observes of the paper's subsets), and 0 takes all rows as they come.
+from each of as many strata of equal influence as there are rows to be taken; the weight of a row is 1 over its chance,
+to the power ``correction``, over the mean of those. A power of 1 is unbiased; below that, rows that still pull at the
+network count for more than their share (what section 5.2 observes of the paper's subsets); 0 takes all as they come.
 """
 
 from __future__ import annotations
