@@ -239,7 +239,7 @@ def select(
 
         chosen = read_coreset(from_coreset)
         check_matches(chosen, from_coreset, dataset)
-    by_distance = chosen is None and plan.method.greedy and not by_model and not gradients
+    by_distance = not (gradients or by_model) and chosen is None and plan.method.greedy
     if scale == "none" and by_distance and dataset.n_features <= MOST_RANGES:
         _note_uneven_ranges(dataset)
     if is_cold("distances") and is_cold("algorithms"):

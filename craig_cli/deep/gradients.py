@@ -27,7 +27,6 @@ from craig_cli.selection.classes import class_parts
 from craig_cli.selection.merge import Part, Selection, merge
 from craig_cli.selection.plan import Plan
 from craig_cli.selection.quotas import merge_orders
-from craig_cli.selection.select import Progress, select_dataset
 from craig_cli.version import __version__
 
 
@@ -60,7 +59,7 @@ def select_at_gradients(
     dataset: Dataset,
     plan: Plan,
     *,
-    progress: Progress | None = None,
+    progress: Callable[[float, float], None] | None = None,
     note: Callable[[str], None] | None = None,
 ) -> Coreset:
     """The same of a Dataset whose features are the gradients; all labels alike are no classes."""
@@ -73,6 +72,8 @@ def select_at_gradients(
     by_strata = plan.epsilon is None and plan.algorithm in ("auto", "strata")
     if by_strata and plan.weights != "calibrated":
         return _strata(dataset, plan)
+    from craig_cli.selection.select import select_dataset  # loads much that strata do without
+
     _check_finite(dataset, norms(dataset.features))
     dataset = replace(dataset, features=dataset.features.astype(np.float64, copy=False))
     if by_strata:
