@@ -1,6 +1,6 @@
 # make demo    install into .venv and show select -> train -> eval on the sample data
 # make test    lint, format check and tests
-# make test-external  tests with xgboost, lightgbm, vowpalwabbit, liblinear and libsvm, which it installs
+# make test-external  tests with xgboost, lightgbm, vowpalwabbit, liblinear and libsvm, torch and its frameworks, which it installs
 # make fuzz    10,000 damaged files and 50 kills (minutes)
 # make bench   the benchmarks (slow; real data where there is any); installs the peers that selection is compared with
 # make paper   the convex experiments of the paper, with tables and figures in .paper (DATA=FOLDER; QUICK=1 for minutes)
@@ -98,7 +98,7 @@ $(TEST_INSTALLED): pyproject.toml | $(BIN)/python
 	@touch $(INSTALLED) $@
 
 $(EXTERNAL_INSTALLED): $(TEST_INSTALLED)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,external]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,external,frameworks]'
 	@touch $@
 
 # The peers of the extra "bench", each for itself: not all of them have wheels for every Python.

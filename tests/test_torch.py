@@ -1,10 +1,13 @@
 """``craig_cli.torch``: what the sampler promises a loader and a training loop. Needs the extra ``craig[torch]``."""
 
 import pickle
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import craig_cli
 from craig_cli.errors import DataError, UsageError
 from tests.test_deep import CLASSES, gradients
 
@@ -66,6 +69,17 @@ def test_three_lines_in_a_loop(data, workers):
     with torch.no_grad():
         rows = torch.tensor(epochs[3])
         assert sampler.weights(rows).mean() == pytest.approx(1.0, abs=1e-6)
+
+
+def test_the_plain_loop_of_the_guide_trains(data):
+    guide = (Path(craig_cli.__file__).parent / "guide" / "deep.md").read_text()
+    code = re.search(r"## A plain loop\n.*?```python\n(.*?)```", guide, flags=re.DOTALL)[1]
+    model, optimizer = linear()
+    before = cross_entropy(model(data.tensors[0]), data.tensors[1])
+    names = {"labels": data.tensors[1], "data": data, "model": model, "optimizer": optimizer}
+    exec(code.replace("range(30)", "range(20)"), names)
+    assert names["sampler"].epoch == 19
+    assert cross_entropy(model(data.tensors[0]), data.tensors[1]) < 0.8 * before
 
 
 def test_what_is_observed_is_p_minus_y_of_any_dtype_and_keeps_no_graph(data):
