@@ -1,9 +1,10 @@
 # make demo    install into .venv and show select -> train -> eval on the sample data
 # make test    lint, format check and tests
-# make test-external  tests with xgboost, lightgbm, catboost, vowpalwabbit, liblinear, libsvm and scikit-learn, which it installs
+# make test-external  tests with the trainers, torch and its frameworks, which it installs
 # make fuzz    10,000 damaged files and 50 kills (minutes)
 # make bench   the benchmarks (slow; real data where there is any); installs the peers that selection is compared with
 # make paper   the convex experiments of the paper, with tables and figures in .paper (DATA=FOLDER; QUICK=1 for minutes)
+# make paper-deep  the paper's two layers on MNIST (DATA=FOLDER; hours, QUICK=1 for three trials and 10 % alone)
 # make readme  run the commands in the README again and put their output there
 # make format  put the code into the form that the lint asks for
 # make clean   remove what the demo, the benchmarks and the installation left behind
@@ -30,7 +31,7 @@ SELECT := --fraction 0.1 --loss logistic --radius 10
 SOURCES := $(shell find craig_cli -name '*.py')
 MODELS := $(DEMO)/full.model.json $(DEMO)/coreset.model.json $(DEMO)/random.model.json
 
-.PHONY: demo test test-external fuzz lint format bench paper readme clean
+.PHONY: demo test test-external fuzz lint format bench paper paper-deep readme clean
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -85,6 +86,10 @@ bench: $(BENCH_INSTALLED)
 paper: $(TEST_INSTALLED)
 	@$(MAKE) --no-print-directory -f tests/benchmarks/paper/paper.mk BIN=$(BIN)
 
+DEEP_DATA := $(if $(filter command line,$(origin DATA)),$(DATA),$(or $(CRAIG_DATA),../shared/data))
+paper-deep: $(TEST_INSTALLED)
+	@$(BIN)/python -m tests.benchmarks.paper.deep $(DEEP_DATA) $(if $(QUICK),--quick)
+
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Error: craig needs Python 3.10 or newer")'
 	$(PYTHON) -m venv $(VENV)
@@ -98,7 +103,7 @@ $(TEST_INSTALLED): pyproject.toml | $(BIN)/python
 	@touch $(INSTALLED) $@
 
 $(EXTERNAL_INSTALLED): $(TEST_INSTALLED)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,external]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,external,frameworks]'
 	@touch $@
 
 # The peers of the extra "bench", each for itself: not all of them have wheels for every Python.

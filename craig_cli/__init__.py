@@ -19,6 +19,8 @@ _LAZY = {
     "Dataset": "craig_cli.dataset",
     "Coreset": "craig_cli.artifacts.coreset",
     "Model": "craig_cli.artifacts.model",
+    "Reselector": "craig_cli.deep.reselector",
+    "select_gradients": "craig_cli.deep.gradients",
 }
 
 __all__ = ["__version__", *_LAZY]

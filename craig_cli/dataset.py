@@ -25,7 +25,7 @@ class Dataset:
     """Rows of a training or test set.
 
     features      (n, d) C-contiguous float64 array, or CSR matrix of float64, its indices sorted and without
-                  duplicates in each row
+                  duplicates in each row. Gradients that were asked for may be float32 or float16
     labels        (n,) float64
     multiplicity  (n,) float64, how many rows each row stands for, or None where all are 1
     rows          (n,) int64, the row numbers in the input where only some were kept, or None for all of them

@@ -24,23 +24,9 @@ from craig_cli.registry import (
 )
 
 SUFFIX = ".coreset.parquet"
-# What --from takes over from the coreset, or has no use for.
-PICKING = (
-    "epsilon",
-    "algorithm",
-    "exemplar",
-    "metric",
-    "scale",
-    "loss",
-    "radius",
-    "per_class",
-    "pilot",
-    "rounds",
-    "l2",
-    "block_size",
-    "swaps",
-    "delta",
-)
+# What --from takes over from the coreset, or has no use for; --gradients neither.
+OF_FEATURES = ("metric", "scale", "loss", "radius", "pilot", "rounds", "l2")
+PICKING = (*OF_FEATURES, "epsilon", "algorithm", "exemplar", "per_class", "block_size", "swaps", "delta", "gradients")
 
 
 @click.command(
@@ -52,6 +38,7 @@ PICKING = (
         "craig select sample_data/regression.parquet --fraction 0.1 --loss squared -o - > r.coreset.parquet",
         "craig select sample_data/binary.libsvm --fraction 0.1 --algorithm random -o random.coreset.parquet",
         "craig select sample_data/binary.libsvm --fraction 0.1 --pilot -o pilot.coreset.parquet",
+        "craig select sample_data/multiclass.parquet --gradients --fraction 0.1 -o gradients.coreset.parquet",
     )
 )
 @options.data_argument
@@ -110,6 +97,12 @@ PICKING = (
     type=click.Path(),
     metavar="CORESET",
     help="Keep the rows and ranks of this coreset of DATA (or its first --size) and give them new --weights.",
+)
+@click.option(
+    "--gradients",
+    is_flag=True,
+    help="The columns are no features but the gradient of each row at the current model, such as p - y of a network's "
+    "last layer: select by them, with no model of them. Float32 and float16 stay so; a label is not needed.",
 )
 @click.option("--pilot", is_flag=True, help="Train a rough model of all rows first, and select --at that.")
 @click.option(
@@ -185,6 +178,7 @@ def select(
     per_class,
     at_model,
     from_coreset,
+    gradients,
     pilot,
     rounds,
     l2,
@@ -209,6 +203,8 @@ def select(
         _check_only_weights()
     if pilot and at_model is not None:
         raise click.UsageError("expected one of --pilot and --at, found both")
+    if gradients:
+        _check_gradients()
     by_model = pilot or at_model is not None
     if by_model and epsilon is not None:
         raise click.UsageError("--epsilon goes with distances of features, found --pilot or --at; give --size")
@@ -256,6 +252,7 @@ def select(
         features=features,
         zero_based=zero_based,
         threads=threads,
+        gradients=gradients,
     )
     read = time.perf_counter()
 
@@ -267,7 +264,7 @@ def select(
 
         chosen = read_coreset(from_coreset)
         check_matches(chosen, from_coreset, dataset)
-    by_distance = chosen is None and plan.method.greedy and not by_model
+    by_distance = not (gradients or by_model) and chosen is None and plan.method.greedy
     if scale == "none" and by_distance:
         options.note_uneven_ranges(dataset, "the widest decide the distance")
     if is_cold("distances") and is_cold("algorithms"):
@@ -281,6 +278,10 @@ def select(
             coreset = _select_at(dataset, plan, at_model, chosen, from_coreset, progress)
         elif chosen is not None:
             coreset = _reweighed(dataset, plan, chosen, from_coreset)
+        elif gradients:
+            from craig_cli.deep.gradients import select_at_gradients
+
+            coreset = select_at_gradients(dataset, plan, progress=progress, note=note)
         else:
             from craig_cli.selection.select import select_dataset
 
@@ -338,11 +339,20 @@ def _suffix(algorithm: str) -> str:
 
 
 def _check_only_weights() -> None:
+    for found in _given(PICKING):
+        raise click.UsageError(f"--from keeps the rows and the distance of its coreset, found {found}")
+
+
+def _check_gradients() -> None:
+    for found in _given((*OF_FEATURES, "at_model", "from_coreset")):
+        raise click.UsageError(f"--gradients are what rows are selected by, found {found}")
+
+
+def _given(names: tuple[str, ...]) -> list[str]:
+    """The options of these parameters, of those that stand on the command line."""
     context = click.get_current_context()
-    for name in PICKING:
-        if context.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
-            found = next(each for each in context.command.params if each.name == name).opts[0]
-            raise click.UsageError(f"--from keeps the rows and the distance of its coreset, found {found}")
+    given = [name for name in names if context.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE]
+    return [next(each for each in context.command.params if each.name == name).opts[0] for name in given]
 
 
 def _check_budget(fraction: float | None, size: int | None, epsilon: float | None, needed: bool = True) -> None:

@@ -32,6 +32,7 @@ def read_dataset(
     rows: np.ndarray | None = None,
     n_features: int | None = None,
     threads: int | None = None,
+    gradients: bool = False,
 ) -> Dataset:
     """Read ``paths`` as one ground set: rows are counted through in the order given.
 
@@ -49,6 +50,7 @@ def read_dataset(
     n_features     LIBSVM, which does not state it: the number of features where it is known. With it, lines
                    that ``rows`` leaves out are not parsed at all
     threads        None for all cores; the result is the same with any number
+    gradients      Parquet: float16 and float32 features stay what they are, and there may be no column "label"
 
     Raises DataError for anything in the data that cannot be used, UsageError for arguments that do not fit.
     """
@@ -65,7 +67,10 @@ def read_dataset(
         threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     contents = _open_all(paths, format)
     first = next(contents)
-    reader = load(FORMATS, format or _format_of(first))
+    found = format or _format_of(first)
+    if gradients and found != "parquet":
+        raise DataError(f"{first.shown}: expected gradients as columns of Parquet data, found {found} data")
+    reader = load(FORMATS, found)
     try:
         dataset = reader(
             _chain(first, contents),
@@ -76,6 +81,7 @@ def read_dataset(
             zero_based=zero_based,
             rows=None if rows is None else _checked_rows(rows),
             n_features=n_features,
+            **({"gradients": True} if gradients else {}),
         )
         return dataset if weight_file is None else with_weights(dataset, weight_file)
     except MemoryError as error:

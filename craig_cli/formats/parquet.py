@@ -24,6 +24,7 @@ from craig_cli.formats.content import BLOCK, Content, Fingerprint
 from craig_cli.formats.messages import first_line, listed, quoted
 from craig_cli.formats.roles import roles_of
 
+LABEL = "label"  # the column of labels, where no other is named
 MOST_ROWS = 2**40  # more is damage, and too much even to ask memory for
 ROWS_TOGETHER = 2048  # written into the matrix at a time, so that the lines of it stay in the cache
 
@@ -63,12 +64,12 @@ class _Columns:
     """Which columns serve for what."""
 
     features: list[str]
-    label: str
+    label: str | None
     weight: str | None
 
     @property
     def all(self) -> list[str]:
-        return [*self.features, self.label, *([self.weight] if self.weight else [])]
+        return [*self.features, *(name for name in (self.label, self.weight) if name is not None)]
 
 
 def read(
@@ -81,19 +82,20 @@ def read(
     zero_based: bool | None = None,
     rows: np.ndarray | None = None,
     n_features: int | None = None,
+    gradients: bool = False,
 ) -> Dataset:
     """The rows of all ``contents`` as one Dataset; see ``craig_cli.formats.read_dataset``."""
     if zero_based:
         raise UsageError("--zero-based: Parquet data has no feature numbers; it is for LIBSVM")
     with ThreadPoolExecutor(1) as hasher:
-        inputs, columns = _look_at_all(contents, hasher, (label, weight_column, features))
+        inputs, columns = _look_at_all(contents, hasher, (label, weight_column, features, gradients))
         last = inputs[-1].shown
         n_rows = sum(one.n_rows for one in inputs)
         if n_rows == 0:
             raise DataError(f"{inputs[0].shown}: expected at least one row, found none")
         if rows is not None and rows[-1] >= n_rows:
             raise OtherDataError(f"{last}: expected a row {rows[-1]}, found {n_rows} rows in all")
-        target = _Target(len(rows) if rows is not None else n_rows, columns)
+        target = _Target(len(rows) if rows is not None else n_rows, columns, narrow=gradients)
         first = 0
         for one in inputs:
             with one.open() as file:
@@ -140,8 +142,12 @@ def _source(one: _Input, name: str, n_rows: int) -> Source:
         return fingerprint.source(name, n_rows)
 
 
-def _choose(shown: str, schema: pa.Schema, label: str, weight: str | None, features: list[str] | None) -> _Columns:
+def _choose(
+    shown: str, schema: pa.Schema, label: str, weight: str | None, features: list[str] | None, gradients: bool
+) -> _Columns:
     names = schema.names
+    if gradients and label == LABEL and label not in names:
+        label = None
     roles = {} if features is not None else roles_of(schema)
     if weight is None and roles.get("weight") != label:
         weight = roles.get("weight")
@@ -198,11 +204,12 @@ def _row_groups(
 class _Target:
     """The arrays of the Dataset, filled row group by row group."""
 
-    def __init__(self, n_rows: int, columns: _Columns) -> None:
+    def __init__(self, n_rows: int, columns: _Columns, narrow: bool) -> None:
         self.columns = columns
+        self.narrow = narrow
         self.filled = 0
         self.matrix = None  # the widths of lists are known when the first of them are read
-        self.labels = np.empty(n_rows)
+        self.labels = np.empty(n_rows) if columns.label is not None else np.zeros(n_rows)
         self.multiplicity = None if columns.weight is None else np.empty(n_rows)
 
     def append(self, shown: str, numbers: np.ndarray | int, table: pa.Table) -> None:
@@ -217,7 +224,8 @@ class _Target:
             return numbers + row if isinstance(numbers, int) else int(numbers[row])
 
         label, weight = self.columns.label, self.columns.weight
-        self.labels[begin:end] = vector_of(shown, label, table.column(label), where)
+        if label is not None:
+            self.labels[begin:end] = vector_of(shown, label, table.column(label), where)
         if weight is not None:
             vector = vector_of(shown, weight, table.column(weight), where)
             bad = np.flatnonzero(vector <= 0)
@@ -230,7 +238,7 @@ class _Target:
         arrays = [matrix_of(shown, name, table.column(name), where) for name in self.columns.features]
         widths = [1 if array.ndim == 1 else array.shape[1] for array in arrays]
         if self.matrix is None:
-            self._allocate(shown, widths)
+            self._allocate(shown, widths, np.result_type(*arrays) if self.narrow else np.dtype(np.float64))
         for name, width, expected in zip(self.columns.features, widths, self.widths):
             if width != expected:
                 raise DataError(
@@ -249,12 +257,12 @@ class _Target:
                 column += width
         self.filled = end
 
-    def _allocate(self, shown: str, widths: list[int]) -> None:
+    def _allocate(self, shown: str, widths: list[int], dtype: np.dtype) -> None:
         self.widths = widths
         width = sum(widths)
         if width == 0:
             raise DataError(f"{shown}: expected features, found empty lists")
-        self.matrix = np.empty((len(self.labels), width))
+        self.matrix = np.empty((len(self.labels), width), dtype=dtype if dtype.kind == "f" else np.float64)
 
 
 def write(

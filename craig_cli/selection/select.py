@@ -12,6 +12,7 @@ from craig_cli import jit
 from craig_cli.artifacts.coreset import Coreset
 from craig_cli.artifacts.model import provenance
 from craig_cli.dataset import Dataset, from_arrays
+from craig_cli.errors import DataError
 from craig_cli.scaling import Scaling
 from craig_cli.selection.algorithms import Options
 from craig_cli.selection.algorithms.swaps import swap_medoids
@@ -67,6 +68,8 @@ def select_dataset(
     progress   called as progress(done, total); note: told in a line what the user should know
     """
     budget = plan.budget(dataset)
+    if influence is not None and not (finite := np.isfinite(influence).all(axis=1)).all():
+        raise DataError(f"influence: row {int(np.argmin(finite))} (from 0): expected finite numbers, found nan or inf")
     jit.set_threads(plan.threads)
     generator = np.random.default_rng(plan.seed)
     plan, parts = resolve(plan, dataset, influence, note)

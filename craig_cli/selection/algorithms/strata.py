@@ -64,6 +64,11 @@ class Strata:
         gains[:1] = np.inf
         return gains
 
+    @property
+    def assignment(self) -> np.ndarray:
+        """(n,) int64 place in ``picks`` of the pick of each row's stratum."""
+        return self._nearest
+
     def extend(self, budget: int, min_gain: float = 0.0, progress: Callable[[int], None] | None = None) -> None:
         """Cut ``budget`` strata and draw a row of each."""
         order = np.arange(len(self._vectors))
