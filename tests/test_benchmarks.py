@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.benchmarks import bench_default, bench_pilot, bench_refine, bench_trainers
+from tests.benchmarks.paper import deep
 
 FOLDER = Path(__file__).parent / "benchmarks"
 
@@ -52,3 +53,33 @@ def test_the_benchmarks_of_coresets_run(name, capsys, monkeypatch):
     for way in ways:
         assert f"\n{way} " in printed
     assert "nan" not in printed
+
+
+def test_the_network_of_figure_4_steps_along_its_gradient():
+    rng = np.random.default_rng(0)
+    x, y, weights = rng.random((6, 784)).astype(np.float32), np.arange(6) % 10, np.arange(1.0, 7.0, dtype=np.float32)
+    for which in ("first", "second", "bias"):
+        network, moved = deep.Network(3), deep.Network(3)
+        moved.step(x, y, weights, 1e-3)
+        direction = (getattr(moved, which) - getattr(network, which)).astype(float) / 1e-3
+        direction += deep.L2 * getattr(network, which) * (which != "bias")
+
+        def loss(scale, network=network, which=which, direction=direction):
+            other = deep.Network(3)
+            setattr(other, which, getattr(network, which).astype(float) + scale * direction)
+            p = other.outputs(x.astype(float))[1]
+            return -(weights * np.log(p[np.arange(6), y])).mean()
+
+        slope = (loss(1e-4) - loss(-1e-4)) / 2e-4
+        assert abs(slope / -(direction**2).sum() - 1.0) < 0.02
+
+
+@pytest.mark.parametrize("way", deep.WAYS)
+@pytest.mark.filterwarnings("ignore:a medoid stands for")
+def test_every_way_of_figure_4_learns(way):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 10, 1000)
+    x = (rng.random((1000, 784)) * 0.2 + (np.arange(784) % 10 == y[:, None])).astype(np.float32)
+    setting = deep.Setting(budget=3.0, fraction=0.3, every=1, decaying=True)
+    network, _ = deep.run(x, y, way, 0.3, 0, setting)
+    assert network.judge(x, y)[1] > 50.0

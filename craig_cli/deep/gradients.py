@@ -20,7 +20,7 @@ from craig_cli import jit
 from craig_cli.artifacts.coreset import Coreset
 from craig_cli.artifacts.model import provenance
 from craig_cli.dataset import Dataset, class_values
-from craig_cli.deep.draw import Draw, chunks, draw_strata, influence_masses, narrowed, norms
+from craig_cli.deep.draw import Draw, chunks, draw_strata, influence_masses, narrowed, norms, widened
 from craig_cli.errors import DataError, UsageError
 from craig_cli.selection.bounds import GRADIENT_NORM, exact_grid
 from craig_cli.selection.classes import class_parts
@@ -130,7 +130,7 @@ def _bounds(features, counts: np.ndarray, lengths: np.ndarray, codes: np.ndarray
     picks = features[drawn.rows]
     apart = np.empty(len(codes))
     for rows, part in chunks(features):
-        gap = part - picks[drawn.stratum[rows]]
+        gap = part - widened(picks[drawn.stratum[rows]])
         apart[rows] = np.einsum("ij,ij->i", gap, gap)
     ends = np.bincount(codes, weights=np.sqrt(apart) * counts)
     excess = np.bincount(drawn.stratum, weights=counts) - drawn.weights
