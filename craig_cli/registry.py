@@ -5,6 +5,7 @@ file and one line in its table; the contract tests run over every name in these 
 """
 
 from importlib import import_module
+from typing import NamedTuple
 
 ALGORITHMS = {
     "lazy": "craig_cli.selection.algorithms.lazy:LAZY",
@@ -59,6 +60,26 @@ METRICS = ("euclidean", "cosine", "manhattan")
 DEFAULT_L2 = 1e-5
 BLOCK_SIZE = 1024  # rows of a block of the partition algorithm
 DELTA = 0.1  # of the stochastic algorithm's guarantee
+
+
+class Recipe(NamedTuple):
+    """What a coreset is for, and what that sets: where rows are picked, and the parts that are not asked for."""
+
+    says: str
+    pilot: bool = False
+    exemplar: str | None = None
+    weights: str | None = None
+
+
+RECIPES = {
+    "any": Recipe("any trainer: rows by their features, weights by a rough linear model"),
+    "linear": Recipe("linear models: rows and weights by what they do to a rough model of all rows", pilot=True),
+    "distance": Recipe(
+        "kernel machines, nearest neighbours, clustering: the paper's medoids with counts, the smallest epsilon",
+        exemplar="medoid",
+        weights="count",
+    ),
+}
 PILOT_ROUNDS = 6  # of training a pilot, at most
 
 

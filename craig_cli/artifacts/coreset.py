@@ -66,6 +66,16 @@ class Coreset:
             f"{facts.get('weights')} weights, epsilon {epsilon:.6g} in {facts.get('units')})"
         )
 
+    def write(self, path: str | os.PathLike) -> None:
+        """Write the coreset file that the commands read."""
+        write_coreset(path, self)
+
+    def to_pandas(self):
+        """A data frame of index, weight, rank and epsilon; needs pandas."""
+        import pandas as pd
+
+        return pd.DataFrame({name: getattr(self, name) for name in SCHEMA.names})
+
     def take(self, features, labels=None, *, normalize: str = "sum"):
         """(rows, labels, weights) of the elements, in greedy order, for another trainer.
 

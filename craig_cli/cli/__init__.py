@@ -25,6 +25,8 @@ COMMANDS = {
     "train": "craig_cli.cli.train:train",
     "eval": "craig_cli.cli.eval:evaluate",
     "export": "craig_cli.cli.export:export",
+    "guide": "craig_cli.cli.guide:guide",
+    "help": "craig_cli.cli.guide:help_of",
 }
 
 INTERRUPTED = 130
@@ -62,7 +64,8 @@ class LazyGroup(click.Group):
         "show_default": True,
     },
     no_args_is_help=False,
-    epilog="Run 'craig COMMAND --help' for the options of a command and examples.",
+    epilog="Run 'craig help COMMAND' for the options of a command and examples, 'craig guide' for pages to read. Shell "
+    'completion: eval "$(_CRAIG_COMPLETE=bash_source craig)" in ~/.bashrc, or zsh_source.',
 )
 @click.version_option(__version__, prog_name="craig", help="Show the version and exit.")
 @debug_option

@@ -16,6 +16,8 @@ from craig_cli.errors import DataError, os_error
 
 @click.command(
     "eval",
+    cls=options.TwoPartCommand,
+    first=("coreset", "reference", "history", "plot", "label", "as_json", "quiet"),
     epilog=options.examples(
         "craig train sample_data/binary.libsvm -q -o full.model.json --history full.jsonl",
         "craig eval full.model.json sample_data/binary.test.libsvm",

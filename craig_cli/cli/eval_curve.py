@@ -48,5 +48,7 @@ def curves_table(results: list[dict]) -> str:
             ]
         )
         head = f"{result['coreset']}: epsilon ({result['units']}) by size, {result['algorithm']}"
+        if result["for"] is not None:
+            head += f", for {result['for']}"
         blocks.append(f"{head}\n{shown}")
     return "\n\n".join(blocks)

@@ -19,17 +19,20 @@ from craig_cli.registry import (
     EXEMPLARS,
     METRICS,
     PILOT_ROUNDS,
+    RECIPES,
     WEIGHTS,
     load,
 )
 
 SUFFIX = ".coreset.parquet"
 # What --from takes over from the coreset, or has no use for; --gradients neither.
-OF_FEATURES = ("metric", "scale", "loss", "radius", "pilot", "rounds", "l2")
+OF_FEATURES = ("metric", "scale", "loss", "radius", "pilot", "purpose", "rounds", "l2")
 PICKING = (*OF_FEATURES, "epsilon", "algorithm", "exemplar", "per_class", "block_size", "swaps", "delta", "gradients")
 
 
 @click.command(
+    cls=options.TwoPartCommand,
+    first=("fraction", "size", "epsilon", "purpose", "output", "scale", "loss", "label", "seed", "as_json", "quiet"),
     epilog=options.examples(
         "craig select sample_data/binary.libsvm --fraction 0.1",
         "craig select sample_data/binary.parquet --size 200 --scale standard -o small.coreset.parquet",
@@ -37,9 +40,9 @@ PICKING = (*OF_FEATURES, "epsilon", "algorithm", "exemplar", "per_class", "block
         "craig select sample_data/binary.libsvm --fraction 0.1 --loss logistic --radius 5 --json",
         "craig select sample_data/regression.parquet --fraction 0.1 --loss squared -o - > r.coreset.parquet",
         "craig select sample_data/binary.libsvm --fraction 0.1 --algorithm random -o random.coreset.parquet",
-        "craig select sample_data/binary.libsvm --fraction 0.1 --pilot -o pilot.coreset.parquet",
+        "craig select sample_data/binary.libsvm --fraction 0.1 --for linear -o linear.coreset.parquet",
         "craig select sample_data/multiclass.parquet --gradients --fraction 0.1 -o gradients.coreset.parquet",
-    )
+    ),
 )
 @options.data_argument
 @click.option(
@@ -54,6 +57,13 @@ PICKING = (*OF_FEATURES, "epsilon", "algorithm", "exemplar", "per_class", "block
     type=Number(0),
     metavar="E",
     help="Select the smallest greedy prefix whose bound on the gradient error is at most E.",
+)
+@click.option(
+    "--for",
+    "purpose",
+    type=click.Choice(list(RECIPES)),
+    default="any",
+    help="What will be trained. " + "; ".join(f"{name}: {recipe.says}" for name, recipe in RECIPES.items()) + ".",
 )
 @options.output_option(SUFFIX)
 @click.option(
@@ -104,26 +114,26 @@ PICKING = (*OF_FEATURES, "epsilon", "algorithm", "exemplar", "per_class", "block
     help="The columns are no features but the gradient of each row at the current model, such as p - y of a network's "
     "last layer: select by them, with no model of them. Float32 and float16 stay so; a label is not needed.",
 )
-@click.option("--pilot", is_flag=True, help="Train a rough model of all rows first, and select --at that.")
+@click.option("--pilot", is_flag=True, hidden=True, help="What --for linear was called.")
 @click.option(
     "--rounds",
     type=Integer(1),
     default=PILOT_ROUNDS,
     show_default=True,
     metavar="N",
-    help="Of --pilot: rounds of training it, each a pass over all rows; fewer where it is good enough.",
+    help="Of --for linear: rounds of training it, each a pass over all rows; fewer where it is good enough.",
 )
 @click.option(
     "--l2",
     type=Number(0),
     default=DEFAULT_L2,
     metavar="L",
-    help="Of --pilot and fitted weights: penalty of the models that will be trained.",
+    help="Of --for linear and fitted weights: penalty of the models that will be trained.",
 )
 @click.option(
     "--weights",
     type=click.Choice(WEIGHTS),
-    show_default="calibrated with --at, --pilot or --from; count with --epsilon, strata and random; else fitted",
+    show_default="calibrated with --at, --for linear or --from; count with --epsilon, strata and random; else fitted",
     help="count: rows nearest to each element; calibrated: moved a little so that the gradient --at the model (or "
     "else the mean of each class) is that of all rows; fitted: calibrated at a rough model of all rows. equal: n/r "
     "of each class, one row from each of as many equal groups of nearby rows, for trainers that take no weights.",
@@ -167,6 +177,7 @@ def select(
     fraction,
     size,
     epsilon,
+    purpose,
     output,
     algorithm,
     exemplar,
@@ -201,15 +212,17 @@ def select(
     _check_budget(fraction, size, epsilon, needed=from_coreset is None)
     if from_coreset is not None:
         _check_only_weights()
-    if pilot and at_model is not None:
-        raise click.UsageError("expected one of --pilot and --at, found both")
     if gradients:
         _check_gradients()
+    purpose = "linear" if pilot else purpose
+    pilot = RECIPES[purpose].pilot and from_coreset is None and not gradients
+    if pilot and at_model is not None:
+        raise click.UsageError("expected one of --for linear and --at, found both")
     by_model = pilot or at_model is not None
     if by_model and epsilon is not None:
-        raise click.UsageError("--epsilon goes with distances of features, found --pilot or --at; give --size")
+        raise click.UsageError("--epsilon goes with distances of features, found --for linear or --at; give --size")
     if by_model and weights == "equal":
-        raise click.UsageError("--weights equal: is for strata or random rows by features, found --pilot or --at")
+        raise click.UsageError("--weights equal: is for strata or random rows by features, found --for linear or --at")
     options.check_stdin(*data, weight_file, at_model, from_coreset)
     from craig_cli.artifacts.coreset import write_coreset
     from craig_cli.artifacts.files import check_output
@@ -224,6 +237,7 @@ def select(
         fraction=fraction,
         size=size,
         epsilon=epsilon,
+        purpose=purpose,
         algorithm="strata" if by_model and algorithm == "auto" else algorithm,
         exemplar=exemplar,
         weights=weights,

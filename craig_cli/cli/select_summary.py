@@ -20,6 +20,7 @@ def summarise(coreset) -> dict:
         "epsilon": _finite(coreset.epsilon[-1]),
         "units": facts["units"],
         "algorithm": facts["algorithm"],
+        "for": facts["for"],
         "weights": facts["weights"],
         "at_model": bool(facts.get("at", {}).get("model") or facts.get("at", {}).get("pilot")),
         "classes": [
@@ -80,7 +81,7 @@ def warn(coreset, by_epsilon: bool) -> None:
         note(
             f"the weights leave {100 * calibration['left']:.2g} % of the error of {what} "
             f"({len(coreset):,} picks, {calibration['totals']:,} totals): a linear model trained on them may be no "
-            f"better than on random rows; take more{', or rows picked at the model (--pilot)' if by_features else ''}"
+            f"better than on random rows; take more{', or rows picked at the model (--for linear)' if by_features else ''}"
         )
     n = coreset.metadata["n"]
     if by_epsilon and len(coreset) > n / 2:

@@ -19,6 +19,21 @@ SUFFIX = ".model.json"
 
 
 @click.command(
+    cls=options.TwoPartCommand,
+    first=(
+        "coreset",
+        "output",
+        "loss",
+        "optimizer",
+        "l2",
+        "epochs",
+        "scale",
+        "history",
+        "label",
+        "seed",
+        "as_json",
+        "quiet",
+    ),
     epilog=options.examples(
         "craig train sample_data/binary.libsvm",
         "craig select sample_data/binary.libsvm --fraction 0.1 -o tenth.coreset.parquet",
@@ -27,7 +42,7 @@ SUFFIX = ".model.json"
         "craig train sample_data/multiclass.libsvm --optimizer saga --history multiclass.jsonl --json",
         "craig train sample_data/regression.parquet --loss squared --l2 0.001",
         "craig train sample_data/binary.libsvm --precondition none --schedule k-inverse --tune grid",
-    )
+    ),
 )
 @options.data_argument
 @options.coreset_option("Train on the rows of this coreset only, with its weights.")

@@ -45,6 +45,7 @@ def curve_of(coreset: Coreset) -> dict:
         "n": int(facts["n"]),
         "size": len(coreset),
         "algorithm": facts.get("algorithm"),
+        "for": facts.get("for"),
         "units": str(facts.get("units", "feature distance")),
         "epsilon": float(epsilon[-1]) if len(epsilon) else None,
         "ranked": ranked,

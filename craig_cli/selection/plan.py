@@ -24,6 +24,7 @@ from craig_cli.registry import (
     LOSSES,
     METRICS,
     PILOT_ROUNDS,
+    RECIPES,
     SCALES,
     WEIGHTS,
     load,
@@ -40,6 +41,8 @@ class Plan:
 
     fraction   in (0, 1], or size (elements), or epsilon (the smallest greedy prefix whose bound is at most that,
                the cover problem of equation 12): exactly one
+    purpose    what the coreset is for, a name in ``registry.RECIPES``: it sets exemplar and weights where they are None.
+               That of "linear" wants a pilot, which ``select_coreset`` and guided/pilot.py train
     algorithm  "auto" or a name in ``registry.ALGORITHMS``
     exemplar   what stands for the rows of a pick: "medoid", the pick itself, or "member", a random one of them
     weights    "count" as the algorithm has them, "calibrated" (weights/calibrate.py) at a model or else to the means of
@@ -65,6 +68,7 @@ class Plan:
     fraction: float | None = None
     size: int | None = None
     epsilon: float | None = None
+    purpose: str = "any"
     algorithm: str = "auto"
     exemplar: str | None = None
     weights: str | None = None
@@ -89,6 +93,8 @@ class Plan:
         return cls(**{"exemplar": "medoid" if cls(**asked).method.greedy else None, "weights": "count"} | asked)
 
     def __post_init__(self) -> None:
+        if self.purpose not in RECIPES:
+            raise _unknown("purpose", self.purpose, RECIPES)
         if self.algorithm not in ("auto", *ALGORITHMS):
             raise _unknown("algorithm", self.algorithm, ("auto", *ALGORITHMS))
         if self.exemplar not in (None, *EXEMPLARS):
@@ -159,6 +165,9 @@ def resolve(
             )
         plan = replace(plan, per_class=False)
     plan = _with_task(plan, dataset, note)
+    if method.greedy:
+        recipe = RECIPES[plan.purpose]
+        plan = replace(plan, exemplar=plan.exemplar or recipe.exemplar, weights=plan.weights or recipe.weights)
     weights, exemplar = plan.weights, plan.exemplar
     open_greedy = method.greedy and plan.epsilon is None
     if weights is None:
