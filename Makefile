@@ -5,7 +5,7 @@
 # make bench   the benchmarks (slow; real data where there is any); installs the peers that selection is compared with
 # make paper   the convex experiments of the paper, with tables and figures in .paper (DATA=FOLDER; QUICK=1 for minutes)
 # make paper-deep  the paper's two layers on MNIST (DATA=FOLDER; hours, QUICK=1 for three trials and 10 % alone)
-# make readme  run the commands in the README again and put their output there
+# make docs  run the commands in the README and the guide again and put their output there
 # make format  put the code into the form that the lint asks for
 # make clean   remove what the demo, the benchmarks and the installation left behind
 #
@@ -31,7 +31,7 @@ SELECT := --fraction 0.1 --loss logistic --radius 10
 SOURCES := $(shell find craig_cli -name '*.py')
 MODELS := $(DEMO)/full.model.json $(DEMO)/coreset.model.json $(DEMO)/random.model.json
 
-.PHONY: demo test test-external fuzz lint format bench paper paper-deep readme clean
+.PHONY: demo test test-external fuzz lint format bench paper paper-deep docs clean
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -75,7 +75,7 @@ format: $(TEST_INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-readme: $(TEST_INSTALLED)
+docs: $(TEST_INSTALLED)
 	$(BIN)/python tests/update_readme.py
 
 bench: $(BENCH_INSTALLED)

@@ -12,7 +12,7 @@ from importlib import import_module
 from craig_cli.version import __version__
 
 _LAZY = {
-    "select_coreset": "craig_cli.selection.select",
+    "select_coreset": "craig_cli.api",
     "reweight_coreset": "craig_cli.selection.reweight",
     "Plan": "craig_cli.selection.plan",
     "CoresetSampler": "craig_cli.api",

@@ -1,13 +1,53 @@
-"""The rest of the commands for arrays: training, evaluating, and a sampler in the form of imbalanced-learn."""
+"""The commands for arrays: selecting, training, evaluating, and a sampler in the form of imbalanced-learn."""
 
 from __future__ import annotations
+
+from dataclasses import fields
+from difflib import get_close_matches
 
 import numpy as np
 
 from craig_cli.artifacts.coreset import Coreset
 from craig_cli.artifacts.model import Model
 from craig_cli.dataset import from_arrays
-from craig_cli.selection.select import select_coreset
+from craig_cli.registry import RECIPES
+from craig_cli.selection.plan import Plan
+from craig_cli.selection.select import select_dataset
+
+
+def select_coreset(
+    features, labels=None, *, multiplicity=None, influence=None, progress=None, note=None, **asked
+) -> Coreset:
+    """Select a coreset of arrays: ``index``, ``weight``, ``rank`` and ``epsilon``, all (r,), in greedy order.
+
+    features      (n, d) array-like or scipy sparse matrix
+    labels        (n,) class labels, or targets with ``loss="squared"``; None for rows without labels
+    multiplicity  (n,) positive numbers, how many rows each row stands for
+    influence, progress, note  as ``select_dataset``
+    asked         what a ``Plan`` takes: fraction, size or epsilon, purpose ("any", "linear" or "distance"), algorithm,
+                  exemplar, weights, metric, scale, loss, ...; a name that is none of them is a TypeError
+
+    Raises UsageError (a ValueError) for arguments that make no sense and DataError (a ValueError) for such data.
+    """
+    for name in asked.keys() - {each.name for each in fields(Plan)}:
+        raise TypeError(f"select_coreset() got an unexpected argument {name!r}{_meant(name)}")
+    dataset = from_arrays(features, labels, multiplicity)
+    if labels is None:
+        asked["per_class"] = False
+    plan = Plan(**asked)
+    if RECIPES[plan.purpose].pilot and influence is None:
+        from craig_cli.guided.pilot import select_with_pilot
+
+        return select_with_pilot(dataset, plan, progress=progress, note=note)[0]
+    return select_dataset(dataset, plan, influence=influence, progress=progress, note=note)
+
+
+def _meant(name: str) -> str:
+    """The end of a message on an argument that does not exist."""
+    known = {"sample_weight": "multiplicity", "pilot": 'purpose="linear"', "for": "purpose", "random_state": "seed"}
+    close = get_close_matches(name, [each.name for each in fields(Plan)], n=1)
+    meant = known.get(name) or (close[0] if close else None)
+    return "" if meant is None else f"; did you mean {meant}?"
 
 
 def train_model(features, labels, *, coreset: Coreset | None = None, sample_weight=None, **asked) -> Model:

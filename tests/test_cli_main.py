@@ -60,7 +60,7 @@ def test_every_option_says_what_it_does_and_its_default(name):
     parent = click.Context(cli, **cli.context_settings)
     context = click.Context(command_named(name), info_name=name, parent=parent)
     for parameter in command_named(name).params:
-        if isinstance(parameter, click.Option):
+        if isinstance(parameter, click.Option) and not parameter.hidden:
             help_text = parameter.get_help_record(context)[1]
             assert parameter.help, parameter.name
             has_default = isinstance(parameter.get_default(context), (str, int, float))

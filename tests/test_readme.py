@@ -1,4 +1,4 @@
-"""The README's commands run, and print what the README says, numbers aside."""
+"""The commands of the README and the guide run, and print what these say, numbers aside."""
 
 import os
 import re
@@ -9,10 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.update_readme import documents
+
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"^```console\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
-PYTHON = re.findall(r"^```python\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+PAGES = [path.read_text() for path in documents()]
+BLOCKS = [found for page in PAGES for found in re.findall(r"^```console\n(.*?)^```", page, re.MULTILINE | re.DOTALL)]
+# Those of the page on networks need torch, and data: tests/test_torch.py and tests/external run them.
+PYTHON = [
+    found
+    for path, page in zip(documents(), PAGES)
+    if path.stem not in ("deep", "trainers")
+    for found in re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+]
 
 
 def _steps(block):
@@ -69,12 +77,43 @@ def test_python_examples_run(number, folder):
     assert done.returncode == 0, done.stderr
 
 
-def test_every_command_and_option_is_in_the_readme():
+def test_every_command_and_option_is_in_the_guide():
     from craig_cli.cli import cli
 
     with cli.make_context("craig", ["--help"], resilient_parsing=True) as context:
         for name in cli.list_commands(context):
-            assert f"craig {name}" in README
+            assert any(f"craig {name}" in page for page in PAGES)
             for parameter in cli.get_command(context, name).params:
-                if parameter.param_type_name == "option":
-                    assert max(parameter.opts, key=len) in README, f"{name}: {parameter.opts}"
+                if parameter.param_type_name == "option" and not parameter.hidden:
+                    assert any(max(parameter.opts, key=len) in page for page in PAGES[1:]), f"{name}: {parameter.opts}"
+
+
+def test_the_readme_is_one_that_is_read():
+    text = (ROOT / "README.md").read_text()
+    assert len(text.encode()) <= 14 * 1024
+    assert text.count("\n") <= 250
+    outside = re.sub(r"^```.*?^```|^\|.*?$", "", text, flags=re.MULTILINE | re.DOTALL)
+    assert max(len(line) for line in outside.splitlines()) <= 120
+
+
+def test_links_lead_somewhere():
+    for path, page in zip(documents(), PAGES):
+        for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page):
+            assert link.startswith("http") or (path.parent / link).exists(), f"{path.name}: {link}"
+
+
+def test_craig_guide_shows_the_pages(craig):
+    names = {path.stem for path in documents()[1:]}
+    listed = craig.ok("guide").text
+    assert {line.split()[0] for line in listed.splitlines()} == names
+    for name in names:
+        assert craig.ok("guide", name).text == (ROOT / "craig_cli" / "guide" / f"{name}.md").read_text()
+    result = craig("guide", "epsilom")
+    assert (result.status, "did you mean 'epsilon'" in result.error) == (2, True)
+
+
+def test_craig_help_is_the_help_of_a_command(craig):
+    for name in ("select", "train", "eval", "export"):
+        assert craig.ok("help", name).text == craig.ok(name, "--help").text
+    assert craig.ok("help").text == craig.ok("--help").text
+    assert "Fine tuning" in craig.ok("help", "select").text

@@ -7,6 +7,7 @@ import scipy.sparse as sp
 from scipy.spatial.distance import cdist
 
 from craig_cli import jit
+from craig_cli.api import select_coreset
 from craig_cli.artifacts.model import Model
 from craig_cli.dataset import from_arrays
 from craig_cli.errors import DataError, UsageError
@@ -16,7 +17,6 @@ from craig_cli.selection.algorithms.strata import Strata, masses, stratify
 from craig_cli.selection.distances.simd import dot
 from craig_cli.selection.distances.space import build_space
 from craig_cli.selection.plan import Plan
-from craig_cli.selection.select import select_coreset
 from craig_cli.selection.weights.calibrate import HIGHEST, LOWEST, calibrate
 from tests.paper import paper_coreset
 

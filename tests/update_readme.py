@@ -1,4 +1,4 @@
-"""Run the README's commands and put what they print into it: ``make readme``."""
+"""Run the commands of the README and the guide and put what they print there: ``make docs``."""
 
 import os
 import re
@@ -28,16 +28,23 @@ def run(block: str, folder: str) -> str:
     return "```console\n" + "\n".join(lines) + "\n```"
 
 
+def documents() -> list[Path]:
+    """The README and the pages of the guide, in the order in which their commands run in one folder."""
+    first = ("pipelines", "exporting", "choosing", "evaluating")
+    guide = {path.stem: path for path in sorted((ROOT / "craig_cli" / "guide").glob("*.md"))}
+    return [ROOT / "README.md", *(guide.pop(name) for name in first), *guide.values()]
+
+
 def main() -> None:
-    """Rewrite README.md in place."""
-    path = ROOT / "README.md"
+    """Rewrite them in place."""
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(ROOT / "sample_data", Path(folder) / "sample_data")
-        text = re.sub(
-            r"^```console\n(.*?)^```", lambda found: run(found[1], folder), path.read_text(),
-            flags=re.MULTILINE | re.DOTALL,
-        )  # fmt: skip
-    path.write_text(text)
+        for path in documents():
+            text = re.sub(
+                r"^```console\n(.*?)^```", lambda found: run(found[1], folder), path.read_text(),
+                flags=re.MULTILINE | re.DOTALL,
+            )  # fmt: skip
+            path.write_text(text)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ PICKING = (*OF_FEATURES, "epsilon", "algorithm", "exemplar", "per_class", "block
 
 @click.command(
     cls=options.TwoPartCommand,
-    first=("fraction", "size", "epsilon", "purpose", "output", "scale", "loss", "label", "seed", "as_json", "quiet"),
+    first=("fraction", "size", "epsilon", "purpose", "output", "scale", "label", "as_json", "quiet"),
     epilog=options.examples(
         "craig select sample_data/binary.libsvm --fraction 0.1",
         "craig select sample_data/binary.parquet --size 200 --scale standard -o small.coreset.parquet",

@@ -20,8 +20,8 @@ def summarise(coreset) -> dict:
         "epsilon": _finite(coreset.epsilon[-1]),
         "units": facts["units"],
         "algorithm": facts["algorithm"],
-        "for": facts["for"],
-        "weights": facts["weights"],
+        "for": facts.get("for"),
+        "weights": facts.get("weights"),
         "at_model": bool(facts.get("at", {}).get("model") or facts.get("at", {}).get("pilot")),
         "classes": [
             {"label": entry["label"], "count": entry["count"], "size": entry["quota"]}
@@ -61,7 +61,7 @@ def tell(summary: dict) -> None:
     elif classes:
         text += f"; {len(classes)} classes"
     note(text)
-    aside = "" if summary["weights"] == "count" else "; --exemplar medoid --weights count has the smallest"
+    aside = "" if summary["weights"] in ("count", None) else "; --exemplar medoid --weights count has the smallest"
     note("epsilon: none" if epsilon is None else f"epsilon {epsilon:.6g} ({summary['units']}{aside})")
     seconds = summary["seconds"]
     note(
@@ -81,7 +81,7 @@ def warn(coreset, by_epsilon: bool) -> None:
         note(
             f"the weights leave {100 * calibration['left']:.2g} % of the error of {what} "
             f"({len(coreset):,} picks, {calibration['totals']:,} totals): a linear model trained on them may be no "
-            f"better than on random rows; take more{', or rows picked at the model (--for linear)' if by_features else ''}"
+            f"better than on random rows; take more{', or --for linear' if by_features else ''}"
         )
     n = coreset.metadata["n"]
     if by_epsilon and len(coreset) > n / 2:

@@ -148,7 +148,7 @@ class Reselector:
         return drawn.rows, drawn.weights**self.correction
 
     def _medoids(self) -> tuple[np.ndarray, np.ndarray]:
-        from craig_cli.selection.select import select_coreset
+        from craig_cli.api import select_coreset
 
         plan = {"size": self.size, "exemplar": "medoid", "weights": "count", "seed": self.seed}
         plan["per_class"] = bool(self._codes.any())

@@ -41,8 +41,8 @@ class Plan:
 
     fraction   in (0, 1], or size (elements), or epsilon (the smallest greedy prefix whose bound is at most that,
                the cover problem of equation 12): exactly one
-    purpose    what the coreset is for, a name in ``registry.RECIPES``: it sets exemplar and weights where they are None.
-               That of "linear" wants a pilot, which ``select_coreset`` and guided/pilot.py train
+    purpose    what the coreset is for, a name in ``registry.RECIPES``: it sets exemplar and weights where those are
+               None. That of "linear" wants a pilot, which ``select_coreset`` and guided/pilot.py train
     algorithm  "auto" or a name in ``registry.ALGORITHMS``
     exemplar   what stands for the rows of a pick: "medoid", the pick itself, or "member", a random one of them
     weights    "count" as the algorithm has them, "calibrated" (weights/calibrate.py) at a model or else to the means of

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
-from difflib import get_close_matches
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -12,9 +11,8 @@ import numpy as np
 from craig_cli import jit
 from craig_cli.artifacts.coreset import Coreset
 from craig_cli.artifacts.model import provenance
-from craig_cli.dataset import Dataset, from_arrays
+from craig_cli.dataset import Dataset
 from craig_cli.errors import DataError
-from craig_cli.registry import RECIPES
 from craig_cli.scaling import Scaling
 from craig_cli.selection.algorithms import Options
 from craig_cli.selection.algorithms.swaps import swap_medoids
@@ -32,41 +30,6 @@ from craig_cli.selection.weights.weigh import Weighed, weigh
 from craig_cli.version import __version__
 
 Progress = Callable[[float, float], None]
-
-
-def select_coreset(
-    features, labels=None, *, multiplicity=None, influence=None, progress=None, note=None, **asked
-) -> Coreset:
-    """Select a coreset of arrays: ``index``, ``weight``, ``rank`` and ``epsilon``, all (r,), in greedy order.
-
-    features      (n, d) array-like or scipy sparse matrix
-    labels        (n,) class labels, or targets with ``loss="squared"``; None for rows without labels
-    multiplicity  (n,) positive numbers, how many rows each row stands for
-    influence, progress, note  as ``select_dataset``
-    asked         what a ``Plan`` takes: fraction, size or epsilon, purpose ("any", "linear" or "distance"), algorithm,
-                  exemplar, weights, metric, scale, loss, ...; a name that is none of them is a TypeError
-
-    Raises UsageError (a ValueError) for arguments that make no sense and DataError (a ValueError) for such data.
-    """
-    for name in asked.keys() - {each.name for each in fields(Plan)}:
-        raise TypeError(f"select_coreset() got an unexpected argument {name!r}{_meant(name)}")
-    dataset = from_arrays(features, labels, multiplicity)
-    if labels is None:
-        asked["per_class"] = False
-    plan = Plan(**asked)
-    if RECIPES[plan.purpose].pilot and influence is None:
-        from craig_cli.guided.pilot import select_with_pilot  # which selects by what is in this file
-
-        return select_with_pilot(dataset, plan, progress=progress, note=note)[0]
-    return select_dataset(dataset, plan, influence=influence, progress=progress, note=note)
-
-
-def _meant(name: str) -> str:
-    """The end of a message on an argument that does not exist."""
-    known = {"sample_weight": "multiplicity", "pilot": 'purpose="linear"', "for": "purpose", "random_state": "seed"}
-    close = get_close_matches(name, [each.name for each in fields(Plan)], n=1)
-    meant = known.get(name) or (close[0] if close else None)
-    return "" if meant is None else f"; did you mean {meant}?"
 
 
 def select_dataset(

@@ -18,7 +18,7 @@ import warnings
 import numpy as np
 
 from craig_cli import read_dataset
-from craig_cli.selection.select import select_coreset
+from craig_cli.api import select_coreset
 from tests.benchmarks.bench_selection import DATA
 from tests.external.trainers import TRAINERS, curved, log_loss
 

@@ -1,0 +1,106 @@
+"""``--for``: what a coreset is for, and what that sets; the same from Python."""
+
+import numpy as np
+import pytest
+
+from craig_cli import CoresetSampler, evaluate_model, read_coreset, select_coreset, train_model
+from craig_cli.errors import UsageError
+from craig_cli.registry import RECIPES
+from tests.conftest import SAMPLE
+from tests.paper import paper_coreset
+
+BINARY = SAMPLE / "binary.libsvm"
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((1500, 4))
+    return rows, (rows[:, 0] + rng.logistic(size=1500) > 0) * 1
+
+
+def picked(craig, *args, name="c.parquet"):
+    craig.ok("select", BINARY, "--size", "150", *args, "-o", name, "-q")
+    return read_coreset(craig.folder / name)
+
+
+def test_a_file_says_what_it_is_for(craig):
+    for name in RECIPES:
+        assert picked(craig, "--for", name).metadata["for"] == name
+    assert "for distance" in craig.ok("eval", "--coreset", "c.parquet").text
+
+
+def test_the_old_name_of_for_linear(craig):
+    old, new = picked(craig, "--pilot"), picked(craig, "--for", "linear")
+    assert np.array_equal(old.index, new.index) and np.array_equal(old.weight, new.weight)
+    assert "pilot" in new.metadata["at"] and old.metadata == new.metadata
+
+
+def test_distance_is_the_construction_of_the_paper(craig, data):
+    found = picked(craig, "--for", "distance")
+    paper = picked(craig, "--exemplar", "medoid", "--weights", "count")
+    assert np.array_equal(found.index, paper.index) and np.array_equal(found.weight, paper.weight)
+    assert found.epsilon[-1] < picked(craig).epsilon[-1]
+    mine, theirs = select_coreset(*data, size=90, purpose="distance"), paper_coreset(*data, size=90)
+    assert np.array_equal(mine.index, theirs.index) and np.array_equal(mine.weight, theirs.weight)
+
+
+def test_who_says_a_part_overrides_it(craig):
+    found = picked(craig, "--for", "distance", "--exemplar", "member")
+    assert found.metadata["exemplar"] == "member" and found.metadata["weights"] == "count"
+    assert picked(craig, "--for", "distance", "--algorithm", "random").metadata["exemplar"] is None
+
+
+def test_python_selects_as_the_command_does(craig):
+    from craig_cli import read_dataset
+
+    dataset = read_dataset([str(BINARY)])
+    for name in RECIPES:
+        mine = select_coreset(dataset.features, dataset.labels, size=150, purpose=name)
+        assert np.array_equal(mine.index, picked(craig, "--for", name).index)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("fractoin", "fraction"), ("pilot", 'purpose="linear"'), ("sample_weight", "multiplicity"), ("xyz", None)],
+)
+def test_a_name_that_does_not_exist(data, name, meant):
+    with pytest.raises(
+        TypeError, match=f"unexpected argument '{name}'" + (f"; did you mean {meant}" if meant else "$")
+    ):
+        select_coreset(*data, size=10, **{name: 1})
+
+
+def test_purposes_that_do_not_exist(data):
+    with pytest.raises(UsageError, match="purpose: expected one of any, linear, distance, found 'kernel'"):
+        select_coreset(*data, size=10, purpose="kernel")
+
+
+def test_train_and_evaluate_from_python(data):
+    coreset = select_coreset(*data, fraction=0.1, purpose="linear")
+    model = train_model(*data, coreset=coreset, epochs=40)
+    whole = train_model(*data, epochs=40)
+    ours, theirs = evaluate_model(model, *data), evaluate_model(whole, *data)
+    assert theirs["objective"] <= ours["objective"] + 1e-12 and ours["objective"] < theirs["objective"] + 1e-3
+    with pytest.raises(UsageError, match="found both"):
+        train_model(*data, coreset=coreset, sample_weight=np.ones(1500))
+
+
+def test_a_sampler_in_the_form_of_others(data, tmp_path):
+    rows, labels = data
+    names = np.where(labels == 1, 2, 1)
+    sampler = CoresetSampler(size=60, purpose="distance", normalize="mean")
+    found, classes = sampler.fit_resample(rows, names)
+    assert np.array_equal(found, rows[sampler.sample_indices_])
+    assert np.array_equal(classes, names[sampler.sample_indices_])
+    assert sampler.sample_weight_.mean() == pytest.approx(1.0)
+    sampler.coreset_.write(tmp_path / "c.parquet")
+    assert np.array_equal(read_coreset(tmp_path / "c.parquet").index, sampler.coreset_.index)
+
+
+def test_a_coreset_as_a_data_frame(data):
+    pd = pytest.importorskip("pandas")
+    coreset = select_coreset(*data, size=20, purpose="distance")
+    frame = coreset.to_pandas()
+    assert isinstance(frame, pd.DataFrame) and list(frame.columns) == ["index", "weight", "rank", "epsilon"]
+    assert np.array_equal(frame["weight"], coreset.weight)
