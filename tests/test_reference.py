@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 import scipy.sparse as sp
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import HuberRegressor, LogisticRegression, Ridge
 
 from craig_cli.dataset import from_arrays
 from craig_cli.errors import DataError
@@ -139,6 +139,19 @@ def test_huber_agrees_with_scipy(unit, intercept):
     found = np.append(model.coef * data.features.std(axis=0), model.intercept)
     np.testing.assert_allclose(found, peer.x, rtol=1e-5, atol=1e-6)
     assert model.optimizer["objective"] == pytest.approx(peer.fun, rel=1e-9)
+
+
+@pytest.mark.parametrize("epsilon", [1.1, 1.345, 3.0])
+def test_huber_agrees_with_scikit_learn_at_its_own_scale(epsilon):
+    """HuberRegressor minimises sum_i m_i (s + s H(r_i / s)) + alpha ||w||^2 in s too; with its s ours is the same."""
+    data, alpha = data_for("huber"), 0.1
+    peer = HuberRegressor(epsilon=epsilon, alpha=alpha, tol=1e-10, max_iter=10_000)
+    peer.fit(data.features / [1, 50, 1, 1, 1, 1], data.labels, sample_weight=data.multiplicity)
+    turn = epsilon * peer.scale_
+    rows = from_arrays(data.features / [1, 50, 1, 1, 1, 1], data.labels / turn, data.multiplicity)
+    model = optimum(rows, objective_for("huber", l2=alpha * peer.scale_ / data.total), threads=1)
+    np.testing.assert_allclose(model.coef * turn, peer.coef_, rtol=1e-4, atol=1e-4)
+    assert model.intercept * turn == pytest.approx(peer.intercept_, rel=1e-5)
 
 
 def test_huber_of_small_and_of_large_labels_is_squared_and_median():
