@@ -21,7 +21,7 @@ def select_coreset(
     """Select a coreset of arrays: ``index``, ``weight``, ``rank`` and ``epsilon``, all (r,), in greedy order.
 
     features      (n, d) array-like or scipy sparse matrix
-    labels        (n,) class labels, or targets with ``loss="squared"``; None for rows without labels
+    labels        (n,) class labels, or the targets of a regression; None for rows without labels
     multiplicity  (n,) positive numbers, how many rows each row stands for
     influence, progress, note  as ``select_dataset``
     asked         what a ``Plan`` takes: fraction, size or epsilon, purpose ("any", "linear" or "distance"), algorithm,

@@ -20,6 +20,7 @@ LOSSES = {
     "logistic": "craig_cli.training.losses:LOGISTIC",
     "multinomial": "craig_cli.training.losses:MULTINOMIAL",
     "squared": "craig_cli.training.losses:SQUARED",
+    "huber": "craig_cli.training.losses:HUBER",
     "squared-hinge": "craig_cli.training.losses:SQUARED_HINGE",
     "smoothed-hinge": "craig_cli.training.losses:SMOOTHED_HINGE",
 }

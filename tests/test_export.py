@@ -433,6 +433,7 @@ CASES = [
     ("binary", "multinomial", {}),
     ("multiclass", "multinomial", {}),
     ("regression", "squared", {}),
+    ("regression", "huber", {}),
 ]
 
 

@@ -16,6 +16,7 @@ from craig_cli.scaling import fit_scaling
 from craig_cli.selection.plan import Plan
 from craig_cli.selection.select import select_dataset
 from craig_cli.training.fit import fit
+from tests.naive.training import REGRESSIONS
 
 N, D = 200, 4
 
@@ -24,7 +25,7 @@ def data_for(loss: str = "logistic", sparse: bool = False, counts: bool = False)
     rng = np.random.default_rng(0)
     features = rng.normal(1.0, 2.0, (N, D)) * (rng.random((N, D)) < 0.7)
     signal = features @ [1.0, -1.0, 0.5, 0.0] + rng.normal(size=N)
-    labels = {"multinomial": np.digitize(signal, [0.0, 2.0]).astype(float), "squared": signal}.get(
+    labels = {"multinomial": np.digitize(signal, [0.0, 2.0]).astype(float), "squared": signal, "huber": signal}.get(
         loss, np.where(signal > 0, 1.0, -1.0)
     )
     return from_arrays(
@@ -40,10 +41,12 @@ def slopes_of(model, features, labels):
         return share / share.sum(axis=1, keepdims=True) - (labels[:, None] == np.array(model.classes))
     if model.loss == "squared":
         return margin - labels[:, None]
+    if model.loss == "huber":
+        return np.clip(margin - labels[:, None], -1, 1)
     return 1 / (1 + np.exp(-margin)) - (labels[:, None] > 0)
 
 
-@pytest.mark.parametrize("loss", ["logistic", "multinomial", "squared"])
+@pytest.mark.parametrize("loss", ["logistic", "multinomial", "squared", "huber"])
 @pytest.mark.parametrize(
     "scale, sparse, counts", [("none", False, True), ("standard", False, False), ("unit", True, True)]
 )
@@ -69,7 +72,7 @@ def test_agrees_with_gradients_from_their_definition(loss, scale, sparse, counts
         assert found.path.full_norm[place] == pytest.approx(np.linalg.norm(full), rel=1e-9)
         assert found.path.error[place] == pytest.approx(np.linalg.norm(full - part), rel=1e-9)
         for number in range(3):
-            index, weight = random_subset(data, loss != "squared", 30, np.random.default_rng([7, number]))
+            index, weight = random_subset(data, loss not in REGRESSIONS, 30, np.random.default_rng([7, number]))
             part = (slope[index] * weight[:, None]).T @ rows[index]
             assert found.path.random[number, place] == pytest.approx(np.linalg.norm(full - part), rel=1e-9)
     # The bound holds wherever it speaks, and is what the coreset says.

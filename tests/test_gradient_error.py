@@ -18,7 +18,7 @@ from craig_cli.scaling import fit_scaling
 RNG = np.random.default_rng(5)
 N = 40
 FEATURES = RNG.normal(1.0, 2.0, size=(N, 3)) * (RNG.random((N, 3)) < 0.7)
-CLASSES = {"logistic": (0.0, 1.0), "multinomial": (0.0, 1.0, 2.0), "squared": ()}
+CLASSES = {"logistic": (0.0, 1.0), "multinomial": (0.0, 1.0, 2.0), "squared": (), "huber": ()}
 
 
 def model_for(loss: str) -> Model:

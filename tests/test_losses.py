@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
+import scipy.special
 
 from craig_cli.errors import DataError
 from craig_cli.registry import LOSSES, load
@@ -105,6 +108,36 @@ def test_the_constants_within_a_ball_bound_the_slopes_there(name):
             slopes = np.clip(margins, -radius * norm, radius * norm)  # |<w, x>| <= ||w|| ||x||
             to_slopes(loss.code, label, slopes)
             assert np.linalg.norm(slopes) <= slope * (1 + 1e-12)
+
+
+def test_huber_is_that_of_scipy():
+    loss = load(LOSSES, "huber")
+    for label, margins in _cases(loss, None):
+        assert value(loss.code, label, margins) == pytest.approx(scipy.special.huber(1.0, margins[0] - label))
+
+
+def test_huber_bends_where_its_residual_is_zero_and_not_where_it_is_one():
+    assert [second_derivative(load(LOSSES, "huber").code, slope) for slope in (-1.0, -0.5, 0.0, 0.5, 1.0)] == [
+        0.0, 1.0, 1.0, 1.0, 0.0
+    ]  # fmt: skip
+
+
+def test_differences_of_huber_keep_the_digits_of_delta_on_every_piece():
+    """Against rational numbers, on one piece, across a kink and across both."""
+
+    def phi(residual):
+        return residual**2 / 2 if abs(residual) <= 1 else abs(residual) - Fraction(1, 2)
+
+    pairs = [(0.3, 1e-12), (5.0, 1e-12), (-5.0, 1e-12), (1.0 - 1e-7, 2e-7), (-1.0 - 1e-7, 2e-7), (-2.0, 5.0)]
+    for at, delta in pairs:
+        delta = at + delta - at  # what the two differ by in float64
+        for label in (0.0, 8.0):
+            other = at + label
+            one = other + delta
+            exact = phi(Fraction(one) - Fraction(label)) - phi(Fraction(other) - Fraction(label))
+            change = np.array([float(Fraction(one) - Fraction(other))])
+            found = load(LOSSES, "huber").difference(np.array([one]), np.array([other]), change, np.array([label]))
+            assert found[0] == pytest.approx(float(exact), rel=1e-13)
 
 
 def test_a_code_of_no_loss_gives_nan_and_not_the_numbers_of_another():

@@ -35,7 +35,7 @@ def test_a_monitor_measures_the_model_and_changes_nothing(loss, sparse):
         model, counts = found.model, rows.multiplicity
         parts = (rows.features, rows.labels, model.coef, model.intercept)
         expected = metrics_of(model, rows)
-        key = "rmse" if loss == "squared" else "error_rate"
+        key = "rmse" if loss in naive.REGRESSIONS else "error_rate"
         assert set(measured) == {"data", "loss", "objective", key}
         assert measured[key] == pytest.approx(expected[key], rel=1e-9)
         assert measured["loss"] == pytest.approx(naive.objective(loss, *parts, 0.0, counts), rel=1e-9)

@@ -9,11 +9,12 @@ from craig_cli.dataset import from_arrays
 from craig_cli.registry import LOSSES
 from craig_cli.training.design import build_design
 from craig_cli.training.newton import newton
+from tests.naive.training import REGRESSIONS
 
 
 def _labels(loss, rows, rng):
     margins = rows @ np.arange(1.0, rows.shape[1] + 1) / 10.0
-    if loss == "squared":
+    if loss in REGRESSIONS:
         return margins + rng.standard_normal(len(rows))
     if loss == "multinomial":
         return np.digitize(margins + rng.standard_normal(len(rows)), [-0.5, 0.5]).astype(float)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 import scipy.sparse as sp
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import HuberRegressor, LogisticRegression, Ridge
 
 from craig_cli.dataset import from_arrays
 from craig_cli.errors import DataError
@@ -20,7 +20,7 @@ from craig_cli.registry import LOSSES, SCALES
 from craig_cli.training import coordinates
 
 N, D = 300, 6
-CLASSES = {"multinomial": (0.0, 1.0, 2.0), "squared": ()}
+CLASSES = {"multinomial": (0.0, 1.0, 2.0), "squared": (), "huber": ()}
 L2 = 1e-3
 
 
@@ -32,6 +32,7 @@ def data_for(loss: str, sparse: bool = False, seed: int = 0):
     labels = {
         "multinomial": np.digitize(signal, [-1.0, 1.0]).astype(float),
         "squared": 100 + 30 * signal,
+        "huber": 100 + 30 * signal,
     }.get(loss, np.where(signal > 0, 1.0, -1.0))
     counts = rng.integers(1, 4, N).astype(float)
     return from_arrays(sp.csr_matrix(features) if sparse else features, labels, counts)
@@ -114,6 +115,55 @@ def test_the_hinges_agree_with_scipy(loss):
     assert model.optimizer["objective"] <= peer.fun + 1e-12
     np.testing.assert_allclose(np.append(model.coef, model.intercept), peer.x, atol=1e-5)
     assert model.optimizer["objective"] == pytest.approx(objective(np.append(model.coef, model.intercept))[0])
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("unit", [0.01, 1.0, 100.0])
+def test_huber_agrees_with_scipy(unit, intercept):
+    """A loss of one line in numpy, minimised by scipy; labels that are ``unit`` times farther from the line."""
+    data = data_for("huber")
+    data = from_arrays(data.features, data.labels / 30.0 * unit, data.multiplicity)
+    model = optimum(data, objective_for("huber", intercept=intercept), threads=1)
+    features = np.column_stack([data.features / data.features.std(axis=0), np.full(N, float(intercept))])
+    penalty = np.append(L2 / data.features.std(axis=0) ** 2, 0.0)
+
+    def objective(w):
+        apart = features @ w - data.labels
+        rows = np.where(abs(apart) <= 1, apart**2 / 2, abs(apart) - 0.5)
+        gradient = features.T @ (np.clip(apart, -1, 1) * data.multiplicity) / data.total
+        return (rows * data.multiplicity).sum() / data.total + (penalty * w**2).sum() / 2, gradient + penalty * w
+
+    # From the least squares, and in their units, so that scipy finds it too.
+    start = np.linalg.lstsq(features, data.labels)[0]
+    peer = scipy.optimize.minimize(objective, start, jac=True, method="BFGS", options={"gtol": 1e-10, "maxiter": 9999})
+    found = np.append(model.coef * data.features.std(axis=0), model.intercept)
+    np.testing.assert_allclose(found, peer.x, rtol=1e-5, atol=1e-6)
+    assert model.optimizer["objective"] == pytest.approx(peer.fun, rel=1e-9)
+
+
+@pytest.mark.parametrize("epsilon", [1.1, 1.345, 3.0])
+def test_huber_agrees_with_scikit_learn_at_its_own_scale(epsilon):
+    """HuberRegressor minimises sum_i m_i (s + s H(r_i / s)) + alpha ||w||^2 in s too; with its s ours is the same."""
+    data, alpha = data_for("huber"), 0.1
+    peer = HuberRegressor(epsilon=epsilon, alpha=alpha, tol=1e-10, max_iter=10_000)
+    peer.fit(data.features / [1, 50, 1, 1, 1, 1], data.labels, sample_weight=data.multiplicity)
+    turn = epsilon * peer.scale_
+    rows = from_arrays(data.features / [1, 50, 1, 1, 1, 1], data.labels / turn, data.multiplicity)
+    model = optimum(rows, objective_for("huber", l2=alpha * peer.scale_ / data.total), threads=1)
+    np.testing.assert_allclose(model.coef * turn, peer.coef_, rtol=1e-4, atol=1e-4)
+    assert model.intercept * turn == pytest.approx(peer.intercept_, rel=1e-5)
+
+
+def test_huber_of_small_and_of_large_labels_is_squared_and_median():
+    """Residuals all below 1: the squared loss. All far above: least absolute deviations, here a median."""
+    data = data_for("huber")
+    small = from_arrays(data.features, data.labels / 1e4, data.multiplicity)
+    one, other = (optimum(small, objective_for(loss), threads=1) for loss in ("huber", "squared"))
+    np.testing.assert_allclose(one.coef, other.coef, rtol=1e-9)
+    assert one.optimizer["objective"] == pytest.approx(other.optimizer["objective"], rel=1e-9)
+    labels = 1e6 * np.random.default_rng(0).standard_exponential(301)
+    alone = optimum(from_arrays(np.zeros((301, D)), labels), objective_for("huber"), threads=1)
+    assert alone.intercept == pytest.approx(np.median(labels), abs=1.0)
 
 
 @pytest.mark.parametrize("loss", ["logistic", "multinomial", "smoothed-hinge"])

@@ -25,7 +25,7 @@ def _data(loss: str = "logistic", rows: int = 600, columns: int = 5, sparse: boo
     if sparse:
         matrix = sp.csr_matrix(matrix * (rng.random(matrix.shape) < 0.5))
     scores = np.asarray(matrix @ rng.normal(size=(columns, 3)))
-    if loss == "squared":
+    if loss in naive.REGRESSIONS:
         labels = 50 + 7 * scores[:, 0] + 3 * rng.normal(size=rows)
     elif loss == "multinomial":
         labels = np.argmax(scores + rng.gumbel(size=scores.shape), axis=1).astype(float)

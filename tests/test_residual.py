@@ -19,7 +19,7 @@ from craig_cli.scaling import fit_scaling
 
 ACCURACY = 1e-10
 N, D = 400, 5
-CLASSES = {"multinomial": (0.0, 1.0, 2.0), "squared": ()}
+CLASSES = {"multinomial": (0.0, 1.0, 2.0), "squared": (), "huber": ()}
 LONG = np.longdouble
 
 needs_long_double = pytest.mark.skipif(
@@ -54,6 +54,9 @@ def long_objective(model: Model, features, labels, counts, factor):
         rows = np.log(np.exp(margin).sum(axis=1)) - margin[np.arange(N), labels.astype(int)]
     elif model.loss == "squared":
         rows = (margin[:, 0] - LONG(labels)) ** 2 / 2
+    elif model.loss == "huber":
+        apart = abs(margin[:, 0] - LONG(labels))
+        rows = np.where(apart > 1, apart - LONG(0.5), apart**2 / 2)
     else:
         agreement = labels * margin[:, 0]
         short = np.maximum(0, 1 - agreement)

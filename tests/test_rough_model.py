@@ -8,6 +8,7 @@ import scipy.sparse as sp
 from craig_cli.dataset import from_arrays
 from craig_cli.guided.rough_model import rough_model, sample_size
 from craig_cli.guided.samples import draw_random
+from tests.naive import training as naive
 
 L2 = 1e-4
 
@@ -31,6 +32,9 @@ def _objective(rows, labels, weights, loss):
         elif loss == "logistic":
             values = np.logaddexp(0.0, -signs * margins[:, 0])
             slopes = (-signs / (1.0 + np.exp(signs * margins[:, 0])))[:, None]
+        elif loss == "huber":
+            apart = margins - labels[:, None]
+            values, slopes = naive.phi(loss, labels, margins), np.clip(apart, -1.0, 1.0)
         else:
             values, slopes = 0.5 * (margins[:, 0] - labels) ** 2, margins - labels[:, None]
         gradient = (slopes * share[:, None]).T @ extended + penalty * coef
@@ -51,13 +55,13 @@ def _above(dataset, rows, labels, weights, loss, **options):
     return function(np.zeros(size))[0] - best.fun, value - best.fun, rough
 
 
-@pytest.mark.parametrize("loss", ["logistic", "multinomial", "squared"])
+@pytest.mark.parametrize("loss", ["logistic", "multinomial", "squared", "huber"])
 @pytest.mark.parametrize("layout", [np.array, sp.csr_matrix], ids=["dense", "sparse"])
 def test_it_comes_close_to_the_optimum_of_all_rows(loss, layout):
     rng = np.random.default_rng(0)
     rows = rng.standard_normal((20_000, 6)) * [1.0, 3.0, 0.3, 1.0, 1.0, 5.0]
     score = rows @ rng.standard_normal(6) + rng.logistic(size=20_000)
-    labels = score if loss == "squared" else np.digitize(score, [0.0] if loss == "logistic" else [-2.0, 2.0])
+    labels = score if loss in naive.REGRESSIONS else np.digitize(score, [0.0] if loss == "logistic" else [-2.0, 2.0])
     counts = rng.integers(1, 4, 20_000).astype(float)
     dataset = from_arrays(layout(rows), labels.astype(float), counts)
     residuals = [_above(dataset, rows, labels, counts, loss, rounds=rounds)[1] for rounds in (1, 2, 3)]
@@ -67,6 +71,18 @@ def test_it_comes_close_to_the_optimum_of_all_rows(loss, layout):
     # It stops where all rows do not say more of the truth.
     dispersion = rough.found.dispersion
     assert last <= residuals[-1] + 1e-12 < 0.1 * dispersion * rough.coef.size / (2 * counts.sum())
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e3, 1e5])
+def test_the_optimum_of_a_loss_with_straight_pieces_is_found_from_far_away(unit):
+    """Where all rows are on a straight piece at first, with no second derivative."""
+    rng = np.random.default_rng(4)
+    rows = rng.standard_normal((3000, 3))
+    labels = unit * (5.0 + rows @ [1.0, 2.0, 3.0] + rng.standard_t(2, 3000))
+    rough = rough_model(from_arrays(rows, labels), "huber", L2, picks=100, rounds=6, vectors=False)
+    best = naive.optimum("huber", rows, labels, L2)[0]
+    assert best * (1 - 1e-8) <= rough.found.objective <= best * (1 + 1e-3)
+    assert np.isfinite(rough.found.dispersion) and np.isfinite(rough.found.dimension)
 
 
 def test_strata_help_where_a_few_rows_hold_the_curvature(monkeypatch):

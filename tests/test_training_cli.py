@@ -48,6 +48,27 @@ def test_the_loss_is_guessed_and_the_formats_agree(craig, folder, name, loss):
     assert one["objective"] == pytest.approx(two["objective"], rel=1e-9)
 
 
+def test_the_huber_loss_from_selection_to_the_reference(craig, folder):
+    craig.ok("select", "regression.parquet", "--fraction", "0.1", "--loss", "huber", "-q", "-o", "c")
+    run = ("train", "regression.parquet", "--coreset", "c", "--loss", "huber", "--optimizer", "saga", "-q")
+    craig.ok(*run, "-o", "m")
+    craig.ok(*run, "--refine", "2", "-o", "refined")
+    result = craig.ok("eval", "m", "refined", "regression.parquet", "--reference", "auto", "--json")
+    found = json.loads(result.text)["models"]
+    residuals = [entry["reference"]["residual"] for entry in found]
+    assert 0.0 <= residuals[1] < residuals[0] < 1e-3 * found[0]["objective"]
+
+
+def test_labels_of_too_large_a_unit_for_huber_are_said_so(craig, folder):
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(300, 2))
+    lines = [f"{1e4 * (x[0] + rng.normal()):.6g} 1:{x[0]:.6g} 2:{x[1]:.6g}" for x in rows]
+    (folder / "large.libsvm").write_text("\n".join(lines) + "\n")
+    for loss, told in (("huber", True), ("squared", False)):
+        result = craig.ok("train", "large.libsvm", "--loss", loss, "-o", "m")
+        assert ("to the huber loss a residual of 1 is large" in result.stderr) == told
+
+
 def test_train_on_a_coreset(craig, folder):
     craig.ok("select", "binary.libsvm", "--fraction", "0.1", "-q")
     run = ("train", "binary.libsvm", "--coreset", "binary.coreset.parquet", "--optimizer", "saga")

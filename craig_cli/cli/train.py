@@ -52,7 +52,7 @@ SUFFIX = ".model.json"
     "--loss",
     type=click.Choice(list(LOSSES)),
     show_default="logistic for 2 classes, multinomial for more, squared for numbers",
-    help="The loss; an L2 penalty is always added.",
+    help="The loss; an L2 penalty is always added. huber turns from square to straight at a residual of 1.",
 )
 @options.task_option
 @click.option("--optimizer", type=click.Choice(list(OPTIMIZERS)), default="sgd", help="The method.")

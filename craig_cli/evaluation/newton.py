@@ -46,7 +46,7 @@ def minimise(
     value, gradient = evaluate(problem, coef, threads, slopes)
     best, above, waited, steps = np.inf, np.inf, 0, 0
     # Where every row is on a straight piece H says nothing of how far to go: at first no row bends less than L.
-    floor = loss.lipschitz if loss.name == "smoothed-hinge" else 0.0
+    floor = loss.lipschitz if loss.straight else 0.0
     while steps < MOST_STEPS:
         norm = problem.gradient_norm(gradient)
         waited = waited + 1 if norm > 0.5 * best else 0

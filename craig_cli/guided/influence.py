@@ -68,7 +68,7 @@ class Influence:
     gradients  the whole h_i where the vectors are a sketch or are not there, else None
     dimension  the mean of ||h_i||^2 by the dispersion. At the optimum of a model that fits, it is the effective number
                of parameters (gradients have covariance dispersion * H there); at a rough model it is larger
-    dispersion 1, or for the squared loss the mean square of the residuals
+    dispersion 1, or for a regression what ``Design.dispersion`` says, for the squared loss the mean square residual
     objective  of all rows at the model, with its l2; decrement: Newton's, about how far that is above the optimum
     slopes     (n, k) d phi / d margin of each row
     """
@@ -125,7 +125,7 @@ def influence_at(design: Design, coef: np.ndarray, seed: int = 0, vectors: bool 
         if vectors:
             kept[rows] = images
     total = design.counts.sum()
-    dispersion = float(design.counts @ slopes[:, 0] ** 2 / total) if design.loss == "squared" else 1.0
+    dispersion = design.dispersion(slopes)
     alone = whole and vectors
     return Influence(
         vectors=kept,

@@ -121,5 +121,4 @@ def _state(design: Design, sample: Design, coef: np.ndarray) -> _State:
 
 def _uncertain(design: Design, state: _State) -> float:
     total = design.counts.sum()
-    dispersion = float(design.counts @ state.slopes[:, 0] ** 2 / total) if design.loss == "squared" else 1.0
-    return dispersion * design.width * design.n_outputs / (2.0 * total)
+    return design.dispersion(state.slopes) * design.width * design.n_outputs / (2.0 * total)

@@ -5,8 +5,8 @@ For f_i(w) = phi(y_i, <w, x_i>), |phi'| <= G, phi' L-Lipschitz in the margin and
     || grad f_i(w) - grad f_j(w) ||  <=  (G + L B ||x_i||) ||x_i - x_j||
 
 for two rows of one label. (The paper's equations 81-84 drop G. The row whose norm counts may be either of the two;
-taking i, the one that is represented, makes the constant belong to the row.) For the squared loss, with
-r_i = B ||x_i|| + |y_i| and X = max ||x||,
+taking i, the one that is represented, makes the constant belong to the row.) For the losses of a regression, which have
+L = 1, with r_i = min(G, B ||x_i|| + |y_i|), the largest residual that still counts, and X = max ||x||,
 
     || grad f_i(w) - grad f_j(w) ||  <=  r_i ||x_i - x_j|| + X (B ||x_i - x_j|| + |y_i - y_j|)
 
@@ -46,24 +46,26 @@ def gradient_constants(
 ) -> np.ndarray:
     """(n,) float64 c_i with || grad f_i(w) - grad f_j(w) || <= c_i d_ij for all ||(w, b)|| <= ``radius``.
 
-    d_ij is the Euclidean distance of the features (n, d), or for the squared loss of the rows
+    d_ij is the Euclidean distance of the features (n, d), or for the loss of a regression of the rows
     (features, labels / label_unit).
     """
     norms = row_norms(features)
     largest = float(norms.max())
-    if loss == "squared":
-        residual = radius * norms + np.abs(labels)
+    the_loss = load(LOSSES, loss)
+    if the_loss.is_regression:
+        residual = np.minimum(the_loss.slope_bound, radius * norms + np.abs(labels))
         return np.hypot(residual + largest * radius, largest * label_unit)
-    slope, curvature = load(LOSSES, loss).constants(radius, largest)
+    slope, curvature = the_loss.constants(radius, largest)
     return slope + curvature * radius * norms
 
 
 def gradient_bounds(features: np.ndarray | sp.csr_matrix, labels: np.ndarray, loss: str, radius: float) -> np.ndarray:
     """(n,) float64, what || grad f_i(w) || cannot exceed for all ||(w, b)|| <= ``radius``: max |phi'_i| ||x_i||."""
     norms = row_norms(features)
-    if loss == "squared":
-        return (radius * norms + np.abs(labels)) * norms
-    return load(LOSSES, loss).constants(radius, norms)[0] * norms
+    the_loss = load(LOSSES, loss)
+    if the_loss.is_regression:
+        return np.minimum(the_loss.slope_bound, radius * norms + np.abs(labels)) * norms
+    return the_loss.constants(radius, norms)[0] * norms
 
 
 def exact_grid(total: float) -> float:

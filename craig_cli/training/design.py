@@ -19,7 +19,7 @@ from craig_cli.dataset import Dataset
 from craig_cli.jit import njit
 from craig_cli.registry import LOSSES, load
 from craig_cli.scaling import Scaling, fit_scaling
-from craig_cli.training.losses import encode_labels, to_slopes, value
+from craig_cli.training.losses import encode_labels, second_derivatives, to_slopes, value
 
 WIDEST = 2048
 CHUNK = 16_384  # rows at a time
@@ -86,6 +86,18 @@ class Design:
         """The weighted mean loss plus the penalty."""
         loss = float(self.counts @ self.values(margins) / self.counts.sum())
         return loss + 0.5 * float((self.penalty * coef * coef).sum())
+
+    def dispersion(self, slopes: np.ndarray) -> float:
+        """1 for classes; for a regression sum phi'^2 / sum phi'' (Huber 1964), of the squared loss the mean square.
+
+        slopes  (n, k). At the optimum of a model that fits, gradients have covariance dispersion * H.
+        """
+        loss = load(LOSSES, self.loss)
+        if not loss.is_regression:
+            return 1.0
+        slopes = np.ascontiguousarray(slopes[:, 0])
+        bends = float(self.counts @ second_derivatives(loss.code, slopes))
+        return float(self.counts @ slopes**2) / max(bends, float(self.counts.max()))
 
     def coefficients(self, coef: np.ndarray, intercept) -> np.ndarray:
         """(k, d + 1) from a model in raw units."""

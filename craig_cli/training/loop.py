@@ -207,6 +207,8 @@ class _Watch:
                 f"the gradient still has {100 * end / start:.2g} % of the norm it began with, so this is no optimum: "
                 "more --epochs, another --step, or --scale standard for columns of very different ranges"
             )
+            if load(LOSSES, self._setup.loss).has_unit:
+                notes[-1] += f"; to the {self._setup.loss} loss a residual of 1 is large: divide the labels by what is"
         return self._coef, self.history[-1], notes
 
 

@@ -26,6 +26,13 @@ def squared(margins, others, delta, targets):
     return 0.5 * delta * ((margins - targets) + (others - targets))
 
 
+def huber(margins, others, delta, targets):
+    one, other = margins - targets, others - targets
+    slope, another = np.clip(one, -1.0, 1.0), np.clip(other, -1.0, 1.0)
+    # phi(r) = s r - s^2/2 for the slope s = clip(r); what is not a multiple of delta vanishes unless a kink is between.
+    return 0.5 * ((slope + another) * delta + (slope - another) * ((one - slope) + (other - another)))
+
+
 def _shortfalls(margins, others, delta, targets):
     """max(0, 1 - y m) of both, and their difference, by ``delta`` where both are positive."""
     one, other = np.maximum(0.0, 1.0 - targets * margins), np.maximum(0.0, 1.0 - targets * others)

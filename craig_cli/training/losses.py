@@ -4,12 +4,15 @@ name             phi(y, m)                                                   y  
 logistic         log(1 + exp(-y m))                                          -1 or 1      1/4   1
 multinomial      log sum_o exp(m_o) - m_y, one margin o a class              class        1/2   sqrt(2)
 squared          (m - y)^2 / 2                                               any number   1     none
+huber            (m - y)^2 / 2 up to |m - y| = 1, then |m - y| - 1/2         any number   1     1
 squared-hinge    max(0, 1 - y m)^2 / 2                                       -1 or 1      1     none
 smoothed-hinge   0 from y m = 1 on, (1 - y m)^2 / 2 down to y m = 0,         -1 or 1      1     1
                  then 1/2 - y m
 
 L is the Lipschitz constant of the slope and G bounds its norm; both enter the bound on gradient differences
-(equation 9) and the step sizes. The smoothed hinge is Rennie's, with the quadratic piece one wide.
+(equation 9) and the step sizes. The smoothed hinge is Rennie's, with the quadratic piece one wide. Huber's loss
+(1964) turns straight where a residual is 1 in the units of the labels as they are read: labels divided by s have it
+turn at s.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from craig_cli.jit import njit
 from craig_cli.training import loss_differences as differences
 
 # Kernels take the loss as one of these numbers: numba caches an if/elif, but no function as an argument.
-_LOGISTIC, _MULTINOMIAL, _SQUARED, _SQUARED_HINGE, _SMOOTHED_HINGE = range(5)
+_LOGISTIC, _MULTINOMIAL, _SQUARED, _SQUARED_HINGE, _SMOOTHED_HINGE, _HUBER = range(6)
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,8 @@ class Loss:
     difference   of two losses of a row, to more digits than each has (loss_differences.py)
     liblinear    the solver whose predictions are those of this loss
     slope_within (radius, norm) -> G for ||(w, b)|| <= radius and rows of at most that norm; None where G is enough
+    straight     whether it has straight pieces, whose second derivative of 0 says nothing of how far to go
+    has_unit     whether its shape depends on the units of a regression's labels, so that they cannot be standardised
     """
 
     name: str
@@ -49,6 +54,8 @@ class Loss:
     difference: Callable
     liblinear: str
     slope_within: Callable[[float, np.ndarray], np.ndarray] | None = None
+    straight: bool = False
+    has_unit: bool = False
 
     @property
     def is_regression(self) -> bool:
@@ -73,7 +80,10 @@ SQUARED_HINGE = Loss(
     "L2R_L2LOSS_SVC",
     slope_within=lambda radius, norm: 1.0 + radius * norm,
 )
-SMOOTHED_HINGE = Loss("smoothed-hinge", _SMOOTHED_HINGE, "two", 1.0, 1.0, differences.smoothed_hinge, "L2R_L2LOSS_SVC")
+SMOOTHED_HINGE = Loss(
+    "smoothed-hinge", _SMOOTHED_HINGE, "two", 1.0, 1.0, differences.smoothed_hinge, "L2R_L2LOSS_SVC", straight=True
+)
+HUBER = Loss("huber", _HUBER, "numbers", 1.0, 1.0, differences.huber, "L2R_L2LOSS_SVR", straight=True, has_unit=True)
 
 
 # Kernels avoid what numba would have to compile from its own library first (max, min, copies, whole-array
@@ -100,6 +110,9 @@ def value(loss, label, margins):
         return math.log(total) + largest - margins[int(label)]
     if loss == _SQUARED:
         return 0.5 * (margins[0] - label) * (margins[0] - label)
+    if loss == _HUBER:
+        residual = abs(margins[0] - label)
+        return 0.5 * residual * residual if residual < 1.0 else residual - 0.5
     agreement = label * margins[0]
     if loss == _LOGISTIC:
         return math.log1p(math.exp(-abs(agreement))) + (-agreement if agreement < 0.0 else 0.0)
@@ -125,6 +138,11 @@ def to_slopes(loss, label, margins):
         margins[int(label)] -= 1.0
     elif loss == _SQUARED:
         margins[0] -= label
+    elif loss == _HUBER:
+        residual = margins[0] - label
+        if abs(residual) > 1.0:
+            residual = 1.0 if residual > 0.0 else -1.0
+        margins[0] = residual
     elif loss == _LOGISTIC:
         margins[0] = -label / (1.0 + math.exp(label * margins[0]))
     elif loss in (_SQUARED_HINGE, _SMOOTHED_HINGE):
@@ -148,6 +166,8 @@ def second_derivative(loss, slope):
         return 1.0 if slope != 0.0 else 0.0
     if loss == _SMOOTHED_HINGE:
         return 1.0 if 0.0 < abs(slope) < 1.0 else 0.0
+    if loss == _HUBER:
+        return 1.0 if abs(slope) < 1.0 else 0.0
     return math.nan
 
 
@@ -163,7 +183,7 @@ def second_derivatives(loss, slopes):
 @njit
 def error(loss, label, margins):
     """1 where the margins (k,) predict another class than ``label``, else 0; of a regression (m - y)^2."""
-    if loss == _SQUARED:
+    if loss in (_SQUARED, _HUBER):
         return (margins[0] - label) * (margins[0] - label)
     if loss in (_LOGISTIC, _SQUARED_HINGE, _SMOOTHED_HINGE):
         return 0.0 if (margins[0] > 0.0) == (label > 0.0) else 1.0

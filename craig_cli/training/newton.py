@@ -5,12 +5,14 @@
 For few columns this is the cheapest way to the optimum there is. The curvature of design.py preconditions: with one
 output and dense rows it is the Hessian itself, and a round is a Newton step; with several outputs, sparse or very wide
 rows the conjugate gradients make up for what it leaves out. A Hessian serves again for as long as they need few steps.
+Of a loss with straight pieces no row bends less than a floor at first: a Hessian of 0 says nothing of how far to go.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from craig_cli.registry import LOSSES, load
 from craig_cli.training.design import NUDGE, Design, curvature
 
 ROUNDS = 50
@@ -18,6 +20,7 @@ STEPS = 60  # of conjugate gradients in a round
 FEW = 6
 FORCING = 1e-3  # the squared norm of what a round leaves of its equations
 SUFFICIENT = 1e-4  # Armijo
+SLIGHT = 0.1  # of the mean curvature: a floor that no longer matters
 SHORTEST = 1e-6
 SHARPNESS = 1e-3  # of what is uncertain of a rough model, or of what the one before had left: trained that far
 
@@ -28,13 +31,17 @@ def newton(design: Design, coef: np.ndarray, tol: float, correction: np.ndarray 
     margins = design.margins(coef)
     objective = design.objective(coef, margins) + float((correction * coef).sum())
     bent, used = None, STEPS
+    loss = load(LOSSES, design.loss)
+    floor = loss.lipschitz if loss.straight else 0.0
     for _ in range(ROUNDS):
         gradient = design.mean(design.slopes(margins)) + design.penalty * coef + correction
         bends = design.bends(margins)
-        if bent is None or used > FEW:
+        is_slight = floor <= SLIGHT * float(bends.mean())
+        bends = np.maximum(bends, floor, out=bends)
+        if bent is None or used > FEW or not is_slight:
             bent = curvature(design, bends)
         newton_step = -bent.solve(gradient)
-        if -0.5 * float((newton_step * gradient).sum()) <= tol:
+        if is_slight and -0.5 * float((newton_step * gradient).sum()) <= tol:
             break
         step, used = _step(design, margins, bends, bent, gradient)
         slope = float((step * gradient).sum())
@@ -48,6 +55,7 @@ def newton(design: Design, coef: np.ndarray, tol: float, correction: np.ndarray 
             length /= 2.0
         if not reached < objective:
             break
+        floor = 0.1 * floor if length == 1.0 else min(10.0 * floor, loss.lipschitz)
         coef, margins, objective = there, following, reached
     return coef
 

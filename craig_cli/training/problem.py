@@ -4,7 +4,8 @@
 
 and where a correction is in force (refine.py), + <linear, w> + constant.
 The intercept is a last column of ones with no penalty. Labels of a regression are standardised, which scales
-the objective by a constant and makes every default free of the labels' units.
+the objective by a constant and makes every default free of the labels' units; for a loss that has a unit of its own
+they are only centred.
 """
 
 from __future__ import annotations
@@ -178,7 +179,7 @@ def build_problem(
     gamma = gamma * (len(gamma) / gamma.sum())
     shift, scale = 0.0, 1.0
     if loss.labels == "numbers":
-        labels, shift, scale = _standardise(labels, gamma, intercept)
+        labels, shift, scale = _standardise(labels, gamma, intercept, loss.has_unit)
     rows = _raw_rows(dataset)
     kind = coords.choose(precondition, not dataset.is_sparse, dataset.n_rows, dataset.n_features)
     place = coords.fit_coordinates(kind, rows, gamma, scaling, intercept, l2 / loss.lipschitz, threads)
@@ -215,9 +216,11 @@ def _raw_rows(dataset: Dataset) -> tuple:
     return np.ascontiguousarray(dataset.features).reshape(-1), None, np.zeros(1, np.int64), dataset.n_features
 
 
-def _standardise(labels: np.ndarray, gamma: np.ndarray, intercept: bool) -> tuple[np.ndarray, float, float]:
+def _standardise(
+    labels: np.ndarray, gamma: np.ndarray, intercept: bool, has_unit: bool
+) -> tuple[np.ndarray, float, float]:
     shift = float(np.mean(labels * gamma)) if intercept else 0.0
-    scale = float(np.sqrt(np.mean(gamma * (labels - shift) ** 2)))
+    scale = 1.0 if has_unit else float(np.sqrt(np.mean(gamma * (labels - shift) ** 2)))
     if not scale > 1e-12 * np.abs(labels).max(initial=0.0):
         scale = 1.0  # all labels alike
     return (labels - shift) / scale, shift, scale

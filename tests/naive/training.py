@@ -8,6 +8,8 @@ import numpy as np
 import scipy.optimize
 import scipy.sparse as sp
 
+REGRESSIONS = ("squared", "huber")
+
 
 def phi(loss: str, labels: np.ndarray, margins: np.ndarray) -> np.ndarray:
     """phi of each row; ``labels`` -1/1, class numbers (multinomial) or values; ``margins`` (n, k)."""
@@ -16,6 +18,8 @@ def phi(loss: str, labels: np.ndarray, margins: np.ndarray) -> np.ndarray:
         return np.logaddexp(0.0, -labels * m)
     if loss == "squared":
         return (m - labels) ** 2 / 2
+    if loss == "huber":
+        return np.where(abs(m - labels) <= 1.0, (m - labels) ** 2 / 2, abs(m - labels) - 0.5)
     if loss == "multinomial":
         return np.logaddexp.reduce(margins, axis=1) - margins[np.arange(len(labels)), labels.astype(int)]
     short = np.maximum(0.0, 1.0 - labels * m)
@@ -35,6 +39,8 @@ def slope(loss: str, labels: np.ndarray, margins: np.ndarray) -> np.ndarray:
         one = -labels * np.exp(-np.logaddexp(0.0, labels * m))
     elif loss == "squared":
         one = m - labels
+    elif loss == "huber":
+        one = np.clip(m - labels, -1.0, 1.0)
     else:
         short = np.maximum(0.0, 1.0 - labels * m)
         one = -labels * (np.minimum(short, 1.0) if loss == "smoothed-hinge" else short)
@@ -43,7 +49,7 @@ def slope(loss: str, labels: np.ndarray, margins: np.ndarray) -> np.ndarray:
 
 def encode(loss: str, labels: np.ndarray) -> tuple[np.ndarray, int]:
     """(labels as phi takes them, number of outputs)."""
-    if loss == "squared":
+    if loss in REGRESSIONS:
         return labels, 1
     classes, codes = np.unique(labels, return_inverse=True)
     return (codes.astype(float), len(classes)) if loss == "multinomial" else (2.0 * codes - 1.0, 1)
@@ -72,7 +78,7 @@ def optimum(loss, features, labels, l2, gamma=None, intercept=True) -> tuple[flo
     values, vectors = np.linalg.eigh((centred * gamma[:, None]).T @ centred / gamma.sum() + 4 * l2 * np.eye(d))
     basis = vectors / np.sqrt(np.maximum(values, 1e-12 * values.max()))
     white = centred @ basis
-    spread = np.std(labels) if loss == "squared" else 1.0
+    spread = np.std(labels) if loss in REGRESSIONS else 1.0
     scale = spread * spread
 
     def parts(flat):
@@ -89,7 +95,7 @@ def optimum(loss, features, labels, l2, gamma=None, intercept=True) -> tuple[flo
         return (loss_value + l2 / 2 * (w**2).sum()) / scale, gradient.ravel() / scale
 
     start = np.zeros(k * (d + 1))
-    if loss == "squared" and intercept:
+    if loss in REGRESSIONS and intercept:
         start[-1] = labels.mean() / spread
     found = scipy.optimize.minimize(
         function,
