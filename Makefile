@@ -59,7 +59,7 @@ $(DEMO):
 	@mkdir -p $@
 
 test: $(TEST_INSTALLED) lint
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --ignore tests/external
 
 test-external: $(EXTERNAL_INSTALLED)
 	$(BIN)/python -m pytest tests/external
