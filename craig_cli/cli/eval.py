@@ -11,12 +11,13 @@ import click
 from craig_cli.cli import options
 from craig_cli.cli.options import STDIO, Integer, Number, note
 from craig_cli.cli.tables import Part
+from craig_cli.cli.two_parts import TwoPartCommand
 from craig_cli.errors import DataError, os_error
 
 
 @click.command(
     "eval",
-    cls=options.TwoPartCommand,
+    cls=TwoPartCommand,
     first=("coreset", "reference", "history", "plot", "label", "as_json", "quiet"),
     epilog=options.examples(
         "craig train sample_data/binary.libsvm -q -o full.model.json --history full.jsonl",

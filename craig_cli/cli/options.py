@@ -294,26 +294,6 @@ def common_options(command: Callable) -> Callable:
     return quiet_option(debug_option(command))
 
 
-class TwoPartCommand(click.Command):
-    """A command whose help begins with the options that nearly everybody needs, by the names in ``first``."""
-
-    def __init__(self, *args, first: tuple[str, ...] = (), **settings) -> None:
-        super().__init__(*args, **settings)
-        self.first = first
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The two parts, the first in the order of ``first``."""
-        records = {
-            each.name: each.get_help_record(ctx) for each in self.get_params(ctx) if isinstance(each, click.Option)
-        }
-        records = {name: record for name, record in records.items() if record is not None}
-        names = [name for name in (*self.first, "help") if name in records]
-        parts = {"Options": names, "Fine tuning": [name for name in records if name not in names]}
-        for title, names in parts.items():
-            with formatter.section(title):
-                formatter.write_dl([records[name] for name in names])
-
-
 def examples(*commands: str) -> str:
     """The end of a command's help; the tests run every line of it in the project's folder."""
     return "Examples:\n\n\b\n" + "\n".join(f"  {command}" for command in commands)

@@ -32,3 +32,16 @@ def read_rows(data: tuple[str, ...], coreset_path: str | None, reading: dict, ev
         raise DataError(f"{coreset_path}: was selected from other data: {error}") from error
     check_matches(coreset, coreset_path, dataset)
     return dataset, coreset
+
+
+def task_of(coreset) -> str:
+    """What ``select`` took the labels for, of which the coreset may not have all; "auto" where it did not look."""
+    from craig_cli.registry import LOSSES, load
+
+    loss, classes = coreset.metadata.get("loss"), coreset.metadata.get("classes")
+    if isinstance(loss, str) and loss in list(LOSSES):
+        return "regression" if load(LOSSES, loss).is_regression else "classification"
+    found = isinstance(classes, list) and any(
+        isinstance(entry, dict) and entry.get("label") is not None for entry in classes
+    )
+    return "classification" if found else "auto"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 
 import click
 
 from craig_cli.cli import options
 from craig_cli.cli.options import Integer, Number, note
+from craig_cli.cli.select_at import reweighed, select_at
 from craig_cli.cli.select_summary import peak_memory, summarise, tell, warn
+from craig_cli.cli.two_parts import TwoPartCommand
 from craig_cli.registry import (
     ALGORITHMS,
     BLOCK_SIZE,
@@ -31,7 +32,7 @@ PICKING = (*OF_FEATURES, "epsilon", "algorithm", "exemplar", "per_class", "block
 
 
 @click.command(
-    cls=options.TwoPartCommand,
+    cls=TwoPartCommand,
     first=("fraction", "size", "epsilon", "purpose", "output", "scale", "label", "as_json", "quiet"),
     epilog=options.examples(
         "craig select sample_data/binary.libsvm --fraction 0.1",
@@ -289,9 +290,9 @@ def select(
 
             coreset, _ = select_with_pilot(dataset, plan, progress=progress, note=note)
         elif by_model:
-            coreset = _select_at(dataset, plan, at_model, chosen, from_coreset, progress)
+            coreset = select_at(dataset, plan, at_model, chosen, from_coreset, progress)
         elif chosen is not None:
-            coreset = _reweighed(dataset, plan, chosen, from_coreset)
+            coreset = reweighed(dataset, plan, chosen, from_coreset)
         elif gradients:
             from craig_cli.deep.gradients import select_at_gradients
 
@@ -315,35 +316,6 @@ def select(
     else:
         tell(summary)
     warn(coreset, by_epsilon=epsilon is not None)
-
-
-def _select_at(dataset, plan, at_model: str, chosen, name, progress):
-    """Select at a model, or give the rows of the coreset ``chosen`` new weights there."""
-    from craig_cli.artifacts.model import read_model
-    from craig_cli.guided.influence import influence
-    from craig_cli.guided.provenance import facts_at
-    from craig_cli.selection.select import select_dataset
-
-    model = read_model(at_model)
-    found = influence(model, dataset, at_model, plan.seed)
-    there = {"influence": found.vectors, "gradients": found.gradients}
-    if chosen is not None:
-        coreset = _reweighed(dataset, plan, chosen, name, **there)
-    else:
-        coreset = select_dataset(dataset, plan, progress=progress, note=note, **there)
-    coreset.metadata["at"] = {"model": os.path.basename(at_model), **facts_at(coreset, dataset, model, found, at_model)}
-    if found.dimension > len(coreset):
-        note(f"{at_model}: some {found.dimension:.0f} parameters, more than there are picks; a rough guide")
-    return coreset
-
-
-def _reweighed(dataset, plan, chosen, name: str, **there):
-    """The rows of a coreset with new weights, at a model or without one."""
-    from craig_cli.selection.reweight import reweight_dataset
-
-    size = None if plan.fraction is plan.size is None else plan.budget(dataset)
-    weights = plan.weights or "calibrated"
-    return reweight_dataset(chosen, dataset, weights=weights, size=size, name=name, threads=plan.threads, **there)
 
 
 def _suffix(algorithm: str) -> str:

@@ -11,7 +11,8 @@ import click
 
 from craig_cli.cli import options
 from craig_cli.cli.options import Integer, Number, note
-from craig_cli.cli.rows import read_rows
+from craig_cli.cli.rows import read_rows, task_of
+from craig_cli.cli.two_parts import TwoPartCommand
 from craig_cli.errors import DataError
 from craig_cli.registry import DEFAULT_L2, LOSSES, OPTIMIZERS, ORDERS, PRECONDITIONS, SCHEDULES, TUNERS
 
@@ -19,7 +20,7 @@ SUFFIX = ".model.json"
 
 
 @click.command(
-    cls=options.TwoPartCommand,
+    cls=TwoPartCommand,
     first=(
         "coreset",
         "output",
@@ -302,21 +303,8 @@ def _training_rows(data: tuple[str, ...], coreset_path: str | None, reading: dic
         )
     found = {"scale": _scaling(coreset, settings["scale"])}
     if settings["loss"] is None and settings["task"] == "auto":
-        found["task"] = _task_of(coreset)
+        found["task"] = task_of(coreset)
     return dataset, *_weights_and_facts(coreset, coreset_path), found
-
-
-def _task_of(coreset) -> str:
-    """What ``select`` took the labels for, of which the coreset may not have all; "auto" where it did not look."""
-    from craig_cli.registry import load
-
-    loss, classes = coreset.metadata.get("loss"), coreset.metadata.get("classes")
-    if isinstance(loss, str) and loss in list(LOSSES):
-        return "regression" if load(LOSSES, loss).is_regression else "classification"
-    found = isinstance(classes, list) and any(
-        isinstance(entry, dict) and entry.get("label") is not None for entry in classes
-    )
-    return "classification" if found else "auto"
 
 
 def _weights_and_facts(coreset, path: str) -> tuple[dict, dict]:

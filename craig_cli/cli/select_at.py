@@ -1,0 +1,36 @@
+"""``craig select --at`` and ``--from``: at a model that is there, and new weights for a coreset that is there."""
+
+from __future__ import annotations
+
+import os
+
+from craig_cli.cli.options import note
+
+
+def select_at(dataset, plan, at_model: str, chosen, name, progress):
+    """Select at a model, or give the rows of the coreset ``chosen`` new weights there."""
+    from craig_cli.artifacts.model import read_model
+    from craig_cli.guided.influence import influence
+    from craig_cli.guided.provenance import facts_at
+    from craig_cli.selection.select import select_dataset
+
+    model = read_model(at_model)
+    found = influence(model, dataset, at_model, plan.seed)
+    there = {"influence": found.vectors, "gradients": found.gradients}
+    if chosen is not None:
+        coreset = reweighed(dataset, plan, chosen, name, **there)
+    else:
+        coreset = select_dataset(dataset, plan, progress=progress, note=note, **there)
+    coreset.metadata["at"] = {"model": os.path.basename(at_model), **facts_at(coreset, dataset, model, found, at_model)}
+    if found.dimension > len(coreset):
+        note(f"{at_model}: some {found.dimension:.0f} parameters, more than there are picks; a rough guide")
+    return coreset
+
+
+def reweighed(dataset, plan, chosen, name: str, **there):
+    """The rows of a coreset with new weights, at a model or without one."""
+    from craig_cli.selection.reweight import reweight_dataset
+
+    size = None if plan.fraction is plan.size is None else plan.budget(dataset)
+    weights = plan.weights or "calibrated"
+    return reweight_dataset(chosen, dataset, weights=weights, size=size, name=name, threads=plan.threads, **there)
