@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from typing import Any
 
 import click
 
@@ -312,7 +313,7 @@ def _select_at(dataset, plan, at_model: str, chosen, name, progress):
 
     model = read_model(at_model)
     found = influence(model, dataset, at_model, plan.seed)
-    there = {"influence": found.vectors, "gradients": found.gradients}
+    there: dict[str, Any] = {"influence": found.vectors, "gradients": found.gradients}
     if chosen is not None:
         coreset = _reweighed(dataset, plan, chosen, name, **there)
     else:

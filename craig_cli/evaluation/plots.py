@@ -116,7 +116,7 @@ def plot_gradient_errors(comparisons: Sequence[tuple[str, Comparison]], form: st
     figure, axes = _figure(len(comparisons), 2 if inside else 1)
     for (name, found), row in zip(comparisons, axes):
         unit = found.largest_full_norm or 1.0
-        epochs = np.arange(len(found.path.error))
+        epochs: np.ndarray = np.arange(len(found.path.error))
         for axis, part, along in zip(row, (found.path, found.ball), (epochs, None)):
             errors, random = part.error / unit, part.random / unit
             if along is None:
