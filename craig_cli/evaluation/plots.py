@@ -28,7 +28,7 @@ STYLES = (
     {"linestyle": (0, (1, 3)), "marker": "X", "color": "#5f5f5f"},
 )
 MARKER_DISTANCE = 0.09  # of the axes' diagonal
-_SETTINGS = {
+_SETTINGS: dict = {
     "svg.hashsalt": "craig",
     "svg.fonttype": "path",
     "font.family": "DejaVu Sans",  # comes with matplotlib, so it is there everywhere

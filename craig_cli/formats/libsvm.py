@@ -222,7 +222,7 @@ def _buffer(name: str, size: int, dtype) -> np.ndarray:
 
 def _read_blocks(content: Content, fingerprint: Fingerprint) -> Iterator[Block]:
     """The content in blocks of whole lines, about BLOCK bytes, with PADDING behind."""
-    rest = np.empty(0, np.uint8)
+    rest: np.ndarray = np.empty(0, np.uint8)
     first = True
     while True:
         # A line may be longer than a block: reading as much again as there is keeps the copying linear.
