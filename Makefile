@@ -1,5 +1,5 @@
 # make demo    install into .venv and show select -> train -> eval on the sample data
-# make test    lint, format check and tests
+# make test    lint, format check, type check and tests
 # make test-external  tests with the trainers, torch and its frameworks, which it installs
 # make fuzz    10,000 damaged files and 50 kills (minutes)
 # make bench   the benchmarks (slow; real data where there is any); installs the peers that selection is compared with
@@ -70,6 +70,7 @@ fuzz: $(TEST_INSTALLED)
 lint: $(TEST_INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 format: $(TEST_INSTALLED)
 	$(BIN)/ruff check --fix .
@@ -115,5 +116,5 @@ $(BENCH_INSTALLED): $(TEST_INSTALLED)
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(DEMO) .bench .paper .pytest_cache .ruff_cache build dist *.egg-info
+	rm -rf $(VENV) $(DEMO) .bench .paper .pytest_cache .ruff_cache .mypy_cache build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TypeGuard
 
 import numpy as np
 import scipy.sparse as sp
 
 from craig_cli.errors import DataError, UsageError
+
+
+def is_csr(features: np.ndarray | sp.csr_matrix) -> TypeGuard[sp.csr_matrix]:
+    """Whether ``features`` are sparse, told so that a type checker knows of it too."""
+    return sp.issparse(features)
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ class Dataset:
 
     @property
     def is_sparse(self) -> bool:
-        return sp.issparse(self.features)
+        return is_csr(self.features)
 
     @property
     def counts(self) -> np.ndarray:
@@ -87,7 +93,7 @@ class Dataset:
             raise DataError(
                 f"{self.name}: expected at most {n_features} features, as {owner} has, found {self.n_features}"
             )
-        if self.is_sparse:
+        if is_csr(self.features):
             shape = (self.n_rows, n_features)
             wide = sp.csr_matrix((self.features.data, self.features.indices, self.features.indptr), shape=shape)
         else:

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
+from craig_cli.dataset import is_csr
+
 CHUNK = 8192  # rows at a time
 MOST_COLUMNS_KEPT = 10_000  # of a scaling in a coreset's metadata
 
@@ -32,7 +34,7 @@ class Scaling:
         """The scaled copy of ``features`` (n, d), of dense ones in ``out``; the same object where nothing is scaled."""
         if self.factor is None:
             return features
-        if sp.issparse(features):
+        if is_csr(features):
             scaled = features.copy()
             scaled.data = features.data * self.factor[features.indices]
             return scaled
@@ -84,10 +86,13 @@ def fit_scaling(name: str, features: np.ndarray | sp.csr_matrix, multiplicity: n
     if name == "none":
         return Scaling(name)
     n_features = features.shape[1]
-    sparse = sp.issparse(features)
+    sparse = is_csr(features)
     shift = np.zeros(n_features)
     if name == "unit":
-        squares = features.multiply(features).sum(axis=1) if sparse else np.einsum("ij,ij->i", features, features)
+        if is_csr(features):
+            squares = features.multiply(features).sum(axis=1)
+        else:
+            squares = np.einsum("ij,ij->i", features, features)
         largest = float(np.sqrt(np.max(np.asarray(squares), initial=0.0)))
         return Scaling(name, shift, np.full(n_features, 1.0 / largest if largest > 0 else 1.0))
     if name == "minmax":
@@ -104,7 +109,7 @@ def fit_scaling(name: str, features: np.ndarray | sp.csr_matrix, multiplicity: n
 
 def column_range(features: np.ndarray | sp.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
     """(least, greatest) value of each column, (d,) each; a sparse matrix's zeros count."""
-    if sp.issparse(features):
+    if is_csr(features):
         return features.min(axis=0).toarray().ravel(), features.max(axis=0).toarray().ravel()
     return features.min(axis=0), features.max(axis=0)
 
@@ -113,7 +118,7 @@ def _mean_and_deviation(features, multiplicity) -> tuple[np.ndarray, np.ndarray]
     weights = np.ones(features.shape[0]) if multiplicity is None else multiplicity
     total = weights.sum()
     mean = np.asarray(features.T @ weights).ravel() / total
-    if sp.issparse(features):
+    if is_csr(features):
         variance = np.asarray(features.multiply(features).T @ weights).ravel() / total - mean**2
         # Rounding leaves a constant column with a variance of about the unit in the last place of its square.
         variance[variance < 1e-12 * mean**2] = 0.0

@@ -142,8 +142,8 @@ def read_coreset(path: str | os.PathLike) -> Coreset:
         )
     if any(column.null_count for column in table.columns):
         raise DataError(f"{path}: expected no missing values in a coreset, found some")
-    columns = [to_numpy(column) for column in table.columns]
-    coreset = Coreset(*columns, metadata=facts)
+    index, weight, rank, epsilon = (to_numpy(column) for column in table.columns)
+    coreset = Coreset(index, weight, rank, epsilon, metadata=facts)
     _check(path, coreset)
     return coreset
 

@@ -6,7 +6,7 @@ import contextlib
 import os
 import secrets
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -105,13 +105,13 @@ def _one_at_a_time(targets: list[Path]) -> Iterator[None]:
         yield
 
 
-def write_bytes(path: str | os.PathLike, write: Callable[[BinaryIO], None]) -> None:
+def write_bytes(path: str | os.PathLike, write: Callable[[BinaryIO], object]) -> None:
     """``write(stream)`` into ``path``, all or nothing."""
     with atomic_output(path) as stream:
         write(stream)
 
 
-def check_output(path: str | os.PathLike, inputs: tuple[str, ...] = (), binary: bool = False) -> None:
+def check_output(path: str | os.PathLike, inputs: Sequence[str] = (), binary: bool = False) -> None:
     """Refuse an output that cannot be right before any work is done.
 
     Raises UsageError for an output that is one of the ``inputs`` or for binary output on a terminal, DataError

@@ -41,7 +41,7 @@ def read_history(path: str | os.PathLike) -> list[dict]:
         raise DataError(f"{path}: no such file") from error
     except OSError as error:
         raise os_error(error, path, "read") from error
-    lines = []
+    lines: list[dict] = []
     for number, text in enumerate(raw.splitlines(), start=1):
         try:
             line = strict_json.loads(text)

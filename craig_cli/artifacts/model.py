@@ -130,8 +130,8 @@ def _model(path: str | os.PathLike, values: dict) -> Model:
         )
     if not (np.isfinite(coef).all() and np.isfinite(intercept).all() and np.isfinite(l2) and l2 >= 0):
         raise DataError(f"{path}: expected finite numbers in coef, intercept and l2, found others")
-    expected = {"two": (2,), "many": range(2, len(coef) + 1), "numbers": (0,)}[load(LOSSES, values["loss"]).labels]
-    if len(classes) not in expected or any(not a < b for a, b in itertools.pairwise((-np.inf, *classes, np.inf))):
+    allowed = {"two": (2,), "many": range(2, len(coef) + 1), "numbers": (0,)}[load(LOSSES, values["loss"]).labels]
+    if len(classes) not in allowed or any(not a < b for a, b in itertools.pairwise((-np.inf, *classes, np.inf))):
         raise DataError(
             f"{path}: expected the classes of a model with {values['loss']} loss, in ascending order, found others"
         )

@@ -30,7 +30,7 @@ def data_digest(dataset: Dataset) -> str:
     digest = hashlib.sha256(repr(dataset.features.shape).encode())
     arrays = csr_arrays(dataset.features) if sp.issparse(dataset.features) else (dataset.features,)
     for array in (*arrays, dataset.labels, *([] if dataset.multiplicity is None else [dataset.multiplicity])):
-        digest.update(np.ascontiguousarray(array))
+        digest.update(np.ascontiguousarray(array).data)
         digest.update(b"|")
     return digest.hexdigest()
 

@@ -89,7 +89,7 @@ def find_references(models: dict, dataset, choice: str, threads: int | None) -> 
         for name, model in models.items():
             check_kind(model, given, name)
         return {name: (choice, given, measure(given, objectives[name], dataset, choice)) for name in models}
-    found = {}
+    found: dict = {}
     for objective in dict.fromkeys(objectives.values()):
         names = [name for name in models if objectives[name] == objective]
         found |= dict.fromkeys(names, _optimum(objective, names, dataset, threads))

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import time
+from typing import Any
 
 import click
 
@@ -97,6 +98,8 @@ def export(
         check_output(name, tuple(name for name in (*paths, weight_file, coreset) if name), binary=exporter.binary)
 
     began = time.perf_counter()
+    content: Any  # a Model, or Rows
+    numbered: dict
     if exporter.takes_model:
         from craig_cli.artifacts.model import read_model
 

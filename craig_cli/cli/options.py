@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import click
 
@@ -152,7 +152,7 @@ def data_options(command: Callable) -> Callable:
     return data_argument(reading_options(command))
 
 
-def read_data(data: tuple[str, ...], **reading):
+def read_data(data: Sequence[str], **reading):
     """The Dataset of ``data``, read as ``formats.read_dataset`` is told; a note says what weights there are."""
     from craig_cli.formats import read_dataset
     from craig_cli.formats.weight_file import lying_beside

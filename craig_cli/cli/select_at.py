@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from craig_cli.cli.options import note
 
@@ -16,7 +17,7 @@ def select_at(dataset, plan, at_model: str, chosen, name, progress):
 
     model = read_model(at_model)
     found = influence(model, dataset, at_model, plan.seed)
-    there = {"influence": found.vectors, "gradients": found.gradients}
+    there: dict[str, Any] = {"influence": found.vectors, "gradients": found.gradients}
     if chosen is not None:
         coreset = reweighed(dataset, plan, chosen, name, **there)
     else:

@@ -132,7 +132,7 @@ def _bounds(features, counts: np.ndarray, lengths: np.ndarray, codes: np.ndarray
     for rows, part in chunks(features):
         gap = part - widened(picks[drawn.stratum[rows]])
         apart[rows] = np.einsum("ij,ij->i", gap, gap)
-    ends = np.bincount(codes, weights=np.sqrt(apart) * counts)
+    ends: np.ndarray = np.bincount(codes, weights=np.sqrt(apart) * counts)
     excess = np.bincount(drawn.stratum, weights=counts) - drawn.weights
     begin = 0
     for place, size in enumerate(drawn.sizes):

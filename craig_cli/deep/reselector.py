@@ -71,12 +71,13 @@ class Reselector:
         present, self._codes = np.unique(self.labels, return_inverse=True)
         if len(present) > self.size:  # too few rows for a quota of each class
             self._codes = np.zeros(n_rows, dtype=np.int64)
-        self._table = np.full((n_rows, classes), 1.0 / classes, dtype=np.float32)
+        self._table: np.ndarray = np.full((n_rows, classes), 1.0 / classes, dtype=np.float32)
         self._table[np.arange(n_rows), self.labels] -= 1.0
-        self._visited = np.full(n_rows, -1, dtype=np.int64)
+        self._visited: np.ndarray = np.full(n_rows, -1, dtype=np.int64)
         self._news: list[np.ndarray] = []
         self._epoch, self._round = 0, -1
-        self._rows, self._weights = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
+        self._rows: np.ndarray = np.empty(0, dtype=np.int64)
+        self._weights: np.ndarray = np.empty(0, dtype=np.float32)
 
     @property
     def table(self) -> np.ndarray:

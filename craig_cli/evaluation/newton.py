@@ -42,7 +42,7 @@ def minimise(
     """
     hessian = _Hessian(problem, loss, threads)
     slopes = np.empty((problem.n_rows, problem.n_outputs))
-    coef = np.zeros((problem.n_outputs, problem.n_columns))
+    coef: np.ndarray = np.zeros((problem.n_outputs, problem.n_columns))
     value, gradient = evaluate(problem, coef, threads, slopes)
     best, above, waited, steps = np.inf, np.inf, 0, 0
     # Where every row is on a straight piece H says nothing of how far to go: at first no row bends less than L.
@@ -79,11 +79,12 @@ class _Hessian:
         self.problem, self.code, self.threads = problem, loss.code, threads
         shape = (problem.n_rows, problem.n_columns)
         self.dense = problem.indices is None
+        self.rows: np.ndarray | sp.csr_matrix
         if self.dense:
             self.rows = problem.data.reshape(shape)
         else:
-            self.rows = sp.csr_matrix((problem.data, problem.indices.view(np.int32), problem.indptr), shape=shape)
-            self.transposed = self.rows.T.tocsr()
+            rows = sp.csr_matrix((problem.data, problem.indices.view(np.int32), problem.indptr), shape=shape)
+            self.rows, self.transposed = rows, rows.T.tocsr()
         self.gamma = problem.gamma / problem.n_rows
 
     def solve(self, slopes: np.ndarray, gradient: np.ndarray, floor: float = 0.0) -> np.ndarray:

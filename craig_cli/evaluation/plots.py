@@ -28,7 +28,7 @@ STYLES = (
     {"linestyle": (0, (1, 3)), "marker": "X", "color": "#5f5f5f"},
 )
 MARKER_DISTANCE = 0.09  # of the axes' diagonal
-_SETTINGS = {
+_SETTINGS: dict = {
     "svg.hashsalt": "craig",
     "svg.fonttype": "path",
     "font.family": "DejaVu Sans",  # comes with matplotlib, so it is there everywhere
@@ -116,7 +116,7 @@ def plot_gradient_errors(comparisons: Sequence[tuple[str, Comparison]], form: st
     figure, axes = _figure(len(comparisons), 2 if inside else 1)
     for (name, found), row in zip(comparisons, axes):
         unit = found.largest_full_norm or 1.0
-        epochs = np.arange(len(found.path.error))
+        epochs: np.ndarray = np.arange(len(found.path.error))
         for axis, part, along in zip(row, (found.path, found.ball), (epochs, None)):
             errors, random = part.error / unit, part.random / unit
             if along is None:

@@ -116,10 +116,12 @@ def optimum(
     # The tolerance is one on the gradient of the raw rows; inside, the regression's labels have a unit of their own.
     coef, steps, above = minimise(problem, loss, TOLERANCE, threads, progress)
     raw, constant = problem.to_model(coef)
-    if problem.n_outputs == 1:
-        raw, constant = raw[0], float(constant[0])
+    single = problem.n_outputs == 1
+    weight, intercept = (raw[0], float(constant[0])) if single else (raw, constant)
     settings = {"name": "newton", "steps": steps, "scale": objective.scale, "intercept": objective.intercept}
-    model = Model(objective.loss, objective.classes, raw, constant, objective.l2, settings, provenance(dataset.sources))
+    model = Model(
+        objective.loss, objective.classes, weight, intercept, objective.l2, settings, provenance(dataset.sources)
+    )
     found = measure(model, objective, dataset)
     if not found.gradient_norm <= found.limit:
         raise DataError(

@@ -7,7 +7,7 @@ in ``craig_cli.registry.FORMATS``.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 import numpy as np
 
@@ -54,10 +54,10 @@ def read_dataset(
 
     Raises DataError for anything in the data that cannot be used, UsageError for arguments that do not fit.
     """
-    paths = [os.fspath(path) for path in ([paths] if isinstance(paths, (str, os.PathLike)) else paths)]
-    if not paths:
+    names: list[str] = [os.fspath(path) for path in ([paths] if isinstance(paths, (str, os.PathLike)) else paths)]
+    if not names:
         raise UsageError("expected at least one input, found none")
-    if [*paths, weight_file].count(STDIN) > 1:
+    if [*names, weight_file].count(STDIN) > 1:
         raise UsageError("standard input (-) can serve for one input only")
     if format is not None and format not in FORMATS:
         raise UsageError(f"format: expected one of {', '.join(FORMATS)}, found {format!r}")
@@ -65,7 +65,7 @@ def read_dataset(
         raise UsageError(f"n_features: expected a positive number, found {n_features}")
     if threads is None:
         threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    contents = _open_all(paths, format)
+    contents = _open_all(names, format)
     first = next(contents)
     found = format or _format_of(first)
     if gradients and found != "parquet":
@@ -101,7 +101,7 @@ def _format_of(content: Content) -> str:
     return "parquet" if content.is_parquet else "libsvm"
 
 
-def _open_all(paths: list[str], format: str | None) -> Iterator[Content]:
+def _open_all(paths: list[str], format: str | None) -> Generator[Content, None, None]:
     """The inputs, each open while it is at the front: a directory may hold more files than may be open."""
     first = None
     for path in expand(paths):

@@ -17,11 +17,11 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import cast
 
 from craig_cli.dataset import Source
 from craig_cli.errors import DataError, os_error
-from craig_cli.formats.decompress import COMPRESSIONS
+from craig_cli.formats.decompress import COMPRESSIONS, Readable
 from craig_cli.formats.messages import first_line, printable
 
 STDIN = "-"
@@ -33,7 +33,7 @@ HEAD = max(map(len, COMPRESSIONS))
 class _Ahead(io.RawIOBase):
     """``stream`` with the bytes that were read from it to see what it is put back in front."""
 
-    def __init__(self, head: bytes, stream: BinaryIO) -> None:
+    def __init__(self, head: bytes, stream: Readable) -> None:
         self._head, self._stream = head, stream
 
     def readable(self) -> bool:
@@ -56,11 +56,11 @@ class Content:
     for random access (a regular file, not compressed)."""
 
     path: str
-    stream: BinaryIO
+    stream: Readable
     head: bytes
     compression: str | None = None
     whole_file: bool = False
-    _opened: list = field(default_factory=list)
+    _opened: list[Readable] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -119,14 +119,14 @@ def open_content(path: str | os.PathLike) -> Content:
     Raises DataError for what cannot be opened.
     """
     path = os.fspath(path)
-    opened = []
+    opened: list[Readable] = []
     if path == STDIN:
         if sys.stdin is None:
             raise DataError("-: cannot read: standard input is closed")
-        raw, regular = sys.stdin.buffer, False
+        raw, regular = cast(Readable, sys.stdin.buffer), False
     else:
         try:
-            raw = open(path, "rb", buffering=0)  # noqa: SIM115 (closed by Content.close)
+            file = open(path, "rb", buffering=0)  # noqa: SIM115 (closed by Content.close)
         except FileNotFoundError as error:
             raise DataError(f"{printable(path)}: no such file") from error
         except IsADirectoryError as error:
@@ -135,15 +135,15 @@ def open_content(path: str | os.PathLike) -> Content:
             raise DataError(f"{printable(path)}: not a file name") from error
         except OSError as error:
             raise os_error(error, printable(path), "read") from error
-        opened.append(raw)
-        regular = stat.S_ISREG(os.fstat(raw.fileno()).st_mode)
+        opened.append(file)
+        raw, regular = file, stat.S_ISREG(os.fstat(file.fileno()).st_mode)
     content = Content(path, raw, b"", whole_file=regular, _opened=opened)
     try:
-        _look_ahead(content)
+        ahead = _look_ahead(content)
         for magic, (name, decompress) in COMPRESSIONS.items():
             if content.head.startswith(magic):
                 content.compression, content.whole_file = name, False
-                content.stream = decompress(io.BufferedReader(content.stream, BLOCK))
+                content.stream = decompress(io.BufferedReader(ahead, BLOCK))
                 _look_ahead(content)
                 break
     except BaseException:
@@ -152,10 +152,12 @@ def open_content(path: str | os.PathLike) -> Content:
     return content
 
 
-def _look_ahead(content: Content) -> None:
+def _look_ahead(content: Content) -> _Ahead:
+    """Sets ``content.head``; returns the stream that still has it, which ``content`` has from now on."""
     head = bytearray(HEAD)
     content.head = bytes(head[: content.readinto(memoryview(head))])
-    content.stream = _Ahead(content.head, content.stream)
+    content.stream = ahead = _Ahead(content.head, content.stream)
+    return ahead
 
 
 def expand(paths) -> Iterator[str]:

@@ -7,9 +7,17 @@ import gzip
 import io
 import lzma
 from collections.abc import Callable
-from typing import BinaryIO
+from typing import Protocol
 
 READ_SIZE = 1 << 18
+
+
+class Readable(Protocol):
+    """What an input is read from: a file, a pipe or what decompresses one."""
+
+    def readinto(self, view: memoryview, /) -> int | None: ...
+
+    def close(self) -> None: ...
 
 
 class _Streams(io.RawIOBase):
@@ -19,7 +27,7 @@ class _Streams(io.RawIOBase):
     damaged byte at the right place would silently lose the rest of a file. Here it is an error.
     """
 
-    def __init__(self, stream: BinaryIO, begin: Callable, padding: bytes) -> None:
+    def __init__(self, stream: io.BufferedReader, begin: Callable, padding: bytes) -> None:
         self._stream, self._begin, self._padding = stream, begin, padding
         self._decompressor = begin()
         self._rest = b""
@@ -48,7 +56,7 @@ class _Streams(io.RawIOBase):
                 return len(piece)
 
 
-def _open_zstd(stream: BinaryIO) -> BinaryIO:
+def _open_zstd(stream: io.BufferedReader) -> Readable:
     import pyarrow as pa
 
     return pa.CompressedInputStream(pa.PythonFile(stream, "r"), "zstd")
@@ -56,7 +64,7 @@ def _open_zstd(stream: BinaryIO) -> BinaryIO:
 
 # First bytes -> name, and what makes a decompressed stream of a stream. Damage is raised as OSError,
 # ValueError, zlib.error or lzma.LZMAError, an end that comes too early as EOFError, or OSError "truncated".
-COMPRESSIONS: dict[bytes, tuple[str, Callable[[BinaryIO], BinaryIO]]] = {
+COMPRESSIONS: dict[bytes, tuple[str, Callable[[io.BufferedReader], Readable]]] = {
     b"\x1f\x8b": ("gzip", lambda stream: gzip.GzipFile(fileobj=stream)),
     b"BZh": ("bzip2", lambda stream: _Streams(stream, bz2.BZ2Decompressor, b"")),
     b"\xfd7zXZ\x00": ("xz", lambda stream: _Streams(stream, lzma.LZMADecompressor, b"\0")),

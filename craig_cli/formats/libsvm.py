@@ -15,7 +15,7 @@ from typing import BinaryIO
 import numpy as np
 import scipy.sparse as sp
 
-from craig_cli.dataset import Dataset
+from craig_cli.dataset import Dataset, Source
 from craig_cli.errors import DataError, OtherDataError, UsageError
 from craig_cli.formats import lines
 from craig_cli.formats.content import BLOCK, Content, Fingerprint
@@ -66,7 +66,8 @@ def read(
         if value is not None:
             raise UsageError(f"{option}: LIBSVM data has no named columns; it is for Parquet")
     reader = _Reader(zero_based, rows, n_features, threads)
-    parts, sources = [], []
+    parts: list[Part] = []
+    sources: list[Source] = []
     with Workers(threads) as workers:
         for content in contents:
             path = content.shown
@@ -221,13 +222,13 @@ def _buffer(name: str, size: int, dtype) -> np.ndarray:
 
 def _read_blocks(content: Content, fingerprint: Fingerprint) -> Iterator[Block]:
     """The content in blocks of whole lines, about BLOCK bytes, with PADDING behind."""
-    rest = np.empty(0, np.uint8)
+    rest: np.ndarray = np.empty(0, np.uint8)
     first = True
     while True:
         # A line may be longer than a block: reading as much again as there is keeps the copying linear.
         text = np.empty(len(rest) + max(BLOCK, len(rest)) + 1 + PADDING, np.uint8)
         text[: len(rest)] = rest
-        room = memoryview(text)[len(rest) : -1 - PADDING]
+        room = text.data[len(rest) : -1 - PADDING]
         size = content.readinto(room)
         fingerprint.update(room[:size])
         end = len(rest) + size

@@ -208,7 +208,7 @@ class _Target:
         self.columns = columns
         self.narrow = narrow
         self.filled = 0
-        self.matrix = None  # the widths of lists are known when the first of them are read
+        self.matrix: np.ndarray | None = None  # the widths of lists are known when the first of them are read
         self.labels = np.empty(n_rows) if columns.label is not None else np.zeros(n_rows)
         self.multiplicity = None if columns.weight is None else np.empty(n_rows)
 

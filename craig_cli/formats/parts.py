@@ -55,12 +55,11 @@ class Store:
 
     def room(self, size: int) -> tuple[np.ndarray, np.ndarray]:
         """(indices, values), int32 and float64, for at least ``size`` features: the same again until some are kept."""
-        indices, values = getattr(self._rests, "pair", ((), ()))
-        if len(indices) < size:
+        pair: tuple[np.ndarray, np.ndarray] | None = getattr(self._rests, "pair", None)
+        if pair is None or len(pair[0]) < size:
             size = max(self.SIZE, size)
-            indices, values = np.empty(size, np.int32), np.empty(size)
-            self._rests.pair = indices, values
-        return indices, values
+            self._rests.pair = pair = np.empty(size, np.int32), np.empty(size)
+        return pair
 
     def keep(self, count: int) -> None:
         """Take the first ``count`` of ``room`` for good."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 Piece = TypeVar("Piece")
@@ -33,7 +33,7 @@ class Workers:
         if self._pool is None:
             yield from map(function, pieces)
             return
-        pending = deque()
+        pending: deque[Future[Result]] = deque()
         for piece in pieces:
             pending.append(self._pool.submit(function, piece))
             if len(pending) > self.threads + 1:

@@ -65,16 +65,17 @@ def select_with_pilot(
         plan = replace(plan, exemplar="medoid")
     few = PICKS_A_PARAMETER * found.dimension > target
     coreset = None
-    telling = {"progress": progress, "note": note}
     if not (few and found.decrement > FAR * found.objective):
-        coreset = select_dataset(dataset, plan, influence=found.vectors, gradients=found.gradients, **telling)
+        coreset = select_dataset(
+            dataset, plan, influence=found.vectors, gradients=found.gradients, progress=progress, note=note
+        )
     followed = coreset is not None
     if coreset is None or (few and coreset.metadata.get("calibration", {"left": 0.0})["left"] > TRUSTED):
         # So few picks cannot determine the model, wherever they are, and the pilot misleads.
         if note is not None:
             note(f"too many parameters for {target:,} picks: selecting by features, not at the pilot")
         number, followed = 0, False
-        coreset = select_dataset(dataset, replace(plan, weights="count"), **telling)
+        coreset = select_dataset(dataset, replace(plan, weights="count"), progress=progress, note=note)
     model = pilot.design.model(pilot.coef, plan.l2)
     facts = {"pilot": number, "l2": plan.l2, "dimension": found.dimension, "decrement": found.decrement}
     facts |= facts_at(coreset, dataset, model, found) if followed else {}

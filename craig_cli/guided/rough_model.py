@@ -64,8 +64,7 @@ def rough_model(
     """
     design = build_design(dataset, loss, l2, scale=scale)
     size = sample_size(dataset.n_rows, design.width * design.n_outputs, picks)
-    drawing = {"loss": loss, "per_class": per_class, "seed": seed}
-    place, weights = draw_random(dataset, size, **drawing)
+    place, weights = draw_random(dataset, size, loss=loss, per_class=per_class, seed=seed)
     coef = np.zeros((design.n_outputs, design.width))
     correction, tol = None, SHARPNESS * design.width / size
     best, done = None, 0
@@ -85,7 +84,8 @@ def rough_model(
             break
         if slow:
             found = influence_at(design, best.coef, seed)
-            place, weights = draw_strata(dataset, max(1, size // STRATA), found, **drawing)
+            fewer = max(1, size // STRATA)
+            place, weights = draw_strata(dataset, fewer, found, loss=loss, per_class=per_class, seed=seed)
             sample = design.take(place, weights)
         coef = best.coef
         correction = design.mean(best.slopes) - sample.mean(best.slopes[place])

@@ -25,6 +25,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
+from craig_cli.dataset import is_csr
 from craig_cli.errors import DataError
 from craig_cli.registry import LOSSES, load
 
@@ -34,7 +35,7 @@ GRADIENT_NORM = "gradient norm"
 
 def row_norms(features: np.ndarray | sp.csr_matrix) -> np.ndarray:
     """(n,) norms of the rows, each extended by a 1."""
-    if sp.issparse(features):
+    if is_csr(features):
         squares = np.asarray(features.multiply(features).sum(axis=1)).ravel()
     else:
         squares = np.einsum("ij,ij->i", features, features)

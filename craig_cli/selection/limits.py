@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from craig_cli import jit
-from craig_cli.dataset import Dataset
+from craig_cli.dataset import Dataset, is_csr
 from craig_cli.errors import UsageError
 
 _GIB = 2.0**30
@@ -17,7 +17,7 @@ def estimate(dataset: Dataset, block: int | None) -> float:
     Dense rows are there three times: scaled and class by class, arranged by row, and arranged by cell. Sparse ones
     likewise, with their transpose. The partition algorithm has a float32 matrix of a block for each thread.
     """
-    if dataset.is_sparse:
+    if is_csr(dataset.features):
         bytes_ = 4 * 12.0 * dataset.features.nnz
     else:
         bytes_ = 3 * 8.0 * dataset.n_rows * dataset.n_features

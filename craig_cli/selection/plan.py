@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from craig_cli.dataset import TASKS, Dataset, has_classes, task_in_words
+from craig_cli.dataset import TASKS, Dataset, has_classes, is_csr, task_in_words
 from craig_cli.errors import DataError, UsageError
 from craig_cli.registry import (
     ALGORITHMS,
@@ -266,7 +266,7 @@ def _algorithm(dataset: Dataset, parts: list[Part], influence: np.ndarray | None
     """Exact greedy where that takes seconds. Judged by the data alone, so the same on every machine."""
     if influence is not None:
         cost_of_pair = 12.0 + influence.shape[1]
-    elif dataset.is_sparse:
+    elif is_csr(dataset.features):
         cost_of_pair = 60.0 + dataset.features.nnz / dataset.n_rows
     else:
         cost_of_pair = 12.0 + dataset.n_features

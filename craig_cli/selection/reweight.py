@@ -10,6 +10,8 @@ at one model can be calibrated at a better one:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from craig_cli import jit
@@ -25,8 +27,10 @@ from craig_cli.selection.select import as_coreset
 from craig_cli.selection.weights.clusters import cluster
 from craig_cli.selection.weights.targets import Target, calibrated_weights
 
-RENEWED = ("format", "kind", "version", "n", "total", "features", "size", "classes", "bound_constant", "inputs")
-RENEWED += ("calibration", "at")  # of the metadata
+RENEWED = (  # of the metadata
+    *("format", "kind", "version", "n", "total", "features", "size", "classes", "bound_constant", "inputs"),
+    *("calibration", "at"),
+)
 
 
 def reweight_coreset(coreset: Coreset, features, labels=None, *, multiplicity=None, **options) -> Coreset:
@@ -79,7 +83,7 @@ def reweight_dataset(
             )
     grid = exact_grid(sum(group.mass * group.farthest for group in groups))
     clusters = [cluster(group, part, grid) for group, part in zip(groups, picks)]
-    own = [None] * len(groups)
+    own: Sequence[np.ndarray | None] = [None] * len(groups)
     settings = {key: value for key, value in coreset.metadata.items() if key not in RENEWED}
     settings |= {"units": units, "weights": weights, "from": _origin(coreset)}
     if weights == "calibrated":

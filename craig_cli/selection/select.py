@@ -77,7 +77,7 @@ def select_dataset(
         orders = [begin(group.search, progress=None) for group in groups]
         covering = cover(groups, orders, plan.epsilon, grid, progress)
         picked = [_finish(*each, plan, grid) for each in zip(groups, orders, covering)]
-        quotas = [len(picks) for picks in covering]
+        quotas = np.array([len(picks) for picks in covering])
     target, model = Target(influence, gradients), None
     if plan.weights == "fitted":
         from craig_cli.guided.policy import train_guide  # loads solvers that nothing else here needs

@@ -15,7 +15,7 @@ import scipy.linalg
 import scipy.sparse as sp
 
 from craig_cli.artifacts.model import Model
-from craig_cli.dataset import Dataset
+from craig_cli.dataset import Dataset, is_csr
 from craig_cli.jit import njit
 from craig_cli.registry import LOSSES, load
 from craig_cli.scaling import Scaling, fit_scaling
@@ -178,8 +178,8 @@ def curvature(design: Design, bends: np.ndarray) -> Curvature:
     """The curvature of the weighted mean loss where its second derivatives are ``bends`` (n, k)."""
     rows, width = design.rows, design.width
     weights = bends * (design.counts / design.counts.sum())[:, None]
-    if sp.issparse(rows) or width > WIDEST:
-        squares = rows.multiply(rows).tocsr() if sp.issparse(rows) else rows * rows
+    if is_csr(rows) or width > WIDEST:
+        squares = rows.multiply(rows).tocsr() if is_csr(rows) else rows * rows
         diagonals = np.asarray(squares.T @ weights).T + design.penalty
         return Curvature([np.sqrt(each + FLOOR * max(float(each.mean()), 1e-300)) for each in diagonals])
     factors = []

@@ -156,6 +156,8 @@ class _Watch:
         self._setup, self._coef, self._follow = setup, coef, follow
         self.seconds, self.evaluations = seconds, 0
         self.history: list[dict] = []
+        self.best: dict = {}  # the line of the history that measured best_coef
+        self.best_coef = coef
         self.norm = math.inf
 
     def measure(self, epoch: int, alpha: float | None) -> None:

@@ -83,7 +83,7 @@ def epoch_order(order: str, visits: Visits, rng: np.random.Generator, block: int
     odd = 2 * rng.integers(block // 2, size=n_blocks) + 1
     offset = rng.integers(block, size=n_blocks)
     within = (odd[:, None] * np.arange(block) + offset[:, None]) & (block - 1)
-    rows = (rng.permutation(n_blocks)[:, None] * block + within).ravel()
+    rows: np.ndarray = (rng.permutation(n_blocks)[:, None] * block + within).ravel()
     rows = rows[rows < n_rows]
     if len(visits.extra) == 0:
         return rows

@@ -9,23 +9,28 @@ from craig_cli.selection.distances.cells import Cells, build_cells
 from craig_cli.selection.distances.inverted_index import Index, build_index
 from craig_cli.selection.distances.space import Space
 
+Greedy = lazy_dense.Greedy | lazy_sparse.SparseGreedy
 
-def begin(space: Space, options: Options, generator: np.random.Generator, progress: Progress):
+
+def begin(space: Space, options: Options, generator: np.random.Generator, progress: Progress) -> Greedy:
     """The first pick and the gains after it."""
-    start = lazy_dense.start if isinstance(space.arranged, Cells) else lazy_sparse.start
-    return start(space.arranged, space.multiplicity, progress)
+    if isinstance(space.arranged, Cells):
+        return lazy_dense.start(space.arranged, space.multiplicity, progress)
+    return lazy_sparse.start(space.arranged, space.multiplicity, progress)
 
 
 def coverage(space: Space) -> lazy_dense.Coverage | lazy_sparse.Coverage:
     """How far every row is from what is picked, nothing so far."""
-    kind = lazy_dense.Coverage if isinstance(space.arranged, Cells) else lazy_sparse.Coverage
-    return kind.of(space.arranged, space.multiplicity)
+    if isinstance(space.arranged, Cells):
+        return lazy_dense.Coverage.of(space.arranged, space.multiplicity)
+    return lazy_sparse.Coverage.of(space.arranged, space.multiplicity)
 
 
 def greedy_among(
     arranged: Cells | Index, rows: np.ndarray, weights: np.ndarray, budget: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Exact greedy among a few ``rows`` that stand for ``weights``: (places in ``rows``, gains), (budget,)."""
+    greedy: Greedy
     if isinstance(arranged, Cells):
         position = np.empty(len(arranged.order), dtype=np.int64)
         position[arranged.order] = np.arange(len(arranged.order))

@@ -198,7 +198,8 @@ def _guess_first(coverage: Coverage, n_rows: int) -> int:
     while math.gcd(step, n_rows) > 1:
         step += 2
     sample = np.arange(n_rows) * step % n_rows
-    candidates, blocks, totals = np.arange(n_rows), cells.blocks, np.zeros(len(coverage.current))
+    candidates: np.ndarray = np.arange(n_rows)
+    blocks, totals = cells.blocks, np.zeros(len(coverage.current))
     done, size = 0, SAMPLE
     while True:
         arrays = cells.rows, blocks, cells.metric, coverage.multiplicity, sample[done:size]

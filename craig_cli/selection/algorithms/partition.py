@@ -57,8 +57,8 @@ class PartitionGreedy:
         self._gain: list[np.ndarray] = [np.empty(0)] * self._n_blocks
         self._depth = np.full(self._n_blocks, np.inf)  # every pick of a higher gain is known
         self._local = threading.local()
-        self.picks = np.empty(0, dtype=np.int64)
-        self.gains = np.empty(0)
+        self.picks: np.ndarray = np.empty(0, dtype=np.int64)
+        self.gains: np.ndarray = np.empty(0)
 
     def extend(self, budget: int, min_gain: float = 0.0, progress: Callable[[int], None] | None = None) -> None:
         """Pick until there are ``budget`` picks or the best gain is below ``min_gain`` (units of the rows)."""

@@ -29,7 +29,7 @@ class StochasticGreedy:
         self._quantum = quantum
         self._generator = generator
         self._delta = delta
-        self._left = np.arange(len(coverage.row_of))
+        self._left: np.ndarray = np.arange(len(coverage.row_of))
         self._chosen: list[int] = []
         self._gain: list[float] = []
 

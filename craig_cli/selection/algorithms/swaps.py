@@ -23,11 +23,14 @@ CANDIDATES = 48  # of a larger cluster only so many rows, those nearest to its m
 def swap_medoids(space: Space, picks: np.ndarray, rounds: int) -> np.ndarray:
     """``picks`` (r,) int64 rows of ``space`` after at most ``rounds`` rounds of swaps, in the same order of rank."""
     arranged = space.arranged
-    sparse = isinstance(arranged, Index)
-    kernel = _sparse_medoids if sparse else _dense_medoids
-    arrays = (arranged.values, arranged.columns, arranged.starts) if sparse else (arranged.rows,)
+    arrays: tuple[np.ndarray, ...]
     # Dense rows are kept by position: row = row_of[position].
-    row_of = np.arange(space.n_rows) if sparse else arranged.order
+    if isinstance(arranged, Index):
+        kernel, row_of = _sparse_medoids, np.arange(space.n_rows)
+        arrays = (arranged.values, arranged.columns, arranged.starts)
+    else:
+        kernel, row_of = _dense_medoids, arranged.order
+        arrays = (arranged.rows,)
     position = np.empty(space.n_rows, dtype=np.int64)
     position[row_of] = np.arange(space.n_rows)
     multiplicity = space.multiplicity[row_of]

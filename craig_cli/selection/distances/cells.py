@@ -81,8 +81,10 @@ def build_cells(rows: np.ndarray, metric: int, total: float, block: int | None =
 def _variances(rows: np.ndarray) -> np.ndarray:
     """(d,) variance of each column, a piece at a time: no copy of the rows."""
     mean = rows.mean(axis=0)
-    pieces = range(0, len(rows), 8192)
-    return sum(np.square(rows[start : start + 8192] - mean).sum(axis=0) for start in pieces) / len(rows)
+    total = np.zeros(rows.shape[1])
+    for start in range(0, len(rows), 8192):
+        total += np.square(rows[start : start + 8192] - mean).sum(axis=0)
+    return total / len(rows)
 
 
 @njit

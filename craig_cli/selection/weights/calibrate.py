@@ -98,8 +98,8 @@ class _Dual:
         return self.weights * np.clip(1.0 + self.forward(point), LOWEST, HIGHEST)
 
     def solve(self) -> np.ndarray:
-        point = np.zeros(len(self.target))
-        reach = np.zeros(len(self.weights))  # forward(point)
+        point: np.ndarray = np.zeros(len(self.target))
+        reach: np.ndarray = np.zeros(len(self.weights))  # forward(point)
         value = 0.0
         first = None
         for _ in range(ROUNDS):

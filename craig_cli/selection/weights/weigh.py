@@ -66,7 +66,7 @@ def weigh(
 
 def _fitted(dataset, groups, clusters, members, exemplar: str | None, target, grid: float) -> Weighed:
     counts = [each.counts for each in clusters]
-    none = [None] * len(groups)
+    none: list[np.ndarray | None] = [None] * len(groups)
 
     def calibrated(clusters, exemplar):
         exemplars = [each.exemplars for each in clusters]
