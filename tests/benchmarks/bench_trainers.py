@@ -31,6 +31,7 @@ WAYS = {
     "distance": {"exemplar": "medoid", "weights": "count"},
     "strata": {"algorithm": "strata"},
     "equal": {"weights": "equal"},
+    "equal member": {"weights": "equal", "exemplar": "member"},
 }
 
 
