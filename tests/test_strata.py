@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import scipy.optimize
 import scipy.sparse as sp
-from scipy.spatial.distance import cdist
 
 from craig_cli import jit
 from craig_cli.api import select_coreset
@@ -280,45 +279,3 @@ def test_each_row_is_assigned_to_its_own_stratum(layout, metric):
     assert expected - 1e-9 <= losses[0] <= expected + 300 * grid + 1e-9
     # No assignment does better than the nearest picks.
     assert losses[0] >= space.assign(strata.picks, constants, grid)[1][-1] - 300 * grid
-
-
-# --- equal weights ------------------------------------------------------------------------------------------
-
-
-def test_equal_weights_are_those_of_equal_groups_of_nearby_rows(data):
-    rows, labels = data
-    coreset = select_coreset(rows, labels, size=200, weights="equal")
-    assert (coreset.metadata["algorithm"], coreset.metadata["weights"]) == ("strata", "equal")
-    for entry in coreset.metadata["classes"]:
-        chosen = labels[coreset.index] == entry["label"]
-        assert chosen.sum() == entry["quota"]
-        assert np.allclose(coreset.weight[chosen], entry["count"] / entry["quota"], rtol=1e-12)
-    assert len(set(coreset.index.tolist())) == 200
-    assert coreset.weight.sum() == pytest.approx(len(rows))
-
-
-def test_equal_weights_have_a_true_epsilon(data):
-    """||sum_i x_i - sum_j gamma_j x_j|| in each class is at most the sum of distances that epsilon stands for."""
-    rows, labels = data
-    for seed in range(5):
-        coreset = select_coreset(rows, labels, fraction=0.05, weights="equal", seed=seed)
-        error = rows.sum(axis=0) - coreset.weight @ rows[coreset.index]
-        assert 0 < np.linalg.norm(error) <= coreset.epsilon[-1]
-
-
-def test_equal_weights_are_nearer_to_the_rows_than_random_ones(data):
-    rows, labels = data
-
-    def distances(**plan):
-        chosen = [select_coreset(rows, labels, fraction=0.05, seed=seed, **plan).index for seed in range(5)]
-        return [cdist(rows, rows[index]).min(axis=1).mean() for index in chosen]
-
-    assert max(distances(weights="equal")) < min(distances(algorithm="random"))
-
-
-@pytest.mark.parametrize(
-    "plan, expected", [({"algorithm": "lazy"}, "found lazy"), ({"epsilon": 10.0, "fraction": None}, "epsilon needs")]
-)
-def test_equal_weights_do_not_go_with_everything(data, plan, expected):
-    with pytest.raises(UsageError, match=expected):
-        select_coreset(*data, **({"fraction": 0.1, "weights": "equal"} | plan))

@@ -19,7 +19,7 @@ MOST = 1000  # sizes in a curve; of longer ones as many, evenly spaced in the lo
 def _is_ranked(facts: dict) -> bool:
     """Whether the elements are the medoids that a greedy algorithm picked, in its order."""
     if "exemplar" in facts:  # None of algorithms that are not greedy
-        return facts["exemplar"] == "medoid"
+        return facts["exemplar"] == "medoid" and facts.get("weights") != "equal"  # those are of strata
     name = facts.get("algorithm")
     return not isinstance(name, str) or name not in ALGORITHMS or load(ALGORITHMS, name).greedy
 

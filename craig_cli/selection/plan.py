@@ -44,7 +44,8 @@ class Plan:
     purpose    what the coreset is for, a name in ``registry.RECIPES``: it sets exemplar and weights where those are
                None. That of "linear" wants a pilot, which ``select_coreset`` and guided/pilot.py train
     algorithm  "auto" or a name in ``registry.ALGORITHMS``
-    exemplar   what stands for the rows of a pick: "medoid", the pick itself, or "member", a random one of them
+    exemplar   what stands for the rows of a pick: "medoid", the pick itself, or "member", a random one of them; of
+               equal weights the row nearest to the mean of its stratum, or a random one
     weights    "count" as the algorithm has them, "calibrated" (weights/calibrate.py) at a model or else to the means of
                the classes, or "fitted": calibrated at a rough model of all rows;
                or "equal": n_c / r_c in class c, of strata or random rows
@@ -177,6 +178,8 @@ def resolve(
         raise UsageError("weights: fitted ones need labels to fit a model to, found no-per-class")
     if exemplar is None and method.greedy and weights != "fitted":
         exemplar = "member" if open_greedy else "medoid"
+    if exemplar is None and weights == "equal" and method.name == "strata":
+        exemplar = "medoid"
     parts = class_parts(dataset, plan.loss, plan.radius, plan.per_class)
     plan = replace(
         plan,
@@ -209,8 +212,8 @@ def _with_task(plan: Plan, dataset: Dataset, note: Note) -> Plan:
 
 def _check_together(plan: Plan, at_model: bool) -> None:
     greedy = plan.method.greedy
-    if plan.exemplar is not None and not greedy:
-        raise UsageError(f"exemplar: goes with a greedy algorithm, found {plan.algorithm}")
+    if plan.exemplar is not None and not greedy and (plan.algorithm, plan.weights) != ("strata", "equal"):
+        raise UsageError(f"exemplar: goes with a greedy algorithm or equal weights of strata, found {plan.algorithm}")
     if plan.weights == "fitted" and (not greedy or at_model):
         found = "a model to select at" if greedy else plan.algorithm
         raise UsageError(f"weights: fitted ones go with a greedy algorithm by features, found {found}")

@@ -68,7 +68,8 @@ def select_dataset(
         influence=influence,
     )
     grid = exact_grid(sum(group.mass * group.farthest for group in groups))
-    options = Options(block_size=block or WIDTH, delta=plan.delta)
+    central = plan.weights == "equal" and plan.exemplar == "medoid"
+    options = Options(block_size=block or WIDTH, delta=plan.delta, central=central)
     begin = partial(plan.method.begin, options=options, generator=generator)
     if plan.epsilon is None:
         quotas = group_quotas(groups, budget, by_influence=plan.method.influence and influence is not None)
@@ -102,7 +103,7 @@ def _settings(plan: Plan, units: str, block: int | None, weighed: Weighed, scali
     settings |= {
         "for": plan.purpose,
         "algorithm": plan.algorithm,
-        "exemplar": weighed.exemplar if plan.method.greedy else None,
+        "exemplar": weighed.exemplar if plan.method.greedy or plan.exemplar else None,
         "block_size": block,
         "swaps": plan.swaps,
         "weights": weighed.weights,

@@ -3,6 +3,7 @@
     python -m tests.benchmarks.bench_trainers                        every set and trainer at 1 %, 5 % and 10 %
     python -m tests.benchmarks.bench_trainers ijcnn1 XGBoost SVC 10  some of them
     python -m tests.benchmarks.bench_trainers --seeds 3
+    python -m tests.benchmarks.bench_trainers --share 0.8            each seed selects from a random 80 % of the rows
 
 A cell is the mean test log loss (of a regression the RMSE) over SEEDS seeds, and in how many of them it is below that
 of random rows of the same seed. "all" trains on every row, where that can be had. Trainers that take no weights get the
@@ -31,6 +32,7 @@ WAYS = {
     "distance": {"exemplar": "medoid", "weights": "count"},
     "strata": {"algorithm": "strata"},
     "equal": {"weights": "equal"},
+    "equal member": {"weights": "equal", "exemplar": "member"},
 }
 
 
@@ -64,9 +66,10 @@ SETS = {
 }
 
 
-def run(name: str, load, regression: bool, trainers: list[str], percentages, seeds: int = SEEDS) -> None:
-    """Print a table of the set ``name`` for each percentage."""
-    rows, labels, test, expected = load()
+def run(name: str, load, regression: bool, trainers: list[str], percentages, seeds: int = SEEDS, share=1.0) -> None:
+    """Print a table of the set ``name`` for each percentage; ``share`` of its rows are there in each seed."""
+    every, classes, test, expected = load()
+    rows, labels = every, classes
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         whole = {
@@ -76,6 +79,9 @@ def run(name: str, load, regression: bool, trainers: list[str], percentages, see
         for percentage in percentages:
             found = {each: {way: [] for way in WAYS} for each in trainers}
             for seed in range(seeds):
+                if share < 1.0:  # what a seed does not change is then not the same rows ten times
+                    kept = np.random.default_rng(seed).permutation(len(classes))[: int(share * len(classes))]
+                    rows, labels = every[kept], classes[kept]
                 for way, asked in WAYS.items():
                     loss = {"loss": "squared"} if regression else {}
                     coreset = select_coreset(rows, labels, fraction=percentage / 100, seed=seed, **asked, **loss)
@@ -113,6 +119,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="*", help="sets, trainers and percentages")
     parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--share", type=float, default=1.0)
     asked = parser.parse_args()
     installed = [name for name, trainer in TRAINERS.items() if importlib.util.find_spec(trainer.module)]
     for name in sorted({*TRAINERS} - {*installed}):
@@ -123,7 +130,7 @@ def main() -> None:
         fitting = [each for each in trainers if TRAINERS[each].regression == regression]
         wanted = name in asked.what or not {*asked.what} & {*SETS}
         if wanted and fitting and (name in ("sample", "curved", "wide") or DATA.exists()):
-            run(name, load, regression, fitting, percentages, asked.seeds)
+            run(name, load, regression, fitting, percentages, asked.seeds, asked.share)
 
 
 if __name__ == "__main__":

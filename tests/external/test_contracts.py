@@ -143,6 +143,42 @@ def test_lightgbm_s_leaves_do_not_shrink_with_the_rows():
     assert lowered > 1.2 * kept
 
 
+def test_hist_gradient_boosting_s_leaves_do_not_shrink_with_the_rows():
+    pytest.importorskip("sklearn")
+    features, labels = curved(0)
+    rows, labels, test, expected = features[:3000], labels[:3000], features[3000:], labels[3000:]
+    taken = select_coreset(rows, labels, fraction=0.1).take(rows, labels, normalize="mean")
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    def loss(least):
+        made = HistGradientBoostingClassifier(early_stopping=False, min_samples_leaf=least)
+        return log_loss(expected, made.fit(taken[0], taken[1], sample_weight=taken[2]).predict_proba(test)[:, 1])
+
+    assert loss(2) > 1.2 * loss(20)
+
+
+def test_a_forest_s_float_max_samples_is_a_share_of_the_sum_of_weights():
+    ensemble = pytest.importorskip("sklearn.ensemble")
+    features, labels, weight = few(False)
+    for scale in (1 / 8, 1.0, 8.0):
+        made = ensemble.RandomForestClassifier(1, max_samples=0.5, random_state=0)
+        made.fit(features, labels, sample_weight=weight * scale)
+        drawn = made.estimators_[0].tree_.weighted_n_node_samples[0]
+        assert abs(drawn - weight.sum() * scale / 2) <= 1
+
+
+def test_vowpal_wabbit_with_sgd_takes_steps_as_long_as_the_weights():
+    """Without, its steps are invariant to how an importance is cut up, and adapt."""
+    pytest.importorskip("vowpalwabbit")
+    features, labels = curved(0)
+    rows, labels, test, expected = features[:3000], labels[:3000], features[3000:], labels[3000:]
+    taken = select_coreset(rows, labels, fraction=0.1).take(rows, labels)
+    plain, sgd = (
+        log_loss(expected, TRAINERS["Vowpal Wabbit"].fit(*taken, 10.0, more=more)(test)) for more in ("", "--sgd")
+    )
+    assert sgd > 1.2 * plain
+
+
 def test_catboost_minds_the_scale_only_where_it_draws_at_random():
     pytest.importorskip("catboost")
     features, labels, weight = few(False)

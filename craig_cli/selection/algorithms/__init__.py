@@ -17,10 +17,15 @@ Progress = Callable[[float], None] | None
 
 @dataclass(frozen=True)
 class Options:
-    """What the algorithms can be told: rows of a block (partition), delta of the guarantee (stochastic)."""
+    """What the algorithms can be told.
+
+    Rows of a block (partition), delta of the guarantee (stochastic), and whether the most central rows are to stand for
+    their strata.
+    """
 
     block_size: int
     delta: float
+    central: bool = False
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ total mass, mass_i about ||h_i||. One row of each is drawn with probability p_i 
 gets the weight 1 / p_i: every weighted sum over the picks is then an unbiased estimate of the sum over all rows, and
 its variance is only what the rows of a stratum do not have in common. Nothing is ever searched for; the cost is
 n log r. Each row is assigned to the pick of its stratum, which gives a valid bound as any assignment does (equation 5).
+
+Rows that are to stand for their strata without weights may be the central ones instead: those nearest to the mean.
 """
 
 from __future__ import annotations
@@ -47,13 +49,16 @@ class Strata:
     gains (r,) fall evenly, so that groups interleave in proportion to their picks, inf first
     """
 
-    def __init__(self, vectors: np.ndarray, mass: np.ndarray, space, generator: np.random.Generator):
-        """vectors (n, q) and mass (n,) > 0 of the rows of ``space``."""
+    def __init__(
+        self, vectors: np.ndarray, mass: np.ndarray, space, generator: np.random.Generator, central: bool = False
+    ):
+        """vectors (n, q) and mass (n,) > 0 of the rows of ``space``; central: pick what is nearest to each mean."""
         self._space = space
         self._vectors = np.ascontiguousarray(vectors)
         self._mass = mass
         self._multiplicity = space.multiplicity
         self._generator = generator
+        self._central = central
         self._nearest = np.empty(0, dtype=np.int64)
         self.picks = np.empty(0, dtype=np.int64)
         self.weights = np.empty(0)
@@ -77,6 +82,8 @@ class Strata:
         picks = np.empty(budget, dtype=np.int64)
         weights = np.empty(budget)
         _draw(strata, order, self._mass, self._multiplicity, chance, picks, weights)
+        if self._central:
+            _nearest_to_means(self._vectors, self._multiplicity, strata, order, picks)
         weights *= self._multiplicity.sum() / weights.sum()
         spread = _bit_reversed(budget)
         self.picks, self.weights = picks[spread], weights[spread]
@@ -108,6 +115,28 @@ def _draw(strata, order, mass, multiplicity, chance, picks, weights):
                 break
         picks[place] = row
         weights[place] = multiplicity[row] * total / mass[row]
+
+
+@njit
+def _nearest_to_means(vectors, multiplicity, strata, order, picks):
+    """The row of each stratum that is nearest to the stratum's mean, of equals the lowest."""
+    mean = np.empty(vectors.shape[1])
+    for place in range(len(strata)):
+        start, stop = strata[place]
+        mean[:] = 0.0
+        total = 0.0
+        for row in order[start:stop]:
+            total += multiplicity[row]
+            for k in range(len(mean)):
+                mean[k] += multiplicity[row] * vectors[row, k]
+        least = np.inf
+        for row in order[start:stop]:
+            distance = 0.0
+            for k in range(len(mean)):
+                distance += (vectors[row, k] - mean[k] / total) ** 2
+            if distance < least or (distance == least and row < picks[place]):
+                least = distance
+                picks[place] = row
 
 
 def _bit_reversed(size: int) -> np.ndarray:
@@ -216,11 +245,12 @@ def _split_mass(keys, order, mass, start, stop, target):
 
 
 def begin(space: Space, options: Options, generator: np.random.Generator, progress: Progress) -> Strata:
-    """One random row from each of as many strata as there are picks."""
+    """One row, random or the most central, from each of as many strata as there are picks."""
     if space.vectors is not None:
         return Strata(space.vectors, masses(space.vectors, space.multiplicity), space, generator)
     rows = space.arrangement.rows
-    return Strata(sketch(rows) if sp.issparse(rows) else rows, space.multiplicity, space, generator)
+    vectors = sketch(rows) if sp.issparse(rows) else rows
+    return Strata(vectors, space.multiplicity, space, generator, options.central)
 
 
 STRATA = Algorithm("strata", begin, greedy=False, influence=True)

@@ -48,15 +48,16 @@ def weigh(
             trains the best model.
     """
     exemplar, weights, members = plan.exemplar, plan.weights, None
+    if weights == "equal":  # the strata's own rows, whichever those are
+        own = [np.full(len(each.exemplars), each.counts.sum() / len(each.exemplars)) for each in clusters]
+        return Weighed(clusters, own, exemplar or "medoid", weights)
     if exemplar == "member" or weights == "fitted":
         members = [draw_members(group, each, generator) for group, each in zip(groups, clusters)]
     if weights == "fitted":
         return _fitted(dataset, groups, clusters, members, exemplar, target, grid)
     if exemplar == "member":
         clusters = _represented(groups, clusters, members, grid)
-    if weights == "equal":
-        own = [np.full(len(each.exemplars), each.counts.sum() / len(each.exemplars)) for each in clusters]
-    if weights in ("count", "equal"):
+    if weights == "count":
         return Weighed(clusters, own, exemplar or "medoid", weights)
     before = [each.counts if weight is None else weight for each, weight in zip(clusters, own)]
     exemplars = [each.exemplars for each in clusters]
