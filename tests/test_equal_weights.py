@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
+from craig_cli.api import select_coreset
 from craig_cli.errors import UsageError
 from craig_cli.evaluation.curve import curve_of
-from craig_cli.selection.select import select_coreset
 from tests.naive import deep as naive
 
 

@@ -6,7 +6,6 @@ import scipy.optimize
 import scipy.sparse as sp
 
 from craig_cli import jit
-from craig_cli.api import select_coreset
 from craig_cli.artifacts.model import Model
 from craig_cli.dataset import from_arrays
 from craig_cli.errors import DataError, UsageError

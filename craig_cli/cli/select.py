@@ -79,7 +79,7 @@ PICKING = (*OF_FEATURES, "epsilon", "algorithm", "exemplar", "per_class", "block
     type=click.Choice(EXEMPLARS),
     show_default="medoid with --epsilon and, where they can be fitted, with fitted weights; else member",
     help="What stands for the rows nearest to a pick: the pick (medoid), which keeps epsilon small, or a random one of "
-    "them (member), which is unbiased for every sum over the data. For the greedy algorithms.",
+    "them (member), which is unbiased for every sum over the data. For the greedy algorithms and equal weights.",
 )
 @click.option("--metric", type=click.Choice(METRICS), default="euclidean", help="Distance between rows.")
 @options.scale_option("Scaling of the features for the distance.")

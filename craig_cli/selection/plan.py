@@ -213,7 +213,7 @@ def _with_task(plan: Plan, dataset: Dataset, note: Note) -> Plan:
 def _check_together(plan: Plan, at_model: bool) -> None:
     greedy = plan.method.greedy
     if plan.exemplar is not None and not greedy and (plan.algorithm, plan.weights) != ("strata", "equal"):
-        raise UsageError(f"exemplar: goes with a greedy algorithm or equal weights of strata, found {plan.algorithm}")
+        raise UsageError(f"exemplar: goes with equal weights of strata or a greedy algorithm, found {plan.algorithm}")
     if plan.weights == "fitted" and (not greedy or at_model):
         found = "a model to select at" if greedy else plan.algorithm
         raise UsageError(f"weights: fitted ones go with a greedy algorithm by features, found {found}")
