@@ -76,6 +76,9 @@ def test_help_ends_in_examples_that_run(name, tmp_path, craig):
     (tmp_path / "sample_data").symlink_to(SAMPLE)
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     for line in lines:
+        if not set(line) & set("|<>"):  # without a shell, in this process: a second less each
+            craig.ok(*shlex.split(line)[1:])
+            continue
         done = subprocess.run(
             line, shell=True, cwd=tmp_path, env={**os.environ, "PATH": path}, capture_output=True, text=True
         )
