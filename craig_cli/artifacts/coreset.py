@@ -24,6 +24,7 @@ from craig_cli.dataset import Dataset
 from craig_cli.errors import DataError, UsageError, os_error
 from craig_cli.formats.arrow import to_arrow, to_numpy
 from craig_cli.formats.messages import listed, quoted
+from craig_cli.tables.encoding import Encoding, encoding_of
 
 FORMAT = 1
 KIND = "coreset"
@@ -55,6 +56,11 @@ class Coreset:
     rank: np.ndarray
     epsilon: np.ndarray
     metadata: dict = field(default_factory=dict)
+
+    @property
+    def encoding(self) -> Encoding | None:
+        """What the columns of the data were made of, None where they were taken as they are."""
+        return encoding_of(self.metadata.get("encoding"), "the coreset")
 
     def __len__(self) -> int:
         return len(self.index)
@@ -198,6 +204,7 @@ def _facts(path: str | os.PathLike, metadata: dict[bytes, bytes]) -> dict:
     )
     if not valid:
         raise DataError(f'{path}: expected "n" and "inputs" in the coreset\'s metadata, found them missing or damaged')
+    encoding_of(facts.get("encoding"), str(path))
     return facts
 
 

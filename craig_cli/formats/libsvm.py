@@ -16,13 +16,14 @@ import numpy as np
 import scipy.sparse as sp
 
 from craig_cli.dataset import Dataset
-from craig_cli.errors import DataError, OtherDataError, UsageError
+from craig_cli.errors import DataError, OtherDataError
 from craig_cli.formats import lines
 from craig_cli.formats.content import BLOCK, Content, Fingerprint
 from craig_cli.formats.libsvm_errors import explain, numbers
 from craig_cli.formats.parts import Part, Store, assemble, take
 from craig_cli.formats.pipeline import Workers
 from craig_cli.formats.scan import LINE_FEED, PADDING
+from craig_cli.tables.encoding import Encoding
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _scratch = threading.local()
@@ -54,17 +55,12 @@ def read(
     contents: Iterable[Content],
     *,
     threads: int,
-    label: str = "label",
-    weight_column: str | None = None,
-    features: list[str] | None = None,
     zero_based: bool | None = None,
     rows: np.ndarray | None = None,
     n_features: int | None = None,
+    encoding: Encoding | None = None,
 ) -> Dataset:
     """The rows of all ``contents`` as one Dataset; see ``craig_cli.formats.read_dataset``."""
-    for value, option in ((weight_column, "--weight-column"), (features, "--features")):
-        if value is not None:
-            raise UsageError(f"{option}: LIBSVM data has no named columns; it is for Parquet")
     reader = _Reader(zero_based, rows, n_features, threads)
     parts, sources = [], []
     with Workers(threads) as workers:

@@ -25,7 +25,19 @@ from craig_cli.selection.select import as_coreset
 from craig_cli.selection.weights.clusters import cluster
 from craig_cli.selection.weights.targets import Target, calibrated_weights
 
-RENEWED = ("format", "kind", "version", "n", "total", "features", "size", "classes", "bound_constant", "inputs")
+RENEWED = (
+    "format",
+    "kind",
+    "version",
+    "n",
+    "total",
+    "features",
+    "size",
+    "classes",
+    "bound_constant",
+    "inputs",
+    "encoding",
+)
 RENEWED += ("calibration", "at")  # of the metadata
 
 
@@ -75,7 +87,7 @@ def reweight_dataset(
         if len(part) == 0:
             raise UsageError(
                 f"size: expected enough elements of {name} for each class to have one, found {size}, "
-                f"none of them of class {group.label:g}"
+                f"none of them of class {dataset.label_text(group.label)}"
             )
     grid = exact_grid(sum(group.mass * group.farthest for group in groups))
     clusters = [cluster(group, part, grid) for group, part in zip(groups, picks)]
