@@ -60,6 +60,7 @@ COLUMN_KINDS = {
     "text": "craig_cli.tables.text:TEXT",
     "time": "craig_cli.tables.time:TIME",
     "vector": "craig_cli.tables.vector:VECTOR",
+    "numbered": "craig_cli.tables.numbered:NUMBERED",
 }
 
 SCHEDULES = ("auto", "constant", "exponential", "k-inverse", "power")
