@@ -547,7 +547,9 @@ def test_a_value_that_is_missing_is_the_mean_and_an_indicator(read, monkeypatch,
     assert to_dense(other)[:, -2:].tolist() == [[1, 0], [0, 0]]
     kept = read(text, encoding=found.encoding, rows=np.array([1, 3]))
     assert np.array_equal(to_dense(kept), to_dense(found)[[1, 3]])
-    with pytest.raises(DataError, match=r"row 1 \(from 0\): expected a number as feature 3, as all rows of the training"):
+    with pytest.raises(
+        DataError, match=r"row 1 \(from 0\): expected a number as feature 3, as all rows of the training"
+    ):
         read(b"1 1:1\n1 3:nan\n", encoding=found.encoding)
     with pytest.raises(DataError, match=f"expected at most {wide or 3} features"):
         read(b"1 1:1\n1 5001:1\n", encoding=found.encoding)

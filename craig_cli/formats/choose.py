@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -14,6 +15,7 @@ from craig_cli.tables.encoding import Encoding
 from craig_cli.tables.storage import NOTHING, OTHER, PLAIN, content_of, flat_fields
 
 LABEL = "label"  # the column of labels, where no other is named
+INDEX = re.compile(r"|__index_level_\d+__")  # as pandas calls an index without a name, in CSV and in other files
 MOST_NAMES = 40  # in a message that one of them has to be chosen from
 
 
@@ -21,7 +23,7 @@ MOST_NAMES = 40  # in a message that one of them has to be chosen from
 class Asked:
     """What a user asks of the columns; see ``formats.read_dataset``."""
 
-    label: str = LABEL
+    label: str | None = LABEL
     weight: str | None = None
     features: list[str] | None = None
     exclude: tuple[str, ...] = ()
@@ -143,6 +145,8 @@ def _fresh(shown: str, contents: dict, tops: dict, others: list[str], asked: Ask
             continue
         if any(each in asked.exclude for each in both):
             left_out[name] = "excluded"
+        elif asked.features is None and INDEX.fullmatch(name):
+            left_out[name] = "the row numbers of a pandas index"
         elif contents[name] == OTHER:
             if asked.features is not None:
                 raise DataError(f"{shown}: column {quoted(name)}: expected numbers, text, times or lists of numbers")

@@ -26,7 +26,7 @@ from craig_cli.formats.roles import roles_of
 from craig_cli.tables.encoding import Encoding
 from craig_cli.tables.gather import Features
 from craig_cli.tables.labels import Labels
-from craig_cli.tables.storage import flattened
+from craig_cli.tables.storage import flattened, without_views
 
 MOST_ROWS = 2**40  # more is damage, and too much even to ask memory for
 Pieces = Callable[[list[str] | None, Callable[[int, int], bool], int], Iterator[tuple[int, pa.Table]]]
@@ -82,7 +82,7 @@ class TableInput:
                 yield first + begin, table
             else:
                 kept = numbers(begin, begin + len(table))
-                yield kept, table.take(to_arrow(kept - first - begin))
+                yield kept, without_views(table).take(to_arrow(kept - first - begin))
 
 
 Look = Callable[[Content, bytearray | None], TableInput]  # the second the content of what is no file on disk
@@ -126,7 +126,7 @@ def original_rows(inputs: list[TableInput], rows: np.ndarray | None, threads: in
     except pa.ArrowException as error:
         raise DataError(f"{inputs[0].shown}: cannot be one table with the others: {first_line(error)}") from error
     own = roles_of(inputs[0].whole_schema).values()
-    whole = whole.select([name for name in whole.column_names if name not in own])
+    whole = without_views(whole).select([name for name in whole.column_names if name not in own])
     return whole.replace_schema_metadata(inputs[0].schema.metadata)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from craig_cli import jit
 from craig_cli.artifacts.coreset import Coreset
-from craig_cli.dataset import Dataset, from_arrays
+from craig_cli.dataset import Dataset
 from craig_cli.errors import DataError, UsageError
 from craig_cli.selection.bounds import exact_grid
 from craig_cli.selection.classes import class_parts
@@ -24,6 +24,7 @@ from craig_cli.selection.plan import Plan, check_distance
 from craig_cli.selection.select import as_coreset
 from craig_cli.selection.weights.clusters import cluster
 from craig_cli.selection.weights.targets import Target, calibrated_weights
+from craig_cli.tables.frames import dataset_of
 
 RENEWED = (
     "format",
@@ -43,7 +44,7 @@ RENEWED += ("calibration", "at")  # of the metadata
 
 def reweight_coreset(coreset: Coreset, features, labels=None, *, multiplicity=None, **options) -> Coreset:
     """``reweight_dataset`` for the arrays that ``coreset`` was selected from, as ``select_coreset`` takes them."""
-    return reweight_dataset(coreset, from_arrays(features, labels, multiplicity), **options)
+    return reweight_dataset(coreset, dataset_of(features, labels, multiplicity, coreset.encoding), **options)
 
 
 def reweight_dataset(

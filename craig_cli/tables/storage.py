@@ -18,6 +18,7 @@ is_number = _first("is_integer", "is_floating", "is_boolean", "is_decimal")
 is_text = _first("is_string", "is_large_string", "is_string_view")
 is_time = _first("is_date", "is_timestamp", "is_time", "is_duration")
 is_list = _first("is_list", "is_large_list", "is_fixed_size_list", "is_list_view", "is_large_list_view")
+_is_text_view, _is_binary_view = _first("is_string_view"), _first("is_binary_view")
 is_run_end_encoded = _first("is_run_end_encoded")
 
 
@@ -61,6 +62,28 @@ def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
         ]
         return pa.chunked_array(chunks, target)
     return pa.chunked_array([chunk.dictionary_encode() for chunk in column.cast(pa.string()).chunks], target)
+
+
+def without_views(table: pa.Table) -> pa.Table:
+    """Views of text and bytes, which polars writes and of which pyarrow cannot take rows, as text and bytes."""
+    kinds = [_without_views(field.type) for field in table.schema]
+    for place, (field, kind) in enumerate(zip(table.schema, kinds)):
+        if kind != field.type:
+            table = table.set_column(place, field.with_type(kind), table.column(place).cast(kind))
+    return table
+
+
+def _without_views(kind: pa.DataType) -> pa.DataType:
+    if _is_text_view(kind):
+        return pa.string()
+    if _is_binary_view(kind):
+        return pa.binary()
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_without_views(field.type)) for field in kind])
+    for check, make in ((pa.types.is_list, pa.list_), (pa.types.is_large_list, pa.large_list)):
+        if check(kind):
+            return make(kind.value_field.with_type(_without_views(kind.value_type)))
+    return kind
 
 
 def flat_fields(schema: pa.Schema) -> list[tuple[str, str, pa.DataType]]:
