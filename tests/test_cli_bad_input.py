@@ -44,7 +44,7 @@ def check_refused(craig, result, status: int, *expected: str) -> None:
         ("1 1:2\nabc 1:2\n", ["in.data:2", "abc"]),
         ("1 1:2\n-1 3\n", ["in.data:2", "3"]),
         ("1 1:2\n-1 1:2 2:x\n", ["in.data:2", "x"]),
-        ("1 1:2\n-1 1:nan\n", ["in.data:2", "nan"]),
+        ("1 1:2\n-1 1:-nan\n", ["in.data:2", "nan"]),
         ("1 1:2\n-1 1:inf\n", ["in.data:2", "inf"]),
         ("1 1:2\nnan 1:1\n", ["in.data:2", "nan"]),
         ("1 1:2\n-1 -3:2\n", ["in.data:2", "-3"]),

@@ -12,8 +12,8 @@ from craig_cli.cli.tables import table
 
 @click.command(
     epilog=options.examples(
-        "craig columns sample_data/people.csv --label income",
-        "craig select sample_data/people.csv --label income --fraction 0.1 --scale standard -q",
+        "craig columns sample_data/people.csv --label paid",
+        "craig select sample_data/people.csv --label paid --fraction 0.2 --scale standard -q",
         "craig columns people.coreset.parquet",
     )
 )

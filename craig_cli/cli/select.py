@@ -199,10 +199,10 @@ def select(
 ) -> None:
     """Select a weighted subset of DATA whose gradient stays close to the gradient of all of it.
 
-    DATA is one or more LIBSVM or Parquet files, a directory of Parquet files, or - for standard input;
-    .gz, .bz2, .xz and .zst are read as they are. Say how much to select with one of --fraction, --size and
-    --epsilon. The coreset is a Parquet file of row numbers, weights, ranks and error bounds, in greedy order:
-    its first k rows are the picks of a coreset of size k.
+    DATA is one or more files, LIBSVM or tables (Parquet, CSV, Arrow), a directory of Parquet files, or - for
+    standard input; .gz, .bz2, .xz and .zst are read as they are. Say how much to select with one of --fraction,
+    --size and --epsilon. The coreset is a Parquet file of row numbers, weights, ranks and error bounds, in greedy
+    order: its first k rows are the picks of a coreset of size k.
     """
     _check_budget(fraction, size, epsilon, needed=from_coreset is None)
     if from_coreset is not None:
