@@ -397,6 +397,15 @@ def test_csv_that_cannot_be_read(tmp_path, text, found):
     assert str(refusal.value).startswith(f"{tmp_path / 'a.csv'}: ") and found in str(refusal.value)
 
 
+def test_line_ends_inside_of_fields(tmp_path):
+    """Also where the reader cuts its blocks of a megabyte."""
+    notes = [f"note {k}\nof {k % 9} lines\n" * (k % 5) for k in range(60_000)]
+    pa.csv.write_csv(pa.table({"n": range(len(notes)), "note": notes, "label": [0, 1] * 30_000}), tmp_path / "a.csv")
+    found = read_dataset([tmp_path / "a.csv"], exclude=["note"], original=True)
+    assert found.features.ravel().tolist() == list(range(len(notes)))
+    assert found.original()["note"].to_pylist() == [note or None for note in notes]
+
+
 def test_csv_from_a_pipe_and_compressed(craig):
     table = mixed(100).select(["pay", "job", "label"])
     pa.csv.write_csv(table.set_column(1, "job", table["job"].cast(pa.string())), craig.folder / "a.csv")

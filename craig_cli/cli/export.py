@@ -77,9 +77,9 @@ def export(
     libsvm: rows, and OUT.wgt for "train -W OUT.wgt OUT" of the instance-weight liblinear and libsvm. vw: importance
     weights. xgboost: LIBSVM with label:weight, and OUT.weight. lightgbm: zero-based LIBSVM, and OUT.weight, which it
     finds by itself. catboost: tab-separated columns, described in OUT.cd. csv, parquet, feather: the columns of a
-    table as they are, with craig_weight and craig_rank, in greedy order (of LIBSVM, and with encoded-csv and
-    encoded-parquet: rank, weight, label, x1, x2, ...); the others are in the order of DATA. liblinear: a model of craig train for
-    liblinear's predict. Without --coreset all rows are written, with weight 1 or that of --weight-column.
+    table as they are, with craig_weight and craig_rank, in greedy order; of LIBSVM, and with encoded-csv and
+    encoded-parquet, rank, weight, label, x1, x2, ... The others are in the order of DATA. liblinear: a model of craig
+    train for liblinear's predict. Without --coreset all rows are written, with weight 1 or that of --weight-column.
     """
     exporter = load(EXPORTERS, target)
     _check_options(exporter, target, paths, coreset, categorical)

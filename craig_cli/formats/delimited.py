@@ -43,7 +43,6 @@ def _pieces(table: pa.Table, columns, wanted, threads: int):
 
 
 def _table(path: str, shown: str, kept: bytearray | None, dialect: Dialect) -> pa.Table:
-    parse = pa.csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=dialect.quotes)
     convert = pa.csv.ConvertOptions(
         null_values=MISSING,
         column_types=dict.fromkeys(dialect.text, pa.string()),
@@ -51,9 +50,9 @@ def _table(path: str, shown: str, kept: bytearray | None, dialect: Dialect) -> p
     )
     with refusals(shown, "CSV"):
         try:
-            table = _read(path, kept, dialect, parse, convert, use_threads=True)
-        except pa.ArrowInvalid:  # read in one thread, the message has the number of the row
-            table = _read(path, kept, dialect, parse, convert, use_threads=False)
+            table = _read(path, kept, dialect, convert, simple=True)
+        except pa.ArrowInvalid:
+            table = _read(path, kept, dialect, convert, simple=False)
     for place, field in enumerate(table.schema):
         if pa.types.is_string(field.type):
             column = table.column(place)
@@ -63,10 +62,10 @@ def _table(path: str, shown: str, kept: bytearray | None, dialect: Dialect) -> p
     return table
 
 
-def _read(path: str, kept: bytearray | None, dialect: Dialect, parse, convert, use_threads: bool) -> pa.Table:
-    reading = pa.csv.ReadOptions(
-        use_threads=use_threads, column_names=dialect.names, skip_rows=1 if dialect.header else 0
-    )
+def _read(path: str, kept: bytearray | None, dialect: Dialect, convert, simple: bool) -> pa.Table:
+    """``simple``: in threads, cut at line ends. Else fields may have these, and an error has the number of its row."""
+    reading = pa.csv.ReadOptions(use_threads=simple, column_names=dialect.names, skip_rows=1 if dialect.header else 0)
+    parse = pa.csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=not simple)
     source = pa.BufferReader(kept) if kept is not None else pa.OSFile(path, "rb")
     with source:
         return pa.csv.read_csv(source, reading, parse, convert)

@@ -31,7 +31,6 @@ class Dialect:
     names: list[str]
     text: list[str]
     decimal_point: str = "."
-    quotes: bool = False
 
 
 def is_delimited(head: bytes) -> bool:
@@ -66,7 +65,7 @@ def dialect_of(shown: str, head: bytes, delimiter: str | None, header: bool | No
     columns = list(zip(*(row for row in body if len(row) == len(names))))
     text_columns = [name for name, values in zip(names, columns) if any(ZERO_FIRST.fullmatch(each) for each in values)]
     comma = delimiter != "," and any(DECIMAL_COMMA.fullmatch(each.strip()) for row in body for each in row)
-    return Dialect(delimiter, header, names, text_columns, "," if comma else ".", b'"' in head)
+    return Dialect(delimiter, header, names, text_columns, "," if comma else ".")
 
 
 def _delimiter(lines: list[str]) -> str:

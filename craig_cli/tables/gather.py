@@ -193,10 +193,7 @@ def _assembled(blocks: list[Block], n_rows: int) -> np.ndarray | sp.csr_matrix:
     widths = [1 if block.ndim == 1 else block.shape[1] for block in blocks]
     nonzeros = sum(block.nnz if sp.issparse(block) else int(np.count_nonzero(block)) for block in blocks)
     if n_rows * sum(widths) > DENSE_CELLS_PER_NONZERO * nonzeros:
-        parts = [block if sp.issparse(block) else sp.csr_matrix(block.reshape(n_rows, -1)) for block in blocks]
-        matrix = sp.csr_matrix(sp.hstack(parts, format="csr"), dtype=np.float64)
-        matrix.sort_indices()
-        return matrix
+        return _sparse(blocks, n_rows, widths, nonzeros)
     matrix = np.empty((n_rows, sum(widths)))
     column = 0
     for number, width in enumerate(widths):
@@ -207,3 +204,35 @@ def _assembled(blocks: list[Block], n_rows: int) -> np.ndarray | sp.csr_matrix:
             matrix[start : start + ROWS_TOGETHER, column : column + width] = dense
         column += width
     return matrix
+
+
+def _sparse(blocks: list[Block], n_rows: int, widths: list[int], nonzeros: int) -> sp.csr_matrix:
+    """The blocks side by side as CSR, each put in its place at once."""
+    pieces = [_nonzero(block) for block in blocks]
+    ends = np.zeros(n_rows + 1, np.int64)
+    for counts, _, _ in pieces:
+        ends[1:] += counts
+    np.cumsum(ends, out=ends)
+    indices, values = np.empty(nonzeros, np.int32), np.empty(nonzeros)
+    free, column = ends[:-1].copy(), 0  # where the next value of each row goes
+    for number, width in enumerate(widths):
+        (counts, columns, found), pieces[number], blocks[number] = pieces[number], None, None
+        if counts.dtype == bool:
+            places = free[counts]
+        else:
+            first = np.cumsum(counts) - counts
+            places = np.repeat(free - first, counts) + np.arange(len(found))
+        indices[places], values[places] = columns + column, found
+        free += counts
+        column += width
+    return sp.csr_matrix((values, indices, ends), shape=(n_rows, column))
+
+
+def _nonzero(block: Block) -> tuple[np.ndarray, np.ndarray | int, np.ndarray | float]:
+    """(values of each row, booleans where there is one at most, their columns, values) of what is not zero."""
+    if not sp.issparse(block) and block.ndim == 1:
+        there = block != 0
+        return there, 0, block[there]
+    block = block if sp.issparse(block) else sp.csr_matrix(block)
+    counts = np.diff(block.indptr)
+    return counts.astype(bool) if counts.max(initial=0) <= 1 else counts, block.indices, block.data
