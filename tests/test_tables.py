@@ -438,7 +438,11 @@ def test_folders_of_partitions(tmp_path):
     assert [by_name["year"][k] for k in order] == [2023, 2023, 2024]
     assert {name for name in by_name if name.startswith("key")} == {"key=01", "key=a/b", "key is missing"}
     assert [by_name["key=01"][k] for k in order] == [1, 0, 0]
-    assert [source.rows for source in found.sources] == [1, 1, 1]
+    assert [(source.name, source.rows) for source in found.sources] == [
+        ("year=2023/key=01/part-0.parquet", 1),
+        ("year=2023/key=__HIVE_DEFAULT_PARTITION__/part-0.parquet", 1),
+        ("year=2024/key=a%2Fb/part-0.parquet", 1),
+    ]
 
 
 def test_the_column_of_a_file_goes_before_that_of_its_path(tmp_path):

@@ -166,9 +166,9 @@ def _format_of(content: Content) -> str:
 def _open_all(paths: list[str], format: str | None) -> Iterator[Content]:
     """The inputs, each open while it is at the front: a directory may hold more files than may be open."""
     first = None
-    for path, fixed in expand(paths):
+    for path, inside, fixed in expand(paths):
         content = open_content(path)
-        content.fixed = fixed
+        content.inside, content.fixed = inside, fixed
         try:
             first = first or content
             if format is None and _format_of(content) != _format_of(first):

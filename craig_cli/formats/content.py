@@ -52,7 +52,7 @@ class _Ahead(io.RawIOBase):
 class Content:
     """An opened input. ``path`` is as the user gave it; ``whole_file`` says that the path can be opened again
     for random access (a regular file, not compressed). ``fixed``: columns whose value is in the path, as folders of
-    partitions have it."""
+    partitions have it; ``inside``: the path in the folder that was given."""
 
     path: str
     stream: BinaryIO
@@ -60,12 +60,13 @@ class Content:
     compression: str | None = None
     whole_file: bool = False
     fixed: dict = field(default_factory=dict)
+    inside: str | None = None
     _opened: list = field(default_factory=list)
 
     @property
     def name(self) -> str:
-        """The path without its folder."""
-        return self.path if self.path == STDIN else Path(self.path).name
+        """The path without its folder; of a file in a folder that was given, the path in that."""
+        return self.path if self.path == STDIN else self.inside or Path(self.path).name
 
     @property
     def shown(self) -> str:

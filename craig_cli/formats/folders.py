@@ -15,19 +15,19 @@ from craig_cli.formats.messages import printable
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
-def expand(paths: Iterable[str | os.PathLike]) -> Iterator[tuple[str, dict[str, pa.Scalar]]]:
-    """(file, columns that its path says) of ``paths``, each folder replaced by the Parquet files in it."""
+def expand(paths: Iterable[str | os.PathLike]) -> Iterator[tuple[str, str | None, dict[str, pa.Scalar]]]:
+    """(file, its name in the folder, columns that its path says); each folder is replaced by the Parquet files in it."""
     for path in paths:
         path = os.fspath(path)
         if path == STDIN or not os.path.isdir(path):
-            yield path, {}
+            yield path, None, {}
             continue
         files = list(_files(path, {}))
         if not files:
             raise DataError(f"{printable(path)}: expected Parquet files (*.parquet) in this directory, found none")
         types = _types([keys for _, keys in files])
         for name, keys in files:
-            yield name, {key: _scalar(keys.get(key), kind) for key, kind in types.items()}
+            yield name, os.path.relpath(name, path), {key: _scalar(keys.get(key), kind) for key, kind in types.items()}
 
 
 def _files(folder: str, keys: dict[str, str | None]) -> Iterator[tuple[str, dict[str, str | None]]]:
