@@ -16,7 +16,7 @@ NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
 def expand(paths: Iterable[str | os.PathLike]) -> Iterator[tuple[str, str | None, dict[str, pa.Scalar]]]:
-    """(file, its name in the folder, columns that its path says); each folder is replaced by the Parquet files in it."""
+    """(file, its name in the folder, columns of its path); a folder is replaced by the Parquet files in it."""
     for path in paths:
         path = os.fspath(path)
         if path == STDIN or not os.path.isdir(path):
