@@ -62,7 +62,7 @@ test: $(TEST_INSTALLED) lint
 	$(BIN)/python -m pytest -n 2 --ignore tests/external
 
 test-external: $(EXTERNAL_INSTALLED)
-	$(BIN)/python -m pytest tests/external
+	$(BIN)/python -m pytest tests/external tests/test_writers.py
 
 fuzz: $(TEST_INSTALLED)
 	CRAIG_FUZZ=10000 CRAIG_KILLS=50 $(BIN)/python -m pytest tests/test_fuzz.py tests/test_faults.py
@@ -104,7 +104,7 @@ $(TEST_INSTALLED): pyproject.toml | $(BIN)/python
 	@touch $(INSTALLED) $@
 
 $(EXTERNAL_INSTALLED): $(TEST_INSTALLED)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,external,frameworks]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,external,frameworks,tables]'
 	@touch $@
 
 # The peers of the extra "bench", each for itself: not all of them have wheels for every Python.

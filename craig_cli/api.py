@@ -8,11 +8,11 @@ from difflib import get_close_matches
 import numpy as np
 
 from craig_cli.artifacts.coreset import Coreset
-from craig_cli.artifacts.model import Model
-from craig_cli.dataset import from_arrays
+from craig_cli.artifacts.model import Model, with_encoding
 from craig_cli.registry import RECIPES
 from craig_cli.selection.plan import Plan
 from craig_cli.selection.select import select_dataset
+from craig_cli.tables.frames import dataset_of
 
 
 def select_coreset(
@@ -20,8 +20,10 @@ def select_coreset(
 ) -> Coreset:
     """Select a coreset of arrays: ``index``, ``weight``, ``rank`` and ``epsilon``, all (r,), in greedy order.
 
-    features      (n, d) array-like or scipy sparse matrix
-    labels        (n,) class labels, or the targets of a regression; None for rows without labels
+    features      (n, d) array-like or scipy sparse matrix, or a table of pandas, polars or pyarrow, whose columns may
+                  be of any kind
+    labels        (n,) class labels of any kind, or targets of a regression, or the name of a column of the
+                  table; None for rows without labels
     multiplicity  (n,) positive numbers, how many rows each row stands for
     influence, progress, note  as ``select_dataset``
     asked         what a ``Plan`` takes: fraction, size or epsilon, purpose ("any", "linear" or "distance"), algorithm,
@@ -31,7 +33,7 @@ def select_coreset(
     """
     for name in asked.keys() - {each.name for each in fields(Plan)}:
         raise TypeError(f"select_coreset() got an unexpected argument {name!r}{_meant(name)}")
-    dataset = from_arrays(features, labels, multiplicity)
+    dataset = dataset_of(features, labels, multiplicity)
     if labels is None:
         asked["per_class"] = False
     plan = Plan(**asked)
@@ -53,7 +55,7 @@ def _meant(name: str) -> str:
 def train_model(features, labels, *, coreset: Coreset | None = None, sample_weight=None, **asked) -> Model:
     """A linear model of all rows, or of those of ``coreset``, as ``craig train`` makes it.
 
-    features       (n, d) array-like or scipy sparse matrix; labels (n,)
+    features, labels  as ``select_coreset`` takes them
     coreset        selected from these rows; or sample_weight (n,) numbers of 0 or more, not both
     asked          what a ``TrainingPlan`` takes: loss, l2, optimizer, epochs, scale, seed, ...
 
@@ -63,18 +65,20 @@ def train_model(features, labels, *, coreset: Coreset | None = None, sample_weig
     from craig_cli.training.fit import fit
 
     if coreset is None:
-        return fit(from_arrays(features, labels), sample_weight, **asked).model
+        dataset = dataset_of(features, labels)
+        return with_encoding(fit(dataset, sample_weight, **asked).model, dataset.encoding)
     if sample_weight is not None:
         raise UsageError("expected one of coreset and sample_weight, found both")
     rows, chosen, weight = coreset.take(features, labels)
-    return fit(from_arrays(rows, chosen), weight, rank=coreset.rank, **asked).model
+    dataset = dataset_of(rows, labels if isinstance(labels, str) else chosen, encoding=coreset.encoding)
+    return with_encoding(fit(dataset, weight, rank=coreset.rank, **asked).model, dataset.encoding)
 
 
 def evaluate_model(model: Model, features, labels) -> dict:
-    """The metrics of ``model`` on rows (n, d) and labels (n,): see ``evaluation.metrics.evaluate``."""
+    """The metrics of ``model`` on rows (n, d) and labels (n,), or a table: see ``evaluation.metrics.evaluate``."""
     from craig_cli.evaluation.metrics import evaluate
 
-    return evaluate(model, from_arrays(features, labels))
+    return evaluate(model, dataset_of(features, labels, encoding=model.encoding))
 
 
 class CoresetSampler:
@@ -93,6 +97,7 @@ class CoresetSampler:
     def fit_resample(self, features, labels):
         """(rows (r, d), labels (r,)) of the coreset, of the kind they were."""
         self.coreset_ = select_coreset(features, labels, **self.asked)
-        rows, chosen, self.sample_weight_ = self.coreset_.take(features, np.asarray(labels), normalize=self.normalize)
+        labels = labels if isinstance(labels, str) else np.asarray(labels)
+        rows, chosen, self.sample_weight_ = self.coreset_.take(features, labels, normalize=self.normalize)
         self.sample_indices_ = self.coreset_.index
         return rows, chosen

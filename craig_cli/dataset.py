@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TypeGuard
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 import scipy.sparse as sp
 
 from craig_cli.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from craig_cli.tables.encoding import Encoding
 
 
 def is_csr(features: np.ndarray | sp.csr_matrix) -> TypeGuard[sp.csr_matrix]:
@@ -36,6 +42,10 @@ class Dataset:
     multiplicity  (n,) float64, how many rows each row stands for, or None where all are 1
     rows          (n,) int64, the row numbers in the input where only some were kept, or None for all of them
     sources       the inputs, in the order given; empty for arrays handed over in Python
+    encoding      what the columns and labels were made from (tables/encoding.py), None where they are as they were
+    notes         lines for the user on what was read
+    original      of a table that was asked for it: gives the rows, in the order of the data, with all columns as they
+                  are
     """
 
     features: np.ndarray | sp.csr_matrix
@@ -43,6 +53,9 @@ class Dataset:
     multiplicity: np.ndarray | None = None
     rows: np.ndarray | None = None
     sources: tuple[Source, ...] = ()
+    encoding: Encoding | None = None
+    notes: tuple[str, ...] = ()
+    original: Callable[[], pa.Table] | None = field(default=None, compare=False, repr=False)
 
     @property
     def n_rows(self) -> int:
@@ -70,6 +83,27 @@ class Dataset:
     def name(self) -> str:
         """What to call the data in a message."""
         return self.sources[0].name if self.sources else "data"
+
+    @property
+    def label_names(self) -> tuple[str | int | bool, ...] | None:
+        """The values whose positions the labels are, or None where the labels are numbers."""
+        return None if self.encoding is None else self.encoding.labels
+
+    def label_value(self, label: float) -> float | str | int | bool:
+        """A label as it is in the data."""
+        return float(label) if self.label_names is None else self.label_names[int(label)]
+
+    def label_text(self, label: float) -> str:
+        """A label for a message."""
+        return label_in_words(self.label_value(label))
+
+    def task(self, asked: str) -> str:
+        """``asked``, but what has names are classes. Raises DataError where a regression was asked for."""
+        if self.label_names is None:
+            return asked
+        if asked == "regression":
+            raise DataError(f"{self.name}: expected numbers as labels of a regression, found {self.label_text(0)}")
+        return "classification"
 
     def take(self, index: np.ndarray) -> Dataset:
         """The rows ``index`` (int64, positions in this data set), in that order."""
@@ -100,6 +134,13 @@ class Dataset:
             wide = np.zeros((self.n_rows, n_features))
             wide[:, : self.n_features] = self.features
         return replace(self, features=wide)
+
+
+def label_in_words(label: float | int | str | bool) -> str:
+    """A label for a message: numbers as short as they can be, integers whole, text on one line and not too long."""
+    if isinstance(label, str):
+        return label[:40] if label.isprintable() else ascii(label[:40])[1:-1]
+    return f"{label:g}" if isinstance(label, float) else str(label).lower()
 
 
 def from_arrays(features, labels=None, multiplicity=None) -> Dataset:

@@ -37,6 +37,8 @@ OPTIMIZERS = {
 FORMATS = {
     "libsvm": "craig_cli.formats.libsvm:read",
     "parquet": "craig_cli.formats.parquet:read",
+    "csv": "craig_cli.formats.delimited:read",
+    "arrow": "craig_cli.formats.ipc:read",
 }
 
 EXPORTERS = {
@@ -47,7 +49,19 @@ EXPORTERS = {
     "catboost": "craig_cli.exporters.catboost:CATBOOST",
     "csv": "craig_cli.exporters.table:CSV",
     "parquet": "craig_cli.exporters.table:PARQUET",
+    "feather": "craig_cli.exporters.table:FEATHER",
+    "encoded-csv": "craig_cli.exporters.table:ENCODED_CSV",
+    "encoded-parquet": "craig_cli.exporters.table:ENCODED_PARQUET",
     "liblinear": "craig_cli.exporters.liblinear:LIBLINEAR",
+}
+
+COLUMN_KINDS = {
+    "number": "craig_cli.tables.number:NUMBER",
+    "category": "craig_cli.tables.category:CATEGORY",
+    "text": "craig_cli.tables.text:TEXT",
+    "time": "craig_cli.tables.time:TIME",
+    "vector": "craig_cli.tables.vector:VECTOR",
+    "numbered": "craig_cli.tables.numbered:NUMBERED",
 }
 
 SCHEDULES = ("auto", "constant", "exponential", "k-inverse", "power")

@@ -94,6 +94,30 @@ def write_parquet(path: Path, features: np.ndarray, labels: np.ndarray, as_list:
     pq.write_table(table, path, compression="zstd")
 
 
+def people(folder: Path) -> list[Path]:
+    """A table as people have them, made up: text, dates, missing values, and whether a loan is paid back."""
+    rng = np.random.RandomState(SEED + len(SETS))
+    n_train, n_rows = 2000, 3000
+    work = rng.choice(["clerk", "cook", "nurse", "smith", "teacher"], size=n_rows, p=[0.3, 0.25, 0.2, 0.15, 0.1])
+    town = np.minimum(rng.zipf(1.4, size=n_rows), 80)
+    age, pay = rng.randint(18, 75, size=n_rows), np.exp(rng.normal(3.2, 0.4, size=n_rows))
+    since = rng.randint(0, 5000, size=n_rows)
+    score = 0.05 * (age - 40) + 0.06 * (pay - 25) + (work == "nurse") - (work == "smith") + 0.3 * np.sin(town)
+    paid = score + 0.0002 * since + rng.logistic(scale=0.6, size=n_rows) > 0.4
+    first = np.datetime64("2010-01-01")
+    lines = ["person,age,pay,work,town,since,paid\n"]
+    for row in range(n_rows):
+        shown = [f"p{row:04d}", age[row], f"{pay[row]:.1f}", work[row], f"town {town[row]}", first + since[row]]
+        for column in (2, 3, 5):
+            if rng.uniform() < 0.06:
+                shown[column] = ""
+        lines.append(",".join(map(str, [*shown, "yes" if paid[row] else "no"])) + "\n")
+    paths = [folder / "people.csv", folder / "people.test.csv"]
+    for path, part in zip(paths, (lines[: 1 + n_train], [lines[0], *lines[1 + n_train :]])):
+        path.write_text("".join(part), encoding="ascii")
+    return paths
+
+
 # name, maker, training rows, test rows, features as one list column
 SETS = (
     ("binary", binary, 3000, 1000, False),
@@ -115,7 +139,7 @@ def make(folder: Path) -> list[Path]:
             write_libsvm(paths[0], features[part], labels[part])
             write_parquet(paths[1], features[part], labels[part], as_list)
             written += paths
-    return written
+    return written + people(folder)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,8 @@ from pathlib import Path
 import click
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
+import pyarrow.feather
 import pyarrow.parquet as pq
 
 from craig_cli.cli import _explain, cli
@@ -68,7 +70,21 @@ def write_good_files(folder: Path) -> None:
     }
     pq.write_table(pa.table(kinds), folder / "b.parquet", compression="zstd", row_group_size=16)
     pq.write_table(pa.table({**columns, "label": labels}), folder / "c.parquet", compression="none", version="1.0")
-    for name in ("a.libsvm", "a.parquet"):
+    mixed = pa.table(
+        {
+            "age": pa.array([None if k % 7 == 0 else 20 + k for k in range(40)]),
+            "job": pa.array(["cook", "nurse", None, "clerk"] * 10).dictionary_encode(),
+            "born": pa.array(range(40), pa.int32()).cast(pa.date32()),
+            "home": pa.array([{"zip": f"{k % 5:03d}", "ok": k % 2 == 0} for k in range(40)]),
+            "note": [" ".join(f"word{k * j % 17}" for j in range(6)) for k in range(40)],
+            "label": ["yes", "no"] * 20,
+        }
+    )
+    pq.write_table(mixed, folder / "d.parquet", row_group_size=16)
+    pa.csv.write_csv(mixed.flatten().drop_columns(["job"]), folder / "a.csv")
+    (folder / "b.csv").write_text("a;b;label\n" + "".join(f"{k},5;'x y';{k % 2}\n" for k in range(40)))
+    pyarrow.feather.write_feather(mixed, folder / "a.arrow", chunksize=16)
+    for name in ("a.libsvm", "a.parquet", "d.parquet"):
         data = folder / name
         run("select", data, "--fraction", "0.3", "-o", f"{data}.coreset", "-q", "--threads", "1")
         run("train", data, "--epochs", "2", "-o", f"{data}.model", "-q", "--threads", "1")
@@ -162,14 +178,19 @@ def damage_coreset(path: Path, rng: random.Random) -> bytes:
 
 
 def damaged_case(good: Path, kind: str, rng: random.Random) -> tuple[bytes, str]:
-    """(content, the good file it goes with) of one ``kind``: libsvm, parquet, coreset or model."""
-    data = rng.choice(("a.libsvm", "a.parquet"))
+    """(content, the good file it goes with) of one ``kind``: libsvm, parquet, csv, arrow, coreset or model."""
+    data = rng.choice(("a.libsvm", "a.parquet", "d.parquet"))
     if kind == "libsvm":
         name = rng.choice(("a.libsvm", "b.libsvm", "c.libsvm"))
         return damage_text((good / name).read_bytes(), rng), name
     if kind == "parquet":
-        name = rng.choice(("a.parquet", "b.parquet", "c.parquet"))
+        name = rng.choice(("a.parquet", "b.parquet", "c.parquet", "d.parquet"))
         return damage_bytes((good / name).read_bytes(), rng), name
+    if kind == "arrow":
+        return damage_bytes((good / "a.arrow").read_bytes(), rng), "a.arrow"
+    if kind == "csv":
+        name = rng.choice(("a.csv", "b.csv"))
+        return damage_text((good / name).read_bytes(), rng), name
     path = good / f"{data}.{kind}"
     if kind == "coreset":
         damage = damage_coreset(path, rng) if rng.random() < 0.6 else damage_bytes(path.read_bytes(), rng)
@@ -185,11 +206,11 @@ def damaged_case(good: Path, kind: str, rng: random.Random) -> tuple[bytes, str]
 def commands(kind: str, case: Path, data: Path) -> list[list[object]]:
     """What to run on a damaged file of this kind."""
     last = ("-q", "--threads", "1")
-    if kind in ("libsvm", "parquet"):
+    if kind in ("libsvm", "parquet", "csv", "arrow"):
         return [
             ["select", case, "--fraction", "0.5", "-o", "out", *last],
             ["train", case, "--epochs", "1", "-o", "out", *last],
-            ["export", case, "--to", "vw", "-o", "out", *last],
+            ["export", case, "--to", "vw" if kind == "libsvm" else "feather", "-o", "out", *last],
         ]
     if kind == "coreset":
         return [
@@ -263,7 +284,7 @@ def main(count: int, seed: int = 0) -> int:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     tally, faults = collections.Counter(), 0
     for number in range(count):
-        kind = ("libsvm", "parquet", "coreset", "model")[number % 4]
+        kind = ("libsvm", "parquet", "coreset", "model", "csv", "arrow")[number % 6]
         content, data = damaged_case(folder, kind, rng)
         case = folder / f"case.{kind}"
         case.write_bytes(content)  # still there after a crash

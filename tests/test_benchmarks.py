@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.benchmarks import bench_default, bench_pilot, bench_refine, bench_trainers
+from tests.benchmarks import bench_census, bench_default, bench_pilot, bench_refine, bench_trainers
 from tests.benchmarks.paper import deep
 
 FOLDER = Path(__file__).parent / "benchmarks"
@@ -53,6 +53,12 @@ def test_the_benchmarks_of_coresets_run(name, capsys, monkeypatch):
     for way in ways:
         assert f"\n{way} " in printed
     assert "nan" not in printed
+
+
+def test_the_benchmark_of_tables_runs(capsys):
+    pytest.importorskip("sklearn")
+    bench_census.main(600, seeds=1)
+    assert "600 rows, 10%, median of 1 seeds: all " in capsys.readouterr().out
 
 
 def test_the_network_of_figure_4_steps_along_its_gradient():

@@ -44,7 +44,7 @@ def check_refused(craig, result, status: int, *expected: str) -> None:
         ("1 1:2\nabc 1:2\n", ["in.data:2", "abc"]),
         ("1 1:2\n-1 3\n", ["in.data:2", "3"]),
         ("1 1:2\n-1 1:2 2:x\n", ["in.data:2", "x"]),
-        ("1 1:2\n-1 1:nan\n", ["in.data:2", "nan"]),
+        ("1 1:2\n-1 1:-nan\n", ["in.data:2", "nan"]),
         ("1 1:2\n-1 1:inf\n", ["in.data:2", "inf"]),
         ("1 1:2\nnan 1:1\n", ["in.data:2", "nan"]),
         ("1 1:2\n-1 -3:2\n", ["in.data:2", "-3"]),
@@ -86,14 +86,20 @@ def test_a_wrong_feature_or_weight_column(craig, command):
     check_refused(craig, run_on(craig, command, "in.parquet", "--weight-column", "w"), 1, "in.parquet")
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), None])
-def test_parquet_with_a_hole(craig, value):
+@pytest.mark.parametrize("value", [float("inf"), -float("inf")])
+def test_parquet_with_an_infinite_number(craig, value):
     write_table(craig.folder / "in.parquet", x=[1.0, value, 3.0, 4.0], label=[1, 0, 1, 0])
-    check_refused(craig, run_on(craig, "select", "in.parquet"), 1, "in.parquet")
+    check_refused(craig, run_on(craig, "select", "in.parquet"), 1, "in.parquet", "x", "row 1")
 
 
-def test_parquet_with_text(craig):
-    write_table(craig.folder / "in.parquet", x=["a", "b"], label=[1, 0])
+@pytest.mark.parametrize("value", [float("nan"), None])
+def test_parquet_with_a_label_missing(craig, value):
+    write_table(craig.folder / "in.parquet", x=[1.0, 2.0, 3.0, 4.0], label=[1.0, value, 1.0, 0.0])
+    check_refused(craig, run_on(craig, "select", "in.parquet"), 1, "in.parquet", "label", "row 1")
+
+
+def test_parquet_with_nothing_to_learn_from(craig):
+    write_table(craig.folder / "in.parquet", x=["a", "a"], label=[1, 0])
     check_refused(craig, run_on(craig, "select", "in.parquet"), 1, "in.parquet", "x")
 
 

@@ -256,7 +256,7 @@ def test_a_file_that_may_not_be_read(tmp_path, plain):
 
 
 def test_arguments_that_do_not_fit(tmp_path, plain):
-    for paths, options in (([], {}), (["x"], {"format": "csv"}), (["x"], {"n_features": 0})):
+    for paths, options in (([], {}), (["x"], {"format": "tsv"}), (["x"], {"n_features": 0})):
         with pytest.raises(UsageError):
             read_dataset(paths, **options)
 

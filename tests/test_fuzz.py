@@ -37,8 +37,14 @@ def test_good_files_are_good(good, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for kind, case, data in [
         *(("libsvm", f"{name}.libsvm", "a.libsvm") for name in "abc"),
-        *(("parquet", f"{name}.parquet", "a.parquet") for name in "abc"),
-        *((kind, f"{data}.{kind}", data) for kind in ("coreset", "model") for data in ("a.libsvm", "a.parquet")),
+        *(("parquet", f"{name}.parquet", "a.parquet") for name in "abcd"),
+        *(("csv", f"{name}.csv", "a.csv") for name in "ab"),
+        ("arrow", "a.arrow", "a.arrow"),
+        *(
+            (kind, f"{data}.{kind}", data)
+            for kind in ("coreset", "model")
+            for data in ("a.libsvm", "a.parquet", "d.parquet")
+        ),
     ]:
         for command, status, line in fuzz.run_case(kind, good / case, good / data):
             assert (status, line) == (0, ""), command

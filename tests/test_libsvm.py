@@ -352,7 +352,9 @@ def test_the_number_of_features_is_known(read):
         (b"1 1:1e\n", "1:3", "index:value with a number", "1:1e"),
         (b"1 1:.\n", "1:3", "index:value with a number", "1:."),
         (b"1 1: 2\n", "1:3", "index:value", "1:"),
-        (b"1 1:nan\n", "1:3", "a finite value", "1:nan"),
+        (b"1 1:-nan\n", "1:3", "a finite value", "1:-nan"),
+        (b"1 1:nano\n", "1:3", "index:value with a number", "1:nano"),
+        (b"1:nan 1:1\n", "1:1", "label:weight with a number", "1:nan"),
         (b"1 1:-INF\n", "1:3", "a finite value", "1:-INF"),
         (b"1 1:1e999\n", "1:3", "a value within float64", "1:1e999"),
         (b"1 1:1\n1 2:1 2:" + b"9" * 400, "2:7", "a value within float64", "2:99"),
@@ -521,3 +523,38 @@ def test_real_data_as_scikit_learn_reads_it(name, shape):
     assert found.features.shape == shape
     assert np.array_equal(found.features, features.toarray())
     assert np.array_equal(found.labels, labels)
+
+
+# --- what is missing, and what is not used -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("block", [16, 1 << 20])
+@pytest.mark.parametrize("wide", [0, 5000])
+def test_a_value_that_is_missing_is_the_mean_and_an_indicator(read, monkeypatch, block, wide):
+    monkeypatch.setattr(libsvm, "BLOCK", block)
+    last = f" {wide}:1".encode() if wide else b""
+    text = b"1 1:2 2:nan 3:1e-400\n-1 2:3 1:NaN\n1 1:1 3:2\n1 1:4 2:0.5" + last + b"\n"
+    _, rows, _ = naive.read(text)
+    found = read(text)
+    assert found.is_sparse == bool(wide)
+    assert np.array_equal(to_dense(found), naive.dense(rows))
+    assert to_dense(found)[:, -2:].tolist() == [[0, 1], [1, 0], [0, 0], [0, 0]]
+    assert found.notes == ()
+    # By the encoding of other data: the same means, whatever there is here.
+    other = read(b"1 1:nan\n-1 3:7\n", encoding=found.encoding)
+    assert other.n_features == found.n_features
+    assert to_dense(other)[:, 0].tolist() == [to_dense(found)[1, 0], 0]
+    assert to_dense(other)[:, -2:].tolist() == [[1, 0], [0, 0]]
+    kept = read(text, encoding=found.encoding, rows=np.array([1, 3]))
+    assert np.array_equal(to_dense(kept), to_dense(found)[[1, 3]])
+    with pytest.raises(
+        DataError, match=r"row 1 \(from 0\): expected a number as feature 3, as all rows of the training"
+    ):
+        read(b"1 1:1\n1 3:nan\n", encoding=found.encoding)
+    with pytest.raises(DataError, match=f"expected at most {wide or 3} features"):
+        read(b"1 1:1\n1 5001:1\n", encoding=found.encoding)
+
+
+def test_qid_is_said_once(read):
+    found = read(b"1 qid:1 1:2\n-1 qid:2 1:3\n")
+    assert len(found.notes) == 1 and "qid: is there and is not used" in found.notes[0]

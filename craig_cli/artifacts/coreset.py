@@ -24,6 +24,7 @@ from craig_cli.dataset import Dataset
 from craig_cli.errors import DataError, UsageError, os_error
 from craig_cli.formats.arrow import to_arrow, to_numpy
 from craig_cli.formats.messages import listed, quoted
+from craig_cli.tables.encoding import Encoding, encoding_of
 
 FORMAT = 1
 KIND = "coreset"
@@ -56,6 +57,11 @@ class Coreset:
     epsilon: np.ndarray
     metadata: dict = field(default_factory=dict)
 
+    @property
+    def encoding(self) -> Encoding | None:
+        """What the columns of the data were made of, None where they were taken as they are."""
+        return encoding_of(self.metadata.get("encoding"), "the coreset")
+
     def __len__(self) -> int:
         return len(self.index)
 
@@ -80,7 +86,7 @@ class Coreset:
         """(rows, labels, weights) of the elements, in greedy order, for another trainer.
 
         features   (n, d) what it was selected from: an array, a scipy sparse matrix or a data frame
-        labels     (n,) array or series, or None
+        labels     (n,) array or series, the name of a column of the frame, which stays in the rows too, or None
         normalize  "sum": (r,) float64 weights that sum to n, for trainers that add up over rows, whose C, alpha or
                    lambda stay those of all rows: LogisticRegression (lbfgs), LinearSVC, SVC, SVR, Ridge, random
                    forests, CatBoost, Vowpal Wabbit. "mean": weights of mean 1, for XGBoost and LightGBM, whose
@@ -94,19 +100,26 @@ class Coreset:
             raise UsageError(f"normalize: expected sum or mean, found {normalize!r}")
         n_rows = self.metadata.get("n")
         for what, values in (("features", features), ("labels", labels)):
+            if isinstance(values, str):
+                continue
             found = None if values is None else values.shape[0] if hasattr(values, "shape") else len(values)
             if found is not None and n_rows is not None and found != n_rows:
                 raise UsageError(
                     f"{what}: expected the {n_rows} rows that the coreset was selected from, found {found}"
                 )
         weight = self.weight / self.weight.mean() if normalize == "mean" else self.weight.copy()
-        return _rows(features, self.index), None if labels is None else _rows(labels, self.index), weight
+        rows = _rows(features, self.index)
+        if isinstance(labels, str):
+            return rows, rows[labels], weight
+        return rows, None if labels is None else _rows(labels, self.index), weight
 
 
 def _rows(values, index: np.ndarray):
     """The rows ``index`` of an array, a sparse matrix, a data frame, a series or a list."""
     if hasattr(values, "iloc"):
         return values.iloc[index]
+    if isinstance(values, (pa.Table, pa.ChunkedArray, pa.Array)):
+        return values.take(to_arrow(index))
     return values[index] if hasattr(values, "shape") else np.asarray(values)[index]
 
 
@@ -198,6 +211,7 @@ def _facts(path: str | os.PathLike, metadata: dict[bytes, bytes]) -> dict:
     )
     if not valid:
         raise DataError(f'{path}: expected "n" and "inputs" in the coreset\'s metadata, found them missing or damaged')
+    encoding_of(facts.get("encoding"), str(path))
     return facts
 
 

@@ -141,6 +141,7 @@ def default_output(first_input: str, suffix: str) -> str:
     stem = Path(first_input.rstrip("/")).name
     for ending in (".gz", ".bz2", ".xz", ".zst"):
         stem = stem.removesuffix(ending)
-    for ending in (".libsvm", ".svm", ".parquet", ".txt", ".data", ".coreset", ".model", ".json"):
+    tables = (".parquet", ".csv", ".tsv", ".feather", ".arrow", ".arrows", ".ipc")
+    for ending in (".libsvm", ".svm", *tables, ".txt", ".data", ".coreset", ".model", ".json"):
         stem = stem.removesuffix(ending)
     return stem + suffix

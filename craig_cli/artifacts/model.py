@@ -6,7 +6,7 @@ import itertools
 import json
 import os
 import sys
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from craig_cli.artifacts import strict_json
 from craig_cli.artifacts.files import STDIO, write_bytes
 from craig_cli.errors import DataError, os_error
 from craig_cli.formats.messages import LONGEST, printable, quoted
+from craig_cli.tables.encoding import Encoding, encoding_of
 
 FORMAT = 1
 KIND = "model"
@@ -30,6 +31,8 @@ class Model:
     intercept   float, or (k,) for a multinomial model; 0 where trained without one
     l2          lambda of lambda/2 ||w||^2
     optimizer   settings that led here; data and coreset: where the rows came from
+    encoding    what the features and labels were made from (tables/encoding.py), or None where they are as they were;
+                with one that names labels, classes are positions in its labels: 0, 1, ...
     """
 
     loss: str
@@ -40,6 +43,13 @@ class Model:
     optimizer: dict = field(default_factory=dict)
     data: list = field(default_factory=list)
     coreset: dict | None = None
+    encoding: Encoding | None = None
+
+    @property
+    def labels(self) -> tuple[float | str | int | bool, ...]:
+        """The classes as they are in the data."""
+        names = None if self.encoding is None else self.encoding.labels
+        return self.classes if names is None else tuple(names[int(value)] for value in self.classes)
 
     @property
     def n_features(self) -> int:
@@ -63,6 +73,7 @@ _KEYS = (
     "data",
     "coreset",
 )
+_ENCODING = "encoding"  # of a table whose columns or labels are not numbers alone
 
 
 def write_model(path: str | os.PathLike, model: Model) -> None:
@@ -72,10 +83,13 @@ def write_model(path: str | os.PathLike, model: Model) -> None:
 
 def model_text(model: Model) -> str:
     """The model as a file. Keys in a fixed order, one line each, so that it diffs well."""
-    values = {entry.name: getattr(model, entry.name) for entry in fields(model)}
-    values |= {"format": FORMAT, "kind": KIND, "n_features": model.n_features, "classes": list(model.classes)}
+    values = {entry.name: getattr(model, entry.name) for entry in fields(model) if entry.name != _ENCODING}
+    values |= {"format": FORMAT, "kind": KIND, "n_features": model.n_features, "classes": list(model.labels)}
     values |= {"coef": np.asarray(model.coef).tolist(), "intercept": np.asarray(model.intercept).tolist()}
-    lines = [f"  {json.dumps(key)}: {json.dumps(values[key], allow_nan=False)}" for key in _KEYS]
+    keys: tuple[str, ...] = _KEYS
+    if model.encoding is not None:
+        keys, values["encoding"] = (*_KEYS, _ENCODING), model.encoding.facts()
+    lines = [f"  {json.dumps(key)}: {json.dumps(values[key], allow_nan=False)}" for key in keys]
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
@@ -99,9 +113,18 @@ def read_model(path: str | os.PathLike) -> Model:
         if key not in values:
             raise DataError(f"{path}: expected the key {key!r}, found it missing")
     for key in values:
-        if key not in _KEYS:
+        if key not in (*_KEYS, _ENCODING):
             raise DataError(f"{path}: expected no key '{printable(key[:LONGEST])}'; made by a newer version?")
     return _model(path, values)
+
+
+def with_encoding(model: Model, encoding: Encoding | None) -> Model:
+    """``model`` of data that was encoded so, its classes numbered anew, as the training data may lack some labels."""
+    if encoding is not None and encoding.labels is not None:
+        labels = tuple(encoding.labels[int(value)] for value in model.classes)
+        model = replace(model, classes=tuple(float(place) for place in range(len(labels))))
+        encoding = replace(encoding, labels=labels)
+    return replace(model, encoding=encoding)
 
 
 def provenance(sources) -> list[dict]:
@@ -114,6 +137,11 @@ def _model(path: str | os.PathLike, values: dict) -> Model:
 
     if values["loss"] not in list(LOSSES):
         raise DataError(f"{path}: expected a loss among {', '.join(LOSSES)}, found {quoted(str(values['loss']))}")
+    encoding = encoding_of(values.get(_ENCODING), str(path))
+    if encoding is not None and encoding.labels is not None:
+        if values["classes"] != list(encoding.labels):
+            raise DataError(f"{path}: expected the classes in the order of its encoding, found others")
+        values = values | {"classes": range(len(encoding.labels))}
     try:
         coef = np.array(values["coef"], dtype=np.float64)
         intercept = np.array(values["intercept"], dtype=np.float64)
@@ -154,4 +182,5 @@ def _model(path: str | os.PathLike, values: dict) -> Model:
         optimizer=values["optimizer"],
         data=values["data"],
         coreset=values["coreset"],
+        encoding=encoding,
     )

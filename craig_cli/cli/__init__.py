@@ -24,6 +24,7 @@ COMMANDS = {
     "select": "craig_cli.cli.select:select",
     "train": "craig_cli.cli.train:train",
     "eval": "craig_cli.cli.eval:evaluate",
+    "columns": "craig_cli.cli.columns:columns",
     "export": "craig_cli.cli.export:export",
     "guide": "craig_cli.cli.guide:guide",
     "help": "craig_cli.cli.guide:help_of",

@@ -117,12 +117,7 @@ def evaluate(
     history,
     offset,
     plot,
-    input_format,
-    label,
-    weight_column,
-    weight_file,
-    features,
-    zero_based,
+    reading,
     seed,
     threads,
     as_json,
@@ -148,7 +143,7 @@ def evaluate(
     models, data = _models_and_data(paths)
     alone = {"--path-epochs": path_epochs, "--random-subsets": random_subsets, "--loss": loss}
     _check(models, data, coreset, points, radius, alone, reference, history, offset, plot)
-    options.check_stdin(*models, *data, weight_file, *coreset, *history, reference)
+    options.check_stdin(*models, *data, reading["weight_file"], *coreset, *history, reference)
     form = None
     if plot is not None:
         from craig_cli.artifacts.files import check_output
@@ -164,22 +159,16 @@ def evaluate(
     else:
         # Small files first: what is wrong with them is known before the data is read.
         loaded, coresets = eval_models.read(models, coreset)
-        dataset = None
-        if data:
-            dataset = options.read_data(
-                data,
-                format=input_format,
-                label=label,
-                weight_column=weight_column,
-                weight_file=weight_file,
-                features=features,
-                zero_based=zero_based,
-                threads=threads,
-            )
+        reading |= {"threads": threads}
+        encoding, again = eval_models.encodings(loaded, coresets)
+        dataset = options.read_data(data, **reading, encoding=encoding) if data else None
         optimum = None
         if models:
+            if again and (coreset or reference != "none"):
+                raise DataError(f"{again[0]}: expected the columns of the other models or of the coreset, found others")
+            datasets = {name: options.read_data(data, **reading, encoding=loaded[name].encoding) for name in again}
             part, optimum = eval_models.run(
-                loaded, dataset, data, coresets, points or 0, radius, reference, bool(history), seed, threads
+                loaded, dataset, data, coresets, points or 0, radius, reference, bool(history), seed, threads, datasets
             )
             parts.append(part)
         elif coreset:

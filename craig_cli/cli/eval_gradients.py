@@ -47,7 +47,7 @@ def _loss_of(coresets, dataset) -> str:
     recorded = {loss for loss in LOSSES for coreset in coresets if coreset.metadata.get("loss") == loss}
     if len(recorded) > 1:
         raise click.UsageError(f"--loss: the coresets are for {' and '.join(sorted(recorded))} loss; give one")
-    return recorded.pop() if recorded else guess_loss(dataset.labels)
+    return recorded.pop() if recorded else guess_loss(dataset.labels, dataset.task("auto"))
 
 
 def as_values(name: str, coreset, found) -> dict:

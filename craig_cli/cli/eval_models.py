@@ -32,12 +32,34 @@ def read(models: list[str], coresets: tuple[str, ...]) -> tuple[dict, dict]:
     return {name: read_model(name) for name in models}, {name: read_coreset(name) for name in coresets}
 
 
+def encodings(models: dict, coresets: dict) -> tuple:
+    """(the encoding to read the data by, names of the models that want it read by their own)."""
+    all_of_them = [*models.values(), *coresets.values()]
+    first = next((each.encoding for each in all_of_them if each.encoding is not None), None)
+    return first, [name for name, model in models.items() if not _same(model.encoding, first)]
+
+
+def _same(one, other) -> bool:
+    return (one is None) == (other is None) and (one is None or one.facts() == other.facts())
+
+
 def run(
-    models: dict, dataset, data, coresets: dict, points: int, radius, reference: str, compared: bool, seed: int, threads
+    models: dict,
+    dataset,
+    data,
+    coresets: dict,
+    points: int,
+    radius,
+    reference: str,
+    compared: bool,
+    seed: int,
+    threads,
+    datasets: dict | None = None,
 ) -> tuple[Part, tuple | None]:
     """The table of ``models`` (name -> Model), and where they share a reference (its objective, the data's name).
 
-    It has what the coreset, if any, and the reference say of each. ``compared`` models have to share one.
+    It has what the coreset, if any, and the reference say of each. ``compared`` models have to share one. ``datasets``:
+    name -> the data for a model that sees its columns otherwise.
     """
     from craig_cli.artifacts.coreset import check_matches
     from craig_cli.evaluation.gradient_error import GradientProbe
@@ -53,7 +75,9 @@ def run(
         raise DataError("--history: expected models of one objective to compare with, found several")
     results = []
     for name, model in models.items():
-        result = {"model": name, "trained_rows": _trained_rows(model)} | evaluate(model, dataset, name)
+        result = {"model": name, "trained_rows": _trained_rows(model)} | evaluate(
+            model, (datasets or {}).get(name, dataset), name
+        )
         if "unknown" in result:
             unknown, known = result["unknown"], len(model.classes)
             note(

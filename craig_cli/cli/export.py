@@ -69,12 +69,7 @@ def export(
     normalize,
     task,
     categorical,
-    input_format,
-    label,
-    weight_column,
-    weight_file,
-    features,
-    zero_based,
+    reading,
     threads,
     as_json,
 ) -> None:
@@ -82,20 +77,22 @@ def export(
 
     libsvm: rows, and OUT.wgt for "train -W OUT.wgt OUT" of the instance-weight liblinear and libsvm. vw: importance
     weights. xgboost: LIBSVM with label:weight, and OUT.weight. lightgbm: zero-based LIBSVM, and OUT.weight, which it
-    finds by itself. catboost: tab-separated columns, described in OUT.cd. csv, parquet: columns rank, weight, label,
-    x1, x2, ..., in greedy order; the others are in the order of DATA. liblinear: a model of craig train for
-    liblinear's predict. Without --coreset all rows are written, with weight 1 or that of --weight-column.
+    finds by itself. catboost: tab-separated columns, described in OUT.cd. csv, parquet, feather: the columns of a
+    table as they are, with craig_weight and craig_rank, in greedy order; of LIBSVM, and with encoded-csv and
+    encoded-parquet, rank, weight, label, x1, x2, ... The others are in the order of DATA. liblinear: a model of craig
+    train for liblinear's predict. Without --coreset all rows are written, with weight 1 or that of --weight-column.
     """
     exporter = load(EXPORTERS, target)
     _check_options(exporter, target, paths, coreset, categorical)
-    options.check_stdin(*paths, weight_file, coreset)
+    options.check_stdin(*paths, reading["weight_file"], coreset)
 
     from craig_cli.artifacts.files import check_output
 
     output = options.output_path(output, paths[0], exporter.suffix, as_json)
     outputs = _outputs(exporter, target, output)
+    inputs = tuple(name for name in (*paths, reading["weight_file"], coreset) if name)
     for name in outputs:
-        check_output(name, tuple(name for name in (*paths, weight_file, coreset) if name), binary=exporter.binary)
+        check_output(name, inputs, binary=exporter.binary)
 
     began = time.perf_counter()
     content: Any  # a Model, or Rows
@@ -107,20 +104,12 @@ def export(
     else:
         from craig_cli.exporters import prepare
 
-        reading = {
-            "format": input_format,
-            "label": label,
-            "weight_column": weight_column,
-            "weight_file": weight_file,
-            "features": features,
-            "zero_based": zero_based,
-            "threads": threads,
-        }
-        dataset, chosen = read_rows(paths, coreset, reading)
-        content = prepare.weighted_rows(dataset, chosen, exporter, normalize)
-        content = prepare.with_categories(content, categorical)
+        reading |= {"threads": threads, "original": exporter.original}
+        dataset, chosen, _ = read_rows(paths, coreset, reading)
         with _about(paths[0]):
-            content, numbered = prepare.number_labels(content, chosen, exporter, task)
+            content = prepare.weighted_rows(dataset, chosen, exporter, normalize)
+            content = prepare.with_categories(content, categorical)
+            content, numbered = prepare.number_labels(content, chosen, exporter, task, dataset.label_names)
         summary = {
             "rows": len(content.labels),
             "features": content.features.shape[1],
@@ -130,7 +119,11 @@ def export(
                 "scale": content.scale,
             },
             "mean_weight": content.ratio,
-            "labels": {f"{before:.17g}": after for before, after in numbered.items()} or None,
+            "labels": {
+                f"{before:.17g}" if isinstance(before, float) else str(before): after
+                for before, after in numbered.items()
+            }
+            or None,
         }
     _write(exporter, content, outputs, paths[0])
     seconds = time.perf_counter() - began
@@ -138,8 +131,10 @@ def export(
     if as_json:
         click.echo(json.dumps({"to": target, **summary, "output": outputs, "seconds": round(seconds, 4)}))
         return
+    from craig_cli.dataset import label_in_words
+
     if any(before != after for before, after in numbered.items()):
-        pairs = [f"{before:g} as {after:g}" for before, after in list(numbered.items())[:20]]
+        pairs = [f"{label_in_words(before)} as {after:g}" for before, after in list(numbered.items())[:20]]
         note(f"labels for {target}: {', '.join(pairs)}{' ...' if len(numbered) > 20 else ''}")
     what = "model" if exporter.takes_model else f"{summary['rows']:,} rows, weights sum to {summary['weight']['sum']:g}"
     note(f"wrote {' and '.join(outputs)} for {target} in {seconds:.2f} s ({what})")

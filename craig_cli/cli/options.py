@@ -7,6 +7,7 @@ A command takes what it needs as decorators and is called with the parameter nam
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -112,10 +113,10 @@ format_option = click.option(  # input_format
     help="Format of the input.",
 )
 label_option = click.option(  # label
-    "--label", default="label", metavar="NAME", help="Parquet: the column that holds the label."
+    "--label", default="label", metavar="NAME", help="Tables: the column that holds the label."
 )
 weight_column_option = click.option(  # weight_column
-    "--weight-column", metavar="NAME", help="Parquet: a column saying how many rows each row stands for."
+    "--weight-column", metavar="NAME", help="Tables: a column saying how many rows each row stands for."
 )
 weight_file_option = click.option(  # weight_file
     "--weight-file",
@@ -129,7 +130,26 @@ features_option = click.option(  # features
     type=Names(),
     metavar="NAME,...",
     show_default="all but label and weight",
-    help="Parquet: the feature columns, separated by commas.",
+    help="Tables: the feature columns, separated by commas.",
+)
+exclude_option = click.option(  # exclude
+    "--exclude",
+    type=Names(),
+    metavar="NAME,...",
+    show_default="none",
+    help="Tables: columns that are no features, separated by commas.",
+)
+numeric_only_option = click.option(  # numeric_only
+    "--numeric-only", is_flag=True, help="Tables: only columns of numbers are features."
+)
+delimiter_option = click.option(  # delimiter
+    "--delimiter", metavar="CHARACTER", show_default="found out", help="CSV: what is between two fields."
+)
+header_option = click.option(  # header
+    "--header/--no-header",
+    default=None,
+    show_default="a header unless a field of the first line is a number",
+    help="CSV: the first line has the names of the columns; else they are f0, f1, ...",
 )
 zero_based_option = click.option(  # zero_based
     "--zero-based/--one-based",
@@ -139,12 +159,35 @@ zero_based_option = click.option(  # zero_based
 )
 
 
+_READING = {
+    "input_format": format_option,
+    "label": label_option,
+    "weight_column": weight_column_option,
+    "weight_file": weight_file_option,
+    "features": features_option,
+    "exclude": exclude_option,
+    "numeric_only": numeric_only_option,
+    "delimiter": delimiter_option,
+    "header": header_option,
+    "zero_based": zero_based_option,
+}
+
+
 def reading_options(command: Callable) -> Callable:
-    """How to read the data: input_format, label, weight_column, weight_file, features, zero_based."""
-    weights = (weight_file_option, weight_column_option)
-    for option in (zero_based_option, features_option, *weights, label_option, format_option):
-        command = option(command)
-    return command
+    """How to read the data: the command gets ``reading``, what ``formats.read_dataset`` takes."""
+
+    @functools.wraps(command)
+    def collect(*args, **params):
+        reading = {name.removeprefix("input_"): params.pop(name) for name in _READING}
+        if reading["delimiter"] is not None:
+            reading["delimiter"] = {"\\t": "\t", "tab": "\t"}.get(reading["delimiter"], reading["delimiter"])
+            if len(reading["delimiter"]) != 1 or not reading["delimiter"].isascii():
+                raise click.UsageError(f"--delimiter: expected one character, found {reading['delimiter']!r}")
+        return command(*args, reading=reading, **params)
+
+    for option in reversed(_READING.values()):
+        collect = option(collect)
+    return collect
 
 
 def data_options(command: Callable) -> Callable:
@@ -158,6 +201,8 @@ def read_data(data: Sequence[str], **reading):
     from craig_cli.formats.weight_file import lying_beside
 
     dataset = read_dataset(list(data), **reading)
+    for text in dataset.notes:
+        note(text)
     if reading.get("weight_file") is None and reading.get("weight_column") is None:
         if dataset.multiplicity is not None:
             note(f"{dataset.name}: its rows have weights, which sum to {dataset.total:g}")

@@ -5,15 +5,16 @@ from __future__ import annotations
 from craig_cli.cli.options import read_data
 
 
-def read_rows(data: tuple[str, ...], coreset_path: str | None, reading: dict, everything=None):
-    """(dataset, coreset or None): all rows, or those of the coreset in the order of the data.
+def read_rows(data: tuple[str, ...], coreset_path: str | None, reading: dict, whole: bool = False):
+    """(dataset, coreset or None, all rows or None): all rows, or those of the coreset in the order of the data.
 
-    reading     what ``formats.read_dataset`` takes; everything: the whole data, where it has been read already
+    reading  what ``formats.read_dataset`` takes; a coreset's encoding goes before the one in it
+    whole    with a coreset, all rows are read too
 
     Raises DataError where the coreset was selected from other data.
     """
     if coreset_path is None:
-        return read_data(data, **reading), None
+        return read_data(data, **reading), None, None
     import numpy as np
 
     from craig_cli.artifacts.coreset import check_matches, read_coreset
@@ -22,16 +23,19 @@ def read_rows(data: tuple[str, ...], coreset_path: str | None, reading: dict, ev
 
     coreset = read_coreset(coreset_path)
     rows = np.sort(coreset.index)
-    if everything is not None:
+    if coreset.encoding is not None:
+        reading = reading | {"encoding": coreset.encoding}
+    if whole:
+        everything = read_data(data, **reading)
         check_matches(coreset, coreset_path, everything)
-        return everything.take(rows), coreset
+        return everything.take(rows), coreset, everything
     width = coreset.metadata.get("features")  # lets the reader pass over the other rows without a look at them
     try:
         dataset = read_dataset(list(data), rows=rows, n_features=width, **reading)
     except OtherDataError as error:
         raise DataError(f"{coreset_path}: was selected from other data: {error}") from error
     check_matches(coreset, coreset_path, dataset)
-    return dataset, coreset
+    return dataset, coreset, None
 
 
 def task_of(coreset) -> str:

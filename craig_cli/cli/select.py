@@ -169,12 +169,7 @@ PICKING = (*OF_FEATURES, "epsilon", "algorithm", "exemplar", "per_class", "block
 @options.common_options
 def select(
     data,
-    input_format,
-    label,
-    weight_column,
-    weight_file,
-    features,
-    zero_based,
+    reading,
     fraction,
     size,
     epsilon,
@@ -205,10 +200,10 @@ def select(
 ) -> None:
     """Select a weighted subset of DATA whose gradient stays close to the gradient of all of it.
 
-    DATA is one or more LIBSVM or Parquet files, a directory of Parquet files, or - for standard input;
-    .gz, .bz2, .xz and .zst are read as they are. Say how much to select with one of --fraction, --size and
-    --epsilon. The coreset is a Parquet file of row numbers, weights, ranks and error bounds, in greedy order:
-    its first k rows are the picks of a coreset of size k.
+    DATA is one or more files, LIBSVM or tables (Parquet, CSV, Arrow), a directory of Parquet files, or - for
+    standard input; .gz, .bz2, .xz and .zst are read as they are. Say how much to select with one of --fraction,
+    --size and --epsilon. The coreset is a Parquet file of row numbers, weights, ranks and error bounds, in greedy
+    order: its first k rows are the picks of a coreset of size k.
     """
     _check_budget(fraction, size, epsilon, needed=from_coreset is None)
     if from_coreset is not None:
@@ -224,12 +219,12 @@ def select(
         raise click.UsageError("--epsilon goes with distances of features, found --for linear or --at; give --size")
     if by_model and weights == "equal":
         raise click.UsageError("--weights equal: is for strata or random rows by features, found --for linear or --at")
-    options.check_stdin(*data, weight_file, at_model, from_coreset)
+    options.check_stdin(*data, reading["weight_file"], at_model, from_coreset)
     from craig_cli.artifacts.coreset import write_coreset
     from craig_cli.artifacts.files import check_output
 
     output = options.output_path(output, data[0], _suffix(algorithm), as_json)
-    others = [name for name in (weight_file, at_model, from_coreset) if name is not None]
+    others = [name for name in (reading["weight_file"], at_model, from_coreset) if name is not None]
     check_output(output, [*data, *others], binary=True)
 
     from craig_cli.selection.plan import Plan
@@ -258,26 +253,23 @@ def select(
         memory_limit=memory_limit,
     )
     started = time.perf_counter()
-    dataset = options.read_data(
-        data,
-        format=input_format,
-        label=label,
-        weight_column=weight_column,
-        weight_file=weight_file,
-        features=features,
-        zero_based=zero_based,
-        threads=threads,
-        gradients=gradients,
-    )
-    read = time.perf_counter()
-
-    from craig_cli.jit import is_cold
-
-    chosen = None
+    encoding, chosen = None, None
     if from_coreset is not None:
         from craig_cli.artifacts.coreset import check_matches, read_coreset
 
         chosen = read_coreset(from_coreset)
+        encoding = chosen.encoding
+    if at_model is not None:
+        from craig_cli.artifacts.model import read_model
+
+        model = read_model(at_model)
+        encoding = encoding or model.encoding
+    dataset = options.read_data(data, **reading, encoding=encoding, threads=threads, gradients=gradients)
+    read = time.perf_counter()
+
+    from craig_cli.jit import is_cold
+
+    if chosen is not None:
         check_matches(chosen, from_coreset, dataset)
     by_distance = not (gradients or by_model) and chosen is None and plan.method.greedy
     if scale == "none" and by_distance:
@@ -290,7 +282,7 @@ def select(
 
             coreset, _ = select_with_pilot(dataset, plan, progress=progress, note=note)
         elif by_model:
-            coreset = select_at(dataset, plan, at_model, chosen, from_coreset, progress)
+            coreset = select_at(dataset, plan, model, at_model, chosen, from_coreset, progress)
         elif chosen is not None:
             coreset = reweighed(dataset, plan, chosen, from_coreset)
         elif gradients:

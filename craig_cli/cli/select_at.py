@@ -8,14 +8,14 @@ from typing import Any
 from craig_cli.cli.options import note
 
 
-def select_at(dataset, plan, at_model: str, chosen, name, progress):
+def select_at(dataset, plan, model, at_model: str, chosen, name, progress):
     """Select at a model, or give the rows of the coreset ``chosen`` new weights there."""
-    from craig_cli.artifacts.model import read_model
+    from craig_cli.evaluation.pointwise import check_label_names
     from craig_cli.guided.influence import influence
     from craig_cli.guided.provenance import facts_at
     from craig_cli.selection.select import select_dataset
 
-    model = read_model(at_model)
+    check_label_names(model, dataset, at_model)
     found = influence(model, dataset, at_model, plan.seed)
     there: dict[str, Any] = {"influence": found.vectors, "gradients": found.gradients}
     if chosen is not None:

@@ -52,12 +52,15 @@ def peak_memory() -> int | None:
 
 
 def tell(summary: dict) -> None:
+    from craig_cli.dataset import label_in_words
+
     n, size, epsilon = summary["n"], summary["size"], summary["epsilon"]
     ratio = f"mean weight n/r {summary['mean_weight']:.4g}"
     text = f"selected {size:,} of {n:,} rows ({100 * size / n:.3g} %, {ratio}) by {summary['algorithm']}"
     classes = summary["classes"]
     if 1 < len(classes) <= 10:
-        text += "; " + ", ".join(f"class {c['label']:g}: {c['size']:,} of {c['count']:,}" for c in classes)
+        parts = [f"class {label_in_words(c['label'])}: {c['size']:,} of {c['count']:,}" for c in classes]
+        text += "; " + ", ".join(parts)
     elif classes:
         text += f"; {len(classes)} classes"
     note(text)

@@ -167,12 +167,7 @@ def train(
     init,
     validation,
     monitor,
-    input_format,
-    label,
-    weight_column,
-    weight_file,
-    features,
-    zero_based,
+    reading,
     as_json,
     **settings,
 ) -> None:
@@ -182,7 +177,7 @@ def train(
     come from the data. The model is a JSON file in the units of the input. With a coreset only its rows are
     kept in memory, unless --refine wants them all.
     """
-    options.check_stdin(*data, weight_file, coreset, init, validation, *monitor)
+    options.check_stdin(*data, reading["weight_file"], coreset, init, validation, *monitor)
     if settings["order"] == "greedy" and coreset is None:
         raise click.UsageError("--order greedy: is the order of a coreset; give one with --coreset")
     if settings["refine"] and coreset is None:
@@ -195,42 +190,39 @@ def train(
     from craig_cli.artifacts.model import read_model, write_model
 
     output = options.output_path(output, data[0], SUFFIX, as_json)
-    inputs = tuple(name for name in (*data, weight_file, coreset, init, validation, *monitor) if name)
+    inputs = tuple(name for name in (*data, reading["weight_file"], coreset, init, validation, *monitor) if name)
     check_output(output, inputs)
     if history is not None:
         if history == output:
             raise click.UsageError("--history and -o name the same file")
         check_output(history, inputs)
 
-    reading = {
-        "format": input_format,
-        "label": label,
-        "weight_column": weight_column,
-        "weight_file": weight_file,
-        "features": features,
-        "zero_based": zero_based,
-        "threads": settings["threads"],
-    }
+    reading |= {"threads": settings["threads"]}
     began = time.perf_counter()
-    everything = None
-    if settings["refine"]:
-        everything = read_rows(data, None, reading)[0]
-    dataset, weighted, facts, found = _training_rows(data, coreset, reading, settings, everything)
-    settings |= found
-    plain = reading | {"weight_file": None}  # those are the weights of DATA
+    start = None if init is None else read_model(init)
+    if start is not None:
+        reading |= {"encoding": start.encoding}
+    dataset, chosen, everything = read_rows(data, coreset, reading, whole=bool(settings["refine"]))
+    weighted: dict = {}
+    facts = None
+    if chosen is not None:
+        weighted, facts, found = _of_coreset(dataset, chosen, coreset, settings)
+        settings |= found
+    plain = reading | {"weight_file": None, "encoding": dataset.encoding}  # those are the weights of DATA
     held_out = None if validation is None else read_rows((validation,), None, plain)[0]
     all_rows = dataset if coreset is None else everything
     followed = [
         all_rows if all_rows is not None and (name,) == data else read_rows((name,), None, plain)[0] for name in monitor
     ]
-    start = None if init is None else read_model(init)
     read = time.perf_counter()
 
     from craig_cli.dataset import task_in_words
     from craig_cli.jit import is_cold
     from craig_cli.training.fit import fit
 
-    words = task_in_words(dataset.labels, settings["task"]) if settings["loss"] is None else None
+    words = None
+    if settings["loss"] is None and dataset.label_names is None:
+        words = task_in_words(dataset.labels, settings["task"])
     if words is not None:
         note(words)
     if settings["scale"] == "none" and settings["l2"] > 0.0:
@@ -257,7 +249,7 @@ def train(
     last, kept = result.history[-1], result.kept
     summary = {
         "loss": model.loss,
-        "classes": list(model.classes),
+        "classes": list(model.labels),
         "rows": dataset.n_rows,
         "coreset": coreset is not None,
         "epochs": last["epoch"],
@@ -291,20 +283,15 @@ def train(
         note(f"wrote {output} (read {read - began:.2f} s, trained {trained - read:.2f} s)")
 
 
-def _training_rows(data: tuple[str, ...], coreset_path: str | None, reading: dict, settings: dict, everything=None):
-    """(dataset, the weights and ranks that ``fit`` takes, facts about the coreset or None, scale and task)."""
-    dataset, coreset = read_rows(data, coreset_path, reading, everything)
-    if coreset is None:
-        return dataset, {}, None, {}
+def _of_coreset(dataset, coreset, path: str, settings: dict) -> tuple[dict, dict, dict]:
+    """(the weights and ranks that ``fit`` takes, facts about the coreset, scale and task)."""
     width = coreset.metadata.get("features")
     if width is not None and dataset.n_features != width:
-        raise DataError(
-            f"{coreset_path}: was selected from other data: expected {width} features, found {dataset.n_features}"
-        )
+        raise DataError(f"{path}: was selected from other data: expected {width} features, found {dataset.n_features}")
     found = {"scale": _scaling(coreset, settings["scale"])}
     if settings["loss"] is None and settings["task"] == "auto":
         found["task"] = task_of(coreset)
-    return dataset, *_weights_and_facts(coreset, coreset_path), found
+    return *_weights_and_facts(coreset, path), found
 
 
 def _weights_and_facts(coreset, path: str) -> tuple[dict, dict]:
@@ -337,6 +324,6 @@ def _scaling(coreset, scale: str):
 def _with_provenance(model, dataset, facts: dict | None):
     from dataclasses import replace
 
-    from craig_cli.artifacts.model import provenance
+    from craig_cli.artifacts.model import provenance, with_encoding
 
-    return replace(model, data=provenance(dataset.sources), coreset=facts)
+    return replace(with_encoding(model, dataset.encoding), data=provenance(dataset.sources), coreset=facts)

@@ -12,7 +12,7 @@ import numpy as np
 
 from craig_cli.artifacts.model import Model
 from craig_cli.dataset import Dataset
-from craig_cli.evaluation.pointwise import class_codes, encode_targets, losses
+from craig_cli.evaluation.pointwise import check_label_names, class_codes, encode_targets, losses
 
 MOST_UNKNOWN = 0.01  # of the rows may be of classes that the model does not know; of more, it is other data
 
@@ -30,6 +30,7 @@ def evaluate(model: Model, dataset: Dataset, name: str = "the model") -> dict:
     """
     dataset = dataset.with_features(model.n_features, name)
     if model.classes:
+        check_label_names(model, dataset, name)
         known = np.isin(dataset.labels, model.classes)
         if 0 < np.count_nonzero(~known) <= MOST_UNKNOWN * dataset.n_rows:
             return _of_what_it_knows(model, dataset, known, name)
@@ -46,7 +47,7 @@ def evaluate(model: Model, dataset: Dataset, name: str = "the model") -> dict:
     if not model.classes:
         return result | _regression(margin, dataset.labels, weight)
     codes = class_codes(model, dataset, name)
-    result |= _classification(margin, codes, model.classes, weight)
+    result |= _classification(margin, codes, model.labels, weight)
     if model.loss in ("logistic", "multinomial"):
         result["log_loss"] = loss
     return result
@@ -63,7 +64,7 @@ def _of_what_it_knows(model: Model, dataset: Dataset, known: np.ndarray, name: s
     found |= {"rows": dataset.n_rows, "loss": None, "objective": None, "error_rate": (wrong + others) / weight.sum()}
     found |= {key: None for key in ("auc", "log_loss") if key in found}
     found["per_class"] += [
-        {"label": float(label), "rows": int((labels == label).sum()), "error_rate": 1.0}
+        {"label": dataset.label_value(label), "rows": int((labels == label).sum()), "error_rate": 1.0}
         for label in np.unique(labels[~known])
     ]
     found["unknown"] = {"classes": len(np.unique(labels[~known])), "rows": int((~known).sum())}

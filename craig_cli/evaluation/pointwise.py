@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from craig_cli.artifacts.model import Model
-from craig_cli.dataset import Dataset
+from craig_cli.dataset import Dataset, label_in_words
 from craig_cli.errors import DataError
 from craig_cli.registry import LOSSES, load
 from craig_cli.training.design import loss_slopes, loss_values
@@ -39,12 +39,32 @@ def class_codes(model: Model, dataset: Dataset, name: str) -> np.ndarray:
     codes = np.minimum(np.searchsorted(classes, dataset.labels), len(classes) - 1)
     wrong = np.flatnonzero(classes[codes] != dataset.labels)
     if len(wrong):
-        known = ", ".join(f"{label:g}" for label in classes[:10]) + (", ..." if len(classes) > 10 else "")
         raise DataError(
-            f"{dataset.name}: expected labels that {name} knows ({known}), "
-            f"found {dataset.labels[wrong[0]]:g} in {len(wrong)} row(s)"
+            f"{dataset.name}: expected labels that {name} knows ({_known(model)}), "
+            f"found {dataset.label_text(dataset.labels[wrong[0]])} in {len(wrong)} row(s)"
         )
     return codes
+
+
+def check_label_names(model: Model, dataset: Dataset, name: str) -> None:
+    """DataError where labels are positions of names in one of the two and numbers, or others, in the other.
+
+    Booleans are the numbers 0 and 1.
+    """
+    names = dataset.label_names
+    if names is not None and all(isinstance(each, bool) for each in names):
+        names = None
+    known = None if model.encoding is None else model.encoding.labels
+    if names is None and known is not None and all(isinstance(each, bool) for each in known):
+        known = None
+    if names != known and (names is None or known is None or names[: len(known)] != known):
+        found = dataset.label_text(dataset.labels[0])
+        raise DataError(f"{dataset.name}: expected labels that {name} knows ({_known(model)}), found {found}")
+
+
+def _known(model: Model) -> str:
+    shown = ", ".join(map(label_in_words, model.labels[:10]))
+    return shown + (", ..." if len(model.labels) > 10 else "")
 
 
 def _two_dimensional(margins: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from craig_cli.artifacts.model import Model, provenance
+from craig_cli.artifacts.model import Model, provenance, with_encoding
 from craig_cli.dataset import Dataset
 from craig_cli.errors import DataError
 from craig_cli.evaluation.newton import minimise
@@ -129,7 +129,7 @@ def optimum(
             f"{found.gradient_norm:.3g} after {steps} Newton steps; a larger l2 makes the optimum well determined"
         )
     model.optimizer.update(facts(found), above_minimum=above * problem.label_scale**2)
-    return model
+    return with_encoding(model, dataset.encoding)
 
 
 def facts(measured: Measured) -> dict:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from craig_cli.artifacts.model import Model
-from craig_cli.dataset import Dataset
+from craig_cli.dataset import Dataset, label_in_words
 from craig_cli.errors import DataError
 from craig_cli.evaluation.pointwise import encode_targets, losses
 from craig_cli.registry import LOSSES, load
@@ -68,14 +68,14 @@ def residual(model: Model, reference: Model, dataset: Dataset, scaling: Scaling,
 def check_kind(model: Model, reference: Model, name: str = "the model") -> None:
     """Raise DataError unless the two have the same loss, classes and number of features."""
     expected, found = (
-        f"{each.loss} loss, {each.n_features} features and {_listed(each.classes)}" for each in (model, reference)
+        f"{each.loss} loss, {each.n_features} features and {_listed(each.labels)}" for each in (model, reference)
     )
-    if expected != found or model.classes != reference.classes:
+    if expected != found or model.labels != reference.labels:
         raise DataError(f"the reference: expected a model as {name} is, of {expected}, found one of {found}")
 
 
-def _listed(classes: tuple[float, ...]) -> str:
-    shown = ", ".join(f"{label:g}" for label in classes[:10]) + (", ..." if len(classes) > 10 else "")
+def _listed(classes: tuple) -> str:
+    shown = ", ".join(label_in_words(label) for label in classes[:10]) + (", ..." if len(classes) > 10 else "")
     return f"classes {shown}" if classes else "no classes"
 
 

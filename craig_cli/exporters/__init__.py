@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,7 @@ class Rows:
     rank      (r,) int64, of the coreset's elements, or None where all rows are written
     scale     "sum": ``weight`` counts rows of the data; "mean": it has mean 1; "none": there is none to write
     categorical  columns that hold categories, not quantities; see ``Exporter.categories``
+    original  the rows as they are in a table that they come from, where the target takes them so
     ratio     mean of the weights before they were scaled: rows of the data that a row stands for, n / r
     """
 
@@ -32,6 +37,7 @@ class Rows:
     scale: str = "sum"
     ratio: float = 1.0
     categorical: tuple[int, ...] = ()
+    original: pa.Table | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,7 @@ class Exporter:
     whole    the first file says everything that the second says, so it may go alone to a pipe
     scale    "sum" or "mean": the scale of weights at which the trainer's own settings keep their meaning
     categories  the target tells columns of categories from those of quantities
+    original  the target takes the columns of a table as they are, with those of weight and rank
     advice   ``advice(ratio, scale)``: the settings of the trainer that depend on the weights, as they are typed
     """
 
@@ -60,3 +67,4 @@ class Exporter:
     scale: str = "sum"
     advice: Callable[[float, str], str] | None = None
     categories: bool = False
+    original: bool = False

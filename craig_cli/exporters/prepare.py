@@ -10,6 +10,7 @@ from craig_cli.artifacts.coreset import Coreset
 from craig_cli.dataset import Dataset, has_classes
 from craig_cli.errors import DataError, UsageError
 from craig_cli.exporters import Exporter, Rows
+from craig_cli.formats.arrow import to_arrow
 
 
 def weighted_rows(dataset: Dataset, coreset: Coreset | None, exporter: Exporter, normalize: str) -> Rows:
@@ -20,6 +21,7 @@ def weighted_rows(dataset: Dataset, coreset: Coreset | None, exporter: Exporter,
     With a coreset ``dataset`` has the coreset's rows only, in the order of the data; without one the weights are
     the multiplicities. A target of greedy order gets the rows of a coreset in that order.
     """
+    table = dataset.original() if exporter.original and dataset.original is not None else None
     if coreset is None:
         weight = dataset.counts
         rank = None
@@ -29,13 +31,14 @@ def weighted_rows(dataset: Dataset, coreset: Coreset | None, exporter: Exporter,
         if exporter.greedy:
             order = np.argsort(rank)
             dataset, weight, rank = dataset.take(order), weight[order], rank[order]
+            table = None if table is None else table.take(to_arrow(order))
     scale, ratio = normalize, float(weight.mean())
     if normalize == "auto":
         equal = coreset is not None and coreset.metadata.get("weights") == "equal"
         scale = "none" if equal else exporter.scale
     if scale != "sum":
         weight = weight / ratio if scale == "mean" else np.ones_like(weight)
-    return Rows(dataset.features, dataset.labels, weight, rank, scale, ratio)
+    return Rows(dataset.features, dataset.labels, weight, rank, scale, ratio, original=table)
 
 
 def with_categories(rows: Rows, names: tuple[str, ...] | None) -> Rows:
@@ -47,15 +50,22 @@ def with_categories(rows: Rows, names: tuple[str, ...] | None) -> Rows:
     return replace(rows, categorical=tuple(known[name] for name in names or ()))
 
 
-def number_labels(rows: Rows, coreset: Coreset | None, exporter: Exporter, task: str) -> tuple[Rows, dict]:
+def number_labels(
+    rows: Rows, coreset: Coreset | None, exporter: Exporter, task: str, names: tuple | None = None
+) -> tuple[Rows, dict]:
     """(the rows with their labels as the trainer wants them, {label: number} or nothing where they are kept).
+
+    ``names`` has the values whose positions the labels are, where they are no numbers: a target that takes them as they
+    are gets the positions.
 
     ``task`` is "classification", "regression" or "auto", which goes by the labels as ``craig train`` does.
     Raises DataError for labels that are no classes.
     """
+    if names is not None and exporter.labels is None:
+        return rows, {} if rows.original is not None else {name: float(code) for code, name in enumerate(names)}
     if exporter.labels is None or task == "regression":
         return rows, {}
-    recorded = _recorded_classes(coreset)
+    recorded = _recorded_classes(coreset) if names is None else [float(code) for code in range(len(names))]
     if not recorded and not has_classes(rows.labels, task):
         return rows, {}
     classes = np.union1d(rows.labels, recorded)
@@ -64,7 +74,8 @@ def number_labels(rows: Rows, coreset: Coreset | None, exporter: Exporter, task:
     except DataError as error:
         raise DataError(f"{error}; --task regression keeps it") from error
     labels = numbers[np.searchsorted(classes, rows.labels)]
-    return replace(rows, labels=labels), dict(zip(classes.tolist(), numbers.tolist()))
+    shown = classes.tolist() if names is None else [names[int(code)] for code in classes]
+    return replace(rows, labels=labels), dict(zip(shown, numbers.tolist()))
 
 
 def _recorded_classes(coreset: Coreset | None) -> list[float]:

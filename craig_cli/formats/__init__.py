@@ -6,6 +6,7 @@ in ``craig_cli.registry.FORMATS``.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Generator, Iterator, Sequence
 
@@ -13,9 +14,13 @@ import numpy as np
 
 from craig_cli.dataset import Dataset
 from craig_cli.errors import DataError, UsageError
-from craig_cli.formats.content import STDIN, Content, expand, open_content
+from craig_cli.formats.choose import LABEL, Asked
+from craig_cli.formats.content import STDIN, Content, open_content
+from craig_cli.formats.folders import expand
+from craig_cli.formats.sniff import is_delimited
 from craig_cli.formats.weight_file import with_weights
 from craig_cli.registry import FORMATS, load
+from craig_cli.tables.encoding import Encoding
 
 __all__ = ["read_dataset"]
 
@@ -24,25 +29,34 @@ def read_dataset(
     paths: Sequence[str | os.PathLike],
     *,
     format: str | None = None,
-    label: str = "label",
+    label: str = LABEL,
     weight_column: str | None = None,
     weight_file: str | os.PathLike | None = None,
     features: Sequence[str] | None = None,
+    exclude: Sequence[str] | None = None,
+    numeric_only: bool = False,
+    encoding: Encoding | None = None,
+    delimiter: str | None = None,
+    header: bool | None = None,
     zero_based: bool | None = None,
     rows: np.ndarray | None = None,
     n_features: int | None = None,
     threads: int | None = None,
     gradients: bool = False,
+    original: bool = False,
 ) -> Dataset:
     """Read ``paths`` as one ground set: rows are counted through in the order given.
 
-    paths          files, directories of Parquet files, or ``-`` for standard input; gzip, bzip2, xz and zstd
-                   are decompressed
-    format         "libsvm" or "parquet"; None goes by the content of the first input
-    label          Parquet: the column of labels
-    weight_column  Parquet: a column of how many rows each row stands for, positive
+    paths          files, directories of Parquet files (hive partitions become columns), or ``-`` for standard input;
+                   gzip, bzip2, xz and zstd are decompressed
+    format         a name of registry.FORMATS; None goes by the content of the first input
+    label          tables: the column of labels
+    weight_column  tables: a column of how many rows each row stands for, positive
     weight_file    text file of how many rows each row stands for, positive, one number a line; ``-`` is standard input
-    features       Parquet: the feature columns, None for all others; the order is that of the file
+    features       tables: the feature columns, None for all others; the order is that of the file
+    exclude        tables: columns that are no features; numeric_only: only numbers and lists of them are
+    encoding       of a model or a coreset, by which columns and labels are encoded; None to fit one to this data
+    delimiter, header  CSV: the delimiter, and whether the first line has names; None to find out
     zero_based     LIBSVM: True where feature numbers start from 0, False to refuse a 0, None to go by whether
                    there is a 0 anywhere
     rows           (m,) ascending int64, the only rows to keep; they become Dataset.rows. Each Source still
@@ -50,44 +64,68 @@ def read_dataset(
     n_features     LIBSVM, which does not state it: the number of features where it is known. With it, lines
                    that ``rows`` leaves out are not parsed at all
     threads        None for all cores; the result is the same with any number
-    gradients      Parquet: float16 and float32 features stay what they are, and there may be no column "label"
+    original       tables: Dataset.original gives the rows with all columns as they are
+    gradients      tables: float16 and float32 features stay what they are, and there may be no column "label"
 
     Raises DataError for anything in the data that cannot be used, UsageError for arguments that do not fit.
     """
-    names: list[str] = [os.fspath(path) for path in ([paths] if isinstance(paths, (str, os.PathLike)) else paths)]
-    if not names:
-        raise UsageError("expected at least one input, found none")
-    if [*names, weight_file].count(STDIN) > 1:
+    if [weight_file, *_as_list(paths)].count(STDIN) > 1:
         raise UsageError("standard input (-) can serve for one input only")
-    if format is not None and format not in FORMATS:
-        raise UsageError(f"format: expected one of {', '.join(FORMATS)}, found {format!r}")
     if n_features is not None and n_features < 1:
         raise UsageError(f"n_features: expected a positive number, found {n_features}")
-    if threads is None:
-        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    contents = _open_all(names, format)
-    first = next(contents)
-    found = format or _format_of(first)
-    if gradients and found != "parquet":
-        raise DataError(f"{first.shown}: expected gradients as columns of Parquet data, found {found} data")
-    reader = load(FORMATS, found)
-    try:
-        dataset = reader(
-            _chain(first, contents),
-            threads=threads,
-            label=label,
-            weight_column=weight_column,
-            features=None if features is None else list(features),
-            zero_based=zero_based,
-            rows=None if rows is None else _checked_rows(rows),
-            n_features=n_features,
-            **({"gradients": True} if gradients else {}),
-        )
+    names = None if features is None else list(features)
+    asked = Asked(label, weight_column, names, tuple(exclude or ()), numeric_only, encoding, gradients, original)
+    kept = None if rows is None else _checked_rows(rows)
+    threads = threads or _cores()
+    with _opened(paths, format) as (found, contents, shown):
+        if found == "libsvm":
+            _check_libsvm(shown, asked, delimiter, header)
+            dataset = load(FORMATS, found)(
+                contents, threads=threads, zero_based=zero_based, rows=kept, n_features=n_features, encoding=encoding
+            )
+        else:
+            dialect = _dialect(found, delimiter, header)
+            if zero_based:
+                raise UsageError(f"--zero-based: {TITLES[found]} data has no feature numbers; it is for LIBSVM")
+            dataset = load(FORMATS, found)(contents, asked=asked, rows=kept, threads=threads, **dialect)
         return dataset if weight_file is None else with_weights(dataset, weight_file)
-    except MemoryError as error:
-        raise DataError(f"{first.shown}: not enough memory to hold the data") from error
-    finally:
-        contents.close()
+
+
+TITLES = {"libsvm": "LIBSVM", "parquet": "Parquet", "csv": "CSV", "arrow": "Arrow"}
+
+
+def _check_libsvm(shown: str, asked: Asked, delimiter: str | None, header: bool | None) -> None:
+    if asked.gradients:
+        raise DataError(f"{shown}: expected gradients as columns of Parquet data, found libsvm data")
+    for value, option in ((asked.weight, "--weight-column"), (asked.features, "--features")):
+        if value is not None:
+            raise UsageError(f"{option}: LIBSVM data has no named columns; it is for tables")
+    more: tuple[tuple[object, str], ...] = (
+        (asked.exclude, "--exclude"),
+        (asked.numeric_only, "--numeric-only"),
+        (delimiter, "--delimiter"),
+        (header is not None, "--header"),
+    )
+    for given, option in more:
+        if given:
+            raise UsageError(f"{option}: LIBSVM data has no named columns; it is for tables")
+
+
+def _dialect(found: str, delimiter: str | None, header: bool | None) -> dict:
+    if found == "csv":
+        return {"delimiter": delimiter, "header": header}
+    for value, option in ((delimiter, "--delimiter"), (header, "--header")):
+        if value is not None:
+            raise UsageError(f"{option}: is for CSV data, found {TITLES[found]}")
+    return {}
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _as_list(paths) -> list[str]:
+    return [os.fspath(path) for path in ([paths] if isinstance(paths, (str, os.PathLike)) else paths)]
 
 
 def _checked_rows(rows: np.ndarray) -> np.ndarray:
@@ -97,18 +135,44 @@ def _checked_rows(rows: np.ndarray) -> np.ndarray:
     return rows
 
 
+@contextlib.contextmanager
+def _opened(paths, format: str | None) -> Iterator[tuple[str, Iterator[Content], str]]:
+    """(format, the inputs one after the other, the first's name)"""
+    paths = _as_list(paths)
+    if not paths:
+        raise UsageError("expected at least one input, found none")
+    if paths.count(STDIN) > 1:
+        raise UsageError("standard input (-) can serve for one input only")
+    if format is not None and format not in FORMATS:
+        raise UsageError(f"format: expected one of {', '.join(FORMATS)}, found {format!r}")
+    contents = _open_all(paths, format)
+    first = next(contents)
+    try:
+        yield format or _format_of(first), _chain(first, contents), first.shown
+    except MemoryError as error:
+        raise DataError(f"{first.shown}: not enough memory to hold the data") from error
+    finally:
+        contents.close()
+
+
 def _format_of(content: Content) -> str:
-    return "parquet" if content.is_parquet else "libsvm"
+    head = content.head
+    if head[:4] == b"PAR1":
+        return "parquet"
+    if head.startswith((b"ARROW1", b"FEA1")) or head[:4] == b"\xff\xff\xff\xff":
+        return "arrow"
+    return "csv" if is_delimited(head) else "libsvm"
 
 
 def _open_all(paths: list[str], format: str | None) -> Generator[Content, None, None]:
     """The inputs, each open while it is at the front: a directory may hold more files than may be open."""
     first = None
-    for path in expand(paths):
+    for path, inside, fixed in expand(paths):
         content = open_content(path)
+        content.inside, content.fixed = inside, fixed
         try:
             first = first or content
-            if format is None and content.is_parquet != first.is_parquet:
+            if format is None and _format_of(content) != _format_of(first):
                 found, before = _format_of(content), _format_of(first)
                 raise DataError(f"{content.shown}: expected {before} data, as in {first.shown}, found {found}")
             yield content

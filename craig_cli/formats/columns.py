@@ -1,4 +1,4 @@
-"""Arrow columns -> numpy arrays of finite numbers; what is not one is refused by column and row."""
+"""Arrow columns -> numpy arrays of numbers, nan where one is missing; what cannot be is refused by column and row."""
 
 from __future__ import annotations
 
@@ -6,56 +6,49 @@ from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from craig_cli.errors import DataError
 from craig_cli.formats.arrow import to_numpy
-from craig_cli.formats.messages import printable, quoted
+from craig_cli.formats.messages import quoted
+from craig_cli.tables.storage import is_list
 
 EXACT_DIGITS = 15  # an integer of so many digits, and 10 to that power, are exact in float64
 
 
-def _is_number(kind: pa.DataType) -> bool:
-    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind) or _is_decimal(kind)
-
-
-def _is_decimal(kind: pa.DataType) -> bool:
-    return pa.types.is_decimal(kind)
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
-
-
-def check_type(shown: str, name: str, kind: pa.DataType, lists: bool) -> None:
-    """DataError for a column that holds no numbers nor, where ``lists``, lists of numbers."""
-    if _is_number(kind) or (lists and _is_list(kind) and _is_number(kind.value_type)):
-        return
-    hint = " (choose the columns with --features)" if lists else ""
-    raise DataError(f"{shown}: column {quoted(name)}: expected numbers, found {printable(str(kind)[:60])}{hint}")
-
-
 def vector_of(shown: str, name: str, column: pa.ChunkedArray, where: Callable[[int], int]) -> np.ndarray:
     """The column as a (rows,) array of finite numbers; ``where`` says which row of the data a row here is."""
-    _refuse_nulls(shown, name, column, where)
+    refuse_nulls(shown, name, column, where)
+    vector = numbers_of(shown, name, column, where)
+    if vector.dtype.kind == "f" and np.isnan(vector).any():
+        row = int(np.argmax(np.isnan(vector)))
+        raise _refusal(shown, name, where(row), "a finite number", "nan")
+    return vector
+
+
+def numbers_of(shown: str, name: str, column: pa.ChunkedArray, where: Callable[[int], int]) -> np.ndarray:
+    """The column as a (rows,) array of numbers, nan where one is missing; an infinite one is refused."""
     vector = _numbers(column)
     if vector.dtype.kind == "f":
         finite = np.isfinite(vector)
         if not finite.all():
-            row = int(np.argmin(finite))
-            raise _refusal(shown, name, where(row), "a finite number", f"{vector[row]}")
+            infinite = np.isinf(vector)
+            if infinite.any():
+                row = int(np.argmax(infinite))
+                raise _refusal(shown, name, where(row), "a finite number", f"{vector[row]}")
     return vector
 
 
 def matrix_of(shown: str, name: str, column: pa.ChunkedArray, where: Callable[[int], int]) -> np.ndarray:
     """The column as a (rows,) array, or for lists, which must be of equal length, a (rows, length) array."""
-    if not _is_list(column.type):
-        return vector_of(shown, name, column, where)
-    _refuse_nulls(shown, name, column, where)
+    if not is_list(column.type):
+        return numbers_of(shown, name, column, where)
+    refuse_nulls(shown, name, column, where)
     n_rows = len(column)
     if pa.types.is_fixed_size_list(column.type):
         width = column.type.list_size
     else:
-        lengths = np.concatenate([np.diff(to_numpy(chunk.offsets)) for chunk in column.chunks])
+        lengths = np.concatenate([to_numpy(pc.list_value_length(chunk)) for chunk in column.chunks])
         width = int(lengths[0])
         other = np.flatnonzero(lengths != width)
         if len(other):
@@ -66,10 +59,11 @@ def matrix_of(shown: str, name: str, column: pa.ChunkedArray, where: Callable[[i
     return values.reshape(n_rows, width)
 
 
-def _refuse_nulls(shown: str, name: str, column: pa.ChunkedArray, where: Callable[[int], int]) -> None:
+def refuse_nulls(shown: str, name: str, column: pa.ChunkedArray, where: Callable[[int], int], what="a number") -> None:
+    """DataError for the first row of the column that has no value."""
     if column.null_count:
         row = int(np.argmax(to_numpy(column.is_null())))
-        raise _refusal(shown, name, where(row), "a number", "null")
+        raise _refusal(shown, name, where(row), what, "null")
 
 
 def _refusal(shown: str, name: str, row: int, expected: str, found: str) -> DataError:
@@ -77,7 +71,14 @@ def _refusal(shown: str, name: str, row: int, expected: str, found: str) -> Data
 
 
 def _numbers(column: pa.ChunkedArray) -> np.ndarray:
-    if not _is_decimal(column.type):
+    if column.null_count:
+        there = to_numpy(column.is_valid()).astype(bool)
+        vector = np.full(len(column), np.nan)
+        vector[there] = _numbers(column.drop_null())
+        return vector
+    if pa.types.is_null(column.type):
+        return np.empty(0)
+    if not pa.types.is_decimal(column.type):
         return to_numpy(column)
     # Arrow multiplies decimals by a rounded power of ten, which may miss the nearest float64 by a bit.
     kind = column.type

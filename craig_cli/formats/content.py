@@ -13,7 +13,6 @@ import os
 import stat
 import sys
 import zlib
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,9 +24,8 @@ from craig_cli.formats.decompress import COMPRESSIONS, Readable
 from craig_cli.formats.messages import first_line, printable
 
 STDIN = "-"
-PARQUET_MAGIC = b"PAR1"
 BLOCK = 1 << 20
-HEAD = max(map(len, COMPRESSIONS))
+HEAD = 1 << 16  # bytes that are looked at before reading
 
 
 class _Ahead(io.RawIOBase):
@@ -53,28 +51,27 @@ class _Ahead(io.RawIOBase):
 @dataclass
 class Content:
     """An opened input. ``path`` is as the user gave it; ``whole_file`` says that the path can be opened again
-    for random access (a regular file, not compressed)."""
+    for random access (a regular file, not compressed). ``fixed``: columns whose value is in the path, as folders of
+    partitions have it; ``inside``: the path in the folder that was given."""
 
     path: str
     stream: Readable
     head: bytes
     compression: str | None = None
     whole_file: bool = False
+    fixed: dict = field(default_factory=dict)
+    inside: str | None = None
     _opened: list[Readable] = field(default_factory=list)
 
     @property
     def name(self) -> str:
-        """The path without its folder."""
-        return self.path if self.path == STDIN else Path(self.path).name
+        """The path without its folder; of a file in a folder that was given, the path in that."""
+        return self.path if self.path == STDIN else self.inside or Path(self.path).name
 
     @property
     def shown(self) -> str:
         """The path for the start of a message."""
         return printable(self.path)
-
-    @property
-    def is_parquet(self) -> bool:
-        return self.head[:4] == PARQUET_MAGIC
 
     def readinto(self, view: memoryview) -> int:
         """Fill ``view`` as far as there is content; returns the number of bytes. DataError if damaged."""
@@ -158,23 +155,6 @@ def _look_ahead(content: Content) -> _Ahead:
     content.head = bytes(head[: content.readinto(memoryview(head))])
     content.stream = ahead = _Ahead(content.head, content.stream)
     return ahead
-
-
-def expand(paths) -> Iterator[str]:
-    """``paths`` with each directory replaced by the Parquet files in it, in the order of their names."""
-    for path in paths:
-        path = os.fspath(path)
-        if path == STDIN or not os.path.isdir(path):
-            yield path
-            continue
-        try:
-            names = sorted(os.listdir(path))
-        except OSError as error:
-            raise os_error(error, printable(path), "read") from error
-        names = [name for name in names if name.endswith(".parquet") and name[0] not in "._"]
-        if not names:
-            raise DataError(f"{printable(path)}: expected Parquet files (*.parquet) in this directory, found none")
-        yield from (os.path.join(path, name) for name in names)
 
 
 class Fingerprint:

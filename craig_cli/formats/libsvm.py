@@ -16,13 +16,15 @@ import numpy as np
 import scipy.sparse as sp
 
 from craig_cli.dataset import Dataset, Source
-from craig_cli.errors import DataError, OtherDataError, UsageError
+from craig_cli.errors import DataError, OtherDataError
 from craig_cli.formats import lines
 from craig_cli.formats.content import BLOCK, Content, Fingerprint
 from craig_cli.formats.libsvm_errors import explain, numbers
 from craig_cli.formats.parts import Part, Store, assemble, take
 from craig_cli.formats.pipeline import Workers
 from craig_cli.formats.scan import LINE_FEED, PADDING
+from craig_cli.tables import numbered
+from craig_cli.tables.encoding import Encoding
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _scratch = threading.local()
@@ -54,17 +56,14 @@ def read(
     contents: Iterable[Content],
     *,
     threads: int,
-    label: str = "label",
-    weight_column: str | None = None,
-    features: list[str] | None = None,
     zero_based: bool | None = None,
     rows: np.ndarray | None = None,
     n_features: int | None = None,
+    encoding: Encoding | None = None,
 ) -> Dataset:
     """The rows of all ``contents`` as one Dataset; see ``craig_cli.formats.read_dataset``."""
-    for value, option in ((weight_column, "--weight-column"), (features, "--features")):
-        if value is not None:
-            raise UsageError(f"{option}: LIBSVM data has no named columns; it is for Parquet")
+    if encoding is not None and encoding.columns:
+        n_features = numbered.width_of(encoding)
     reader = _Reader(zero_based, rows, n_features, threads)
     parts: list[Part] = []
     sources: list[Source] = []
@@ -80,7 +79,12 @@ def read(
         if rows is not None and len(rows) and rows[-1] >= reader.rows_before:
             raise OtherDataError(f"{path}: expected a row {rows[-1]}, found {reader.rows_before} rows in all")
         dataset = assemble(parts, reader.zero_based, n_features, workers)
-    return replace(dataset, rows=rows, sources=tuple(sources))
+    name = sources[0].name
+    if encoding is not None or reader.missing:
+        features, encoding = numbered.encoded(dataset.features, rows, encoding, name)
+        dataset = replace(dataset, features=features, encoding=encoding)
+    notes = (f"{name}: qid: is there and is not used",) if reader.queries else ()
+    return replace(dataset, rows=rows, sources=tuple(sources), notes=notes)
 
 
 def _nothing(size: int) -> str:
@@ -97,6 +101,8 @@ class _Reader:
         self.skips = rows is not None and n_features is not None
         self.zero_based = zero_based
         self.rows_before = 0
+        self.missing = False  # whether any value is
+        self.queries = False  # whether there is a qid: anywhere
         self.store = Store()
 
     def parts(self, content: Content, fingerprint: Fingerprint, workers: Workers) -> Iterator[Part]:
@@ -140,17 +146,23 @@ class _Reader:
         lengths = _buffer("lengths", len(starts), np.int64)
         indices, values = self.store.room(size // 4 + 1)
         wanted = -1 if block.starts is None else len(starts)
-        summary = np.empty(9, np.int64)
+        summary = np.empty(11, np.int64)
         good = lines.parse_rows(
             block.text, wanted, starts, self.lowest_index, labels, weights, lengths, indices, values, summary
         )
-        count, largest, least, nonzeros, unsorted, undecided, complete, n_lines, weighted = summary.tolist()
+        count, largest, least, nonzeros, unsorted, undecided, complete, n_lines, weighted, missing, queries = (
+            summary.tolist()
+        )
         labels, lengths = labels[:good].copy(), lengths[:good].copy()
         weights = weights[:good].copy() if weighted else None
         indices, values = indices[:count], values[:count]
         if undecided:
             self._ask_float(block, starts, labels, weights, lengths, values)
             nonzeros = int(np.count_nonzero(values))
+        if missing:
+            self.missing = True
+            values[values == lines.MISSING] = np.nan
+        self.queries = self.queries or queries > 0
         if unsorted:
             self._sort(block, starts, lengths, indices, values)
         if not complete:
@@ -170,12 +182,12 @@ class _Reader:
         for row in np.union1d(rows_of_values, rows_of_labels).tolist():
             start = int(starts[row])
             exact = numbers(_line(block, start))
-            if not np.isfinite(exact).all() or exact[1] <= 0.0:
+            if np.isinf(exact).any() or np.isnan(exact[0]) or not exact[1] > 0.0:
                 raise _BadRow(block, start)
             labels[row] = exact[0]
             if weights is not None:
                 weights[row] = exact[1]
-            values[ends[row] - lengths[row] : ends[row]] = exact[2:]
+            values[ends[row] - lengths[row] : ends[row]] = np.where(np.isnan(exact[2:]), lines.MISSING, exact[2:])
 
     def _sort(self, block: Block, starts, lengths, indices, values) -> None:
         """Sort the features of each row by index, in place; an index that occurs twice is refused."""

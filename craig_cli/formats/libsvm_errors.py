@@ -16,6 +16,7 @@ LARGEST_INDEX = 2**31 - 1
 TOKEN = re.compile(rb"[^ \t\r]+")
 NUMBER = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 NOT_FINITE = re.compile(rb"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
+MISSING = re.compile(rb"nan", re.IGNORECASE)
 INDEX = re.compile(rb"[0-9]+")
 
 
@@ -81,6 +82,8 @@ def _feature_fault(token: bytes, lowest_index: int) -> str | None:
         return f"expected an index of at most {LARGEST_INDEX}, found {quoted(token)}"
     if int(digits) < lowest_index:
         return f"expected an index of at least {lowest_index} (see --zero-based), found {quoted(token)}"
+    if MISSING.fullmatch(value):
+        return None
     if NOT_FINITE.fullmatch(value):
         return f"expected a finite value, found {quoted(token)}"
     if not NUMBER.fullmatch(value):

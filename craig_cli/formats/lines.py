@@ -33,6 +33,8 @@ LETTER_Q = 113
 SPACES = (1 << 9) | (1 << 13) | (1 << SPACE)  # bit b is set where byte b separates tokens: tab, return, space
 LINE_ENDS = (1 << 10) | (1 << 35)  # line feed, and # before a comment
 TOKEN_ENDS = SPACES | LINE_ENDS
+NAN = np.uint64(int.from_bytes(b"NAN", "little"))
+MISSING = np.inf  # no number that is read is infinite
 QID = np.uint64(int.from_bytes(b"qid:", "little"))
 LARGEST_INDEX = 2**31 - 1
 
@@ -124,6 +126,13 @@ def _number(text, start, end):
 
 
 @njit
+def _missing(text, start, end):
+    """(True, MISSING) where text[start:end] is nan, as XGBoost writes a value that is missing."""
+    word = word_at(text, start) & np.uint64(0xDFDFDF)  # in capitals
+    return (end == start + 3) & (word == NAN), MISSING
+
+
+@njit
 def _weighted_label(text, start, end):
     """(good, label, weight) of ``label:weight`` (XGBoost); nan where ``float`` has to decide."""
     colon, label = parse_number(text, start)
@@ -150,9 +159,10 @@ def parse_rows(block, wanted, starts, lowest_index, labels, weights, lengths, in
     labels, weights   float64, long enough: of each row, the weight 1 where it has none
     lengths           int64, long enough: number of features of each row
     indices, values   int32 and float64, long enough: the features of all rows, indices as they are written
-    summary           (9,) int64: features, largest index (-1 without any), least index, values that are not
+    summary           (11,) int64: features, largest index (-1 without any), least index, values that are not
                       zero, rows whose indices do not increase, numbers left to ``float``, which are nan,
-                      1 if all rows were read, lines passed (where all rows are), rows with a weight
+                      1 if all rows were read, lines passed (where all rows are), rows with a weight, missing
+                      values, which are MISSING, and tokens ``qid:``
     """
     text, size = address_of(block), len(block) - PADDING
     row = 0
@@ -161,6 +171,8 @@ def parse_rows(block, wanted, starts, lowest_index, labels, weights, lengths, in
     unsorted = 0
     undecided = 0
     weighted = 0
+    missing = 0
+    queries = 0
     start = 0
     base, bits = 0, separators(text, 0)
     good = True
@@ -210,12 +222,16 @@ def parse_rows(block, wanted, starts, lowest_index, labels, weights, lengths, in
                 if word_at(text, start) & np.uint64(0xFFFFFFFF) == QID:
                     while not _is_in(byte_at(text, end), TOKEN_ENDS):
                         base, bits, end = next_separator(text, base, bits)
+                    queries += 1
                     continue
                 colon, index = _long_index(text, start)
                 if byte_at(text, colon) != COLON or colon == start:
                     good = False
                     break
             good, value = _number(text, colon + 1, end)
+            if unlikely(not good):
+                good, value = _missing(text, colon + 1, end)
+                missing += good
             good = good and lowest_index <= index <= LARGEST_INDEX
             place = np.uint64(k)
             indices[place] = index
@@ -247,6 +263,7 @@ def parse_rows(block, wanted, starts, lowest_index, labels, weights, lengths, in
     summary[0], summary[1], summary[2] = k, largest, least
     summary[3], summary[4], summary[5] = nonzeros, unsorted, undecided
     summary[6], summary[7], summary[8] = good, line, weighted
+    summary[9], summary[10] = missing, queries
     return row
 
 

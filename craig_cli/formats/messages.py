@@ -21,10 +21,10 @@ def quoted(text: str | bytes) -> str:
     return f'"{shown}"' if len(shown) <= LONGEST else f'"{shown[: LONGEST - 3]}..."'
 
 
-def listed(names: list[str]) -> str:
-    """``a, b, c``, the first MOST_NAMES of them, printable."""
-    shown = [printable(name[:LONGEST]) for name in names[:MOST_NAMES]]
-    return ", ".join(shown) + (f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else "")
+def listed(names: list[str], most: int = MOST_NAMES) -> str:
+    """``a, b, c``, the first ``most`` of them, printable."""
+    shown = [printable(name[:LONGEST]) for name in names[:most]]
+    return ", ".join(shown) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def first_line(error: BaseException) -> str:

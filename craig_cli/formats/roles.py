@@ -13,17 +13,22 @@ import pyarrow as pa
 
 KEY = b"craig"
 KIND = "table"
+ORIGINAL = {"weight": "craig_weight", "rank": "craig_rank"}  # beside the columns of a table as they were
 
 
 def with_roles(schema: pa.Schema, scale: str, ratio: float, **roles: str) -> pa.Schema:
     """``schema`` with what its columns are, such as ``weight="weight"``, and what the weights are."""
-    return schema.with_metadata(
-        {KEY: json.dumps({"kind": KIND, **roles, "weights": scale, "mean_weight": ratio}).encode()}
-    )
+    facts = json.dumps({"kind": KIND, **roles, "weights": scale, "mean_weight": ratio})
+    return schema.with_metadata({**(schema.metadata or {}), KEY: facts.encode()})
 
 
 def roles_of(schema: pa.Schema) -> dict[str, str]:
-    """Role -> column, of those the schema has; empty for a table of anybody else."""
+    """Role -> column, of those the schema has; empty for a table of anybody else.
+
+    Where there is no metadata, as in CSV, the names that ``craig export`` gives tell them.
+    """
+    if KEY not in (schema.metadata or {}):
+        return {role: name for role, name in ORIGINAL.items() if name in schema.names}
     try:
         found = json.loads((schema.metadata or {}).get(KEY, b"{}"))
     except (ValueError, RecursionError):

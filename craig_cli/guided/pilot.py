@@ -37,7 +37,7 @@ def select_with_pilot(
 
     Raises as ``select_dataset`` and ``encode_labels`` do.
     """
-    loss, target = plan.loss or guess_loss(dataset.labels, plan.task), plan.budget(dataset)
+    loss, target = plan.loss or guess_loss(dataset.labels, dataset.task(plan.task)), plan.budget(dataset)
     check_memory(dataset, None, plan.memory_limit)
     jit.set_threads(plan.threads)
     pilot = rough_model(

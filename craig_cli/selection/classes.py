@@ -25,7 +25,7 @@ def class_parts(dataset: Dataset, loss: str | None, radius: float | None, per_cl
     classes, codes = class_values(dataset.labels)
     if len(classes) == 1:
         raise DataError(
-            f"{dataset.name}: expected at least two classes, found only the label {classes[0]:g}; "
+            f"{dataset.name}: expected at least two classes, found only the label {dataset.label_text(classes[0])}; "
             "give --no-per-class to select from all rows together"
         )
     return [(float(label), np.flatnonzero(codes == code)) for code, label in enumerate(classes)]

@@ -198,13 +198,13 @@ def _with_task(plan: Plan, dataset: Dataset, note: Note) -> Plan:
     """
     if plan.is_regression or not plan.per_class:
         return plan
-    is_regression = not has_classes(dataset.labels, plan.task)
+    is_regression = not has_classes(dataset.labels, dataset.task(plan.task))
     if is_regression and plan.loss is not None:
         raise DataError(
             f"{dataset.name}: expected class labels, found what looks like regression targets; "
             "give --loss squared, --task classification, or --no-per-class to leave the labels out"
         )
-    words = task_in_words(dataset.labels, plan.task)
+    words = task_in_words(dataset.labels, dataset.task(plan.task))
     if note is not None and (words or (is_regression and plan.task == "auto")):
         note(words or "label: regression, as the labels are no whole numbers; --task classification for classes")
     return replace(plan, loss="squared") if is_regression else plan

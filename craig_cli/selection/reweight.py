@@ -16,7 +16,7 @@ import numpy as np
 
 from craig_cli import jit
 from craig_cli.artifacts.coreset import Coreset
-from craig_cli.dataset import Dataset, from_arrays
+from craig_cli.dataset import Dataset
 from craig_cli.errors import DataError, UsageError
 from craig_cli.selection.bounds import exact_grid
 from craig_cli.selection.classes import class_parts
@@ -26,16 +26,17 @@ from craig_cli.selection.plan import Plan, check_distance
 from craig_cli.selection.select import as_coreset
 from craig_cli.selection.weights.clusters import cluster
 from craig_cli.selection.weights.targets import Target, calibrated_weights
+from craig_cli.tables.frames import dataset_of
 
 RENEWED = (  # of the metadata
     *("format", "kind", "version", "n", "total", "features", "size", "classes", "bound_constant", "inputs"),
-    *("calibration", "at"),
+    *("calibration", "at", "encoding"),
 )
 
 
 def reweight_coreset(coreset: Coreset, features, labels=None, *, multiplicity=None, **options) -> Coreset:
     """``reweight_dataset`` for the arrays that ``coreset`` was selected from, as ``select_coreset`` takes them."""
-    return reweight_dataset(coreset, from_arrays(features, labels, multiplicity), **options)
+    return reweight_dataset(coreset, dataset_of(features, labels, multiplicity, coreset.encoding), **options)
 
 
 def reweight_dataset(
@@ -79,7 +80,7 @@ def reweight_dataset(
         if len(part) == 0:
             raise UsageError(
                 f"size: expected enough elements of {name} for each class to have one, found {size}, "
-                f"none of them of class {group.label:g}"
+                f"none of them of class {dataset.label_text(group.label)}"
             )
     grid = exact_grid(sum(group.mass * group.farthest for group in groups))
     clusters = [cluster(group, part, grid) for group, part in zip(groups, picks)]

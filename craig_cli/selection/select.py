@@ -153,6 +153,7 @@ def _finish(group: Group, order, picks: np.ndarray, plan: Plan, grid: float) -> 
 def as_coreset(dataset: Dataset, groups: list[Group], selection: Selection, settings: dict) -> Coreset:
     """The coreset with its metadata, ``settings`` among it."""
     shares = [group.constants / group.space.multiplicity for group in groups]
+    labels = [None if group.label is None else dataset.label_value(group.label) for group in groups]
     metadata = {
         "version": __version__,
         "n": dataset.n_rows,
@@ -160,10 +161,11 @@ def as_coreset(dataset: Dataset, groups: list[Group], selection: Selection, sett
         "features": dataset.n_features,
         "size": len(selection.index),
         "classes": [
-            {"label": group.label, "count": group.n_rows, "quota": size, "epsilon": end}
-            for group, size, end in zip(groups, selection.sizes, selection.class_epsilon)
+            {"label": label, "count": group.n_rows, "quota": size, "epsilon": end}
+            for label, group, size, end in zip(labels, groups, selection.sizes, selection.class_epsilon)
         ],
         **settings,
+        **({} if dataset.encoding is None else {"encoding": dataset.encoding.facts()}),
         "bound_constant": max(float(share.max()) for share in shares),
         "inputs": provenance(dataset.sources),
     }

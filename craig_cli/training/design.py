@@ -130,7 +130,7 @@ def build_design(
     The penalty is that of a model trained with ``scale``: l2/2 ||w||^2 of w in the units of the scaled columns.
     """
     if targets is None:
-        classes, targets = encode_labels(load(LOSSES, loss), dataset.labels, dataset.name)
+        classes, targets = encode_labels(load(LOSSES, loss), dataset.labels, dataset.name, dataset.label_text)
     scaling = fit_scaling("standard", dataset.features, dataset.multiplicity)
     n_rows, n_features = dataset.features.shape
     if dataset.is_sparse:

@@ -85,7 +85,7 @@ def prepare(
     """The rows in the optimizer's coordinates, and what else does not depend on the step."""
     threads = plan.threads or available_threads()
     dataset, gamma, rank = _weighted(dataset, weights, rank)
-    loss = guess_loss(dataset.labels, plan.task) if plan.loss == "auto" else plan.loss
+    loss = guess_loss(dataset.labels, dataset.task(plan.task)) if plan.loss == "auto" else plan.loss
     the_loss = load(LOSSES, loss)
 
     def build(rows: Dataset, weights: np.ndarray, arrangement: np.ndarray | None) -> Problem:

@@ -207,20 +207,22 @@ def guess_loss(labels: np.ndarray, task: str = "auto") -> str:
     return "logistic" if len(np.unique(labels)) <= 2 else "multinomial"
 
 
-def encode_labels(loss: Loss, labels: np.ndarray, name: str) -> tuple[tuple[float, ...], np.ndarray]:
+def encode_labels(
+    loss: Loss, labels: np.ndarray, name: str, text: Callable[[float], str] = "{:g}".format
+) -> tuple[tuple[float, ...], np.ndarray]:
     """(classes, labels for the kernels (n,) float64): -1/1 for two classes, the class's position for many.
 
     Regression has no classes and keeps its labels. Raises DataError, naming the data set, for labels that the
-    loss does not take.
+    loss does not take; ``text`` gives a label in words.
     """
     if loss.labels == "numbers":
         return (), np.ascontiguousarray(labels, dtype=np.float64)
     classes, codes = class_values(labels)
     if len(classes) == 1:
-        raise DataError(f"{name}: expected labels of at least two classes, found only {classes[0]:g}")
+        raise DataError(f"{name}: expected labels of at least two classes, found only {text(classes[0])}")
     if loss.labels == "two":
         if len(classes) != 2:
-            found = f"found {len(classes)} labels ({_some(classes)})"
+            found = f"found {len(classes)} labels ({_some(classes, text)})"
             raise DataError(f"{name}: the {loss.name} loss expects two classes, {found}")
         return tuple(classes.tolist()), 2.0 * codes - 1.0
     if (classes != np.rint(classes)).any():
@@ -229,6 +231,6 @@ def encode_labels(loss: Loss, labels: np.ndarray, name: str) -> tuple[tuple[floa
     return tuple(classes.tolist()), codes.astype(np.float64)
 
 
-def _some(classes: np.ndarray) -> str:
-    shown = ", ".join(f"{value:g}" for value in classes[:3])
+def _some(classes: np.ndarray, text: Callable[[float], str]) -> str:
+    shown = ", ".join(map(text, classes[:3]))
     return shown + (", ..." if len(classes) > 3 else "")

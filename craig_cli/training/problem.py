@@ -109,7 +109,7 @@ class Problem:
             codes = np.minimum(codes, len(self.classes) - 1)
             unknown = np.asarray(self.classes)[codes] != dataset.labels
             if unknown.any():
-                found = f"found {dataset.labels[unknown][0]:g}"
+                found = f"found {dataset.label_text(dataset.labels[unknown][0])}"
                 raise DataError(f"{dataset.name}: expected the labels of the training data, {found}")
             labels = codes.astype(np.float64) if self.n_outputs > 1 else 2.0 * codes - 1.0
         else:
@@ -175,7 +175,7 @@ def build_problem(
     The problem's row i is row ``arrangement[i]`` of the data, where that is given: an epoch that visits
     rows about in the order in which they lie in memory is three times faster.
     """
-    classes, labels = encode_labels(loss, dataset.labels, dataset.name)
+    classes, labels = encode_labels(loss, dataset.labels, dataset.name, dataset.label_text)
     gamma = gamma * (len(gamma) / gamma.sum())
     shift, scale = 0.0, 1.0
     if loss.labels == "numbers":

@@ -38,7 +38,7 @@ def read(text: bytes) -> tuple[np.ndarray, list[dict[int, float]], np.ndarray]:
                 index, value = word.split(":")
                 if not re.fullmatch("[0-9]+", index) or int(index) > 2**31 - 1 or int(index) in row:
                     raise ValueError(word)
-                row[int(index)] = number(value)
+                row[int(index)] = float("nan") if value.lower() == "nan" else number(value)
         except ValueError:
             raise Refused(count) from None
         labels.append(label)
@@ -55,4 +55,16 @@ def dense(rows: list[dict[int, float]], zero_based: bool | None = None) -> np.nd
     for i, row in enumerate(rows):
         for index, value in row.items():
             matrix[i, index - lowest] = value
-    return matrix
+    return filled(matrix)
+
+
+def filled(matrix: np.ndarray) -> np.ndarray:
+    """A missing value is the mean of its column, and 1 in a column of its own at the end."""
+    more = []
+    for column in range(matrix.shape[1]):
+        missing = np.isnan(matrix[:, column])
+        if missing.any():
+            there = matrix[~missing, column]
+            matrix[missing, column] = there.sum() / len(there) if len(there) else 0.0
+            more.append(missing.astype(float))
+    return np.column_stack([matrix, *more]) if more else matrix

@@ -1,0 +1,89 @@
+"""CSV and TSV, by pyarrow's own reader, with types as in Parquet.
+
+Empty fields are missing, and so are ?, NA and nan where all else is numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+
+from craig_cli.dataset import Dataset
+from craig_cli.errors import DataError
+from craig_cli.formats.choose import Asked
+from craig_cli.formats.content import Content
+from craig_cli.formats.parquet import table_of
+from craig_cli.formats.sniff import Dialect, dialect_of
+from craig_cli.formats.table import TableInput, read_tables, refusals
+
+MISSING = [*dict.fromkeys((*pa.csv.ConvertOptions().null_values, "?", " ?"))]
+
+
+def look(
+    content: Content, kept: bytearray | None, delimiter: str | None = None, header: bool | None = None
+) -> TableInput:
+    """The table: all of it is read, as its types are known at its end."""
+    shown = content.shown
+    head = bytes(kept[: 1 << 16]) if kept is not None else content.head
+    if not head:
+        raise DataError(f"{shown}: expected CSV data, found an empty file")
+    table = _table(content.path, shown, kept, dialect_of(shown, head, delimiter, header))
+    return TableInput(shown, "CSV", table.schema, len(table), partial(_pieces, table))
+
+
+def _pieces(table: pa.Table, columns, wanted, threads: int):
+    if len(table) and wanted(0, len(table)):
+        yield 0, table if columns is None else table.select(columns)
+
+
+def _table(path: str, shown: str, kept: bytearray | None, dialect: Dialect) -> pa.Table:
+    convert = pa.csv.ConvertOptions(
+        null_values=MISSING,
+        column_types=dict.fromkeys(dialect.text, pa.string()),
+        decimal_point=dialect.decimal_point,
+    )
+    with refusals(shown, "CSV"):
+        try:
+            table = _read(path, kept, dialect, convert, simple=True)
+        except pa.ArrowInvalid:
+            table = _read(path, kept, dialect, convert, simple=False)
+    for place, field in enumerate(table.schema):
+        if pa.types.is_string(field.type):
+            column = table.column(place)
+            empty = pc.equal(column, "")
+            if pc.any(empty).as_py():
+                table = table.set_column(place, field, pc.if_else(empty, pa.scalar(None, field.type), column))
+    return table
+
+
+def _read(path: str, kept: bytearray | None, dialect: Dialect, convert, simple: bool) -> pa.Table:
+    """``simple``: in threads, cut at line ends. Else fields may have these, and an error has the number of its row."""
+    reading = pa.csv.ReadOptions(use_threads=simple, column_names=dialect.names, skip_rows=1 if dialect.header else 0)
+    parse = pa.csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=not simple)
+    source = pa.BufferReader(kept) if kept is not None else pa.OSFile(path, "rb")
+    with source:
+        return pa.csv.read_csv(source, reading, parse, convert)
+
+
+def read(
+    contents: Iterable[Content],
+    *,
+    asked: Asked,
+    rows: np.ndarray | None,
+    threads: int,
+    delimiter: str | None = None,
+    header: bool | None = None,
+) -> Dataset:
+    """The rows of all ``contents`` as one Dataset; see ``craig_cli.formats.read_dataset``."""
+    return read_tables(contents, partial(look, delimiter=delimiter, header=header), asked, rows, threads)
+
+
+def write(stream: BinaryIO, features: np.ndarray, labels: np.ndarray) -> None:
+    """Write features (n, d) and labels (n,) as columns x1..xd and "label"."""
+    pa.csv.write_csv(table_of(features, labels), stream)

@@ -1,0 +1,50 @@
+"""From the columns of the training data to their encoding: which kind, which values, and what can say nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from craig_cli.tables import category, number, text, time
+from craig_cli.tables.category import MOST_VALUES
+from craig_cli.tables.encoding import Column
+from craig_cli.tables.storage import NUMBER, TEXT, TIME, VECTOR
+
+WORDS_OF_A_SENTENCE = 4.0  # on average, in text that is no category
+OF_AN_IDENTIFIER = 0.9  # of the rows have values of their own
+
+
+def fit_column(name: str, content: str, values, wanted: bool, category: bool) -> Column | str:
+    """The column, or why it is left out; ``values`` as its kind takes them (``kind.Kind``).
+
+    ``wanted``: it was asked for by name, so it is a feature also where it looks like an identifier. ``category``: its
+    writer called it one.
+    """
+    if content == NUMBER:
+        return "no value in any row" if np.isnan(values).all() else Column(name, "number", number.fit(values))
+    if content == VECTOR:
+        return Column(name, "vector", {"width": values.shape[1]})
+    if values.null_count == len(values):
+        return "no value in any row"
+    if content == TIME:
+        facts = time.fit(values)
+        days = time.encode(values, facts)[0]
+        return (
+            "one value in all rows" if days.min() == days.max() and not facts["missing"] else Column(name, TIME, facts)
+        )
+    return _fit_text(name, values, wanted, category)
+
+
+def _fit_text(name: str, values: pa.ChunkedArray, wanted: bool, declared: bool) -> Column | str:
+    found, codes = category.values_of(values)
+    present = int(np.count_nonzero(codes >= 0))
+    if not found:
+        return "no value in any row"
+    if len(found) == 1 and present == len(codes):
+        return "one value in all rows"
+    if len(found) > MOST_VALUES and not declared:
+        if sum(len(value.split()) for value in found) >= WORDS_OF_A_SENTENCE * len(found):
+            return Column(name, TEXT, text.fit(missing=present < len(codes)))
+        if len(found) > OF_AN_IDENTIFIER * present and not wanted:
+            return f"{len(found):,} different values in {present:,} rows, as an identifier has"
+    return Column(name, "category", category.fit(found, codes))

@@ -1,0 +1,102 @@
+"""Data handed over in Python -> Dataset: arrays, and tables of pandas, polars or pyarrow by the rules of files.
+
+Tables come through the Arrow C data interface (``__arrow_c_stream__``), so none of these packages is needed here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+
+from craig_cli.dataset import Dataset, from_arrays
+from craig_cli.errors import DataError, UsageError
+from craig_cli.formats.choose import Asked, choose
+from craig_cli.formats.messages import first_line
+from craig_cli.tables.encoding import Encoding
+from craig_cli.tables.gather import Features
+from craig_cli.tables.labels import EXACT, Labels
+from craig_cli.tables.storage import flattened
+
+NAME = "data"
+PANDAS_INDEX = re.compile(r"__index_level_\d+__")
+
+
+def dataset_of(features, labels=None, multiplicity=None, encoding: Encoding | None = None) -> Dataset:
+    """A Dataset of what ``select_coreset`` takes.
+
+    features      (n, d) array-like, scipy sparse matrix, or a table with an Arrow C stream
+    labels        (n,) numbers, text or booleans, the name of a column of the table, or None
+    multiplicity  (n,) positive numbers, how many rows each row stands for, or None
+    encoding      by which tables and labels are encoded; None to fit one
+
+    Raises UsageError for shapes that do not fit and DataError for what cannot be used.
+    """
+    if hasattr(features, "__arrow_c_stream__"):
+        return _of_table(features, labels, multiplicity, encoding)
+    if isinstance(labels, str):
+        raise UsageError(f"labels: expected one for each row, found the name {labels!r}, which is for tables")
+    numbers, names = _labels(labels, None if encoding is None else encoding.labels)
+    dataset = from_arrays(features, numbers, multiplicity)
+    if encoding is not None and encoding.columns:
+        raise UsageError(f"features: expected a table with the column {encoding.columns[0].name!r}, found an array")
+    return dataset if names is None else replace(dataset, encoding=Encoding(labels=names))
+
+
+def _of_table(features, labels, multiplicity, encoding: Encoding | None) -> Dataset:
+    try:
+        table = pa.table(features)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise UsageError(f"features: expected a table: {first_line(error)}") from error
+    table = table.select([name for name in table.column_names if not PANDAS_INDEX.fullmatch(str(name))])
+    name = labels if isinstance(labels, str) else None
+    chosen = choose([(NAME, table.schema)], Asked(label=name, encoding=encoding))
+    n_rows = len(table)
+    if n_rows == 0:
+        raise DataError("features: expected at least one row, found none")
+    flat = flattened(table)
+    gathered = Features(chosen.features, chosen.contents, n_rows)
+    gathered.append(NAME, flat, lambda row: row)
+    matrix, found = gathered.finish(NAME, encoding, False, bool(chosen.left_out))
+    known = None if encoding is None else encoding.labels
+    if name is None:
+        numbers, names = _labels(labels, known)
+    else:
+        numbers, names = _gathered(flat.column(name), name, known)
+    if chosen.weight is not None and multiplicity is None:
+        multiplicity = flat.column(chosen.weight).to_numpy()
+    checked = from_arrays(np.zeros((n_rows, 1)), numbers, multiplicity)  # labels and weights, as of arrays
+    if found is not None or names is not None:
+        found = replace(found or Encoding(), labels=names)
+        if encoding is None and found.columns:
+            found = replace(found, left_out=chosen.left_out | found.left_out)
+    return replace(checked, features=matrix, encoding=found, notes=tuple(chosen.notes))
+
+
+def _labels(labels, known: tuple | None):
+    """(numbers, or what ``from_arrays`` is to judge; the values whose positions they are or None)."""
+    if labels is None:
+        return None, None
+    values = np.asarray(labels)
+    if values.ndim != 1:
+        return labels, None
+    beyond = values.dtype.kind in "iu" and len(values) and (values.max() > EXACT or values.min() < -EXACT)
+    if values.dtype.kind not in "OUST" and not beyond and known is None:
+        return values, None
+    if values.dtype.kind == "O":
+        missing = [row for row, value in enumerate(values) if value is None or value != value]
+        if missing:
+            raise DataError(f"labels: row {missing[0]} (from 0): expected a label, found none")
+    try:
+        column = pa.chunked_array([pa.array(values.tolist())])
+    except (pa.ArrowException, OverflowError) as error:
+        raise DataError(f"labels: expected numbers or text: {first_line(error)}") from error
+    return _gathered(column, "labels", known)
+
+
+def _gathered(column: pa.ChunkedArray, name: str, known: tuple | None):
+    gathered = Labels(name, len(column))
+    gathered.append(NAME, column, lambda row: row)
+    return gathered.finish(NAME, known)

@@ -1,0 +1,110 @@
+"""Labels of any kind: numbers stay numbers; text, booleans and integers beyond 2^53 become positions of values."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from craig_cli.dataset import MOST_CLASSES
+from craig_cli.errors import DataError
+from craig_cli.formats.arrow import to_numpy
+from craig_cli.formats.columns import refuse_nulls, vector_of
+from craig_cli.formats.messages import printable, quoted
+from craig_cli.tables.encoding import Label
+from craig_cli.tables.storage import NUMBER, TEXT, as_text, content_of, unwrapped
+
+EXACT = 2**53  # integers beyond it are no float64
+
+
+class Labels:
+    """The labels of a table, batch by batch."""
+
+    def __init__(self, name: str, n_rows: int) -> None:
+        self.name = name
+        self.numbers = np.zeros(n_rows)
+        self.codes: list[np.ndarray] = []  # of each batch, positions in values; empty as long as all are numbers
+        self.values: dict[tuple[bool, Label | float], int] = {}
+        self.filled = 0
+
+    def append(self, shown: str, column: pa.ChunkedArray, where) -> None:
+        """The labels of the next rows; ``where`` says which row of the data a row here is."""
+        column = unwrapped(column)
+        end = self.filled + len(column)
+        refuse_nulls(shown, self.name, column, where, "a label")
+        if self._is_plain(shown, column):
+            vector = vector_of(shown, self.name, column, where)
+            self.numbers[self.filled : end] = vector
+            if self.codes:
+                self._append_values(*np.unique(vector, return_inverse=True))
+        else:
+            if not self.codes and self.filled:
+                self._append_values(*np.unique(self.numbers[: self.filled], return_inverse=True))
+            self._append_values(*_distinct(column))
+        self.filled = end
+
+    def _is_plain(self, shown: str, column: pa.ChunkedArray) -> bool:
+        kind = column.type
+        if content_of(kind) not in (NUMBER, TEXT):
+            found = printable(str(kind)[:60])
+            raise DataError(f"{shown}: column {quoted(self.name)}: expected labels (numbers or text), found {found}")
+        if pa.types.is_boolean(kind) or content_of(kind) == TEXT:
+            return False
+        if not pa.types.is_integer(kind) or kind.bit_width < 64 or not len(column):
+            return True
+        bounds = pc.min_max(column).as_py()
+        if bounds["min"] >= -EXACT and bounds["max"] <= EXACT:
+            return True
+        return pc.count_distinct(column).as_py() > MOST_CLASSES  # numbers to be predicted
+
+    def _append_values(self, values, codes: np.ndarray) -> None:
+        if isinstance(values, np.ndarray):
+            values = [int(value) if float(value).is_integer() else float(value) for value in values.tolist()]
+        places = np.array([self.values.setdefault(_keyed(value), len(self.values)) for value in values], np.int64)
+        self.codes.append(places[codes.reshape(-1)])
+
+    def finish(self, shown: str, names: tuple[Label, ...] | None) -> tuple[np.ndarray, tuple[Label, ...] | None]:
+        """(labels (n,) float64, the values whose positions they are, or None where they are numbers).
+
+        With ``names``, of a model, the positions are those in it; values that it has not follow.
+        """
+        if names is not None and not self.codes:
+            self._append_values(*np.unique(self.numbers, return_inverse=True))
+        if not self.codes:
+            return self.numbers, None
+        values = [value for _, value in self.values]
+        if len(values) > MOST_CLASSES:
+            raise DataError(
+                f"{shown}: column {quoted(self.name)}: expected labels of at most {MOST_CLASSES} classes, "
+                f"found {len(values):,} different ones; name the column with --label"
+            )
+        known: list = list(names or ())
+        keys = {_keyed(value): place for place, value in enumerate(known)}
+        for value in sorted((each for each in values if _keyed(each) not in keys), key=_keyed):
+            keys[_keyed(value)] = len(known)
+            known.append(value)
+        places = np.array([keys[_keyed(value)] for value in values], dtype=np.float64)
+        return places[np.concatenate(self.codes)], tuple(known)
+
+
+def _keyed(value) -> tuple:
+    """So that 1 and true are the same label, and "1" is another."""
+    return isinstance(value, str), value
+
+
+def _distinct(column: pa.ChunkedArray) -> tuple[list, np.ndarray]:
+    """(the different values, position in them of each row)."""
+    if content_of(column.type) != TEXT:
+        encoded = column.dictionary_encode()
+    else:
+        encoded = as_text(column)
+    encoded = pa.chunked_array(encoded.chunks, encoded.type).unify_dictionaries()
+    parts = [to_numpy(chunk.indices) for chunk in encoded.chunks]
+    if not parts:
+        return [], np.empty(0, np.int64)
+    values = encoded.chunk(0).dictionary.to_pylist()
+    codes = np.concatenate(parts)
+    used = np.unique(codes)  # a category may have values that no row has
+    places = np.zeros(len(values), np.int64)
+    places[used] = np.arange(len(used))
+    return [values[place] for place in used.tolist()], places[codes]

@@ -1,0 +1,63 @@
+"""Free text: its words hashed to columns with a sign (Weinberger et al., "Feature hashing", 2009), rows of norm 1."""
+
+from __future__ import annotations
+
+import re
+import zlib
+
+import numpy as np
+import pyarrow as pa
+import scipy.sparse as sp
+
+from craig_cli.tables.category import values_of
+from craig_cli.tables.kind import Block, Kind, one_hot
+from craig_cli.tables.storage import TEXT as TEXTS
+
+BUCKETS = 256
+WORD = re.compile(r"\w+")
+
+
+def fit(missing: bool) -> dict:
+    return {"buckets": BUCKETS, "missing": missing}
+
+
+def names(column: str, facts: dict) -> list[str]:
+    hashed = [f"{column} words {bucket}" for bucket in range(facts["buckets"])]
+    return hashed + [f"{column} is missing"] * facts["missing"]
+
+
+def encode(values: pa.ChunkedArray, facts: dict) -> list[Block]:
+    found, codes = values_of(values)
+    buckets = facts["buckets"]
+    places: dict[str, tuple[int, float]] = {}
+    columns, signs, ends = [], [], [0]
+    for text in found:
+        for word in WORD.findall(text.lower()):
+            if word not in places:
+                digest = zlib.crc32(word.encode())
+                places[word] = digest % buckets, 1.0 if digest >> 31 else -1.0
+            column, sign = places[word]
+            columns.append(column)
+            signs.append(sign)
+        ends.append(len(columns))
+    ends.append(len(columns))  # a row without words, for what is missing
+    shape = (len(found) + 1, buckets)
+    words = sp.csr_matrix((np.array(signs), np.array(columns, np.int32), np.array(ends, np.int32)), shape=shape)
+    words.sum_duplicates()
+    words.eliminate_zeros()
+    norms = np.sqrt(np.asarray(words.multiply(words).sum(axis=1)).ravel())
+    words = sp.csr_matrix(sp.diags(1.0 / np.where(norms > 0, norms, 1.0)) @ words)
+    blocks = [words[codes]]  # MISSING is the last
+    return [*blocks, one_hot(np.where(codes < 0, 0, -1), 1)] if facts["missing"] else blocks
+
+
+def check(facts: dict) -> bool:
+    buckets = facts.get("buckets")
+    return type(buckets) is int and 1 <= buckets < 2**31 and isinstance(facts.get("missing"), bool)
+
+
+def says(facts: dict) -> str:
+    return f"words hashed to {facts['buckets']} columns" + (", or missing" if facts["missing"] else "")
+
+
+TEXT = Kind(reads=(TEXTS,), names=names, encode=encode, check=check, says=says)
