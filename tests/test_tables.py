@@ -211,11 +211,35 @@ def test_text_that_is_no_category_and_what_says_nothing(tmp_path):
     assert set(encoding.left_out) == {"code", "empty", "same", "nan"}
 
 
-def test_tables_of_numbers_alone_are_as_they_were(tmp_path):
+def test_tables_of_numbers_alone_are_as_they_were_and_named(tmp_path):
     pq.write_table(pa.table({"x": [1.0, 1.0], "y": [True, False], "label": [0, 1]}), tmp_path / "a.parquet")
     found = read_dataset([tmp_path / "a.parquet"])
-    assert found.encoding is None and found.notes == ()
+    assert found.encoding.is_plain and found.encoding.names == ["x", "y"] and found.notes == ()
     assert found.features.tolist() == [[1, 1], [1, 0]]
+
+
+def test_columns_of_numbers_go_by_name(craig):
+    rng = np.random.default_rng(0)
+    columns = {name: rng.standard_normal(300) * 10.0**k for k, name in enumerate("abcd")}
+    columns["label"] = (columns["a"] > 0).astype(int)
+    order = ["d", "b", "label", "a", "c"]
+    pq.write_table(pa.table(columns), craig.folder / "a.parquet")
+    pq.write_table(pa.table({name: columns[name] for name in order}), craig.folder / "other.parquet")
+    more = {"e": rng.standard_normal(300), **columns}
+    pq.write_table(pa.table(more), craig.folder / "more.parquet")
+    pq.write_table(pa.table({name: more[name] for name in more if name != "b"}), craig.folder / "less.parquet")
+    craig.ok("train", "a.parquet", "-o", "m.json", "-q")
+    expected = craig.ok("eval", "m.json", "a.parquet", "-q").text
+    assert craig.ok("eval", "m.json", "other.parquet", "-q").text == expected
+    result = craig.ok("eval", "m.json", "more.parquet")
+    assert result.text == expected and "left out: e" in result.stderr
+    result = craig("eval", "m.json", "less.parquet", "-q")
+    assert result.status == 1 and "'b'" in result.error.replace('"', "'")
+    # The same data as LIBSVM text, whose features are the columns in their order.
+    rows = zip(columns["label"], *(columns[name] for name in "abcd"))
+    text = (f"{label} " + " ".join(f"{k}:{value!r}" for k, value in enumerate(row, 1)) for label, *row in rows)
+    (craig.folder / "a.libsvm").write_text("\n".join(text).replace("np.float64(", "").replace(")", "") + "\n")
+    assert craig.ok("eval", "m.json", "a.libsvm", "-q").text == expected
 
 
 def test_where_most_is_zero_it_is_sparse(tmp_path):

@@ -105,7 +105,7 @@ def export(
         from craig_cli.exporters import prepare
 
         reading |= {"threads": threads, "original": exporter.original}
-        dataset, chosen, _ = read_rows(paths, coreset, reading)
+        dataset, chosen, _ = read_rows(paths, coreset, reading, by_name=False)
         with _about(paths[0]):
             content = prepare.weighted_rows(dataset, chosen, exporter, normalize)
             content = prepare.with_categories(content, categorical)

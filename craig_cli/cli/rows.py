@@ -5,11 +5,14 @@ from __future__ import annotations
 from craig_cli.cli.options import read_data
 
 
-def read_rows(data: tuple[str, ...], coreset_path: str | None, reading: dict, whole: bool = False):
+def read_rows(
+    data: tuple[str, ...], coreset_path: str | None, reading: dict, whole: bool = False, by_name: bool = True
+):
     """(dataset, coreset or None, all rows or None): all rows, or those of the coreset in the order of the data.
 
     reading  what ``formats.read_dataset`` takes; a coreset's encoding goes before the one in it
     whole    with a coreset, all rows are read too
+    by_name  whether the columns of a table of numbers alone have to be those that the coreset was selected by
 
     Raises DataError where the coreset was selected from other data.
     """
@@ -23,7 +26,7 @@ def read_rows(data: tuple[str, ...], coreset_path: str | None, reading: dict, wh
 
     coreset = read_coreset(coreset_path)
     rows = np.sort(coreset.index)
-    if coreset.encoding is not None:
+    if coreset.encoding is not None and (by_name or not coreset.encoding.is_plain):
         reading = reading | {"encoding": coreset.encoding}
     if whole:
         everything = read_data(data, **reading)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -43,11 +44,14 @@ def weighted_rows(dataset: Dataset, coreset: Coreset | None, exporter: Exporter,
 
 def with_categories(rows: Rows, names: tuple[str, ...] | None) -> Rows:
     """``rows`` with the columns ``names``, x1 .. xd, as categories. Raises UsageError for others."""
-    known = {f"x{column + 1}": column for column in range(rows.features.shape[1])}
+    width = rows.features.shape[1]  # of sparse rows perhaps 2^31, so nothing here goes over all of them
+    columns = []
     for name in names or ():
-        if name not in known:
-            raise UsageError(f"--categorical: expected names among x1 to x{len(known)}, found {name!r}")
-    return replace(rows, categorical=tuple(known[name] for name in names or ()))
+        number = int(name[1:]) if re.fullmatch(r"x[1-9][0-9]{0,9}", name) else 0
+        if not 1 <= number <= width:
+            raise UsageError(f"--categorical: expected names among x1 to x{width}, found {name!r}")
+        columns.append(number - 1)
+    return replace(rows, categorical=tuple(columns))
 
 
 def number_labels(

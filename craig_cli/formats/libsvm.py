@@ -62,6 +62,8 @@ def read(
     encoding: Encoding | None = None,
 ) -> Dataset:
     """The rows of all ``contents`` as one Dataset; see ``craig_cli.formats.read_dataset``."""
+    if encoding is not None and encoding.columns and encoding.is_plain:
+        encoding = None  # of a table of numbers alone: its columns in their order are the features
     if encoding is not None and encoding.columns:
         n_features = numbered.width_of(encoding)
     reader = _Reader(zero_based, rows, n_features, threads)

@@ -51,6 +51,12 @@ class Encoding:
         """Columns of the matrix."""
         return len(self.names)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether the columns of the matrix are those of the data, all of them numbers with none missing."""
+        numbers = all(column.kind in ("number", "vector") for column in self.columns)
+        return numbers and not any(column.facts.get("missing") for column in self.columns)
+
     def facts(self) -> dict:
         """The encoding as JSON."""
         columns = [{"name": column.name, "kind": column.kind, **column.facts} for column in self.columns]

@@ -84,6 +84,8 @@ class Features:
         self.widths = widths
         if sum(widths) == 0 and not self.others:
             raise DataError(f"{shown}: expected features, found empty lists")
+        starts = np.cumsum([0, *widths]).tolist()
+        self.places = {name: (start, width) for name, start, width in zip(self.plain, starts, widths)}
         self.matrix = np.empty((self.n_rows, sum(widths)), dtype=dtype if dtype.kind == "f" else np.float64)
 
     def finish(self, shown: str, encoding: Encoding | None, wanted: bool, left_out: bool):
@@ -93,8 +95,8 @@ class Features:
         """
         as_it_is = not self.others and not self.missing
         if encoding is None or not encoding.columns:
-            if as_it_is and not left_out:
-                return self.matrix, encoding
+            if as_it_is and not left_out and self.narrow:
+                return self.matrix, encoding  # gradients, which no model is trained on
             encoding = self._fit(shown, wanted)
         if (
             as_it_is
@@ -111,13 +113,8 @@ class Features:
             if len(kinds) > 1:
                 return _together(chunks, kinds)
             return pa.chunked_array(chunks, next(iter(kinds), pa.null()))
-        place = self.plain.index(name)
-        start = sum(self.widths[:place])
-        return (
-            self.matrix[:, start]
-            if self.contents[name] == NUMBER
-            else self.matrix[:, start : start + self.widths[place]]
-        )
+        start, width = self.places[name]
+        return self.matrix[:, start] if self.contents[name] == NUMBER else self.matrix[:, start : start + width]
 
     def _fit(self, shown: str, wanted: bool) -> Encoding:
         columns, left_out = [], {}
