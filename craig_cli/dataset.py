@@ -143,6 +143,11 @@ def label_in_words(label: float | int | str | bool) -> str:
     return f"{label:g}" if isinstance(label, float) else str(label).lower()
 
 
+def labels_in_words(labels, most: int = 10) -> str:
+    """The first of them for a message."""
+    return ", ".join(map(label_in_words, labels[:most])) + (", ..." if len(labels) > most else "")
+
+
 def from_arrays(features, labels=None, multiplicity=None) -> Dataset:
     """A Dataset from arrays: ``features`` (n, d) array-like or scipy sparse, ``labels`` (n,), ``multiplicity`` (n,).
 
@@ -185,7 +190,6 @@ def class_values(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return classes, codes.astype(np.int64).reshape(-1)
 
 
-TASKS = ("auto", "classification", "regression")
 MOST_CLASSES = 1000
 SURELY_CLASSES = 20  # so many different whole numbers or fewer are classes
 

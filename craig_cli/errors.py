@@ -24,3 +24,11 @@ class UsageError(CraigError, ValueError):
 def os_error(error: OSError, path: object, doing: str) -> DataError:
     """A DataError for a failed system call, e.g. ``out.parquet: cannot write: No space left on device``."""
     return DataError(f"{path}: cannot {doing}: {error.strerror or error}")
+
+
+def did_you_mean(name: str, known) -> str:
+    """The end of a message on a name that is none of ``known``."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(known)}"

@@ -76,6 +76,8 @@ DEFAULT_L2 = 1e-5
 BLOCK_SIZE = 1024  # rows of a block of the partition algorithm
 DELTA = 0.1  # of the stochastic algorithm's guarantee
 
+TASKS = ("auto", "classification", "regression")
+
 
 class Recipe(NamedTuple):
     """What a coreset is for, and what that sets: where rows are picked, and the parts that are not asked for."""

@@ -173,3 +173,14 @@ def test_what_makes_no_sense_is_one_line(craig, data):
     (craig.folder / "g.libsvm").write_text("1 1:1\n0 1:2\n")
     result = craig("select", "g.libsvm", "--gradients", "--size", "1")
     assert result.error == "Error: g.libsvm: expected gradients as columns of Parquet data, found libsvm data"
+
+
+def test_labels_that_are_text_are_recorded_as_they_are(craig):
+    rng = np.random.default_rng(5)
+    labels = ["cat", "dog"] * 100
+    pq.write_table(
+        pa.table({"a": rng.normal(size=200), "b": rng.normal(size=200), "label": labels}), craig.folder / "g.parquet"
+    )
+    craig.ok("select", "g.parquet", "--gradients", "--size", "20", "-o", "c.parquet", "-q")
+    classes = read_coreset(craig.folder / "c.parquet").metadata["classes"]
+    assert [entry["label"] for entry in classes] == ["cat", "dog"]

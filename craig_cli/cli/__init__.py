@@ -16,7 +16,7 @@ import warnings
 import click
 
 from craig_cli.cli.options import debug_option
-from craig_cli.errors import CraigError
+from craig_cli.errors import CraigError, did_you_mean
 from craig_cli.version import __version__
 
 # name -> "module:attribute"; in the order in which the help lists them, which is the order of use
@@ -49,11 +49,7 @@ class LazyGroup(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]):
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            from difflib import get_close_matches
-
-            close = get_close_matches(args[0], COMMANDS, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(COMMANDS)}"
-            raise click.UsageError(f"no such command {args[0]!r}; {hint}", ctx)
+            raise click.UsageError(f"no such command {args[0]!r}; {did_you_mean(args[0], COMMANDS)}", ctx)
         return super().resolve_command(ctx, args)
 
 

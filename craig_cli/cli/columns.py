@@ -7,6 +7,7 @@ import json
 import click
 
 from craig_cli.cli import options
+from craig_cli.cli.reading import read_data, reading_options
 from craig_cli.cli.tables import table
 
 
@@ -18,7 +19,7 @@ from craig_cli.cli.tables import table
     )
 )
 @click.argument("data", nargs=-1, required=True, metavar="DATA...|CORESET|MODEL", type=click.Path())
-@options.reading_options
+@reading_options
 @options.threads_option
 @options.json_option
 @options.common_options
@@ -32,17 +33,16 @@ def columns(data, reading, threads, as_json) -> None:
     options.check_stdin(*data, reading["weight_file"])
     encoding = _recorded(data[0]) if len(data) == 1 else None
     if encoding is None:
-        encoding = options.read_data(data, **reading, threads=threads).encoding
+        encoding = read_data(data, **reading, threads=threads).encoding
     encoding = encoding or Encoding()
     if as_json:
         click.echo(json.dumps(encoding.facts() | {"names": encoding.names}))
         return
     rows = encoding.says() or [("all features", "number", "as they are")]
     if encoding.labels is not None:
-        from craig_cli.dataset import label_in_words
+        from craig_cli.dataset import labels_in_words
 
-        shown = ", ".join(map(label_in_words, encoding.labels[:10])) + (", ..." if len(encoding.labels) > 10 else "")
-        rows.append(("label", "classes", shown))
+        rows.append(("label", "classes", labels_in_words(encoding.labels)))
     titles = ("column", "kind", "encoded as")
     click.echo(table([(title, [_printable(row[place]) for row in rows]) for place, title in enumerate(titles)]))
 

@@ -10,6 +10,7 @@ import click
 
 from craig_cli.cli import options
 from craig_cli.cli.options import STDIO, Integer, Number, note
+from craig_cli.cli.reading import read_data, reading_options
 from craig_cli.cli.tables import Part
 from craig_cli.cli.two_parts import TwoPartCommand
 from craig_cli.errors import DataError, os_error
@@ -100,7 +101,7 @@ from craig_cli.errors import DataError, os_error
     help="Draw the histories, the gradient errors or the epsilon curve into this .png or .svg (needs matplotlib: pip "
     "install 'craig[plot]').",
 )
-@options.reading_options
+@reading_options
 @options.seed_option
 @options.threads_option
 @options.json_option
@@ -161,12 +162,12 @@ def evaluate(
         loaded, coresets = eval_models.read(models, coreset)
         reading |= {"threads": threads}
         encoding, again = eval_models.encodings(loaded, coresets)
-        dataset = options.read_data(data, **reading, encoding=encoding) if data else None
+        dataset = read_data(data, **reading, encoding=encoding) if data else None
         optimum = None
         if models:
             if again and (coreset or reference != "none"):
                 raise DataError(f"{again[0]}: expected the columns of the other models or of the coreset, found others")
-            datasets = {name: options.read_data(data, **reading, encoding=loaded[name].encoding) for name in again}
+            datasets = {name: read_data(data, **reading, encoding=loaded[name].encoding) for name in again}
             part, optimum = eval_models.run(
                 loaded, dataset, data, coresets, points or 0, radius, reference, bool(history), seed, threads, datasets
             )

@@ -12,11 +12,10 @@ import click
 
 from craig_cli.cli import options
 from craig_cli.cli.options import STDIO, note
+from craig_cli.cli.reading import reading_options
 from craig_cli.cli.rows import read_rows
 from craig_cli.errors import DataError
-from craig_cli.registry import EXPORTERS, load
-
-TASKS = ("auto", "classification", "regression")
+from craig_cli.registry import EXPORTERS, TASKS, load
 
 
 @click.command(
@@ -48,7 +47,7 @@ TASKS = ("auto", "classification", "regression")
     type=click.Choice(TASKS),
     default="auto",
     help="Classes are numbered as the trainer wants them (vw: -1/1 or from 1; xgboost, lightgbm: from 0), labels of a "
-    "regression are kept. auto: 2 labels, or 3 to 20 whole numbers, are classes.",
+    "regression are kept. auto: as craig select and train take them.",
 )
 @click.option(
     "--categorical",
@@ -57,7 +56,7 @@ TASKS = ("auto", "classification", "regression")
     show_default="none",
     help="catboost: the columns, of x1, x2, ... as it gets them, that hold categories.",
 )
-@options.reading_options
+@reading_options
 @options.threads_option
 @options.json_option
 @options.common_options

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from difflib import get_close_matches
 from pathlib import Path
 
 import click
+
+from craig_cli.errors import did_you_mean
 
 PAGES = Path(__file__).parents[1] / "guide"
 
@@ -27,9 +28,7 @@ def guide(topic: str | None) -> None:
         click.echo("\n".join(f"{name.ljust(width)}  {title}" for name, title in titles.items()))
         return
     if topic not in titles:
-        close = get_close_matches(topic, titles, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(titles)}"
-        raise click.UsageError(f"no page {topic!r}; {hint}")
+        raise click.UsageError(f"no page {topic!r}; {did_you_mean(topic, titles)}")
     text = (PAGES / f"{topic}.md").read_text(encoding="utf-8")
     if sys.stdout.isatty():
         click.echo_via_pager(text)

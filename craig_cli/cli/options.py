@@ -7,14 +7,13 @@ A command takes what it needs as decorators and is called with the parameter nam
 from __future__ import annotations
 
 import contextlib
-import functools
 import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import click
 
-from craig_cli.registry import FORMATS, LOSSES, SCALES
+from craig_cli.registry import LOSSES, SCALES, TASKS
 
 STDIO = "-"
 
@@ -103,114 +102,6 @@ class Names(click.ParamType):
 
 # --- what goes in -------------------------------------------------------------------------------------------
 
-data_argument = click.argument("data", nargs=-1, required=True, metavar="DATA...", type=click.Path())  # data: tuple
-
-format_option = click.option(  # input_format
-    "--format",
-    "input_format",
-    type=click.Choice(list(FORMATS)),
-    show_default="from the content",
-    help="Format of the input.",
-)
-label_option = click.option(  # label
-    "--label", default="label", metavar="NAME", help="Tables: the column that holds the label."
-)
-weight_column_option = click.option(  # weight_column
-    "--weight-column", metavar="NAME", help="Tables: a column saying how many rows each row stands for."
-)
-weight_file_option = click.option(  # weight_file
-    "--weight-file",
-    type=click.Path(),
-    metavar="FILE",
-    help="How many rows each row of DATA stands for, one number a line: the DATA.weight of XGBoost and LightGBM, the "
-    "DATA.wgt of liblinear and libsvm. Weights in LIBSVM data itself (label:weight) are read without it.",
-)
-features_option = click.option(  # features
-    "--features",
-    type=Names(),
-    metavar="NAME,...",
-    show_default="all but label and weight",
-    help="Tables: the feature columns, separated by commas.",
-)
-exclude_option = click.option(  # exclude
-    "--exclude",
-    type=Names(),
-    metavar="NAME,...",
-    show_default="none",
-    help="Tables: columns that are no features, separated by commas.",
-)
-numeric_only_option = click.option(  # numeric_only
-    "--numeric-only", is_flag=True, help="Tables: only columns of numbers are features."
-)
-delimiter_option = click.option(  # delimiter
-    "--delimiter", metavar="CHARACTER", show_default="found out", help="CSV: what is between two fields."
-)
-header_option = click.option(  # header
-    "--header/--no-header",
-    default=None,
-    show_default="a header unless a field of the first line is a number",
-    help="CSV: the first line has the names of the columns; else they are f0, f1, ...",
-)
-zero_based_option = click.option(  # zero_based
-    "--zero-based/--one-based",
-    default=None,
-    show_default="zero-based where a 0 occurs",
-    help="LIBSVM: feature numbers start from 0, or from 1.",
-)
-
-
-_READING = {
-    "input_format": format_option,
-    "label": label_option,
-    "weight_column": weight_column_option,
-    "weight_file": weight_file_option,
-    "features": features_option,
-    "exclude": exclude_option,
-    "numeric_only": numeric_only_option,
-    "delimiter": delimiter_option,
-    "header": header_option,
-    "zero_based": zero_based_option,
-}
-
-
-def reading_options(command: Callable) -> Callable:
-    """How to read the data: the command gets ``reading``, what ``formats.read_dataset`` takes."""
-
-    @functools.wraps(command)
-    def collect(*args, **params):
-        reading = {name.removeprefix("input_"): params.pop(name) for name in _READING}
-        if reading["delimiter"] is not None:
-            reading["delimiter"] = {"\\t": "\t", "tab": "\t"}.get(reading["delimiter"], reading["delimiter"])
-            if len(reading["delimiter"]) != 1 or not reading["delimiter"].isascii():
-                raise click.UsageError(f"--delimiter: expected one character, found {reading['delimiter']!r}")
-        return command(*args, reading=reading, **params)
-
-    for option in reversed(_READING.values()):
-        collect = option(collect)
-    return collect
-
-
-def data_options(command: Callable) -> Callable:
-    """DATA... and how to read it, in one."""
-    return data_argument(reading_options(command))
-
-
-def read_data(data: Sequence[str], **reading):
-    """The Dataset of ``data``, read as ``formats.read_dataset`` is told; a note says what weights there are."""
-    from craig_cli.formats import read_dataset
-    from craig_cli.formats.weight_file import lying_beside
-
-    dataset = read_dataset(list(data), **reading)
-    for text in dataset.notes:
-        note(text)
-    if reading.get("weight_file") is None and reading.get("weight_column") is None:
-        if dataset.multiplicity is not None:
-            note(f"{dataset.name}: its rows have weights, which sum to {dataset.total:g}")
-        else:
-            for name in [beside for path in data for beside in lying_beside(path)]:
-                note(f"{name}: lies beside the data and is not read; --weight-file takes its weights")
-    return dataset
-
 
 def check_stdin(*names: str | None) -> None:
     """Refuse ``-`` for more than one input: standard input can be read once."""
@@ -267,7 +158,7 @@ def note_uneven_ranges(dataset, so: str) -> None:
 
 task_option = click.option(
     "--task",
-    type=click.Choice(["auto", "classification", "regression"]),
+    type=click.Choice(TASKS),
     default="auto",
     show_default="classes are two values, up to 20 whole numbers, or more that count through from 0 or 1",
     help="Whether the labels are classes or numbers.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from craig_cli.cli.options import read_data
+from craig_cli.cli.reading import read_data
 
 
 def read_rows(

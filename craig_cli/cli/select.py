@@ -9,6 +9,7 @@ import click
 
 from craig_cli.cli import options
 from craig_cli.cli.options import Integer, Number, note
+from craig_cli.cli.reading import data_argument, read_data, reading_options
 from craig_cli.cli.select_at import reweighed, select_at
 from craig_cli.cli.select_summary import peak_memory, summarise, tell, warn
 from craig_cli.cli.two_parts import TwoPartCommand
@@ -45,7 +46,7 @@ PICKING = (*OF_FEATURES, "epsilon", "algorithm", "exemplar", "per_class", "block
         "craig select sample_data/multiclass.parquet --gradients --fraction 0.1 -o gradients.coreset.parquet",
     ),
 )
-@options.data_argument
+@data_argument
 @click.option(
     "--fraction",
     type=Number(0, 1, low_open=True),
@@ -161,7 +162,7 @@ PICKING = (*OF_FEATURES, "epsilon", "algorithm", "exemplar", "per_class", "block
     show_default=True,
     help="Accuracy of the stochastic algorithm: 1 - 1/e - delta of the optimum in expectation.",
 )
-@options.reading_options
+@reading_options
 @options.seed_option
 @options.threads_option
 @options.memory_option
@@ -264,7 +265,7 @@ def select(
 
         model = read_model(at_model)
         encoding = encoding or model.encoding
-    dataset = options.read_data(data, **reading, encoding=encoding, threads=threads, gradients=gradients)
+    dataset = read_data(data, **reading, encoding=encoding, threads=threads, gradients=gradients)
     read = time.perf_counter()
 
     from craig_cli.jit import is_cold

@@ -11,6 +11,7 @@ import click
 
 from craig_cli.cli import options
 from craig_cli.cli.options import Integer, Number, note
+from craig_cli.cli.reading import data_argument, reading_options
 from craig_cli.cli.rows import read_rows, task_of
 from craig_cli.cli.two_parts import TwoPartCommand
 from craig_cli.errors import DataError
@@ -45,7 +46,7 @@ SUFFIX = ".model.json"
         "craig train sample_data/binary.libsvm --precondition none --schedule k-inverse --tune grid",
     ),
 )
-@options.data_argument
+@data_argument
 @options.coreset_option("Train on the rows of this coreset only, with its weights.")
 @options.output_option(SUFFIX)
 @click.option("--history", type=click.Path(), metavar="FILE", help="Write one JSON object an epoch here.")
@@ -154,7 +155,7 @@ SUFFIX = ".model.json"
     help="With --coreset: then K rounds of training on with its gradient corrected by that of all rows; each reads "
     "them once and is kept where it lowers their objective.",
 )
-@options.reading_options
+@reading_options
 @options.seed_option
 @options.threads_option
 @options.json_option

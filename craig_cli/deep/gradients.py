@@ -18,16 +18,15 @@ import numpy as np
 
 from craig_cli import jit
 from craig_cli.artifacts.coreset import Coreset
-from craig_cli.artifacts.model import provenance
 from craig_cli.dataset import Dataset, class_values
 from craig_cli.deep.draw import Draw, chunks, draw_strata, influence_masses, narrowed, norms, widened
 from craig_cli.errors import DataError, UsageError
 from craig_cli.selection.bounds import GRADIENT_NORM, exact_grid
 from craig_cli.selection.classes import class_parts
+from craig_cli.selection.finished import coreset_of
 from craig_cli.selection.merge import Part, Selection, merge
 from craig_cli.selection.plan import Plan
 from craig_cli.selection.quotas import merge_orders
-from craig_cli.version import __version__
 
 
 def select_gradients(gradients, labels=None, *, multiplicity=None, **asked) -> Coreset:
@@ -107,14 +106,8 @@ def _strata(dataset: Dataset, plan: Plan) -> Coreset:
     drawn = draw_strata(vectors, influence_masses(lengths) * counts, codes, budget, generator, dataset.multiplicity)
     bounds = _bounds(dataset.features, counts, lengths, codes, drawn)
     selection = _merged(drawn, bounds, np.bincount(codes, weights=counts))
-    rows = selection.index if dataset.rows is None else dataset.rows[selection.index]
-    return Coreset(
-        index=rows,
-        weight=selection.weight,
-        rank=np.arange(len(rows)),
-        epsilon=selection.epsilon,
-        metadata=_facts(dataset, plan, parts, selection),
-    )
+    classes = [(label, len(rows)) for label, rows in parts]
+    return coreset_of(dataset, classes, selection, _settings(plan), 1.0)
 
 
 @dataclass(frozen=True)
@@ -162,17 +155,9 @@ def _merged(drawn: Draw, bounds: _Bounds, masses: np.ndarray) -> Selection:
     return merge(parts, *merge_orders([part.rows for part in parts], gains, masses))
 
 
-def _facts(dataset: Dataset, plan: Plan, parts, selection: Selection) -> dict:
+def _settings(plan: Plan) -> dict:
+    """How it was selected, for the metadata."""
     return {
-        "version": __version__,
-        "n": dataset.n_rows,
-        "total": dataset.total,
-        "features": dataset.n_features,
-        "size": len(selection.index),
-        "classes": [
-            {"label": label, "count": len(rows), "quota": size, "epsilon": end}
-            for (label, rows), size, end in zip(parts, selection.sizes, selection.class_epsilon)
-        ],
         "metric": plan.metric,
         "scale": plan.scale,
         "loss": None,
@@ -185,6 +170,4 @@ def _facts(dataset: Dataset, plan: Plan, parts, selection: Selection) -> dict:
         "weights": "count",
         "seed": plan.seed,
         "gradients": True,
-        "bound_constant": 1.0,
-        "inputs": provenance(dataset.sources),
     }

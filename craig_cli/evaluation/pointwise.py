@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from craig_cli.artifacts.model import Model
-from craig_cli.dataset import Dataset, label_in_words
+from craig_cli.dataset import Dataset, labels_in_words
 from craig_cli.errors import DataError
 from craig_cli.registry import LOSSES, load
 from craig_cli.training.design import loss_slopes, loss_values
@@ -40,7 +40,7 @@ def class_codes(model: Model, dataset: Dataset, name: str) -> np.ndarray:
     wrong = np.flatnonzero(classes[codes] != dataset.labels)
     if len(wrong):
         raise DataError(
-            f"{dataset.name}: expected labels that {name} knows ({_known(model)}), "
+            f"{dataset.name}: expected labels that {name} knows ({labels_in_words(model.labels)}), "
             f"found {dataset.label_text(dataset.labels[wrong[0]])} in {len(wrong)} row(s)"
         )
     return codes
@@ -59,12 +59,9 @@ def check_label_names(model: Model, dataset: Dataset, name: str) -> None:
         known = None
     if names != known and (names is None or known is None or names[: len(known)] != known):
         found = dataset.label_text(dataset.labels[0])
-        raise DataError(f"{dataset.name}: expected labels that {name} knows ({_known(model)}), found {found}")
-
-
-def _known(model: Model) -> str:
-    shown = ", ".join(map(label_in_words, model.labels[:10]))
-    return shown + (", ..." if len(model.labels) > 10 else "")
+        raise DataError(
+            f"{dataset.name}: expected labels that {name} knows ({labels_in_words(model.labels)}), found {found}"
+        )
 
 
 def _two_dimensional(margins: np.ndarray) -> np.ndarray:

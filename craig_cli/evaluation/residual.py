@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from craig_cli.artifacts.model import Model
-from craig_cli.dataset import Dataset, label_in_words
+from craig_cli.dataset import Dataset, labels_in_words
 from craig_cli.errors import DataError
 from craig_cli.evaluation.pointwise import encode_targets, losses
 from craig_cli.registry import LOSSES, load
@@ -75,8 +75,7 @@ def check_kind(model: Model, reference: Model, name: str = "the model") -> None:
 
 
 def _listed(classes: tuple) -> str:
-    shown = ", ".join(label_in_words(label) for label in classes[:10]) + (", ..." if len(classes) > 10 else "")
-    return f"classes {shown}" if classes else "no classes"
+    return f"classes {labels_in_words(classes)}" if classes else "no classes"
 
 
 def loss_differences(model: Model, margins, others, delta, targets) -> np.ndarray:

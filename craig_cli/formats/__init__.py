@@ -97,17 +97,16 @@ TITLES = {"libsvm": "LIBSVM", "parquet": "Parquet", "csv": "CSV", "arrow": "Arro
 def _check_libsvm(shown: str, asked: Asked, delimiter: str | None, header: bool | None) -> None:
     if asked.gradients:
         raise DataError(f"{shown}: expected gradients as columns of Parquet data, found libsvm data")
-    for value, option in ((asked.weight, "--weight-column"), (asked.features, "--features")):
-        if value is not None:
-            raise UsageError(f"{option}: LIBSVM data has no named columns; it is for tables")
-    more: tuple[tuple[object, str], ...] = (
-        (asked.exclude, "--exclude"),
-        (asked.numeric_only, "--numeric-only"),
-        (delimiter, "--delimiter"),
-        (header is not None, "--header"),
-    )
-    for given, option in more:
-        if given:
+    given = {
+        "--weight-column": asked.weight is not None,
+        "--features": asked.features is not None,
+        "--exclude": bool(asked.exclude),
+        "--numeric-only": asked.numeric_only,
+        "--delimiter": delimiter is not None,
+        "--header": header is not None,
+    }
+    for option, is_given in given.items():
+        if is_given:
             raise UsageError(f"{option}: LIBSVM data has no named columns; it is for tables")
 
 

@@ -15,7 +15,8 @@ from craig_cli.tables.encoding import Encoding
 from craig_cli.tables.storage import NOTHING, OTHER, PLAIN, content_of, flat_fields
 
 LABEL = "label"  # the column of labels, where no other is named
-INDEX = re.compile(r"|__index_level_\d+__")  # as pandas calls an index without a name, in CSV and in other files
+PANDAS_INDEX = r"__index_level_\d+__"
+INDEX = re.compile(f"|{PANDAS_INDEX}")  # as pandas calls an index without a name, in CSV and in other files
 MOST_NAMES = 40  # in a message that one of them has to be chosen from
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from craig_cli.dataset import TASKS, Dataset, has_classes, is_csr, task_in_words
+from craig_cli.dataset import Dataset, has_classes, is_csr, task_in_words
 from craig_cli.errors import DataError, UsageError
 from craig_cli.registry import (
     ALGORITHMS,
@@ -26,6 +26,7 @@ from craig_cli.registry import (
     PILOT_ROUNDS,
     RECIPES,
     SCALES,
+    TASKS,
     WEIGHTS,
     load,
 )

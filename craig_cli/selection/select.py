@@ -10,7 +10,6 @@ import numpy as np
 
 from craig_cli import jit
 from craig_cli.artifacts.coreset import Coreset
-from craig_cli.artifacts.model import provenance
 from craig_cli.dataset import Dataset
 from craig_cli.errors import DataError
 from craig_cli.scaling import Scaling
@@ -19,6 +18,7 @@ from craig_cli.selection.algorithms.swaps import swap_medoids
 from craig_cli.selection.bounds import exact_grid
 from craig_cli.selection.cover import cover
 from craig_cli.selection.distances.simd import WIDTH
+from craig_cli.selection.finished import coreset_of
 from craig_cli.selection.groups import Group, build_groups, scaled_features
 from craig_cli.selection.limits import check_memory
 from craig_cli.selection.merge import Selection, merge_by_gain, part_of
@@ -27,7 +27,6 @@ from craig_cli.selection.quotas import group_quotas
 from craig_cli.selection.weights.clusters import Clusters, cluster
 from craig_cli.selection.weights.targets import Target
 from craig_cli.selection.weights.weigh import Weighed, weigh
-from craig_cli.version import __version__
 
 Progress = Callable[[float, float], None]
 
@@ -152,30 +151,9 @@ def _finish(group: Group, order, picks: np.ndarray, plan: Plan, grid: float) -> 
 
 def as_coreset(dataset: Dataset, groups: list[Group], selection: Selection, settings: dict) -> Coreset:
     """The coreset with its metadata, ``settings`` among it."""
-    shares = [group.constants / group.space.multiplicity for group in groups]
-    labels = [None if group.label is None else dataset.label_value(group.label) for group in groups]
-    metadata = {
-        "version": __version__,
-        "n": dataset.n_rows,
-        "total": dataset.total,
-        "features": dataset.n_features,
-        "size": len(selection.index),
-        "classes": [
-            {"label": label, "count": group.n_rows, "quota": size, "epsilon": end}
-            for label, group, size, end in zip(labels, groups, selection.sizes, selection.class_epsilon)
-        ],
-        **settings,
-        **({} if dataset.encoding is None else {"encoding": dataset.encoding.facts()}),
-        "bound_constant": max(float(share.max()) for share in shares),
-        "inputs": provenance(dataset.sources),
-    }
-    return Coreset(
-        index=selection.index if dataset.rows is None else dataset.rows[selection.index],
-        weight=selection.weight,
-        rank=np.arange(len(selection.index)),
-        epsilon=selection.epsilon,
-        metadata=metadata,
-    )
+    largest = max(float((group.constants / group.space.multiplicity).max()) for group in groups)
+    classes = [(group.label, group.n_rows) for group in groups]
+    return coreset_of(dataset, classes, selection, settings, largest)
 
 
 class _Report:

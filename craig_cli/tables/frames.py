@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from craig_cli.dataset import Dataset, from_arrays
 from craig_cli.errors import DataError, UsageError
-from craig_cli.formats.choose import Asked, choose
+from craig_cli.formats.choose import PANDAS_INDEX, Asked, choose
 from craig_cli.formats.messages import first_line
 from craig_cli.tables.encoding import Encoding
 from craig_cli.tables.gather import Features
@@ -21,7 +21,6 @@ from craig_cli.tables.labels import EXACT, Labels
 from craig_cli.tables.storage import flattened
 
 NAME = "data"
-PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 
 
 def dataset_of(features, labels=None, multiplicity=None, encoding: Encoding | None = None) -> Dataset:
@@ -40,7 +39,7 @@ def dataset_of(features, labels=None, multiplicity=None, encoding: Encoding | No
         raise UsageError(f"labels: expected one for each row, found the name {labels!r}, which is for tables")
     numbers, names = _labels(labels, None if encoding is None else encoding.labels)
     dataset = from_arrays(features, numbers, multiplicity)
-    if encoding is not None and encoding.columns:
+    if encoding is not None and encoding.columns and not encoding.is_plain:
         raise UsageError(f"features: expected a table with the column {encoding.columns[0].name!r}, found an array")
     return dataset if names is None else replace(dataset, encoding=Encoding(labels=names))
 
@@ -50,7 +49,7 @@ def _of_table(features, labels, multiplicity, encoding: Encoding | None) -> Data
         table = pa.table(features)
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise UsageError(f"features: expected a table: {first_line(error)}") from error
-    table = table.select([name for name in table.column_names if not PANDAS_INDEX.fullmatch(str(name))])
+    table = table.select([name for name in table.column_names if not re.fullmatch(PANDAS_INDEX, str(name))])
     name = labels if isinstance(labels, str) else None
     chosen = choose([(NAME, table.schema)], Asked(label=name, encoding=encoding))
     n_rows = len(table)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from craig_cli.dataset import TASKS
 from craig_cli.errors import UsageError
-from craig_cli.registry import DEFAULT_L2, LOSSES, OPTIMIZERS, ORDERS, PRECONDITIONS, SCALES, TUNERS, load
+from craig_cli.registry import DEFAULT_L2, LOSSES, OPTIMIZERS, ORDERS, PRECONDITIONS, SCALES, TASKS, TUNERS, load
 from craig_cli.scaling import Scaling
 
 DEFAULT_TOL = 1e-8

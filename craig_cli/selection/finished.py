@@ -1,0 +1,52 @@
+"""The coreset that a selection makes, with what its metadata says of the data and the classes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from craig_cli.artifacts.coreset import Coreset
+from craig_cli.artifacts.model import provenance
+from craig_cli.dataset import Dataset
+from craig_cli.selection.merge import Selection
+from craig_cli.version import __version__
+
+
+def coreset_of(
+    dataset: Dataset,
+    classes: list[tuple[float | None, int]],
+    selection: Selection,
+    settings: dict,
+    bound_constant: float,
+) -> Coreset:
+    """The coreset of ``selection``.
+
+    classes         (label, number of rows) of each class, or (None, all rows); settings: how it was selected
+    bound_constant  the largest constant of a row, by which distances were multiplied
+    """
+    metadata = {
+        "version": __version__,
+        "n": dataset.n_rows,
+        "total": dataset.total,
+        "features": dataset.n_features,
+        "size": len(selection.index),
+        "classes": [
+            {
+                "label": None if label is None else dataset.label_value(label),
+                "count": count,
+                "quota": size,
+                "epsilon": end,
+            }
+            for (label, count), size, end in zip(classes, selection.sizes, selection.class_epsilon)
+        ],
+        **settings,
+        **({} if dataset.encoding is None else {"encoding": dataset.encoding.facts()}),
+        "bound_constant": bound_constant,
+        "inputs": provenance(dataset.sources),
+    }
+    return Coreset(
+        index=selection.index if dataset.rows is None else dataset.rows[selection.index],
+        weight=selection.weight,
+        rank=np.arange(len(selection.index)),
+        epsilon=selection.epsilon,
+        metadata=metadata,
+    )

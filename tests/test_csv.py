@@ -1,0 +1,96 @@
+"""CSV and TSV: the dialect that is found, what fields mean, pipes, and what cannot be read."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.feather
+import pytest
+
+from craig_cli.artifacts.coreset import read_coreset
+from craig_cli.errors import DataError
+from craig_cli.formats import read_dataset
+from tests.mixed import dense, mixed
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("delimiter", [",", "\t", ";", "|"])
+@pytest.mark.parametrize("header", [True, False])
+def test_the_dialect_is_found(tmp_path, delimiter, header, end):
+    rows = [["1", "a b", "2.5", "0"], ["2", f'"x{delimiter} ""y"""', "", "1"], ["-3", "a b", "1e3", "0"]]
+    lines = [["n", "text", " x ", "label"]] * header + rows
+    (tmp_path / "a").write_bytes(end.join(delimiter.join(line) for line in lines).encode())
+    found = read_dataset([tmp_path / "a"], label="label" if header else "f3")
+    names = ["n", "text", "x"] if header else ["f0", "f1", "f2"]
+    assert [column.name for column in found.encoding.columns] == names
+    assert found.encoding.columns[1].facts["values"] == ["a b", f'x{delimiter} "y"']
+    assert dense(found)[:, 0].tolist() == [1, 2, -3]
+    assert found.labels.tolist() == [0, 1, 0]
+    for options in ({"delimiter": delimiter}, {"header": header}, {"format": "csv"}):
+        again = read_dataset([tmp_path / "a"], label="label" if header else "f3", **options)
+        assert np.array_equal(dense(again), dense(found))
+
+
+def test_what_csv_means(tmp_path):
+    text = (
+        "\ufeffn,zip,mark,when,price,flag,label\n"
+        "1,01234,?,2024-01-02,1.5,true,yes\n"
+        "?,99999,+,2024-01-03,NA,false,no\n"
+        "3,01234,+,,2.5,true,yes\n"
+        "4.5,1,?,2024-01-01,3,false,no\n"
+    )
+    (tmp_path / "a.csv").write_text(text)
+    found = read_dataset([tmp_path / "a.csv"])
+    kinds = {column.name: (column.kind, column.facts) for column in found.encoding.columns}
+    assert kinds["n"] == ("number", {"mean": 8.5 / 3, "missing": True})  # ? is missing where all else is numbers
+    assert kinds["zip"] == ("category", {"values": ["01234", "1", "99999"], "rest": False, "missing": False})
+    assert kinds["mark"][1]["values"] == ["+", "?"]  # and is a value where it is text
+    assert kinds["when"][0] == "time" and kinds["when"][1]["missing"]
+    assert kinds["price"][1] == {"mean": 7 / 3, "missing": True}
+    assert kinds["flag"][0] == "number"
+    (tmp_path / "b.csv").write_text("a;b;label\n1,5;2;0\n2,25;3;1\n")  # as in half of Europe
+    assert read_dataset([tmp_path / "b.csv"]).features.tolist() == [[1.5, 2], [2.25, 3]]
+
+
+@pytest.mark.parametrize(
+    "text, found",
+    [
+        ("a,b,a\n1,2,0\n", 'expected one column "a", found 2'),
+        ("a,b,label\n1,2,0\n1,2\n", "Expected 3 columns, got 2"),
+        ("a,b,label\n", "expected at least one row"),
+        ("a,b,c\n1,2,3\n", 'no column "label"; found: a, b, c (name it with --label, perhaps --label c)'),
+        ("a,label\n1,\n", 'column "label", row 0 (from 0): expected a label, found null'),
+        ("a,label\n1,0\n2,1\ninf,1\n", 'column "a", row 2 (from 0): expected a finite number, found inf'),
+    ],
+)
+def test_csv_that_cannot_be_read(tmp_path, text, found):
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(DataError) as refusal:
+        read_dataset([tmp_path / "a.csv"])
+    assert str(refusal.value).startswith(f"{tmp_path / 'a.csv'}: ") and found in str(refusal.value)
+
+
+def test_line_ends_inside_of_fields(tmp_path):
+    """Also where the reader cuts its blocks of a megabyte."""
+    notes = [f"note {k}\nof {k % 9} lines\n" * (k % 5) for k in range(60_000)]
+    pa.csv.write_csv(pa.table({"n": range(len(notes)), "note": notes, "label": [0, 1] * 30_000}), tmp_path / "a.csv")
+    found = read_dataset([tmp_path / "a.csv"], exclude=["note"], original=True)
+    assert found.features.ravel().tolist() == list(range(len(notes)))
+    assert found.original()["note"].to_pylist() == [note or None for note in notes]
+
+
+def test_csv_from_a_pipe_and_compressed(craig):
+    table = mixed(100).select(["pay", "job", "label"])
+    pa.csv.write_csv(table.set_column(1, "job", table["job"].cast(pa.string())), craig.folder / "a.csv")
+    text = (craig.folder / "a.csv").read_bytes()
+    craig.ok("select", "a.csv", "--size", "10", "-o", "c", "-q")
+    craig.ok("select", "-", "--size", "10", "-o", "d", "-q", stdin=text)
+    import gzip
+
+    (craig.folder / "a.csv.gz").write_bytes(gzip.compress(text))
+    craig.ok("select", "a.csv.gz", "--size", "10", "-o", "e", "-q")
+    chosen = [read_coreset(craig.folder / name).index.tolist() for name in "cde"]
+    assert chosen[0] == chosen[1] == chosen[2]
+    piped = craig.ok("export", "-", "--coreset", "c", "--to", "csv", "-o", "-", "-q", stdin=text).text.splitlines()
+    assert piped[0] == '"pay","job","label","craig_weight","craig_rank"' and len(piped) == 11
