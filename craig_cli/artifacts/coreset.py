@@ -5,6 +5,8 @@
 | weight  | float64 | gamma_j; sums to the number of input rows                                         |
 | rank    | int64   | 0 for the first pick; rank < k is the greedy prefix of size k                     |
 | epsilon | float64 | bound on the gradient error of the prefix that ends here; inf until every class has an element |
+
+Of nested coresets these are the columns of the largest; nested.py has the others.
 """
 
 from __future__ import annotations
@@ -12,13 +14,14 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from craig_cli.artifacts import strict_json
+from craig_cli.amounts import Amount
+from craig_cli.artifacts import nested, strict_json
 from craig_cli.artifacts.files import STDIO, write_bytes
 from craig_cli.dataset import Dataset
 from craig_cli.errors import DataError, UsageError, os_error
@@ -49,6 +52,7 @@ class Coreset:
     epsilon  (r,) float64, bound on ||sum_i grad f_i(w) - sum_{j in prefix} gamma_j grad f_j(w)|| (equation 5),
              in the units that ``metadata["units"]`` names
     metadata JSON-like facts: n, features, classes with counts and quotas, loss, metric, scale, radius, ...
+    sizes    smaller sizes whose rows, the first ones, are coresets with weights of their own, ascending (nested.py)
     """
 
     index: np.ndarray
@@ -56,6 +60,7 @@ class Coreset:
     rank: np.ndarray
     epsilon: np.ndarray
     metadata: dict = field(default_factory=dict)
+    sizes: tuple[nested.Size, ...] = ()
 
     @property
     def encoding(self) -> Encoding | None:
@@ -71,6 +76,20 @@ class Coreset:
             f"Coreset({len(self):,} of {facts.get('n', '?'):,} rows by {facts.get('algorithm')}, "
             f"{facts.get('weights')} weights, epsilon {epsilon:.6g} in {facts.get('units')})"
         )
+
+    def at_size(self, amount: Amount | str, name: str = "the coreset") -> Coreset:
+        """The coreset of one of the stored sizes: a number of rows, or a share of them such as 0.05 or "5%".
+
+        Its epsilon (k,) ends in the bound for its own weights. Raises UsageError for a size that is not stored in
+        the coreset, which the message calls ``name``.
+        """
+        size = nested.find(self, amount, name)
+        if size is None:
+            return replace(self, metadata={key: self.metadata[key] for key in self.metadata if key != "sizes"}, sizes=())
+        count, bound = len(size), float(size.facts["epsilon"])
+        epsilon = np.append(np.maximum(self.epsilon[: count - 1], bound), bound)
+        facts = nested.facts_of(self.metadata, size, len(self))
+        return Coreset(self.index[:count], size.weight, self.rank[:count], epsilon, facts)
 
     def write(self, path: str | os.PathLike) -> None:
         """Write the coreset file that the commands read."""
@@ -131,6 +150,7 @@ def write_coreset(path: str | os.PathLike, coreset: Coreset) -> None:
         [to_arrow(column) for column in (coreset.index, coreset.weight, coreset.rank, coreset.epsilon)],
         schema=SCHEMA.with_metadata({METADATA_KEY: text.encode()}),
     )
+    table = nested.with_columns(table, coreset.sizes)
     write_bytes(path, lambda stream: pq.write_table(table, stream, compression="zstd"))
 
 
@@ -148,6 +168,8 @@ def read_coreset(path: str | os.PathLike) -> Coreset:
     finally:
         source.close()
     facts = _facts(path, table.schema.metadata or {})
+    table, sizes = nested.taken_from(path, table, facts)
+    names = table.column_names
     if names != SCHEMA.names or table.schema.types != SCHEMA.types:
         found = listed([f"{name} {kind}" for name, kind in zip(names, table.schema.types)])
         raise DataError(
@@ -156,7 +178,7 @@ def read_coreset(path: str | os.PathLike) -> Coreset:
     if any(column.null_count for column in table.columns):
         raise DataError(f"{path}: expected no missing values in a coreset, found some")
     index, weight, rank, epsilon = (to_numpy(column) for column in table.columns)
-    coreset = Coreset(index, weight, rank, epsilon, metadata=facts)
+    coreset = Coreset(index, weight, rank, epsilon, metadata=facts, sizes=sizes)
     _check(path, coreset)
     return coreset
 

@@ -13,7 +13,7 @@ import click
 from craig_cli.cli import options
 from craig_cli.cli.options import STDIO, note
 from craig_cli.cli.reading import reading_options
-from craig_cli.cli.rows import read_rows
+from craig_cli.cli.rows import check_size, read_rows
 from craig_cli.errors import DataError
 from craig_cli.registry import EXPORTERS, TASKS, load
 
@@ -31,6 +31,7 @@ from craig_cli.registry import EXPORTERS, TASKS, load
 @click.argument("paths", nargs=-1, required=True, metavar="DATA...|MODEL", type=click.Path())
 @click.option("--to", "target", type=click.Choice(list(EXPORTERS)), required=True, help="Who is to read it.")
 @options.coreset_option("Write the rows of this coreset only, with its weights.")
+@options.coreset_size_option("With --coreset: one of the sizes that it was selected with by --sizes.")
 @options.output_option("an ending for the target")
 @click.option(
     "--normalize",
@@ -64,6 +65,7 @@ def export(
     paths,
     target,
     coreset,
+    size,
     output,
     normalize,
     task,
@@ -82,6 +84,7 @@ def export(
     train for liblinear's predict. Without --coreset all rows are written, with weight 1 or that of --weight-column.
     """
     exporter = load(EXPORTERS, target)
+    check_size(size, coreset)
     _check_options(exporter, target, paths, coreset, categorical)
     options.check_stdin(*paths, reading["weight_file"], coreset)
 
@@ -104,7 +107,7 @@ def export(
         from craig_cli.exporters import prepare
 
         reading |= {"threads": threads, "original": exporter.original}
-        dataset, chosen, _ = read_rows(paths, coreset, reading, by_name=False)
+        dataset, chosen, _ = read_rows(paths, coreset, reading, by_name=False, size=size)
         with _about(paths[0]):
             content = prepare.weighted_rows(dataset, chosen, exporter, normalize)
             content = prepare.with_categories(content, categorical)

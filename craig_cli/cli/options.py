@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 
 import click
 
+from craig_cli.errors import UsageError
 from craig_cli.registry import LOSSES, SCALES, TASKS
 
 STDIO = "-"
@@ -86,6 +87,26 @@ class Size(click.ParamType):
         return int(number)
 
 
+class Amounts(click.ParamType):
+    """Numbers of rows or shares of them, such as 500 or 5%, separated by commas; a tuple, or with ``one`` the only one."""
+
+    name = "sizes"
+
+    def __init__(self, one: bool = False) -> None:
+        self.one = one
+
+    def convert(self, value, param, ctx):
+        from craig_cli.amounts import amount_of
+
+        if not isinstance(value, str):
+            return value
+        try:
+            found = tuple(amount_of(part) for part in ([value] if self.one else value.split(",")))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+        return found[0] if self.one else found
+
+
 class Names(click.ParamType):
     """Names separated by commas, as a tuple."""
 
@@ -112,6 +133,13 @@ def check_stdin(*names: str | None) -> None:
 def coreset_option(help_text: str) -> Callable:
     """coreset: path of a coreset file, or None."""
     return click.option("--coreset", type=click.Path(), metavar="FILE", help=help_text)
+
+
+def coreset_size_option(help_text: str) -> Callable:
+    """size: one of those of a coreset of --sizes, or None."""
+    return click.option(
+        "--size", type=Amounts(one=True), metavar="K|P%", show_default="the largest", help=help_text
+    )
 
 
 # --- what goes out ------------------------------------------------------------------------------------------

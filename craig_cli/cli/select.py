@@ -28,13 +28,13 @@ from craig_cli.registry import (
 
 SUFFIX = ".coreset.parquet"
 # What --from takes over from the coreset, or has no use for; --gradients neither.
-OF_FEATURES = ("metric", "scale", "loss", "radius", "pilot", "purpose", "rounds", "l2")
+OF_FEATURES = ("sizes", "metric", "scale", "loss", "radius", "pilot", "purpose", "rounds", "l2")
 PICKING = (*OF_FEATURES, "epsilon", "algorithm", "exemplar", "per_class", "block_size", "swaps", "delta", "gradients")
 
 
 @click.command(
     cls=TwoPartCommand,
-    first=("fraction", "size", "epsilon", "purpose", "output", "scale", "label", "as_json", "quiet"),
+    first=("fraction", "size", "sizes", "epsilon", "purpose", "output", "scale", "label", "as_json", "quiet"),
     epilog=options.examples(
         "craig select sample_data/binary.libsvm --fraction 0.1",
         "craig select sample_data/binary.parquet --size 200 --scale standard -o small.coreset.parquet",
@@ -54,6 +54,13 @@ PICKING = (*OF_FEATURES, "epsilon", "algorithm", "exemplar", "per_class", "block
     help="Select this fraction of the rows, greater than 0 and at most 1.",
 )
 @click.option("--size", type=Integer(1), metavar="N", help="Select this many rows.")
+@click.option(
+    "--sizes",
+    type=options.Amounts(),
+    metavar="K|P%,...",
+    help="Select coresets of several sizes at once, such as 1%,5%,10% or 200,1000: the rows of each are the first ones "
+    "of the largest, with weights and a bound of their own. train, eval and export take one with --size.",
+)
 @click.option(
     "--epsilon",
     type=Number(0),
@@ -173,6 +180,7 @@ def select(
     reading,
     fraction,
     size,
+    sizes,
     epsilon,
     purpose,
     output,
@@ -203,10 +211,12 @@ def select(
 
     DATA is one or more files, LIBSVM or tables (Parquet, CSV, Arrow), a directory of Parquet files, or - for
     standard input; .gz, .bz2, .xz and .zst are read as they are. Say how much to select with one of --fraction,
-    --size and --epsilon. The coreset is a Parquet file of row numbers, weights, ranks and error bounds, in greedy
-    order: its first k rows are the picks of a coreset of size k.
+    --size, --sizes and --epsilon. The coreset is a Parquet file of row numbers, weights, ranks and error bounds, in
+    greedy order: its first k rows are the picks of a coreset of size k.
     """
-    _check_budget(fraction, size, epsilon, needed=from_coreset is None)
+    _check_budget(
+        {"--fraction": fraction, "--size": size, "--sizes": sizes, "--epsilon": epsilon}, needed=from_coreset is None
+    )
     if from_coreset is not None:
         _check_only_weights()
     if gradients:
@@ -233,6 +243,7 @@ def select(
     plan = Plan(
         fraction=fraction,
         size=size,
+        sizes=sizes,
         epsilon=epsilon,
         purpose=purpose,
         algorithm="strata" if by_model and algorithm == "auto" else algorithm,
@@ -334,9 +345,8 @@ def _given(names: tuple[str, ...]) -> list[str]:
     return [next(each for each in context.command.params if each.name == name).opts[0] for name in given]
 
 
-def _check_budget(fraction: float | None, size: int | None, epsilon: float | None, needed: bool = True) -> None:
-    values = {"--fraction": fraction, "--size": size, "--epsilon": epsilon}
+def _check_budget(values: dict, needed: bool = True) -> None:
     given = [name for name, value in values.items() if value is not None]
     if len(given) > 1 or (needed and not given):
         found = " and ".join(given) or "none"
-        raise click.UsageError(f"expected one of --fraction, --size and --epsilon, found {found}")
+        raise click.UsageError(f"expected one of {', '.join(list(values)[:-1])} and {list(values)[-1]}, found {found}")

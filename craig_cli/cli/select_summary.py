@@ -29,7 +29,12 @@ def summarise(coreset) -> dict:
             for entry in facts["classes"]
             if entry["label"] is not None  # one group of all rows
         ],
-    }
+    } | ({"sizes": [_of_size(entry) for entry in facts["sizes"]]} if "sizes" in facts else {})
+
+
+def _of_size(entry: dict) -> dict:
+    left = {"left": entry["calibration"]["left"]} if "calibration" in entry else {}
+    return {"size": entry["size"], "epsilon": entry["epsilon"], "weights": entry["weights"], **left}
 
 
 def _finite(value: float) -> float | None:
@@ -66,6 +71,8 @@ def tell(summary: dict) -> None:
     note(text)
     aside = "" if summary["weights"] in ("count", None) else "; --exemplar medoid --weights count has the smallest"
     note("epsilon: none" if epsilon is None else f"epsilon {epsilon:.6g} ({summary['units']}{aside})")
+    for each in summary.get("sizes", ())[:-1]:
+        note(f"  --size {each['size']} ({100 * each['size'] / n:.3g} %): epsilon {each['epsilon']:.6g}{_weights_of(each)}")
     seconds = summary["seconds"]
     note(
         f"wrote {summary['output']} in {sum(seconds.values()):.2f} s"
@@ -73,6 +80,13 @@ def tell(summary: dict) -> None:
     )
     if summary["at_model"]:
         note("these rows are for linear models; boosters, kernel machines and neighbours want those of the default")
+
+
+def _weights_of(entry: dict) -> str:
+    if "left" not in entry:
+        return f", weights {entry['weights']}"
+    left = f", which leave {100 * entry['left']:.2g} % of the error of the gradient" if entry["left"] > LEFT else ""
+    return f", weights {entry['weights']}{left}"
 
 
 def warn(coreset, by_epsilon: bool) -> None:

@@ -12,7 +12,7 @@ import click
 from craig_cli.cli import options
 from craig_cli.cli.options import Integer, Number, note
 from craig_cli.cli.reading import data_argument, reading_options
-from craig_cli.cli.rows import read_rows, task_of
+from craig_cli.cli.rows import check_size, read_rows, task_of
 from craig_cli.cli.two_parts import TwoPartCommand
 from craig_cli.errors import DataError
 from craig_cli.registry import DEFAULT_L2, LOSSES, OPTIMIZERS, ORDERS, PRECONDITIONS, SCHEDULES, TUNERS
@@ -24,6 +24,7 @@ SUFFIX = ".model.json"
     cls=TwoPartCommand,
     first=(
         "coreset",
+        "size",
         "output",
         "loss",
         "optimizer",
@@ -48,6 +49,7 @@ SUFFIX = ".model.json"
 )
 @data_argument
 @options.coreset_option("Train on the rows of this coreset only, with its weights.")
+@options.coreset_size_option("With --coreset: one of the sizes that it was selected with by --sizes.")
 @options.output_option(SUFFIX)
 @click.option("--history", type=click.Path(), metavar="FILE", help="Write one JSON object an epoch here.")
 @click.option(
@@ -163,6 +165,7 @@ SUFFIX = ".model.json"
 def train(
     data,
     coreset,
+    size,
     output,
     history,
     init,
@@ -179,6 +182,7 @@ def train(
     kept in memory, unless --refine wants them all.
     """
     options.check_stdin(*data, reading["weight_file"], coreset, init, validation, *monitor)
+    check_size(size, coreset)
     if settings["order"] == "greedy" and coreset is None:
         raise click.UsageError("--order greedy: is the order of a coreset; give one with --coreset")
     if settings["refine"] and coreset is None:
@@ -203,7 +207,7 @@ def train(
     start = None if init is None else read_model(init)
     if start is not None:
         reading |= {"encoding": start.encoding}
-    dataset, chosen, everything = read_rows(data, coreset, reading, whole=bool(settings["refine"]))
+    dataset, chosen, everything = read_rows(data, coreset, reading, whole=bool(settings["refine"]), size=size)
     weighted: dict = {}
     facts = None
     if chosen is not None:

@@ -65,6 +65,8 @@ def select_at_gradients(
     for name, plain in (("metric", "euclidean"), ("scale", "none"), ("loss", None), ("radius", None)):
         if getattr(plan, name) != plain:
             raise UsageError(f"{name}: gradients are compared as they are, found {getattr(plan, name)}")
+    if plan.sizes is not None:
+        raise UsageError("sizes: rows are selected by gradients for one size at a time; give size or fraction")
     if plan.weights == "fitted":
         raise UsageError("weights: no model is fitted to gradients; expected count or calibrated, found fitted")
     plan = replace(plan, per_class=plan.per_class and bool((dataset.labels != dataset.labels[0]).any()))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from craig_cli.amounts import Amount, amount_of, rows_of
 from craig_cli.dataset import Dataset, has_classes, is_csr, task_in_words
 from craig_cli.errors import DataError, UsageError
 from craig_cli.registry import (
@@ -41,7 +42,9 @@ class Plan:
     """Everything that is asked of a selection; None is the policy's choice.
 
     fraction   in (0, 1], or size (elements), or epsilon (the smallest greedy prefix whose bound is at most that,
-               the cover problem of equation 12): exactly one
+               the cover problem of equation 12): exactly one; or sizes
+    sizes      numbers of rows (int) or shares (float, or text such as "5%"): nested coresets of these sizes, from one
+               selection of the largest, whose first k elements are the coreset of size k (selection/nested.py)
     purpose    what the coreset is for, a name in ``registry.RECIPES``: it sets exemplar and weights where those are
                None. That of "linear" wants a pilot, which ``select_coreset`` and guided/pilot.py train
     algorithm  "auto" or a name in ``registry.ALGORITHMS``
@@ -70,6 +73,7 @@ class Plan:
     fraction: float | None = None
     size: int | None = None
     epsilon: float | None = None
+    sizes: tuple[Amount | str, ...] | None = None
     purpose: str = "any"
     algorithm: str = "auto"
     exemplar: str | None = None
@@ -110,6 +114,8 @@ class Plan:
             raise UsageError(f"task: the {self.loss} loss is not for {self.task}")
         if self.block_size < 1 or not 0.0 < self.delta < 1.0:
             raise UsageError("expected a block size of at least 1 and a delta between 0 and 1, found others")
+        if self.sizes is not None and (isinstance(self.sizes, str) or len(self.sizes) == 0):
+            raise UsageError(f"sizes: expected a list of sizes, found {self.sizes!r}")
         if self.rounds < 1:
             raise UsageError(f"pilot rounds: expected at least 1, found {self.rounds}")
 
@@ -129,10 +135,17 @@ class Plan:
 
     def budget(self, dataset: Dataset) -> int:
         """The number of elements that the fraction or the size asks for, 0 for an epsilon; raises UsageError."""
-        given = {"fraction": self.fraction, "size": self.size, "epsilon": self.epsilon}
-        if sum(value is not None for value in given.values()) != 1:
-            found = " and ".join(name for name, value in given.items() if value is not None) or "none"
-            raise UsageError(f"expected one of fraction, size and epsilon, found {found}")
+        given = {"fraction": self.fraction, "size": self.size, "epsilon": self.epsilon, "sizes": self.sizes}
+        found = [name for name, value in given.items() if value is not None]
+        nested = self.nested(dataset)
+        if len(found) != 1 and not (nested and found == ["size", "sizes"] and self.size == nested[-1]):
+            raise UsageError(f"expected one of fraction, size, epsilon and sizes, found {' and '.join(found) or 'none'}")
+        if nested:
+            if nested[-1] > dataset.n_rows:
+                raise UsageError(
+                    f"sizes: expected at most the {dataset.n_rows} rows of {dataset.name}, found {nested[-1]}"
+                )
+            return nested[-1]
         if self.fraction is not None:
             if not 0.0 < self.fraction <= 1.0:
                 raise UsageError(f"fraction: expected a number above 0 and at most 1, found {self.fraction:g}")
@@ -148,6 +161,10 @@ class Plan:
         if not self.epsilon >= 0.0:
             raise UsageError(f"epsilon: expected a number of 0 or more, found {self.epsilon:g}")
         return 0
+
+    def nested(self, dataset: Dataset) -> list[int]:
+        """The sizes as numbers of rows, ascending, each once; none where no sizes were asked for."""
+        return sorted({rows_of(amount_of(each), dataset.n_rows) for each in self.sizes or ()})
 
 
 def resolve(
@@ -221,6 +238,8 @@ def _check_together(plan: Plan, at_model: bool) -> None:
     if plan.weights == "equal" and (greedy or at_model):
         found = "a model to select at" if at_model else plan.algorithm
         raise UsageError(f"weights: equal ones go with strata or random rows by features, found {found}")
+    if plan.sizes is not None and (plan.algorithm, plan.weights) == ("strata", "equal"):
+        raise UsageError("sizes: equal weights want strata of equal mass, which differ from size to size; select each with size")
     if plan.epsilon is None:
         return
     found = None

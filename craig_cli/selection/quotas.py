@@ -9,12 +9,18 @@ from craig_cli.selection.algorithms.strata import masses
 from craig_cli.selection.groups import Group
 
 
-def group_quotas(groups: list[Group], budget: int, by_influence: bool = False) -> np.ndarray:
-    """(k,) int64 picks for each group: in proportion to its rows, or to its share of the influence of all."""
+def group_quotas(
+    groups: list[Group], budget: int, by_influence: bool = False, most: np.ndarray | None = None
+) -> np.ndarray:
+    """(k,) int64 picks for each group: in proportion to its rows, or to its share of the influence of all.
+
+    most  (k,) int64, no group gets more; None: its rows
+    """
     shares = [group.mass for group in groups]
     if by_influence:
         shares = [masses(group.search.vectors, group.search.multiplicity).sum() for group in groups]
-    return class_quotas(np.array(shares), budget, np.array([group.n_rows for group in groups]))
+    capacity = np.array([group.n_rows for group in groups]) if most is None else most
+    return class_quotas(np.array(shares), budget, capacity)
 
 
 def class_quotas(counts: np.ndarray, budget: int, capacity: np.ndarray) -> np.ndarray:

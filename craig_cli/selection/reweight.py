@@ -30,7 +30,7 @@ from craig_cli.tables.frames import dataset_of
 
 RENEWED = (  # of the metadata
     *("format", "kind", "version", "n", "total", "features", "size", "classes", "bound_constant", "inputs"),
-    *("calibration", "at", "encoding"),
+    *("calibration", "at", "encoding", "sizes"),
 )
 
 

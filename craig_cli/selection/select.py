@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -22,6 +22,7 @@ from craig_cli.selection.finished import coreset_of
 from craig_cli.selection.groups import Group, build_groups, scaled_features
 from craig_cli.selection.limits import check_memory
 from craig_cli.selection.merge import Selection, merge_by_gain, part_of
+from craig_cli.selection.nested import nest
 from craig_cli.selection.plan import Plan, resolve
 from craig_cli.selection.quotas import group_quotas
 from craig_cli.selection.weights.clusters import Clusters, cluster
@@ -71,7 +72,8 @@ def select_dataset(
     options = Options(block_size=block or WIDTH, delta=plan.delta, central=central)
     begin = partial(plan.method.begin, options=options, generator=generator)
     if plan.epsilon is None:
-        quotas = group_quotas(groups, budget, by_influence=plan.method.influence and influence is not None)
+        every_size = _quotas(groups, plan.nested(dataset) or [budget], plan, influence is not None)
+        quotas = every_size[-1]
         picked = _picked(groups, begin, quotas, plan, grid, progress)
     else:
         orders = [begin(group.search, progress=None) for group in groups]
@@ -86,14 +88,30 @@ def select_dataset(
         target = None if model is None else model.target
     clusters, own = [each.clusters for each in picked], [each.weights for each in picked]
     weighed = weigh(dataset, groups, clusters, own, plan, target, grid, generator)
+    settings = _settings(plan, units, block, weighed, scaling, dataset)
+    if plan.sizes is not None:
+        selection, sizes, facts = nest(
+            dataset, groups, picked, weighed, plan, every_size, target, grid, generator
+        )
+        coreset = replace(as_coreset(dataset, groups, selection, settings | {"sizes": facts}), sizes=sizes)
+        return coreset if model is None else model.recorded(coreset)
     chosen = [
         # Twins of a row that was picked follow it where the quota asks for more than there are different rows.
         part_of(group, each, weight, grid, int(quota) - len(each.exemplars), ranked=plan.method.greedy)
         for group, each, weight, quota in zip(groups, weighed.clusters, weighed.own, quotas)
     ]
     selection = merge_by_gain(groups, chosen, [each.gains for each in picked])
-    coreset = as_coreset(dataset, groups, selection, _settings(plan, units, block, weighed, scaling, dataset))
+    coreset = as_coreset(dataset, groups, selection, settings)
     return coreset if model is None else model.recorded(coreset)
+
+
+def _quotas(groups: list[Group], sizes: list[int], plan: Plan, at_model: bool) -> list[np.ndarray]:
+    """Picks of each group for each of the ``sizes``, ascending; no group has fewer in a larger one."""
+    found: list[np.ndarray] = []
+    for size in reversed(sizes):
+        by_influence = plan.method.influence and at_model
+        found.insert(0, group_quotas(groups, size, by_influence=by_influence, most=found[0] if found else None))
+    return found
 
 
 def _settings(plan: Plan, units: str, block: int | None, weighed: Weighed, scaling: Scaling, dataset: Dataset) -> dict:
@@ -118,11 +136,16 @@ def _settings(plan: Plan, units: str, block: int | None, weighed: Weighed, scali
 
 @dataclass(frozen=True)
 class _Picked:
-    """The picks of a group with what they stand for, their gains, and the algorithm's own weights or None."""
+    """The picks (r,) of a group with what they stand for, their gains, and the algorithm's own weights or None.
 
+    strata  of those (r,) places in the order in which neighbours can be united, and (r,) masses; else None
+    """
+
+    picks: np.ndarray
     clusters: Clusters
     gains: np.ndarray
     weights: np.ndarray | None
+    strata: tuple[np.ndarray, np.ndarray] | None
 
 
 def _picked(
@@ -146,7 +169,7 @@ def _finish(group: Group, order, picks: np.ndarray, plan: Plan, grid: float) -> 
     clusters = cluster(group, picks, grid, getattr(order, "assign", None))
     for space in (group.search, group.space):
         space.arrangement.release()
-    return _Picked(clusters, gains, getattr(order, "weights", None))
+    return _Picked(picks, clusters, gains, getattr(order, "weights", None), getattr(order, "strata", None))
 
 
 def as_coreset(dataset: Dataset, groups: list[Group], selection: Selection, settings: dict) -> Coreset:

@@ -46,7 +46,8 @@ class Strata:
     """Picks of one row a stratum; ``extend`` cuts as many strata as there are to be picks.
 
     picks (r,) int64, of which any prefix is spread over all strata; weights (r,) sum to the total multiplicity;
-    gains (r,) fall evenly, so that groups interleave in proportion to their picks, inf first
+    gains (r,) fall evenly, so that groups interleave in proportion to their picks, inf first; strata: the place of
+    each pick's stratum in the tree, in which neighbours can be united, and its mass, both (r,)
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Strata:
         self._nearest = np.empty(0, dtype=np.int64)
         self.picks = np.empty(0, dtype=np.int64)
         self.weights = np.empty(0)
+        self.strata = np.empty(0, dtype=np.int64), np.empty(0)
 
     @property
     def gains(self) -> np.ndarray:
@@ -87,6 +89,7 @@ class Strata:
         weights *= self._multiplicity.sum() / weights.sum()
         spread = _bit_reversed(budget)
         self.picks, self.weights = picks[spread], weights[spread]
+        self.strata = spread, np.add.reduceat(self._mass[order], strata[:, 0])[spread]
         place = np.empty(budget, dtype=np.int64)
         place[spread] = np.arange(budget)
         self._nearest = np.empty(len(order), dtype=np.int64)

@@ -1,0 +1,227 @@
+"""Nested coresets: one selection whose first rows, at given sizes, are coresets with weights and bounds of their own.
+
+Each size has the quotas of a selection of that size, and is made from the next larger one:
+
+medoids   the first picks of each class. Greedy picks do not depend on how many follow, so these are the rows that a
+          selection of that size picks; every row counts for the nearest.
+members   the clusters of the larger size are united, each with the first pick that is nearest to its own. Of the rows
+          that stood for the parts one stands for the union, drawn in proportion to what they stood for.
+strata    the same, where strata are united that lie beside each other in the tree they were cut in.
+random    the first rows of their random order.
+
+A row drawn from a part of mass M_p by its mass m, and then the part by M_p, is drawn with (m / M_p) (M_p / M) = m / M:
+as if it had been drawn from the union. So members and strata are unbiased at every size, and each size is marginally
+what one draw from each of its clusters gives; only the clusters are coarser than they would be by themselves.
+
+Weights are then made for each size as for the whole, but the rows are what they are: no size may change them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from craig_cli.artifacts.nested import Size
+from craig_cli.dataset import Dataset
+from craig_cli.selection.distances.assignment import assigned_loss
+from craig_cli.selection.groups import Group
+from craig_cli.selection.merge import Selection, merge, part_of
+from craig_cli.selection.plan import Plan
+from craig_cli.selection.weights.clusters import Clusters, cluster, represented
+from craig_cli.selection.weights.targets import Target
+from craig_cli.selection.weights.weigh import TRUSTED, Weighed, weigh
+
+
+@dataclass(frozen=True)
+class Level:
+    """What stands for the rows of a group at one size.
+
+    places    (q,) int64 which elements of the whole, of each cluster one
+    clusters  theirs, in the same order; own: weights (q,) of an algorithm that has its own, else None
+    """
+
+    places: np.ndarray
+    clusters: Clusters
+    own: np.ndarray | None
+
+
+def nest(
+    dataset: Dataset,
+    groups: list[Group],
+    picked: Sequence,
+    weighed: Weighed,
+    plan: Plan,
+    quotas: list[np.ndarray],
+    target: Target | None,
+    grid: float,
+    generator: np.random.Generator,
+) -> tuple[Selection, tuple[Size, ...], list[dict]]:
+    """(the whole in its order, the smaller sizes, what the metadata says of every size).
+
+    picked   of each group clusters, gains, weights and strata of the picks, see select.py; weighed: the whole
+    quotas   (k,) elements of each group, for every size in ascending order, the last one that of the whole
+    """
+    levels = []
+    for number, (group, each) in enumerate(zip(groups, picked)):
+        whole = Level(np.arange(len(each.clusters.exemplars)), weighed.clusters[number], weighed.own[number])
+        ranked = [min(int(quota[number]), len(whole.places)) for quota in quotas]
+        levels.append(_levels(group, each, whole, ranked, plan, weighed.exemplar == "member", grid, generator))
+    orders = [_order_of(mine) for mine in levels]
+    which, place = _merged_order(groups, [each.gains for each in picked], orders, quotas)
+    selections, facts = [], []
+    for number, quota in enumerate(quotas):
+        these = [_arranged(group, mine[number], order, plan.method.greedy, grid)
+                 for group, mine, order in zip(groups, levels, orders)]  # fmt: skip
+        clusters, own = [each.clusters for each in these], [each.own for each in these]
+        found = replace(weighed, clusters=clusters, own=own)
+        if number < len(quotas) - 1:
+            found = _weighed(dataset, groups, found, plan, target, grid, generator)
+        parts = [
+            part_of(group, each, weight, grid, int(count) - len(each.exemplars), ranked=plan.method.greedy)
+            for group, each, weight, count in zip(groups, found.clusters, found.own, quota)
+        ]
+        count = int(quota.sum())
+        selections.append(merge(parts, which[:count], place[:count]))
+        facts.append(_facts(selections[-1], found))
+    smaller = [Size(each.weight, entry) for each, entry in zip(selections[:-1], facts)]
+    return selections[-1], tuple(smaller), facts
+
+
+def _levels(
+    group: Group, picked, whole: Level, sizes: list[int], plan: Plan, members: bool, grid: float, generator
+) -> list[Level]:
+    """The levels of a group, the whole last."""
+    picks, found = picked.picks, [whole]
+    along, mass = picked.strata or (None, None if not members else whole.clusters.counts)
+    for size in reversed(sizes[:-1]):
+        above = found[0]
+        if size == len(above.places):
+            found.insert(0, above)
+        elif along is not None:
+            parent = np.empty(len(along), dtype=np.int64)
+            parent[np.argsort(along)] = np.arange(len(along)) * size // len(along)
+            level, mass = _united(group, above, parent, mass, generator)
+            found.insert(0, level)
+            along = np.arange(size)
+        elif members:
+            nearest, _ = group.search.assign(picks[:size], group.constants, grid)
+            level, mass = _united(group, above, nearest[picks[: len(above.places)]], mass, generator)
+            found.insert(0, level)
+        else:
+            first = cluster(group, picks[:size], grid)
+            own = None if above.own is None or plan.method.greedy else _shared(group, picks[:size])
+            found.insert(0, Level(np.arange(size), first, own))
+        for space in (group.search, group.space):
+            space.arrangement.release()
+    return found
+
+
+def _shared(group: Group, picks: np.ndarray) -> np.ndarray:
+    """Weights of random rows: what they count, brought to the sum of all."""
+    counts = group.space.multiplicity[picks]
+    return counts * (group.mass / counts.sum())
+
+
+def _united(
+    group: Group, above: Level, parent: np.ndarray, mass: np.ndarray, generator: np.random.Generator
+) -> tuple[Level, np.ndarray]:
+    """(the level where cluster c of ``above`` has become part of ``parent[c]``, the mass of each of its clusters).
+
+    The row of one part, drawn by its mass, stands for all of them.
+    """
+    total = np.bincount(parent, weights=mass)
+    # The first of independent exponential times is that of c with probability mass_c / total.
+    times = generator.exponential(size=len(mass)) / mass
+    order = np.lexsort((times, parent))
+    drawn = order[np.flatnonzero(np.diff(parent[order], prepend=-1))]
+    nearest = parent[above.clusters.nearest]
+    own = None
+    if above.own is not None:
+        own = above.own[drawn] * total / mass[drawn]
+        own *= group.mass / own.sum()
+    clusters = Clusters(
+        exemplars=above.clusters.exemplars[drawn],
+        nearest=nearest,
+        counts=np.bincount(nearest, weights=group.space.multiplicity, minlength=len(total)),
+        losses=np.zeros(len(total)),  # of prefixes, in an order that is not known yet
+    )
+    return Level(above.places[drawn], clusters, own), total
+
+
+def _order_of(levels: list[Level]) -> np.ndarray:
+    """(r,) places of a group in its order: those of the smallest size first, then what the next one adds, ..."""
+    first = np.full(len(levels[-1].places), len(levels))
+    for number in reversed(range(len(levels))):
+        first[levels[number].places] = number
+    return np.argsort(first, kind="stable")
+
+
+def _arranged(group: Group, level: Level, order: np.ndarray, ranked: bool, grid: float) -> Level:
+    """The level with its clusters in the ``order`` of the group."""
+    size = len(level.places)
+    position = np.empty(len(order), dtype=np.int64)
+    position[order] = np.arange(len(order))
+    now = position[level.places]  # of each cluster; a permutation, as the order has the places of each level first
+    if (now == np.arange(size)).all() and level.clusters.losses.any():
+        return level
+    before = np.argsort(now)
+    clusters = level.clusters
+    clusters = Clusters(
+        clusters.exemplars[before], now[clusters.nearest], clusters.counts[before], clusters.losses[before]
+    )
+    own = None if level.own is None else level.own[before]
+    if ranked:
+        clusters = represented(group, clusters, clusters.exemplars, grid)
+    else:
+        space = group.space.arrangement
+        whole = assigned_loss(space.rows, space.metric, clusters.exemplars[clusters.nearest], group.constants, grid)
+        clusters = replace(clusters, losses=np.full(size, whole))
+    return Level(order[:size], clusters, own)
+
+
+def _merged_order(
+    groups: list[Group], gains: list[np.ndarray], orders: list[np.ndarray], quotas: list[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """(group, place in its order) of each element: size by size, and within what a size adds by falling gain."""
+    segments, keys = [], []
+    for number, (gain, order) in enumerate(zip(gains, orders)):
+        count = int(quotas[-1][number])
+        ends = np.array([quota[number] for quota in quotas])
+        segments.append(np.searchsorted(ends, np.arange(count), side="right"))
+        known = np.where(np.isfinite(gain), gain, gain[1] if len(gain) > 1 else 0.0)[order]
+        key = np.concatenate([known, np.zeros(count - len(known))])
+        key[0] = np.inf
+        keys.append(key)
+    which = np.repeat(np.arange(len(groups)), [len(key) for key in keys])
+    place = np.concatenate([np.arange(len(key)) for key in keys])
+    mass = np.array([group.mass for group in groups])[which]
+    order = np.lexsort((which, place, -mass * (place == 0), -np.concatenate(keys), np.concatenate(segments)))
+    return which[order], place[order]
+
+
+def _weighed(dataset, groups, found: Weighed, plan: Plan, target: Target | None, grid: float, generator) -> Weighed:
+    """``found``, the clusters of a smaller size, weighed as the whole is."""
+    fixed = replace(plan, exemplar="medoid", weights=found.weights)  # whatever row stands for a cluster now
+    made = weigh(dataset, groups, found.clusters, found.own, fixed, target, grid, generator)
+    cost = None if target is None else target.cost
+    if cost is None or made.calibration is None or made.calibration["left"] <= TRUSTED:
+        return made
+    # So few picks do not span the gradient: fitted weights or counts, whichever trains the better model.
+    rows = np.concatenate([group.rows[each.exemplars] for group, each in zip(groups, found.clusters)])
+    counts = [each.counts for each in found.clusters]
+    if cost(rows, np.concatenate(made.own)) <= cost(rows, np.concatenate(counts)):
+        return made
+    return Weighed(found.clusters, [None] * len(groups), made.exemplar, "count")
+
+
+def _facts(selection: Selection, weighed: Weighed) -> dict:
+    found = {
+        "size": len(selection.index),
+        "epsilon": float(selection.epsilon[-1]),
+        "weights": weighed.weights,
+        "quotas": selection.sizes,
+        "class_epsilon": selection.class_epsilon,
+    }
+    return found if weighed.calibration is None else found | {"calibration": weighed.calibration}
