@@ -9,8 +9,10 @@ import os
 import click
 
 from craig_cli.cli import options
+from craig_cli.cli.eval_compare import compare_options
 from craig_cli.cli.options import STDIO, Integer, Number, note
 from craig_cli.cli.reading import read_data, reading_options
+from craig_cli.cli.rows import check_size
 from craig_cli.cli.tables import Part
 from craig_cli.cli.two_parts import TwoPartCommand
 from craig_cli.errors import DataError, os_error
@@ -19,7 +21,7 @@ from craig_cli.errors import DataError, os_error
 @click.command(
     "eval",
     cls=TwoPartCommand,
-    first=("coreset", "reference", "history", "plot", "label", "as_json", "quiet"),
+    first=("coreset", "reference", "history", "compare", "plot", "label", "as_json", "quiet"),
     epilog=options.examples(
         "craig train sample_data/binary.libsvm -q -o full.model.json --history full.jsonl",
         "craig eval full.model.json sample_data/binary.test.libsvm",
@@ -30,6 +32,7 @@ from craig_cli.errors import DataError, os_error
         "craig eval sample_data/binary.libsvm --coreset binary.coreset.parquet --path-epochs 5",
         "craig eval --coreset binary.coreset.parquet",
         "craig eval --history full.jsonl --offset 0.5 --json",
+        "craig eval sample_data/binary.libsvm --compare --test sample_data/binary.test.libsvm",
     ),
 )
 @click.argument("paths", nargs=-1, metavar="[MODEL...] [DATA...]", type=click.Path())
@@ -98,9 +101,11 @@ from craig_cli.errors import DataError, os_error
     "--plot",
     type=click.Path(),
     metavar="FILE",
-    help="Draw the histories, the gradient errors or the epsilon curve into this .png or .svg (needs matplotlib: pip "
+    help="Draw the histories, the gradient errors, the epsilon curve or the comparison into this .png or .svg (needs matplotlib: pip "
     "install 'craig[plot]').",
 )
+@options.coreset_size_option("With --coreset: one of the sizes that it was selected with by --sizes.")
+@compare_options
 @reading_options
 @options.seed_option
 @options.threads_option
@@ -118,6 +123,8 @@ def evaluate(
     history,
     offset,
     plot,
+    size,
+    compare,
     reading,
     seed,
     threads,
@@ -140,26 +147,39 @@ def evaluate(
     With --history: where training runs ended; --plot draws objective and error against seconds and gradient
     evaluations, above the optimum where --reference gives one. What was monitored (craig train --monitor) counts:
     the objective on the reference's data, or the first, and the error on the last.
+
+    With --compare and DATA but no models: what training on 1 %, 5 % or 10 % of the rows costs, by random rows and by
+    each way of choosing them, paired over seeds and judged by rows held out; how many are enough; and what selecting
+    them costs against one training on all. With --coreset too: the sizes of that coreset.
     """
     models, data = _models_and_data(paths)
     alone = {"--path-epochs": path_epochs, "--random-subsets": random_subsets, "--loss": loss}
-    _check(models, data, coreset, points, radius, alone, reference, history, offset, plot)
-    options.check_stdin(*models, *data, reading["weight_file"], *coreset, *history, reference)
+    check_size(size, coreset)
+    test = None if compare is None else compare["test"]
+    if compare is None:
+        _check(models, data, coreset, points, radius, alone, reference, history, offset, plot)
+    else:
+        alone = alone | {"--points": points, "--radius": radius, "--offset": offset, "--history": history, "--size": size}
+        _check_compare(models, data, reference, {name: value for name, value in alone.items() if name != "--loss"})
+    options.check_stdin(*models, *data, reading["weight_file"], *coreset, *history, reference, test)
     form = None
     if plot is not None:
         from craig_cli.artifacts.files import check_output
         from craig_cli.evaluation.plots import plot_format
 
         form = plot_format(plot)
-        check_output(plot, (*models, *data, *coreset, *history))
+        check_output(plot, tuple(name for name in (*models, *data, *coreset, *history, test) if name))
     from craig_cli.cli import eval_curve, eval_gradients, eval_histories, eval_models
 
     parts = []
-    if coreset and not data:
-        parts.append(eval_curve.run(coreset, form))
+    if compare is not None:
+        coresets = eval_models.read((), coreset)[1]
+        parts.append(_compared(compare, data, coresets, reading | {"threads": threads}, loss, seed, form))
+    elif coreset and not data:
+        parts.append(eval_curve.run(coreset, size, form))
     else:
         # Small files first: what is wrong with them is known before the data is read.
-        loaded, coresets = eval_models.read(models, coreset)
+        loaded, coresets = eval_models.read(models, coreset, size)
         reading |= {"threads": threads}
         encoding, again = eval_models.encodings(loaded, coresets)
         dataset = read_data(data, **reading, encoding=encoding) if data else None
@@ -179,6 +199,34 @@ def evaluate(
             given = reference if reference != "none" and not models else None
             parts.append(eval_histories.run(history, offset, given, dataset, optimum, form))
     _print(parts, as_json, plot)
+
+
+def _compared(compare: dict, data, coresets: dict, reading: dict, loss, seed: int, form) -> Part:
+    """The comparison of --compare."""
+    from craig_cli.artifacts.coreset import check_matches
+    from craig_cli.cli import eval_compare
+
+    encoding = next((each.encoding for each in coresets.values() if each.encoding is not None), None)
+    reading = reading | {"original": compare["trainer"] is not None}
+    dataset = read_data(data, **reading, encoding=encoding)
+    for name, each in coresets.items():
+        check_matches(each, name, dataset)
+    test = None
+    if compare["test"] is not None:
+        plain = reading | {"weight_file": None, "encoding": dataset.encoding}  # those are the weights of DATA
+        test = read_data((compare["test"],), **plain)
+    return eval_compare.run(compare, dataset, test, coresets, reading, loss, seed, reading["threads"], form)
+
+
+def _check_compare(models, data, reference, others: dict) -> None:
+    """Refuse what does not go with --compare. Raises click.UsageError."""
+    if models:
+        raise click.UsageError(f"--compare: trains models of its own, found the model {models[0]}")
+    if not data:
+        raise click.UsageError("--compare: expected the data to train on, found none")
+    given = [name for name, value in others.items() if value not in (None, ())]
+    if given or reference != "none":
+        raise click.UsageError(f"--compare: {(given or ['--reference'])[0]} does not go with it")
 
 
 def _check(models, data, coreset, points, radius, alone, reference, history, offset, plot) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from craig_cli.amounts import Amount
 from craig_cli.cli.options import note
 from craig_cli.cli.tables import Part, table
 
 
-def run(paths: tuple[str, ...], form: str | None) -> Part:
-    """The curve of each coreset file, and their picture where it has a ``form``."""
-    from craig_cli.artifacts.coreset import read_coreset
+def run(paths: tuple[str, ...], size: Amount | None, form: str | None) -> Part:
+    """The curve of each coreset file, of several sizes the one asked for, and their picture where it has a ``form``."""
+    from craig_cli.cli.rows import read_sized
     from craig_cli.evaluation.curve import curve_of
 
-    results = [{"coreset": path, **curve_of(read_coreset(path))} for path in paths]
+    results = [{"coreset": path, **curve_of(read_sized(path, size))} for path in paths]
     for result in results:
         if result["knee"] is None:
             note(f"{result['coreset']}: {result['why_no_knee']}")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
+from craig_cli.amounts import Amount
 from craig_cli.cli import options
 from craig_cli.cli.options import note
+from craig_cli.cli.rows import read_sized
 from craig_cli.cli.tables import Part, table
 from craig_cli.errors import DataError
 
@@ -24,12 +27,11 @@ REFERENCE_COLUMNS = (("residual", "above optimum"), ("distance", "distance"))
 GRADIENT_COLUMNS = (("error", "gradient error"), ("per_row", "per row"), ("epsilon", "epsilon"))
 
 
-def read(models: list[str], coresets: tuple[str, ...]) -> tuple[dict, dict]:
-    """(models by file name, coresets by file name)"""
-    from craig_cli.artifacts.coreset import read_coreset
+def read(models: Sequence[str], coresets: tuple[str, ...], size: Amount | None = None) -> tuple[dict, dict]:
+    """(models by file name, coresets by file name, those of several sizes in the one asked for)"""
     from craig_cli.artifacts.model import read_model
 
-    return {name: read_model(name) for name in models}, {name: read_coreset(name) for name in coresets}
+    return {name: read_model(name) for name in models}, {name: read_sized(name, size) for name in coresets}
 
 
 def encodings(models: dict, coresets: dict) -> tuple:

@@ -16,6 +16,7 @@ import numpy as np
 from craig_cli.errors import UsageError
 from craig_cli.evaluation.gradient_comparison import Comparison
 from craig_cli.evaluation.history import Run
+from craig_cli.evaluation.verdict import Verdict
 
 FORMATS = {".png": "png", ".svg": "svg"}
 STYLES = (
@@ -159,6 +160,40 @@ def plot_curves(
     axis.set_ylabel(f"epsilon ({units})")
     axis.set_ylim(bottom=0)
     _legend(figure, axis)
+    return _bytes(figure, form)
+
+
+@_alike_everywhere
+def plot_sizes(verdict: Verdict, n_rows: int, score: str, form: str) -> bytes:
+    """The score, and where it is known what the objective is above its optimum, against the share of ``n_rows``.
+
+    A line a way, through the medians, from the least to the greatest of the seeds; all rows are a dashed line.
+    """
+    ways = list(dict.fromkeys(line.way for line in verdict.lines))
+    residuals = any("residual" in line.values for line in verdict.lines)
+    figure, axes = _figure(1, 2 if residuals else 1)
+    for way, style in _styled(ways):
+        lines = [line for line in verdict.lines if line.way == way]
+        along = np.array([100.0 * line.size / n_rows for line in lines])
+        middle = np.array([line.score for line in lines])
+        low, high = (np.array([pick(line.scores) for line in lines]) for pick in (min, max))
+        _line(axes[0][0], along, middle, style, way)
+        axes[0][0].vlines(along, low, high, color=style["color"], linewidth=0.8)
+        if residuals:
+            above = np.array([line.values.get("residual", np.nan) for line in lines])
+            _line(axes[0][1], along[above > 0], above[above > 0], style, way)
+    axes[0][0].axhline(verdict.whole.score, color="#1f5fa8", linestyle=(0, (6, 2)), label="all rows")
+    axes[0][0].set_ylabel(f"{score} of the rows held out")
+    if residuals:
+        axes[0][1].set_ylabel("objective above its optimum on all rows")
+        axes[0][1].set_yscale("log")
+    ticks = sorted({100.0 * line.size / n_rows for line in verdict.lines})
+    for axis in axes[0]:
+        axis.set_xscale("log")
+        axis.minorticks_off()
+        axis.set_xticks(ticks, [f"{tick:.3g}" for tick in ticks])
+        axis.set_xlabel("rows (%)")
+    _legend(figure, axes[0][0])
     return _bytes(figure, form)
 
 

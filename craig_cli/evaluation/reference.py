@@ -102,11 +102,36 @@ def optimum(
     the minimum by the Newton decrement. Raises DataError where it cannot be found: for labels other than the
     objective's classes, and for an objective without a minimum.
     """
+    dataset = dataset.with_features(objective.n_features, "the model")
+    scaling = objective.scaling(dataset)
+    model, above = minimiser(dataset, dataset.counts, objective, scaling, threads, progress)
+    steps = model.optimizer["steps"]
+    found = measure(model, objective, dataset)
+    if not found.gradient_norm <= found.limit:
+        raise DataError(
+            f"{dataset.name}: expected an optimum with a gradient norm of at most {found.limit:.2g}, found "
+            f"{found.gradient_norm:.3g} after {steps} Newton steps; a larger l2 makes the optimum well determined"
+        )
+    model.optimizer.update(facts(found), above_minimum=above)
+    return with_encoding(model, dataset.encoding)
+
+
+def minimiser(
+    dataset: Dataset,
+    weights: np.ndarray,
+    objective: Objective,
+    scaling: Scaling,
+    threads: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Model, float]:
+    """(the model that minimises ``objective`` on rows of ``weights`` (n,), what it was above the minimum a step before).
+
+    scaling  in whose units the penalty is measured, whatever rows it was fitted to
+
+    How near it came is for the caller to look at. Raises DataError for labels other than the objective's classes.
+    """
     threads = threads or available_threads()
     loss = load(LOSSES, objective.loss)
-    dataset = dataset.with_features(objective.n_features, "the model")
-    weights = dataset.counts
-    scaling = objective.scaling(dataset)
     problem = build_problem(dataset, weights, loss, objective.l2, objective.intercept, scaling, "auto", threads)
     if problem.classes != objective.classes:
         raise DataError(
@@ -122,14 +147,7 @@ def optimum(
     model = Model(
         objective.loss, objective.classes, weight, intercept, objective.l2, settings, provenance(dataset.sources)
     )
-    found = measure(model, objective, dataset)
-    if not found.gradient_norm <= found.limit:
-        raise DataError(
-            f"{dataset.name}: expected an optimum with a gradient norm of at most {found.limit:.2g}, found "
-            f"{found.gradient_norm:.3g} after {steps} Newton steps; a larger l2 makes the optimum well determined"
-        )
-    model.optimizer.update(facts(found), above_minimum=above * problem.label_scale**2)
-    return with_encoding(model, dataset.encoding)
+    return model, above * problem.label_scale**2
 
 
 def facts(measured: Measured) -> dict:

@@ -1,0 +1,203 @@
+"""Training on some of the rows instead of all: ways of choosing them beside each other, on data of one's own.
+
+Some rows are held out before anything else, by their classes and the same every time. From the others every way chooses
+so many, a trainer makes a model of them, and the model gets a number on the rows held out, the lower the better: the
+mean loss of a linear model at its optimum, or whatever the user's own trainer prints. All is paired: a seed draws the
+same rows of a way whatever it is compared with, and all models are judged by the same rows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from craig_cli.artifacts.coreset import Coreset
+from craig_cli.dataset import Dataset, class_values, has_classes
+from craig_cli.errors import DataError
+from craig_cli.evaluation.metrics import evaluate
+from craig_cli.evaluation.pointwise import encode_targets, losses
+from craig_cli.evaluation.reference import Objective, minimiser
+from craig_cli.evaluation.residual import residual
+from craig_cli.registry import LOSSES, RECIPES, load
+from craig_cli.scaling import fit_scaling
+from craig_cli.selection.plan import Plan
+from craig_cli.selection.select import select_dataset
+from craig_cli.training.losses import encode_labels, guess_loss
+
+HELD_OUT = 0.2  # of the rows of each class
+LEAST_ROWS = 10
+RANDOM, ALL = "random", "all rows"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a trainer says of a model: score, the lower the better; values to show; losses (m,) of the rows held out,
+    or None where they are not known.
+    """
+
+    score: float
+    values: dict = field(default_factory=dict)
+    losses: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training on ``size`` rows that ``way`` chose with ``seed``, and the seconds of both, None if not known."""
+
+    way: str
+    size: int
+    seed: int
+    judged: Judged
+    select_seconds: float | None
+    train_seconds: float
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way of choosing rows: ``choose(size, seed)`` gives a coreset of the training data.
+
+    fixed  it is the same for every seed; known: it was there before, so that there is no time it takes
+    """
+
+    name: str
+    choose: Callable[[int, int], Coreset]
+    fixed: bool = False
+    known: bool = False
+
+
+# Called with (rows (r,) int64 of the training data, weights (r,), way, seed).
+Trainer = Callable[[np.ndarray, np.ndarray, str, int], Judged]
+
+
+def held_out(dataset: Dataset, task: str = "auto") -> tuple[np.ndarray, np.ndarray]:
+    """(rows to train on, rows held out), int64, both ascending: HELD_OUT of each class, but never its last row.
+
+    Raises DataError for fewer than LEAST_ROWS rows.
+    """
+    if dataset.n_rows < LEAST_ROWS:
+        raise DataError(f"{dataset.name}: expected at least {LEAST_ROWS} rows to compare on, found {dataset.n_rows}")
+    generator = np.random.default_rng(0)  # whatever the seed is: all that is ever compared is judged by these
+    classes = has_classes(dataset.labels, dataset.task(task))
+    codes = class_values(dataset.labels)[1] if classes else np.zeros(dataset.n_rows, dtype=np.int64)
+    order = generator.permutation(dataset.n_rows)
+    order = order[np.argsort(codes[order], kind="stable")]
+    counts = np.bincount(codes)
+    place = np.arange(dataset.n_rows) - np.repeat(np.cumsum(counts) - counts, counts)
+    out = place < np.repeat(np.minimum(np.rint(HELD_OUT * counts), counts - 1), counts)
+    return np.sort(order[~out]), np.sort(order[out])
+
+
+class Linear:
+    """This project's linear model, at its optimum on the rows, judged by its mean loss on the rows held out.
+
+    Its penalty is in the units of ``scale`` of all training rows. Of each model also the ``residual`` on those, what
+    their objective is above its optimum.
+    """
+
+    def __init__(
+        self, train: Dataset, test: Dataset, *, loss: str | None, l2: float, scale: str, task: str, threads: int | None
+    ) -> None:
+        """Raises DataError for labels that the loss does not take, and for a test set of none of their classes."""
+        loss = loss or guess_loss(train.labels, train.task(task))
+        classes, _ = encode_labels(load(LOSSES, loss), train.labels, train.name, train.label_text)
+        self.objective = Objective(loss, classes, train.n_features, l2, scale, True)
+        self.scaling = fit_scaling(scale, train.features, train.multiplicity)
+        # The labels are numbers here, and only compared with each other.
+        train, test = replace(train, encoding=None), replace(test, encoding=None)
+        self.train, self.threads = train, threads
+        known = np.isin(test.labels, classes) if classes else np.ones(test.n_rows, dtype=bool)
+        if not known.any():
+            raise DataError(f"{test.name}: expected rows of the classes of {train.name}, found none")
+        self.unknown = int((~known).sum())  # of classes that no training row has: errors of every model alike
+        self.test = test.take(np.flatnonzero(known)).with_features(train.n_features, train.name)
+        self.best = None
+
+    def __call__(self, rows: np.ndarray, weights: np.ndarray, way: str, seed: int) -> Judged:
+        model, _ = minimiser(self.train.take(rows), weights, self.objective, self.scaling, self.threads)
+        self.best = model if self.best is None else self.best  # all rows come first
+        test = self.test
+        found = evaluate(model, test)
+        values = {key: found[key] for key in ("error_rate", "rmse", "auc") if found.get(key) is not None}
+        if way != ALL:
+            values["residual"] = residual(model, self.best, self.train, self.scaling).residual
+        each = losses(model, model.decision(test.features), encode_targets(model, test, "the model"))
+        return Judged(found["loss"], values, each * (test.counts / test.counts.mean()))
+
+
+def recipe(dataset: Dataset, purpose: str, asked: dict) -> Way:
+    """The way to choose rows that a recipe is (``random``: random rows of each class); ``asked`` as a Plan takes it."""
+
+    def choose(size: int, seed: int) -> Coreset:
+        plan = Plan(size=size, seed=seed, **asked)
+        if purpose == RANDOM:
+            return select_dataset(dataset, replace(plan, algorithm="random"))
+        plan = replace(plan, purpose=purpose)
+        if RECIPES[purpose].pilot:
+            from craig_cli.guided.pilot import select_with_pilot
+
+            return select_with_pilot(dataset, plan)[0]
+        return select_dataset(dataset, plan)
+
+    # Medoids with counts: nothing in them is random.
+    fixed = purpose != RANDOM and RECIPES[purpose].exemplar == "medoid" and RECIPES[purpose].weights == "count"
+    return Way(purpose, choose, fixed)
+
+
+def stored(name: str, coreset: Coreset) -> Way:
+    """The sizes that a coreset has."""
+    return Way(name, lambda size, seed: coreset.at_size(size, name), fixed=True, known=True)
+
+
+def warm_up(dataset: Dataset, ways: Callable[[Dataset], list[Way]], sizes: list[int], trainer: Trainer) -> None:
+    """Load, or compile, what the ways and this project's trainer need, on a part of the data: not to be measured."""
+    rows = recipe(dataset, RANDOM, {"task": "auto"}).choose(sizes[-1], 0)
+    part = replace(dataset.take(rows.index), rows=None)
+    for way in ways(part):
+        way.choose(sizes[0], 0)
+    if isinstance(trainer, Linear):
+        minimiser(trainer.train.take(rows.index), rows.weight, trainer.objective, trainer.scaling, trainer.threads)
+
+
+def train_all(dataset: Dataset, trainer: Trainer, seeds: Iterable[int]) -> list[Run]:
+    """A run for each seed on all rows; a single one where the second gives the number of the first."""
+    runs: list[Run] = []
+    for seed in seeds:
+        began = time.perf_counter()
+        judged = trainer(np.arange(dataset.n_rows), dataset.counts, ALL, seed)
+        runs.append(Run(ALL, dataset.n_rows, seed, judged, None, time.perf_counter() - began))
+        if isinstance(trainer, Linear) or (len(runs) == 2 and runs[0].judged.score == runs[1].judged.score):
+            return runs[:1]
+    return runs
+
+
+def train_on(
+    way: Way,
+    size: int,
+    trainer: Trainer,
+    seeds: Iterable[int],
+    repeatable: bool,
+    tick: Callable[[], None] = lambda: None,
+) -> list[Run]:
+    """A run for each seed on ``size`` rows that ``way`` chooses.
+
+    repeatable  the trainer gives the same rows the same number, so a fixed way needs one run only
+    tick        called before each run
+    """
+    runs: list[Run] = []
+    coreset, select_seconds = None, None
+    for seed in seeds:
+        tick()
+        if runs and way.fixed and repeatable:
+            runs.append(replace(runs[0], seed=seed))
+            continue
+        if coreset is None or not way.fixed:
+            began = time.perf_counter()
+            coreset = way.choose(size, seed)
+            select_seconds = None if way.known else time.perf_counter() - began
+        began = time.perf_counter()
+        judged = trainer(coreset.index, coreset.weight, way.name, seed)
+        runs.append(Run(way.name, size, seed, judged, select_seconds, time.perf_counter() - began))
+    return runs
