@@ -72,9 +72,10 @@ class Coreset:
 
     def __repr__(self) -> str:
         facts, epsilon = self.metadata, self.epsilon[-1] if len(self) else np.inf
+        sizes = f", and of {', '.join(str(len(each)) for each in self.sizes)}" if self.sizes else ""
         return (
             f"Coreset({len(self):,} of {facts.get('n', '?'):,} rows by {facts.get('algorithm')}, "
-            f"{facts.get('weights')} weights, epsilon {epsilon:.6g} in {facts.get('units')})"
+            f"{facts.get('weights')} weights, epsilon {epsilon:.6g} in {facts.get('units')}{sizes})"
         )
 
     def at_size(self, amount: Amount | str, name: str = "the coreset") -> Coreset:
@@ -85,7 +86,9 @@ class Coreset:
         """
         size = nested.find(self, amount, name)
         if size is None:
-            return replace(self, metadata={key: self.metadata[key] for key in self.metadata if key != "sizes"}, sizes=())
+            return replace(
+                self, metadata={key: self.metadata[key] for key in self.metadata if key != "sizes"}, sizes=()
+            )
         count, bound = len(size), float(size.facts["epsilon"])
         epsilon = np.append(np.maximum(self.epsilon[: count - 1], bound), bound)
         facts = nested.facts_of(self.metadata, size, len(self))

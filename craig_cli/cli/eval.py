@@ -101,8 +101,8 @@ from craig_cli.errors import DataError, os_error
     "--plot",
     type=click.Path(),
     metavar="FILE",
-    help="Draw the histories, the gradient errors, the epsilon curve or the comparison into this .png or .svg (needs matplotlib: pip "
-    "install 'craig[plot]').",
+    help="Draw the histories, the gradient errors, the epsilon curve or the comparison into this .png or .svg (needs "
+    "matplotlib: pip install 'craig[plot]').",
 )
 @options.coreset_size_option("With --coreset: one of the sizes that it was selected with by --sizes.")
 @compare_options
@@ -159,7 +159,13 @@ def evaluate(
     if compare is None:
         _check(models, data, coreset, points, radius, alone, reference, history, offset, plot)
     else:
-        alone = alone | {"--points": points, "--radius": radius, "--offset": offset, "--history": history, "--size": size}
+        alone = alone | {
+            "--points": points,
+            "--radius": radius,
+            "--offset": offset,
+            "--history": history,
+            "--size": size,
+        }
         _check_compare(models, data, reference, {name: value for name, value in alone.items() if name != "--loss"})
     options.check_stdin(*models, *data, reading["weight_file"], *coreset, *history, reference, test)
     form = None

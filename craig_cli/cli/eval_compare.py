@@ -129,11 +129,12 @@ def run(asked: dict, dataset, test, coresets: dict, reading: dict, loss, seed: i
     seeds = range(seed, seed + (asked["seeds"] or SEEDS))
     shared = {"scale": asked["scale"] or "none", "task": asked["task"] or "auto", "threads": threads}
     shared |= {"loss": loss, "l2": DEFAULT_L2 if asked["l2"] is None else asked["l2"]}
+    trainer: lib.Trainer
     with ExitStack() as stack:
         if asked["trainer"] is None:
-            trainer = lib.Linear(train, test, **shared)
-            if trainer.unknown:
-                note(f"{test.name}: {trainer.unknown} row(s) of classes that no training row has are left out")
+            linear = trainer = lib.Linear(train, test, **shared)
+            if linear.unknown:
+                note(f"{test.name}: {linear.unknown} row(s) of classes that no training row has are left out")
         else:
             from craig_cli.cli.eval_trainer import Command
 

@@ -12,7 +12,8 @@ def run(paths: tuple[str, ...], size: Amount | None, form: str | None) -> Part:
     from craig_cli.cli.rows import read_sized
     from craig_cli.evaluation.curve import curve_of
 
-    results = [{"coreset": path, **curve_of(read_sized(path, size))} for path in paths]
+    coresets = {path: read_sized(path, size) for path in paths}
+    results = [{"coreset": path, **curve_of(each), **_sizes_of(each)} for path, each in coresets.items()]
     for result in results:
         if result["knee"] is None:
             note(f"{result['coreset']}: {result['why_no_knee']}")
@@ -24,6 +25,13 @@ def run(paths: tuple[str, ...], size: Amount | None, form: str | None) -> Part:
         curves = [(each["coreset"], each["curve"]["size"], each["curve"]["epsilon"], each["knee"]) for each in results]
         picture = plot_curves(curves, units, form)
     return Part({"curves": results}, curves_table(results), picture=picture)
+
+
+def _sizes_of(coreset) -> dict:
+    """Of nested coresets the sizes that have weights, and so a bound, of their own."""
+    entries = coreset.metadata.get("sizes", ())
+    keys = ("size", "epsilon", "weights")
+    return {"sizes": [{key: entry[key] for key in keys} for entry in entries]} if entries else {}
 
 
 def curves_table(results: list[dict]) -> str:
@@ -52,4 +60,13 @@ def curves_table(results: list[dict]) -> str:
         if result["for"] is not None:
             head += f", for {result['for']}"
         blocks.append(f"{head}\n{shown}")
+        if "sizes" in result:
+            nested = result["sizes"]
+            stored = [
+                ("--size", [each["size"] for each in nested]),
+                ("of rows", [f"{100 * each['size'] / result['n']:.3g} %" for each in nested]),
+                ("epsilon", [each["epsilon"] for each in nested]),
+                ("weights", [each["weights"] for each in nested]),
+            ]
+            blocks.append(f"sizes with weights of their own:\n{table(stored)}")
     return "\n\n".join(blocks)

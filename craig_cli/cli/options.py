@@ -88,7 +88,7 @@ class Size(click.ParamType):
 
 
 class Amounts(click.ParamType):
-    """Numbers of rows or shares of them, such as 500 or 5%, separated by commas; a tuple, or with ``one`` the only one."""
+    """Numbers of rows or shares of them, such as 500 or 5%, separated by commas, as a tuple; with ``one`` only one."""
 
     name = "sizes"
 
@@ -137,9 +137,7 @@ def coreset_option(help_text: str) -> Callable:
 
 def coreset_size_option(help_text: str) -> Callable:
     """size: one of those of a coreset of --sizes, or None."""
-    return click.option(
-        "--size", type=Amounts(one=True), metavar="K|P%", show_default="the largest", help=help_text
-    )
+    return click.option("--size", type=Amounts(one=True), metavar="K|P%", show_default="the largest", help=help_text)
 
 
 # --- what goes out ------------------------------------------------------------------------------------------

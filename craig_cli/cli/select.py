@@ -214,9 +214,8 @@ def select(
     --size, --sizes and --epsilon. The coreset is a Parquet file of row numbers, weights, ranks and error bounds, in
     greedy order: its first k rows are the picks of a coreset of size k.
     """
-    _check_budget(
-        {"--fraction": fraction, "--size": size, "--sizes": sizes, "--epsilon": epsilon}, needed=from_coreset is None
-    )
+    budget = {"--fraction": fraction, "--size": size, "--sizes": sizes, "--epsilon": epsilon}
+    _check_budget(budget, needed=from_coreset is None)
     if from_coreset is not None:
         _check_only_weights()
     if gradients:
@@ -278,7 +277,6 @@ def select(
         encoding = encoding or model.encoding
     dataset = read_data(data, **reading, encoding=encoding, threads=threads, gradients=gradients)
     read = time.perf_counter()
-
     from craig_cli.jit import is_cold
 
     if chosen is not None:
@@ -348,5 +346,5 @@ def _given(names: tuple[str, ...]) -> list[str]:
 def _check_budget(values: dict, needed: bool = True) -> None:
     given = [name for name, value in values.items() if value is not None]
     if len(given) > 1 or (needed and not given):
-        found = " and ".join(given) or "none"
-        raise click.UsageError(f"expected one of {', '.join(list(values)[:-1])} and {list(values)[-1]}, found {found}")
+        *names, last = values
+        raise click.UsageError(f"expected one of {', '.join(names)} and {last}, found {' and '.join(given) or 'none'}")

@@ -72,7 +72,8 @@ def tell(summary: dict) -> None:
     aside = "" if summary["weights"] in ("count", None) else "; --exemplar medoid --weights count has the smallest"
     note("epsilon: none" if epsilon is None else f"epsilon {epsilon:.6g} ({summary['units']}{aside})")
     for each in summary.get("sizes", ())[:-1]:
-        note(f"  --size {each['size']} ({100 * each['size'] / n:.3g} %): epsilon {each['epsilon']:.6g}{_weights_of(each)}")
+        share = f"{100 * each['size'] / n:.3g} %"
+        note(f"  --size {each['size']} ({share}): epsilon {each['epsilon']:.6g}{_weights_of(each)}")
     seconds = summary["seconds"]
     note(
         f"wrote {summary['output']} in {sum(seconds.values()):.2f} s"

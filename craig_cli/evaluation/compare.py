@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from craig_cli.artifacts.coreset import Coreset
+from craig_cli.artifacts.model import Model
 from craig_cli.dataset import Dataset, class_values, has_classes
 from craig_cli.errors import DataError
 from craig_cli.evaluation.metrics import evaluate
@@ -113,7 +114,7 @@ class Linear:
             raise DataError(f"{test.name}: expected rows of the classes of {train.name}, found none")
         self.unknown = int((~known).sum())  # of classes that no training row has: errors of every model alike
         self.test = test.take(np.flatnonzero(known)).with_features(train.n_features, train.name)
-        self.best = None
+        self.best: Model | None = None
 
     def __call__(self, rows: np.ndarray, weights: np.ndarray, way: str, seed: int) -> Judged:
         model, _ = minimiser(self.train.take(rows), weights, self.objective, self.scaling, self.threads)

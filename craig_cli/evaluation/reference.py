@@ -124,7 +124,7 @@ def minimiser(
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Model, float]:
-    """(the model that minimises ``objective`` on rows of ``weights`` (n,), what it was above the minimum a step before).
+    """(the minimum of ``objective`` on rows of ``weights`` (n,), how far above it the last step but one was).
 
     scaling  in whose units the penalty is measured, whatever rows it was fitted to
 

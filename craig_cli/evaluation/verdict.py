@@ -164,13 +164,13 @@ def _enough(verdict: Verdict, n_rows: int, within: float, score: str) -> str:
     if enough.way == RANDOM:
         return text + "; nothing has to be selected for that."
     sizes = [
-        line.size
-        for line in verdict.lines
-        if line.way == RANDOM and _stays_within(line, verdict.lines, verdict.limit)
+        line.size for line in verdict.lines if line.way == RANDOM and _stays_within(line, verdict.lines, verdict.limit)
     ]
     if not any(line.way == RANDOM for line in verdict.lines):
         return text + "."
-    return text + (f"; random rows need {share(min(sizes), n_rows)}." if sizes else "; random rows of none of these sizes are.")
+    return text + (
+        f"; random rows need {share(min(sizes), n_rows)}." if sizes else "; random rows of none of these sizes are."
+    )
 
 
 def _against_random(verdict: Verdict, n_rows: int) -> list[str]:

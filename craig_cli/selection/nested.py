@@ -13,7 +13,9 @@ A row drawn from a part of mass M_p by its mass m, and then the part by M_p, is 
 as if it had been drawn from the union. So members and strata are unbiased at every size, and each size is marginally
 what one draw from each of its clusters gives; only the clusters are coarser than they would be by themselves.
 
-Weights are then made for each size as for the whole, but the rows are what they are: no size may change them.
+Weights are then made for each size as for the whole, but the rows are what they are: no size may change them. Where
+medoids or members are to stand for their clusters, whichever match the gradient (weights/weigh.py), all sizes have to
+agree: medoids where their weights do so at every size, else what trains the better model at the smallest.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ from craig_cli.selection.merge import Selection, merge, part_of
 from craig_cli.selection.plan import Plan
 from craig_cli.selection.weights.clusters import Clusters, cluster, represented
 from craig_cli.selection.weights.targets import Target
-from craig_cli.selection.weights.weigh import TRUSTED, Weighed, weigh
+from craig_cli.selection.weights.weigh import MOST_LEFT, TRUSTED, Weighed, weigh
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,47 @@ class Level:
     own: np.ndarray | None
 
 
-def nest(
+@dataclass(frozen=True)
+class Nest:
+    """weighed: the whole; selection: in its order; smaller: the sizes below; facts: of every size, for the metadata."""
+
+    weighed: Weighed
+    selection: Selection
+    smaller: tuple[Size, ...]
+    facts: list[dict]
+
+
+def nested(
+    dataset: Dataset,
+    groups: list[Group],
+    picked: Sequence,
+    plan: Plan,
+    quotas: list[np.ndarray],
+    target: Target | None,
+    grid: float,
+    generator: np.random.Generator,
+) -> Nest:
+    """The sizes of a selection.
+
+    picked   of each group picks, clusters, gains, weights and strata, see select.py
+    quotas   (k,) elements of each group, for every size in ascending order
+    """
+
+    def made(plan: Plan) -> Nest:
+        clusters, own = [each.clusters for each in picked], [each.weights for each in picked]
+        weighed = weigh(dataset, groups, clusters, own, plan, target, grid, generator)
+        return _nest(dataset, groups, picked, weighed, plan, quotas, target, grid, generator)
+
+    found = made(plan)
+    chosen = plan.exemplar is not None or (found.weighed.exemplar, found.weighed.weights) != ("medoid", "fitted")
+    if chosen or all(each.get("calibration", {"left": np.inf})["left"] <= MOST_LEFT for each in found.facts):
+        return found
+    ways = found, made(replace(plan, exemplar="member"))
+    smallest = [(way.selection.index[: len(way.smaller[0])], way.smaller[0].weight) for way in ways if way.smaller]
+    return min(zip(ways, smallest), key=lambda each: target.cost(*each[1]))[0] if smallest else found
+
+
+def _nest(
     dataset: Dataset,
     groups: list[Group],
     picked: Sequence,
@@ -57,12 +99,7 @@ def nest(
     target: Target | None,
     grid: float,
     generator: np.random.Generator,
-) -> tuple[Selection, tuple[Size, ...], list[dict]]:
-    """(the whole in its order, the smaller sizes, what the metadata says of every size).
-
-    picked   of each group clusters, gains, weights and strata of the picks, see select.py; weighed: the whole
-    quotas   (k,) elements of each group, for every size in ascending order, the last one that of the whole
-    """
+) -> Nest:
     levels = []
     for number, (group, each) in enumerate(zip(groups, picked)):
         whole = Level(np.arange(len(each.clusters.exemplars)), weighed.clusters[number], weighed.own[number])
@@ -86,7 +123,7 @@ def nest(
         selections.append(merge(parts, which[:count], place[:count]))
         facts.append(_facts(selections[-1], found))
     smaller = [Size(each.weight, entry) for each, entry in zip(selections[:-1], facts)]
-    return selections[-1], tuple(smaller), facts
+    return Nest(weighed, selections[-1], tuple(smaller), facts)
 
 
 def _levels(

@@ -139,7 +139,9 @@ class Plan:
         found = [name for name, value in given.items() if value is not None]
         nested = self.nested(dataset)
         if len(found) != 1 and not (nested and found == ["size", "sizes"] and self.size == nested[-1]):
-            raise UsageError(f"expected one of fraction, size, epsilon and sizes, found {' and '.join(found) or 'none'}")
+            raise UsageError(
+                f"expected one of fraction, size, epsilon and sizes, found {' and '.join(found) or 'none'}"
+            )
         if nested:
             if nested[-1] > dataset.n_rows:
                 raise UsageError(
@@ -239,7 +241,9 @@ def _check_together(plan: Plan, at_model: bool) -> None:
         found = "a model to select at" if at_model else plan.algorithm
         raise UsageError(f"weights: equal ones go with strata or random rows by features, found {found}")
     if plan.sizes is not None and (plan.algorithm, plan.weights) == ("strata", "equal"):
-        raise UsageError("sizes: equal weights want strata of equal mass, which differ from size to size; select each with size")
+        raise UsageError(
+            "sizes: equal weights want strata of equal mass, which differ from size to size; select each with size"
+        )
     if plan.epsilon is None:
         return
     found = None

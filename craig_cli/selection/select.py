@@ -22,7 +22,7 @@ from craig_cli.selection.finished import coreset_of
 from craig_cli.selection.groups import Group, build_groups, scaled_features
 from craig_cli.selection.limits import check_memory
 from craig_cli.selection.merge import Selection, merge_by_gain, part_of
-from craig_cli.selection.nested import nest
+from craig_cli.selection.nested import nested
 from craig_cli.selection.plan import Plan, resolve
 from craig_cli.selection.quotas import group_quotas
 from craig_cli.selection.weights.clusters import Clusters, cluster
@@ -86,22 +86,21 @@ def select_dataset(
 
         model = train_guide(dataset, plan, budget, note)
         target = None if model is None else model.target
-    clusters, own = [each.clusters for each in picked], [each.weights for each in picked]
-    weighed = weigh(dataset, groups, clusters, own, plan, target, grid, generator)
-    settings = _settings(plan, units, block, weighed, scaling, dataset)
     if plan.sizes is not None:
-        selection, sizes, facts = nest(
-            dataset, groups, picked, weighed, plan, every_size, target, grid, generator
-        )
-        coreset = replace(as_coreset(dataset, groups, selection, settings | {"sizes": facts}), sizes=sizes)
-        return coreset if model is None else model.recorded(coreset)
-    chosen = [
-        # Twins of a row that was picked follow it where the quota asks for more than there are different rows.
-        part_of(group, each, weight, grid, int(quota) - len(each.exemplars), ranked=plan.method.greedy)
-        for group, each, weight, quota in zip(groups, weighed.clusters, weighed.own, quotas)
-    ]
-    selection = merge_by_gain(groups, chosen, [each.gains for each in picked])
-    coreset = as_coreset(dataset, groups, selection, settings)
+        found = nested(dataset, groups, picked, plan, every_size, target, grid, generator)
+        weighed, selection = found.weighed, found.selection
+    else:
+        clusters, own = [each.clusters for each in picked], [each.weights for each in picked]
+        weighed = weigh(dataset, groups, clusters, own, plan, target, grid, generator)
+        chosen = [
+            # Twins of a row that was picked follow it where the quota asks for more than there are different rows.
+            part_of(group, each, weight, grid, int(quota) - len(each.exemplars), ranked=plan.method.greedy)
+            for group, each, weight, quota in zip(groups, weighed.clusters, weighed.own, quotas)
+        ]
+        selection = merge_by_gain(groups, chosen, [each.gains for each in picked])
+    coreset = as_coreset(dataset, groups, selection, _settings(plan, units, block, weighed, scaling, dataset))
+    if plan.sizes is not None:
+        coreset = replace(coreset, metadata=coreset.metadata | {"sizes": found.facts}, sizes=found.smaller)
     return coreset if model is None else model.recorded(coreset)
 
 
