@@ -94,7 +94,7 @@ def test_help_ends_in_examples_that_run(name, tmp_path, craig):
         (("--verson",), "--version"),
         (("select", "a", "--fractoin", "0.1"), "--fraction"),
         (("select",), "DATA"),
-        (("select", "a"), "one of --fraction, --size and --epsilon, found none"),
+        (("select", "a"), "one of --fraction, --size, --sizes and --epsilon, found none"),
         (("select", "a", "--fraction", "0.1", "--size", "3"), "found --fraction and --size"),
         (("select", "a", "--fraction", "0"), "greater than 0 and at most 1, found '0'"),
         (("select", "a", "--fraction", "1.5"), "found '1.5'"),

@@ -287,7 +287,7 @@ def test_regression_selects_on_rows_and_targets_together():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({}, "expected one of fraction, size and epsilon, found none"),
+        ({}, "expected one of fraction, size, epsilon and sizes, found none"),
         ({"fraction": 0.1, "size": 3}, "found fraction and size"),
         ({"fraction": 0.0}, "above 0 and at most 1"),
         ({"fraction": float("nan")}, "above 0 and at most 1"),
