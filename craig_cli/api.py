@@ -26,8 +26,9 @@ def select_coreset(
                   table; None for rows without labels
     multiplicity  (n,) positive numbers, how many rows each row stands for
     influence, progress, note  as ``select_dataset``
-    asked         what a ``Plan`` takes: fraction, size or epsilon, purpose ("any", "linear" or "distance"), algorithm,
-                  exemplar, weights, metric, scale, loss, ...; a name that is none of them is a TypeError
+    asked         what a ``Plan`` takes: fraction, size, epsilon or sizes (``Coreset.at_size`` has each), purpose
+                  ("any", "linear" or "distance"), algorithm, exemplar, weights, metric, scale, loss, ...; a name that
+                  is none of them is a TypeError
 
     Raises UsageError (a ValueError) for arguments that make no sense and DataError (a ValueError) for such data.
     """

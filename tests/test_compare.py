@@ -24,7 +24,7 @@ N = 1000
 def runs(way: str, size: int, scores, losses=None, select: float | None = 1.0, train: float = 0.5) -> list[Run]:
     losses = [None] * len(scores) if losses is None else losses
     return [
-        Run(way, size, seed, Judged(s, {}, each), select, train) for seed, (s, each) in enumerate(zip(scores, losses))
+        Run(way, size, seed, Judged(s, train, {}, each), select) for seed, (s, each) in enumerate(zip(scores, losses))
     ]
 
 

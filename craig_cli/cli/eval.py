@@ -21,7 +21,19 @@ from craig_cli.errors import DataError, os_error
 @click.command(
     "eval",
     cls=TwoPartCommand,
-    first=("coreset", "reference", "history", "compare", "plot", "label", "as_json", "quiet"),
+    first=(
+        "coreset",
+        "reference",
+        "history",
+        "compare",
+        "sizes",
+        "test",
+        "trainer",
+        "plot",
+        "label",
+        "as_json",
+        "quiet",
+    ),
     epilog=options.examples(
         "craig train sample_data/binary.libsvm -q -o full.model.json --history full.jsonl",
         "craig eval full.model.json sample_data/binary.test.libsvm",

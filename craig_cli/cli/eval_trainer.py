@@ -18,6 +18,7 @@ import math
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +55,9 @@ class Command:
             "CRAIG_SIZE": str(len(rows)),
             "CRAIG_SEED": str(seed),
         }
+        began = time.perf_counter()
         status, output, errors = _run(self.command, environment)
+        seconds = time.perf_counter() - began
         if status != 0:
             how = f"exit status {status}" if status > 0 else f"signal {-status}"
             raise DataError(f"--trainer: failed on {len(rows)} rows ({way}, seed {seed}), {how}: {_last_line(errors)}")
@@ -68,7 +71,7 @@ class Command:
                 f"--trainer: expected a number in the last line of what it prints, found {last!r} on {len(rows)} rows "
                 f"({way}, seed {seed})"
             )
-        return Judged(score)
+        return Judged(score, seconds)
 
 
 def _run(command: str, environment: dict[str, str]) -> tuple[int, bytes, bytes]:

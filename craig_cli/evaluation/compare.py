@@ -22,6 +22,8 @@ from craig_cli.evaluation.metrics import evaluate
 from craig_cli.evaluation.pointwise import encode_targets, losses
 from craig_cli.evaluation.reference import Objective, minimiser
 from craig_cli.evaluation.residual import residual
+from craig_cli.guided.pilot import select_with_pilot
+from craig_cli.guided.samples import draw_random
 from craig_cli.registry import LOSSES, RECIPES, load
 from craig_cli.scaling import fit_scaling
 from craig_cli.selection.plan import Plan
@@ -35,36 +37,36 @@ RANDOM, ALL = "random", "all rows"
 
 @dataclass(frozen=True)
 class Judged:
-    """What a trainer says of a model: score, the lower the better; values to show; losses (m,) of the rows held out,
-    or None where they are not known.
+    """What a trainer says of a model: score, the lower the better; seconds, without those of judging where they can be
+    told apart; values to show; losses (m,) of the rows held out, or None where they are not known.
     """
 
     score: float
+    seconds: float
     values: dict = field(default_factory=dict)
     losses: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
 class Run:
-    """One training on ``size`` rows that ``way`` chose with ``seed``, and the seconds of both, None if not known."""
+    """One training on ``size`` rows that ``way`` chose with ``seed``, in so many seconds, None if not known."""
 
     way: str
     size: int
     seed: int
     judged: Judged
     select_seconds: float | None
-    train_seconds: float
 
 
 @dataclass(frozen=True)
 class Way:
-    """A way of choosing rows: ``choose(size, seed)`` gives a coreset of the training data.
+    """A way of choosing rows: ``choose(size, seed)`` gives (rows (r,) int64 of the training data, weights (r,)).
 
     fixed  it is the same for every seed; known: it was there before, so that there is no time it takes
     """
 
     name: str
-    choose: Callable[[int, int], Coreset]
+    choose: Callable[[int, int], tuple[np.ndarray, np.ndarray]]
     fixed: bool = False
     known: bool = False
 
@@ -117,7 +119,9 @@ class Linear:
         self.best: Model | None = None
 
     def __call__(self, rows: np.ndarray, weights: np.ndarray, way: str, seed: int) -> Judged:
+        began = time.perf_counter()
         model, _ = minimiser(self.train.take(rows), weights, self.objective, self.scaling, self.threads)
+        seconds = time.perf_counter() - began
         self.best = model if self.best is None else self.best  # all rows come first
         test = self.test
         found = evaluate(model, test)
@@ -125,22 +129,21 @@ class Linear:
         if way != ALL:
             values["residual"] = residual(model, self.best, self.train, self.scaling).residual
         each = losses(model, model.decision(test.features), encode_targets(model, test, "the model"))
-        return Judged(found["loss"], values, each * (test.counts / test.counts.mean()))
+        return Judged(found["loss"], seconds, values, each * (test.counts / test.counts.mean()))
 
 
 def recipe(dataset: Dataset, purpose: str, asked: dict) -> Way:
     """The way to choose rows that a recipe is (``random``: random rows of each class); ``asked`` as a Plan takes it."""
 
-    def choose(size: int, seed: int) -> Coreset:
+    def choose(size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
         plan = Plan(size=size, seed=seed, **asked)
-        if purpose == RANDOM:
-            return select_dataset(dataset, replace(plan, algorithm="random"))
+        if purpose == RANDOM:  # without a bound, which would take longer than to draw them
+            numbers = plan.is_regression or not has_classes(dataset.labels, dataset.task(plan.task))
+            return draw_random(dataset, size, loss="squared" if numbers else None, seed=seed)
         plan = replace(plan, purpose=purpose)
-        if RECIPES[purpose].pilot:
-            from craig_cli.guided.pilot import select_with_pilot
-
-            return select_with_pilot(dataset, plan)[0]
-        return select_dataset(dataset, plan)
+        pilot = RECIPES[purpose].pilot
+        coreset = select_with_pilot(dataset, plan)[0] if pilot else select_dataset(dataset, plan)
+        return coreset.index, coreset.weight
 
     # Medoids with counts: nothing in them is random.
     fixed = purpose != RANDOM and RECIPES[purpose].exemplar == "medoid" and RECIPES[purpose].weights == "count"
@@ -149,26 +152,30 @@ def recipe(dataset: Dataset, purpose: str, asked: dict) -> Way:
 
 def stored(name: str, coreset: Coreset) -> Way:
     """The sizes that a coreset has."""
-    return Way(name, lambda size, seed: coreset.at_size(size, name), fixed=True, known=True)
+
+    def choose(size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        one = coreset.at_size(size, name)
+        return one.index, one.weight
+
+    return Way(name, choose, fixed=True, known=True)
 
 
 def warm_up(dataset: Dataset, ways: Callable[[Dataset], list[Way]], sizes: list[int], trainer: Trainer) -> None:
     """Load, or compile, what the ways and this project's trainer need, on a part of the data: not to be measured."""
-    rows = recipe(dataset, RANDOM, {"task": "auto"}).choose(sizes[-1], 0)
-    part = replace(dataset.take(rows.index), rows=None)
+    rows, weights = recipe(dataset, RANDOM, {}).choose(sizes[-1], 0)
+    part = replace(dataset.take(rows), rows=None)
     for way in ways(part):
         way.choose(sizes[0], 0)
     if isinstance(trainer, Linear):
-        minimiser(trainer.train.take(rows.index), rows.weight, trainer.objective, trainer.scaling, trainer.threads)
+        minimiser(trainer.train.take(rows), weights, trainer.objective, trainer.scaling, trainer.threads)
 
 
 def train_all(dataset: Dataset, trainer: Trainer, seeds: Iterable[int]) -> list[Run]:
     """A run for each seed on all rows; a single one where the second gives the number of the first."""
     runs: list[Run] = []
     for seed in seeds:
-        began = time.perf_counter()
         judged = trainer(np.arange(dataset.n_rows), dataset.counts, ALL, seed)
-        runs.append(Run(ALL, dataset.n_rows, seed, judged, None, time.perf_counter() - began))
+        runs.append(Run(ALL, dataset.n_rows, seed, judged, None))
         if isinstance(trainer, Linear) or (len(runs) == 2 and runs[0].judged.score == runs[1].judged.score):
             return runs[:1]
     return runs
@@ -188,17 +195,15 @@ def train_on(
     tick        called before each run
     """
     runs: list[Run] = []
-    coreset, select_seconds = None, None
+    chosen, select_seconds = None, None
     for seed in seeds:
         tick()
         if runs and way.fixed and repeatable:
             runs.append(replace(runs[0], seed=seed))
             continue
-        if coreset is None or not way.fixed:
+        if chosen is None or not way.fixed:
             began = time.perf_counter()
-            coreset = way.choose(size, seed)
+            chosen = way.choose(size, seed)
             select_seconds = None if way.known else time.perf_counter() - began
-        began = time.perf_counter()
-        judged = trainer(coreset.index, coreset.weight, way.name, seed)
-        runs.append(Run(way.name, size, seed, judged, select_seconds, time.perf_counter() - began))
+        runs.append(Run(way.name, size, seed, trainer(*chosen, way.name, seed), select_seconds))
     return runs

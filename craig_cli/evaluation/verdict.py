@@ -99,7 +99,7 @@ def _line(runs: list[Run], random: list[Run] | None) -> Line:
         score=float(np.median(scores)),
         values={key: float(np.median([each.judged.values[key] for each in runs])) for key in keys},
         select_seconds=_median(each.select_seconds for each in runs),
-        train_seconds=float(np.median([each.train_seconds for each in runs])),
+        train_seconds=float(np.median([each.judged.seconds for each in runs])),
         against=against,
         difference=difference,
         noise=noise,

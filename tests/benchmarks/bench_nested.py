@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from craig_cli.evaluation.compare import Linear, stored, train_all
+from craig_cli.evaluation.compare import Linear, train_all
 from craig_cli.formats import read_dataset
 from craig_cli.registry import RECIPES
 from craig_cli.selection.plan import Plan
@@ -40,9 +40,9 @@ def measure(dataset, plan: Plan, trainer: Linear, seeds: int) -> np.ndarray:
 
     found = np.empty((len(SHARES), 2, seeds))
     for seed in range(seeds):
-        nested = stored("nested", select(dataset, replace(plan, sizes=SHARES, seed=seed)))
+        nested = select(dataset, replace(plan, sizes=SHARES, seed=seed))
         for place, share in enumerate(SHARES):
-            found[place, 0, seed] = residual(nested.choose(share, seed), seed)
+            found[place, 0, seed] = residual(nested.at_size(share), seed)
             found[place, 1, seed] = residual(select(dataset, replace(plan, fraction=share, seed=seed)), seed)
     return found
 
