@@ -9,7 +9,7 @@ import numpy as np
 
 from craig_cli.artifacts.coreset import Coreset
 from craig_cli.artifacts.model import Model, with_encoding
-from craig_cli.registry import RECIPES
+from craig_cli.selection.at_model import AtModel
 from craig_cli.selection.plan import Plan
 from craig_cli.selection.select import select_dataset
 from craig_cli.tables.frames import dataset_of
@@ -25,7 +25,8 @@ def select_coreset(
     labels        (n,) class labels of any kind, or targets of a regression, or the name of a column of the
                   table; None for rows without labels
     multiplicity  (n,) positive numbers, how many rows each row stands for
-    influence, progress, note  as ``select_dataset``
+    influence     (n, q) influence vectors, or gradients, of the rows at a model to select at
+    progress, note  as ``select_dataset``
     asked         what a ``Plan`` takes: fraction, size, epsilon or sizes (``Coreset.at_size`` has each), purpose
                   ("any", "linear" or "distance"), algorithm, exemplar, weights, metric, scale, loss, ...; a name that
                   is none of them is a TypeError
@@ -38,11 +39,12 @@ def select_coreset(
     if labels is None:
         asked["per_class"] = False
     plan = Plan(**asked)
-    if RECIPES[plan.purpose].pilot and influence is None:
-        from craig_cli.guided.pilot import select_with_pilot
+    if influence is not None:
+        at = AtModel(np.asarray(influence, dtype=np.float64))
+        return select_dataset(dataset, plan, at=at, progress=progress, note=note)
+    from craig_cli.guided.policy import select_for
 
-        return select_with_pilot(dataset, plan, progress=progress, note=note)[0]
-    return select_dataset(dataset, plan, influence=influence, progress=progress, note=note)
+    return select_for(dataset, plan, progress=progress, note=note)
 
 
 def _meant(name: str) -> str:

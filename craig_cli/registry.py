@@ -80,24 +80,43 @@ TASKS = ("auto", "classification", "regression")
 
 
 class Recipe(NamedTuple):
-    """What a coreset is for, and what that sets: where rows are picked, and the parts that are not asked for."""
+    """What a coreset is for, and what that sets where it is not asked for.
+
+    features   the share of the features beside the influence of a row at a rough model, of which 1 is as much again;
+               None: there is no model, distances are those of the features
+    quotas     classes get picks by their influence to this power, and by their rows to the rest of 1
+    always     at the rough model whatever the weights are to be
+    """
 
     says: str
-    pilot: bool = False
+    features: float | None = None
+    quotas: float = 1.0
+    always: bool = False
+    algorithm: str = "auto"
     exemplar: str | None = None
     weights: str | None = None
 
 
 RECIPES = {
-    "any": Recipe("any trainer: rows by their features, weights by a rough linear model"),
-    "linear": Recipe("linear models: rows and weights by what they do to a rough model of all rows", pilot=True),
+    "any": Recipe(
+        "any trainer: rows that differ in their features or in what they do to a rough linear model",
+        features=2.0,
+        quotas=0.5,
+        algorithm="partition",
+    ),
+    "linear": Recipe(
+        "linear models: rows and weights by what they do to a rough model of all rows",
+        features=0.5,
+        always=True,
+        algorithm="strata",
+    ),
     "distance": Recipe(
         "kernel machines, nearest neighbours, clustering: the paper's medoids with counts, the smallest epsilon",
         exemplar="medoid",
         weights="count",
     ),
 }
-PILOT_ROUNDS = 6  # of training a pilot, at most
+ROUNDS = 6  # of training a rough model, at most
 
 
 def load(table: dict[str, str], name: str):

@@ -4,10 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from craig_cli.guided.pilot import select_with_pilot
 
 from craig_cli.artifacts.coreset import read_coreset
 from craig_cli.dataset import from_arrays
-from craig_cli.guided.pilot import select_with_pilot
 from craig_cli.selection.plan import Plan
 from tests.conftest import SAMPLE
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import scipy.optimize
 import scipy.sparse as sp
+from craig_cli.guided.pilot import select_with_pilot
 
 from craig_cli import reweight_coreset, select_coreset
 from craig_cli.artifacts.coreset import read_coreset
 from craig_cli.dataset import from_arrays
 from craig_cli.errors import UsageError
-from craig_cli.guided.pilot import select_with_pilot
 from craig_cli.guided.rough_model import rough_model
 from craig_cli.selection.plan import Plan
 from craig_cli.selection.select import select_dataset

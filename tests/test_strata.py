@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import scipy.optimize
 import scipy.sparse as sp
+from craig_cli.guided.pilot import select_with_pilot
 
 from craig_cli import jit
 from craig_cli.artifacts.model import Model
 from craig_cli.dataset import from_arrays
 from craig_cli.errors import DataError, UsageError
 from craig_cli.guided.influence import influence
-from craig_cli.guided.pilot import select_with_pilot
 from craig_cli.selection.algorithms.strata import Strata, masses, stratify
 from craig_cli.selection.distances.simd import dot
 from craig_cli.selection.distances.space import build_space

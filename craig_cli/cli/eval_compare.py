@@ -164,7 +164,7 @@ def _recipes(asked: dict, coresets: bool, shared: dict, train) -> list:
 
     purposes = list(dict.fromkeys(asked["purposes"]))
     if not purposes and not coresets:
-        purposes = [name for name, recipe in RECIPES.items() if not (recipe.pilot and asked["trainer"] is not None)]
+        purposes = [name for name, recipe in RECIPES.items() if not (recipe.always and asked["trainer"] is not None)]
     return [lib.recipe(train, name, shared) for name in (lib.RANDOM, *purposes)]
 
 

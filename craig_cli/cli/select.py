@@ -20,8 +20,8 @@ from craig_cli.registry import (
     DELTA,
     EXEMPLARS,
     METRICS,
-    PILOT_ROUNDS,
     RECIPES,
+    ROUNDS,
     WEIGHTS,
     load,
 )
@@ -127,7 +127,7 @@ PICKING = (*OF_FEATURES, "epsilon", "algorithm", "exemplar", "per_class", "block
 @click.option(
     "--rounds",
     type=Integer(1),
-    default=PILOT_ROUNDS,
+    default=ROUNDS,
     show_default=True,
     metavar="N",
     help="Of --for linear: rounds of training it, each a pass over all rows; fewer where it is good enough.",
@@ -221,10 +221,10 @@ def select(
     if gradients:
         _check_gradients()
     purpose = "linear" if pilot else purpose
-    pilot = RECIPES[purpose].pilot and from_coreset is None and not gradients
-    if pilot and at_model is not None:
+    linear = RECIPES[purpose].always and from_coreset is None and not gradients
+    if linear and at_model is not None:
         raise click.UsageError("expected one of --for linear and --at, found both")
-    by_model = pilot or at_model is not None
+    by_model = linear or at_model is not None
     if by_model and epsilon is not None:
         raise click.UsageError("--epsilon goes with distances of features, found --for linear or --at; give --size")
     if by_model and weights == "equal":
@@ -237,7 +237,7 @@ def select(
     others = [name for name in (reading["weight_file"], at_model, from_coreset) if name is not None]
     check_output(output, [*data, *others], binary=True)
 
-    from craig_cli.selection.plan import Plan
+    from craig_cli.selection.plan import Plan, wants_rough_model
 
     plan = Plan(
         fraction=fraction,
@@ -245,7 +245,7 @@ def select(
         sizes=sizes,
         epsilon=epsilon,
         purpose=purpose,
-        algorithm="strata" if by_model and algorithm == "auto" else algorithm,
+        algorithm="strata" if at_model is not None and algorithm == "auto" else algorithm,
         exemplar=exemplar,
         weights=weights,
         metric=metric,
@@ -281,17 +281,13 @@ def select(
 
     if chosen is not None:
         check_matches(chosen, from_coreset, dataset)
-    by_distance = not (gradients or by_model) and chosen is None and plan.method.greedy
+    by_distance = not (gradients or by_model or wants_rough_model(plan)) and chosen is None and plan.method.greedy
     if scale == "none" and by_distance:
         options.note_uneven_ranges(dataset, "the widest decide the distance")
     if is_cold("distances") and is_cold("algorithms"):
         note("compiling kernels, once (some seconds)")
     with options.progress_bar("select") as progress:
-        if pilot:
-            from craig_cli.guided.pilot import select_with_pilot
-
-            coreset, _ = select_with_pilot(dataset, plan, progress=progress, note=note)
-        elif by_model:
+        if at_model is not None:
             coreset = select_at(dataset, plan, model, at_model, chosen, from_coreset, progress)
         elif chosen is not None:
             coreset = reweighed(dataset, plan, chosen, from_coreset)
@@ -300,9 +296,9 @@ def select(
 
             coreset = select_at_gradients(dataset, plan, progress=progress, note=note)
         else:
-            from craig_cli.selection.select import select_dataset
+            from craig_cli.guided.policy import select_for
 
-            coreset = select_dataset(dataset, plan, progress=progress, note=note)
+            coreset = select_for(dataset, plan, progress=progress, note=note)
     selected = time.perf_counter()
     write_coreset(output, coreset)
     written = time.perf_counter()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from craig_cli.cli.options import note
 
@@ -13,25 +12,26 @@ def select_at(dataset, plan, model, at_model: str, chosen, name, progress):
     from craig_cli.evaluation.pointwise import check_label_names
     from craig_cli.guided.influence import influence
     from craig_cli.guided.provenance import facts_at
+    from craig_cli.selection.at_model import AtModel
     from craig_cli.selection.select import select_dataset
 
     check_label_names(model, dataset, at_model)
     found = influence(model, dataset, at_model, plan.seed)
-    there: dict[str, Any] = {"influence": found.vectors, "gradients": found.gradients}
+    at = AtModel(found.vectors, found.gradients)
     if chosen is not None:
-        coreset = reweighed(dataset, plan, chosen, name, **there)
+        coreset = reweighed(dataset, plan, chosen, name, at)
     else:
-        coreset = select_dataset(dataset, plan, progress=progress, note=note, **there)
+        coreset = select_dataset(dataset, plan, at=at, progress=progress, note=note)
     coreset.metadata["at"] = {"model": os.path.basename(at_model), **facts_at(coreset, dataset, model, found, at_model)}
     if found.dimension > len(coreset):
         note(f"{at_model}: some {found.dimension:.0f} parameters, more than there are picks; a rough guide")
     return coreset
 
 
-def reweighed(dataset, plan, chosen, name: str, **there):
+def reweighed(dataset, plan, chosen, name: str, at=None):
     """The rows of a coreset with new weights, at a model or without one."""
     from craig_cli.selection.reweight import reweight_dataset
 
     size = None if plan.fraction is plan.size is None else plan.budget(dataset)
     weights = plan.weights or "calibrated"
-    return reweight_dataset(chosen, dataset, weights=weights, size=size, name=name, threads=plan.threads, **there)
+    return reweight_dataset(chosen, dataset, weights=weights, size=size, name=name, threads=plan.threads, at=at)

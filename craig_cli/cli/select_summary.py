@@ -22,7 +22,7 @@ def summarise(coreset) -> dict:
         "algorithm": facts["algorithm"],
         "for": facts.get("for"),
         "weights": facts.get("weights"),
-        "at_model": bool(facts.get("at", {}).get("model") or facts.get("at", {}).get("pilot")),
+        "at_model": bool(facts.get("at", {}).get("model") or (facts.get("at") and facts.get("for") == "linear")),
         "classes": [
             {"label": entry["label"], "count": entry["count"], "size": entry["quota"]}
             | ({"epsilon": entry["epsilon"]} if "epsilon" in entry else {})
@@ -95,7 +95,7 @@ def warn(coreset, by_epsilon: bool) -> None:
     calibration, at = coreset.metadata.get("calibration"), coreset.metadata.get("at", {})
     if calibration is not None and calibration["left"] > LEFT:
         what = "the gradient at the model" if calibration["at"] == "the model" else "the means of the classes"
-        by_features = at.get("model") is None and "pilot" not in at
+        by_features = at.get("model") is None and coreset.metadata.get("for") != "linear"
         note(
             f"the weights leave {100 * calibration['left']:.2g} % of the error of {what} "
             f"({len(coreset):,} picks, {calibration['totals']:,} totals): a linear model trained on them may be no "

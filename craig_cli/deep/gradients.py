@@ -73,13 +73,14 @@ def select_at_gradients(
     by_strata = plan.epsilon is None and plan.algorithm in ("auto", "strata")
     if by_strata and plan.weights != "calibrated":
         return _strata(dataset, plan)
+    from craig_cli.selection.at_model import AtModel
     from craig_cli.selection.select import select_dataset  # loads much that strata do without
 
     _check_finite(dataset, norms(dataset.features))
     dataset = replace(dataset, features=dataset.features.astype(np.float64, copy=False))
     if by_strata:
         plan = replace(plan, algorithm="strata")
-        found = select_dataset(dataset, plan, influence=dataset.features, progress=progress, note=note)
+        found = select_dataset(dataset, plan, at=AtModel(dataset.features), progress=progress, note=note)
     else:
         greedy = plan.method.greedy and plan.exemplar is None
         plan = replace(plan, weights=plan.weights or "count", exemplar="medoid" if greedy else plan.exemplar)

@@ -22,12 +22,11 @@ from craig_cli.evaluation.metrics import evaluate
 from craig_cli.evaluation.pointwise import encode_targets, losses
 from craig_cli.evaluation.reference import Objective, minimiser
 from craig_cli.evaluation.residual import residual
-from craig_cli.guided.pilot import select_with_pilot
+from craig_cli.guided.policy import select_for
 from craig_cli.guided.samples import draw_random
 from craig_cli.registry import LOSSES, RECIPES, load
 from craig_cli.scaling import fit_scaling
 from craig_cli.selection.plan import Plan
-from craig_cli.selection.select import select_dataset
 from craig_cli.training.losses import encode_labels, guess_loss
 
 HELD_OUT = 0.2  # of the rows of each class
@@ -141,8 +140,7 @@ def recipe(dataset: Dataset, purpose: str, asked: dict) -> Way:
             numbers = plan.is_regression or not has_classes(dataset.labels, dataset.task(plan.task))
             return draw_random(dataset, size, loss="squared" if numbers else None, seed=seed)
         plan = replace(plan, purpose=purpose)
-        pilot = RECIPES[purpose].pilot
-        coreset = select_with_pilot(dataset, plan)[0] if pilot else select_dataset(dataset, plan)
+        coreset = select_for(dataset, plan)
         return coreset.index, coreset.weight
 
     # Medoids with counts: nothing in them is random.

@@ -1,83 +1,100 @@
-"""What weights are fitted at, where nothing else is asked for: a rough model of all rows.
+"""Selecting for a purpose: at a rough model of all rows where its recipe wants one, else by features alone.
 
-The rows are exemplars of the features, which serve whatever is trained on them by distance (a kernel SVM). But a medoid
-is a biased stand-in for its cluster, and for a linear model trained to convergence medoids with counts can lose to
-random rows. So the weights are moved as little as possible until the gradient at a rough model (rough_model.py) is the
-one of all rows (weights/calibrate.py): as far as that can be, the optimum of the coreset is that model. Where the
-medoids' best weights leave some of the gradient over, a random member of each cluster stands for it instead, which is
-unbiased. Where neither match it, which takes some picks for each parameter, models are trained on both, with fitted
-weights and with counts, and what costs all rows least is taken (weights/weigh.py). Where the data has too few rows to
-train a model, members keep counts.
+The rough model (rough_model.py) says how each row pulls at a linear model. Rows are picked in the joint space of that
+and of their features (selection/at_model.py), and their weights are moved as little as possible until the gradient at
+the model is that of all rows (weights/calibrate.py): as far as that can be, the optimum of the coreset is that model.
+What stands for a cluster is a random member of it, so that sums that nobody has thought of come out right as well. The
+more of the features there is in the joint space, the more the rows serve other trainers; for linear models little is
+enough, and quotas go by the influence of the classes.
 
-Picking the rows at the model, as --pilot does, brings a linear model nearer still. But it picks those that the model
-has wrong, which is the last thing that a kernel SVM should be given.
+Where the weights leave much of the gradient over, which takes few picks for each parameter, models are trained with
+them and with plain weights, and what costs all rows least is taken. Where the data has too few rows to train a model,
+or so few picks cannot follow it, rows are selected by their features.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
+from craig_cli import jit
 from craig_cli.artifacts.coreset import Coreset
-from craig_cli.dataset import Dataset, class_values
-from craig_cli.errors import DataError
+from craig_cli.dataset import Dataset
 from craig_cli.guided.provenance import facts_at
-from craig_cli.guided.rough_model import RoughModel, rough_model, sample_size
-from craig_cli.selection.plan import Plan
-from craig_cli.selection.weights.targets import Target
+from craig_cli.guided.rough_model import RoughModel, rough_model
+from craig_cli.registry import LOSSES, RECIPES, load
+from craig_cli.selection.at_model import AtModel, joint
+from craig_cli.selection.limits import check_memory
+from craig_cli.selection.plan import Plan, wants_rough_model
+from craig_cli.selection.select import Progress, select_dataset
+from craig_cli.training.losses import guess_loss
 from craig_cli.training.newton import SHARPNESS, newton
 
-LEAST_ROWS_A_PARAMETER = 2  # of a sample, or its model says more of those rows than of the data
-ROUNDS = 4  # of training the rough model, at most
+PICKS_A_PARAMETER = 2  # with fewer picks a model is not followed that is FAR above the optimum,
+FAR = 0.05  # of its objective
 
 
-@dataclass(frozen=True)
-class Guide:
-    """The rough model that weights are fitted at."""
+def select_for(
+    dataset: Dataset, plan: Plan, *, progress: Progress | None = None, note: Callable[[str], None] | None = None
+) -> Coreset:
+    """``select_dataset`` as ``plan.purpose`` wants it. At a rough model the loss, l2 and rounds of ``plan`` are the
+    model's, and the coreset's metadata says under "at" what it was: "pilot" is the number of its rounds.
 
-    dataset: Dataset
-    rough: RoughModel
-    l2: float
-    note: Callable[[str], None] | None = None
+    Raises as ``select_dataset`` and ``encode_labels`` do.
+    """
+    if not wants_rough_model(plan):
+        return select_dataset(dataset, plan, progress=progress, note=note)
+    recipe, picks = RECIPES[plan.purpose], plan.budget(dataset)
+    check_memory(dataset, None, plan.memory_limit)
+    jit.set_threads(plan.threads)
+    loss = plan.loss or guess_loss(dataset.labels, dataset.task(plan.task))
+    rough, why = _trained(dataset, plan, loss, picks)
+    if rough is None:
+        if note is not None:
+            note(f"selecting by features, not at a model: {why}")
+        return select_dataset(dataset, replace(plan, weights="count"), progress=progress, note=note)
+    if plan.algorithm == "auto":
+        plan = replace(plan, algorithm=recipe.algorithm)
+    found, is_regression = rough.found, load(LOSSES, loss).is_regression
+    beside = joint(dataset, found.vectors, recipe.features, plan.scale, is_regression)
+    at = AtModel(found.vectors, found.gradients, _cost_of(rough), beside, recipe.quotas)
+    plan = replace(plan, weights=plan.weights or "fitted")
+    coreset = select_dataset(dataset, plan, at=at, progress=progress, note=note)
+    model = rough.design.model(rough.coef, plan.l2)
+    facts = {"model": None, "pilot": rough.rounds, "features": recipe.features, "decrement": found.decrement}
+    return replace(coreset, metadata=coreset.metadata | {"at": facts | facts_at(coreset, dataset, model, found)})
 
-    @property
-    def target(self) -> Target:
-        return Target(self.rough.found.vectors, self.rough.found.gradients, self.cost)
 
-    def cost(self, rows: np.ndarray, weights: np.ndarray) -> float:
-        """The objective of all rows at the model that is optimal on ``rows`` (r,) int64 with ``weights`` (r,)."""
-        design, objective = self.rough.design, self.rough.found.objective
-        coef = newton(design.take(rows, weights), self.rough.coef, SHARPNESS * objective)
+def _trained(dataset: Dataset, plan: Plan, loss: str, picks: int) -> tuple[RoughModel | None, str]:
+    """(the rough model of all rows, "") or (None, why there is none to select at)."""
+    try:
+        rough = rough_model(
+            dataset,
+            loss,
+            plan.l2,
+            picks=picks,
+            rounds=plan.rounds,
+            vectors=True,
+            per_class=plan.per_class,
+            scale=plan.scale,
+            seed=plan.seed,
+        )
+    except np.linalg.LinAlgError as error:
+        return None, str(error)
+    found = rough.found
+    if PICKS_A_PARAMETER * found.dimension > picks and found.decrement > FAR * found.objective:
+        return None, f"too many parameters for {picks:,} picks"
+    return rough, ""
+
+
+def _cost_of(rough: RoughModel) -> Callable[[np.ndarray, np.ndarray], float]:
+    """The objective of all rows at the model that is optimal on rows (r,) int64 with weights (r,)."""
+    design, objective = rough.design, rough.found.objective
+
+    def cost(rows: np.ndarray, weights: np.ndarray) -> float:
+        coef = newton(design.take(rows, weights), rough.coef, SHARPNESS * objective)
         return design.objective(coef, design.margins(coef))
 
-    def recorded(self, coreset: Coreset) -> Coreset:
-        """The coreset with what its metadata says of the model; of weights that are counts after all, a note."""
-        if coreset.metadata["weights"] != "fitted":
-            if self.note is not None:
-                self.note(f"weights are counts: {len(coreset):,} picks do not span the gradient of the model")
-            return coreset
-        model = self.rough.design.model(self.rough.coef, self.l2)
-        facts = {"model": None, **facts_at(coreset, self.dataset, model, self.rough.found)}
-        return replace(coreset, metadata=coreset.metadata | {"at": facts})
-
-
-def train_guide(dataset: Dataset, plan: Plan, picks: int, note: Callable[[str], None] | None = None) -> Guide | None:
-    """The rough model for ``picks`` rows, of the plan's loss or what suits the labels; None, with a note, where the
-    data has too few rows for one.
-    """
-    n_classes = len(class_values(dataset.labels)[0])
-    loss = plan.loss or ("logistic" if n_classes <= 2 else "multinomial")
-    parameters = (n_classes if loss == "multinomial" else 1) * (dataset.n_features + 1)
-    try:
-        if LEAST_ROWS_A_PARAMETER * parameters > sample_size(dataset.n_rows, parameters, picks):
-            raise DataError(f"{parameters:,} parameters are too many for {dataset.n_rows:,} rows")
-        rough = rough_model(
-            dataset, loss, plan.l2, picks=picks, rounds=ROUNDS, vectors=False, scale=plan.scale, seed=plan.seed
-        )
-    except (DataError, np.linalg.LinAlgError) as error:
-        if note is not None:
-            note(f"weights are counts, as there is no model to fit them at: {error}")
-        return None
-    return Guide(dataset, rough, plan.l2, note)
+    return cost

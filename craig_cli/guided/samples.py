@@ -8,6 +8,7 @@ from craig_cli.dataset import Dataset
 from craig_cli.guided.influence import Influence
 from craig_cli.selection.algorithms import strata
 from craig_cli.selection.algorithms.uniform import RandomOrder
+from craig_cli.selection.at_model import AtModel
 from craig_cli.selection.classes import class_parts
 from craig_cli.selection.groups import build_groups
 from craig_cli.selection.plan import Plan
@@ -46,11 +47,11 @@ def draw_strata(
         vectors,
         class_parts(dataset, loss, None, per_class),
         Plan(),  # no loss: the vectors know of the targets
-        influence=vectors,
+        at=AtModel(vectors),
     )
     generator = np.random.default_rng(seed)
     orders = [strata.begin(group.search, None, generator, None) for group in groups]
-    for order, quota in zip(orders, group_quotas(groups, size, by_influence=True)):
+    for order, quota in zip(orders, group_quotas(groups, size, by_influence=1.0)):
         order.extend(int(quota))
     places = [group.rows[order.picks] for group, order in zip(groups, orders)]
     return np.concatenate(places), np.concatenate([order.weights for order in orders])

@@ -9,6 +9,8 @@ import scipy.sparse as sp
 
 from craig_cli.dataset import Dataset
 from craig_cli.scaling import MOST_COLUMNS_KEPT, Scaling, fit_scaling
+from craig_cli.selection.algorithms.strata import masses
+from craig_cli.selection.at_model import AtModel
 from craig_cli.selection.bounds import (
     FEATURE_DISTANCE,
     GRADIENT_NORM,
@@ -33,7 +35,8 @@ class Group:
     twins      (t,) int64 rows of the data set that are equal to one of those, twin_of its place in ``rows``,
                twin_multiplicity what each counts
     space      the rows with the metric of their features, in which epsilon is measured
-    search     what the algorithm works in: the same, or the rows' influence vectors
+    search     what the algorithm works in: the same, or the rows at a model
+    influence  of the rows at a model, all together (algorithms/strata.py), 1 without one
     constants  (m,) float64 c_i times the multiplicity, see bounds.py
     steepest   (m,) float64 bound of ||grad f_i||, or None where epsilon is in feature distance
     """
@@ -45,6 +48,7 @@ class Group:
     twin_multiplicity: np.ndarray
     space: Space
     search: Space
+    influence: float
     constants: np.ndarray
     steepest: np.ndarray | None
 
@@ -79,16 +83,16 @@ def build_groups(
     scaling: Scaling | None = None,
     block: int | None = None,
     merge: bool = False,
-    influence: np.ndarray | None = None,
+    at: AtModel | None = None,
 ) -> tuple[list[Group], str]:
     """(the groups, the units of epsilon).
 
     features      (n, d) of which the distances are, scaled class by class, for memory is dear, by ``scaling``
     plan          its metric, scale, loss and radius are what distances and bounds go by
     merge         for greedy algorithms: of equal rows keep the first, with the multiplicities of all
-    influence     (n, q) influence vectors: greedy algorithms search among them, strata are of equal ones
+    at            the rows at a model: greedy algorithms search among their vectors, strata are of equal ones
     """
-    by_influence = merge and influence is not None
+    by_model = merge and at is not None
     multiplicity = dataset.counts
     constants = np.ones(dataset.n_rows)
     steepest = None
@@ -111,10 +115,13 @@ def build_groups(
         unique, twins, twin_of, counts = _merged(part, multiplicity[members], merge)
         part = part[unique] if len(twins) else part
         kept = members[unique]
-        vectors = None if influence is None else part if influence is features else influence[kept]
-        space = build_space(part, plan.metric, counts, None if by_influence else block)
+        vectors, influence = None, 1.0
+        if at is not None:
+            vectors = part if at.influence is features else at.vectors(kept)
+            influence = float(masses(at.influence[kept], counts).sum())
+        space = build_space(part, plan.metric, counts, None if by_model else block)
         search = replace(space, vectors=vectors)
-        if by_influence:
+        if by_model:
             search = replace(build_space(vectors, "euclidean", counts, block), vectors=vectors)
         group = Group(
             label=label,
@@ -124,6 +131,7 @@ def build_groups(
             twin_multiplicity=multiplicity[members[twins]],
             space=space,
             search=search,
+            influence=influence,
             constants=constants[kept] * counts,
             steepest=None if steepest is None else steepest[kept],
         )

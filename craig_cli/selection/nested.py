@@ -13,9 +13,7 @@ A row drawn from a part of mass M_p by its mass m, and then the part by M_p, is 
 as if it had been drawn from the union. So members and strata are unbiased at every size, and each size is marginally
 what one draw from each of its clusters gives; only the clusters are coarser than they would be by themselves.
 
-Weights are then made for each size as for the whole, but the rows are what they are: no size may change them. Where
-medoids or members are to stand for their clusters, whichever match the gradient (weights/weigh.py), all sizes have to
-agree: medoids where their weights do so at every size, else what trains the better model at the smallest.
+Weights are then made for each size as for the whole, but the rows are what they are: no size may change them.
 """
 
 from __future__ import annotations
@@ -27,13 +25,13 @@ import numpy as np
 
 from craig_cli.artifacts.nested import Size
 from craig_cli.dataset import Dataset
+from craig_cli.selection.at_model import AtModel
 from craig_cli.selection.distances.assignment import assigned_loss
 from craig_cli.selection.groups import Group
 from craig_cli.selection.merge import Selection, merge, part_of
 from craig_cli.selection.plan import Plan
 from craig_cli.selection.weights.clusters import Clusters, cluster, represented
-from craig_cli.selection.weights.targets import Target
-from craig_cli.selection.weights.weigh import MOST_LEFT, TRUSTED, Weighed, weigh
+from craig_cli.selection.weights.weigh import Weighed, weigh
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ def nested(
     picked: Sequence,
     plan: Plan,
     quotas: list[np.ndarray],
-    target: Target | None,
+    at: AtModel | None,
     grid: float,
     generator: np.random.Generator,
 ) -> Nest:
@@ -74,32 +72,8 @@ def nested(
     picked   of each group picks, clusters, gains, weights and strata, see select.py
     quotas   (k,) elements of each group, for every size in ascending order
     """
-
-    def made(plan: Plan) -> Nest:
-        clusters, own = [each.clusters for each in picked], [each.weights for each in picked]
-        weighed = weigh(dataset, groups, clusters, own, plan, target, grid, generator)
-        return _nest(dataset, groups, picked, weighed, plan, quotas, target, grid, generator)
-
-    found = made(plan)
-    chosen = plan.exemplar is not None or (found.weighed.exemplar, found.weighed.weights) != ("medoid", "fitted")
-    if chosen or all(each.get("calibration", {"left": np.inf})["left"] <= MOST_LEFT for each in found.facts):
-        return found
-    ways = found, made(replace(plan, exemplar="member"))
-    smallest = [(way.selection.index[: len(way.smaller[0])], way.smaller[0].weight) for way in ways if way.smaller]
-    return min(zip(ways, smallest), key=lambda each: target.cost(*each[1]))[0] if smallest else found
-
-
-def _nest(
-    dataset: Dataset,
-    groups: list[Group],
-    picked: Sequence,
-    weighed: Weighed,
-    plan: Plan,
-    quotas: list[np.ndarray],
-    target: Target | None,
-    grid: float,
-    generator: np.random.Generator,
-) -> Nest:
+    clusters, own = [each.clusters for each in picked], [each.weights for each in picked]
+    weighed = weigh(dataset, groups, clusters, own, plan, at, grid, generator)
     levels = []
     for number, (group, each) in enumerate(zip(groups, picked)):
         whole = Level(np.arange(len(each.clusters.exemplars)), weighed.clusters[number], weighed.own[number])
@@ -114,7 +88,7 @@ def _nest(
         clusters, own = [each.clusters for each in these], [each.own for each in these]
         found = replace(weighed, clusters=clusters, own=own)
         if number < len(quotas) - 1:
-            found = _weighed(dataset, groups, found, plan, target, grid, generator)
+            found = _weighed(dataset, groups, found, plan, at, grid, generator)
         parts = [
             part_of(group, each, weight, grid, int(count) - len(each.exemplars), ranked=plan.method.greedy)
             for group, each, weight, count in zip(groups, found.clusters, found.own, quota)
@@ -238,19 +212,12 @@ def _merged_order(
     return which[order], place[order]
 
 
-def _weighed(dataset, groups, found: Weighed, plan: Plan, target: Target | None, grid: float, generator) -> Weighed:
+def _weighed(dataset, groups, found: Weighed, plan: Plan, at: AtModel | None, grid: float, generator) -> Weighed:
     """``found``, the clusters of a smaller size, weighed as the whole is."""
-    fixed = replace(plan, exemplar="medoid", weights=found.weights)  # whatever row stands for a cluster now
-    made = weigh(dataset, groups, found.clusters, found.own, fixed, target, grid, generator)
-    cost = None if target is None else target.cost
-    if cost is None or made.calibration is None or made.calibration["left"] <= TRUSTED:
-        return made
-    # So few picks do not span the gradient: fitted weights or counts, whichever trains the better model.
-    rows = np.concatenate([group.rows[each.exemplars] for group, each in zip(groups, found.clusters)])
-    counts = [each.counts for each in found.clusters]
-    if cost(rows, np.concatenate(made.own)) <= cost(rows, np.concatenate(counts)):
-        return made
-    return Weighed(found.clusters, [None] * len(groups), made.exemplar, "count")
+    fixed = replace(plan, exemplar="medoid")  # whatever row stands for a cluster now
+    return replace(
+        weigh(dataset, groups, found.clusters, found.own, fixed, at, grid, generator), exemplar=found.exemplar
+    )
 
 
 def _facts(selection: Selection, weighed: Weighed) -> dict:

@@ -1,9 +1,9 @@
 """What is asked of a selection: one ``Plan``, checked when it is made and resolved for the data in one place.
 
-The policy where nothing else is said (``resolve``): medoids of clusters, weighed so that the gradient at a rough model
-comes out right (guided/policy.py); at a model that is given, weights calibrated to the gradient there; members with
-counts where weights are not fitted, for a medoid is a biased stand-in for its cluster and can lose to random rows. An
-epsilon is reached with the construction of the paper, medoids with counts, whose epsilon is the smallest.
+Where nothing else is said, members of clusters stand for them: a medoid is a biased stand-in for its cluster, and can
+lose to random rows. They weigh their counts, or at a model what makes the gradient there come out right. An epsilon is
+reached with the construction of the paper, medoids with counts, whose epsilon is the smallest. What a purpose wants
+instead is in ``registry.RECIPES``; whether that is a rough model to select at, ``wants_rough_model`` says.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ from craig_cli.registry import (
     EXEMPLARS,
     LOSSES,
     METRICS,
-    PILOT_ROUNDS,
     RECIPES,
+    ROUNDS,
     SCALES,
     TASKS,
     WEIGHTS,
     load,
 )
+from craig_cli.selection.at_model import AtModel
 from craig_cli.selection.classes import Part, class_parts, is_regression
 
 EXACT_WORK = 1e10  # up to about this many coordinate operations exact greedy takes a second, or some where all is far
@@ -46,12 +47,12 @@ class Plan:
     sizes      numbers of rows (int) or shares (float, or text such as "5%"): nested coresets of these sizes, from one
                selection of the largest, whose first k elements are the coreset of size k (selection/nested.py)
     purpose    what the coreset is for, a name in ``registry.RECIPES``: it sets exemplar and weights where those are
-               None. That of "linear" wants a pilot, which ``select_coreset`` and guided/pilot.py train
+               None, and says whether there is to be a rough model to select at, which guided/policy.py trains
     algorithm  "auto" or a name in ``registry.ALGORITHMS``
     exemplar   what stands for the rows of a pick: "medoid", the pick itself, or "member", a random one of them; of
                equal weights the row nearest to the mean of its stratum, or a random one
     weights    "count" as the algorithm has them, "calibrated" (weights/calibrate.py) at a model or else to the means of
-               the classes, or "fitted": calibrated at a rough model of all rows;
+               the classes, or "fitted": calibrated at a rough model of all rows, or counts where that trains more;
                or "equal": n_c / r_c in class c, of strata or random rows
     metric     "euclidean", "cosine" or "manhattan" distance between rows
     scale      scaling of the features for the distance, see scaling.py
@@ -64,7 +65,7 @@ class Plan:
     block_size rows of a block of the partition algorithm; larger is slower and closer to exact greedy
     swaps      rounds of medoid swaps after the greedy; None is as many as the algorithm's record says
     delta      of the stochastic algorithm's guarantee, 1 - 1/e - delta of the optimum in expectation
-    l2         penalty of the rough models that weights are fitted at and pilots are; rounds: of a pilot, at most
+    l2         penalty of the rough model; rounds: of training it, at most
     threads    None is all cores; memory_limit: bytes the selection may take, None is what the machine has free
 
     Raises UsageError for a name that is not known and for numbers that cannot be.
@@ -88,7 +89,7 @@ class Plan:
     swaps: int | None = None
     delta: float = DELTA
     l2: float = DEFAULT_L2
-    rounds: int = PILOT_ROUNDS
+    rounds: int = ROUNDS
     seed: int = 0
     threads: int | None = None
     memory_limit: int | None = None
@@ -117,7 +118,7 @@ class Plan:
         if self.sizes is not None and (isinstance(self.sizes, str) or len(self.sizes) == 0):
             raise UsageError(f"sizes: expected a list of sizes, found {self.sizes!r}")
         if self.rounds < 1:
-            raise UsageError(f"pilot rounds: expected at least 1, found {self.rounds}")
+            raise UsageError(f"rounds: expected at least 1, found {self.rounds}")
 
     @property
     def method(self):
@@ -169,12 +170,18 @@ class Plan:
         return sorted({rows_of(amount_of(each), dataset.n_rows) for each in self.sizes or ()})
 
 
-def resolve(
-    plan: Plan, dataset: Dataset, influence: np.ndarray | None = None, note: Note = None
-) -> tuple[Plan, list[Part]]:
-    """(the plan with nothing left open but the exemplar of fitted weights, the classes to select from).
+def wants_rough_model(plan: Plan) -> bool:
+    """Whether rows are to be selected at a rough model of them all, which has to be trained first."""
+    recipe = RECIPES[plan.purpose]
+    if recipe.features is None or plan.epsilon is not None or not plan.has_labels or plan.method.baseline:
+        return False
+    return plan.weights in (None, "fitted") or recipe.always
 
-    influence  (n, q) where rows are selected at a model. Raises UsageError for what does not go together.
+
+def resolve(plan: Plan, dataset: Dataset, at: AtModel | None = None, note: Note = None) -> tuple[Plan, list[Part]]:
+    """(the plan with nothing left open, the classes to select from); ``at`` where rows are selected at a model.
+
+    Raises UsageError for what does not go together.
     """
     if plan.weights == "equal" and plan.algorithm == "auto":
         plan = replace(plan, algorithm="strata")
@@ -190,24 +197,20 @@ def resolve(
         recipe = RECIPES[plan.purpose]
         plan = replace(plan, exemplar=plan.exemplar or recipe.exemplar, weights=plan.weights or recipe.weights)
     weights, exemplar = plan.weights, plan.exemplar
-    open_greedy = method.greedy and plan.epsilon is None
     if weights is None:
-        guided = open_greedy and plan.has_labels
-        weights = "calibrated" if influence is not None else "fitted" if guided else "count"
-    if weights == "fitted" and not plan.has_labels:
-        raise UsageError("weights: fitted ones need labels to fit a model to, found no-per-class")
-    if exemplar is None and method.greedy and weights != "fitted":
-        exemplar = "member" if open_greedy else "medoid"
+        weights = "count" if at is None else "calibrated"
+    if exemplar is None and method.greedy:
+        exemplar = "member" if plan.epsilon is None else "medoid"
     if exemplar is None and weights == "equal" and method.name == "strata":
         exemplar = "medoid"
     parts = class_parts(dataset, plan.loss, plan.radius, plan.per_class)
     plan = replace(
         plan,
-        algorithm=_algorithm(dataset, parts, influence, note) if plan.algorithm == "auto" else plan.algorithm,
+        algorithm=_algorithm(dataset, parts, at, note) if plan.algorithm == "auto" else plan.algorithm,
         exemplar=exemplar,
         weights=weights,
     )
-    _check_together(plan, at_model=influence is not None)
+    _check_together(plan, at)
     return replace(plan, swaps=plan.method.swaps if plan.swaps is None else plan.swaps), parts
 
 
@@ -230,13 +233,13 @@ def _with_task(plan: Plan, dataset: Dataset, note: Note) -> Plan:
     return replace(plan, loss="squared") if is_regression else plan
 
 
-def _check_together(plan: Plan, at_model: bool) -> None:
+def _check_together(plan: Plan, at: AtModel | None) -> None:
+    at_model = at is not None
     greedy = plan.method.greedy
     if plan.exemplar is not None and not greedy and (plan.algorithm, plan.weights) != ("strata", "equal"):
         raise UsageError(f"exemplar: goes with equal weights of strata or a greedy algorithm, found {plan.algorithm}")
-    if plan.weights == "fitted" and (not greedy or at_model):
-        found = "a model to select at" if greedy else plan.algorithm
-        raise UsageError(f"weights: fitted ones go with a greedy algorithm by features, found {found}")
+    if plan.weights == "fitted" and (at is None or at.cost is None):
+        raise UsageError(f"weights: fitted ones go with a rough model of the rows, found {_instead(plan, at_model)}")
     if plan.weights == "equal" and (greedy or at_model):
         found = "a model to select at" if at_model else plan.algorithm
         raise UsageError(f"weights: equal ones go with strata or random rows by features, found {found}")
@@ -257,6 +260,15 @@ def _check_together(plan: Plan, at_model: bool) -> None:
         found = "members"
     if found is not None:
         raise UsageError(f"epsilon needs a greedy order of medoids by features with counts, found {found}; give a size")
+
+
+def _instead(plan: Plan, at_model: bool) -> str:
+    """Why there is no rough model."""
+    if at_model:
+        return "a model to select at"
+    if plan.epsilon is not None:
+        return "an epsilon to reach"
+    return plan.algorithm if plan.has_labels else "no-per-class"
 
 
 def check_distance(metric: str, scale: str, loss: str | None, radius: float | None) -> None:
@@ -289,10 +301,10 @@ def seconds_of(work: float) -> float:
     return 5.0 * (work / 8e9) ** 0.65
 
 
-def _algorithm(dataset: Dataset, parts: list[Part], influence: np.ndarray | None, note: Note) -> str:
+def _algorithm(dataset: Dataset, parts: list[Part], at: AtModel | None, note: Note) -> str:
     """Exact greedy where that takes seconds. Judged by the data alone, so the same on every machine."""
-    if influence is not None:
-        cost_of_pair = 12.0 + influence.shape[1]
+    if at is not None:
+        cost_of_pair = 12.0 + at.width
     elif is_csr(dataset.features):
         cost_of_pair = 60.0 + dataset.features.nnz / dataset.n_rows
     else:

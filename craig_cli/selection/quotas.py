@@ -5,20 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from craig_cli.errors import UsageError
-from craig_cli.selection.algorithms.strata import masses
 from craig_cli.selection.groups import Group
 
 
 def group_quotas(
-    groups: list[Group], budget: int, by_influence: bool = False, most: np.ndarray | None = None
+    groups: list[Group], budget: int, by_influence: float = 0.0, most: np.ndarray | None = None
 ) -> np.ndarray:
-    """(k,) int64 picks for each group: in proportion to its rows, or to its share of the influence of all.
+    """(k,) int64 picks for each group, in proportion to influence^a rows^(1 - a), a being ``by_influence``.
 
     most  (k,) int64, no group gets more; None: its rows
     """
-    shares = [group.mass for group in groups]
-    if by_influence:
-        shares = [masses(group.search.vectors, group.search.multiplicity).sum() for group in groups]
+    shares = [group.mass ** (1.0 - by_influence) * group.influence**by_influence for group in groups]
     capacity = np.array([group.n_rows for group in groups]) if most is None else most
     return class_quotas(np.array(shares), budget, capacity)
 

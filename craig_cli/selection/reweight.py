@@ -18,6 +18,7 @@ from craig_cli import jit
 from craig_cli.artifacts.coreset import Coreset
 from craig_cli.dataset import Dataset
 from craig_cli.errors import DataError, UsageError
+from craig_cli.selection.at_model import AtModel
 from craig_cli.selection.bounds import exact_grid
 from craig_cli.selection.classes import class_parts
 from craig_cli.selection.groups import Group, build_groups, scaled_features
@@ -25,7 +26,7 @@ from craig_cli.selection.merge import merge, part_of
 from craig_cli.selection.plan import Plan, check_distance
 from craig_cli.selection.select import as_coreset
 from craig_cli.selection.weights.clusters import cluster
-from craig_cli.selection.weights.targets import Target, calibrated_weights
+from craig_cli.selection.weights.targets import calibrated_weights
 from craig_cli.tables.frames import dataset_of
 
 RENEWED = (  # of the metadata
@@ -45,16 +46,14 @@ def reweight_dataset(
     *,
     weights: str = "calibrated",
     size: int | None = None,
-    influence: np.ndarray | None = None,
-    gradients=None,
+    at: AtModel | None = None,
     name: str = "the coreset",
     threads: int | None = None,
 ) -> Coreset:
     """The first ``size`` elements of ``coreset`` (None: all) with new weights and bounds, in the same order.
 
-    weights    "calibrated" or "count"
-    influence  (n, q) influence vectors at the model to calibrate at; None: calibrated to the mean of each class
-    gradients  where those are a sketch, the whole of them (weights/targets.py)
+    weights  "calibrated" or "count"
+    at       the rows at the model to calibrate at; None: calibrated to the mean of each class
 
     Raises DataError where the coreset, which messages call ``name``, cannot have been selected from ``dataset``.
     """
@@ -73,7 +72,7 @@ def reweight_dataset(
         class_parts(dataset, plan.loss, plan.radius, plan.per_class),
         plan,
         scaling=scaling,
-        influence=influence,
+        at=at,
     )
     which, place, picks = _places(groups, index, dataset.n_rows)
     for group, part in zip(groups, picks):
@@ -92,7 +91,7 @@ def reweight_dataset(
         if any(part.sum() == 0.0 for part in before):
             raise DataError(f"{name}: expected weights above 0 in each class, found none in one")
         before = [part * (group.mass / part.sum()) for group, part in zip(groups, before)]
-        own, settings["calibration"] = calibrated_weights(dataset, groups, picks, before, Target(influence, gradients))
+        own, settings["calibration"] = calibrated_weights(dataset, groups, picks, before, at)
     parts = [part_of(group, each, weight, grid) for group, each, weight in zip(groups, clusters, own)]
     return as_coreset(dataset, groups, merge(parts, which, place), settings)
 

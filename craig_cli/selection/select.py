@@ -15,6 +15,7 @@ from craig_cli.errors import DataError
 from craig_cli.scaling import Scaling
 from craig_cli.selection.algorithms import Options
 from craig_cli.selection.algorithms.swaps import swap_medoids
+from craig_cli.selection.at_model import AtModel
 from craig_cli.selection.bounds import exact_grid
 from craig_cli.selection.cover import cover
 from craig_cli.selection.distances.simd import WIDTH
@@ -26,7 +27,6 @@ from craig_cli.selection.nested import nested
 from craig_cli.selection.plan import Plan, resolve
 from craig_cli.selection.quotas import group_quotas
 from craig_cli.selection.weights.clusters import Clusters, cluster
-from craig_cli.selection.weights.targets import Target
 from craig_cli.selection.weights.weigh import Weighed, weigh
 
 Progress = Callable[[float, float], None]
@@ -36,24 +36,22 @@ def select_dataset(
     dataset: Dataset,
     plan: Plan,
     *,
-    influence: np.ndarray | None = None,
-    gradients=None,
+    at: AtModel | None = None,
     progress: Progress | None = None,
     note: Callable[[str], None] | None = None,
 ) -> Coreset:
     """Select a coreset of ``dataset``; its metadata is complete and ready to be written.
 
-    influence  (n, q) float64 influence vectors of the rows at some model: distances, strata and calibrated weights go
-               by them; epsilon is in the metric of the features nevertheless
-    gradients  where those are a sketch, the whole of them to calibrate to (weights/targets.py)
+    at         the rows at some model: distances, strata and calibrated weights go by it; epsilon is in the metric of
+               the features nevertheless
     progress   called as progress(done, total); note: told in a line what the user should know
     """
     budget = plan.budget(dataset)
-    if influence is not None and not (finite := np.isfinite(influence).all(axis=1)).all():
+    if at is not None and not (finite := np.isfinite(at.influence).all(axis=1)).all():
         raise DataError(f"influence: row {int(np.argmin(finite))} (from 0): expected finite numbers, found nan or inf")
     jit.set_threads(plan.threads)
     generator = np.random.default_rng(plan.seed)
-    plan, parts = resolve(plan, dataset, influence, note)
+    plan, parts = resolve(plan, dataset, at, note)
     block = -(-plan.block_size // WIDTH) * WIDTH if plan.method.blocks else None
     check_memory(dataset, block, plan.memory_limit)
     features, scaling = scaled_features(dataset, plan.scale)
@@ -65,14 +63,14 @@ def select_dataset(
         scaling=scaling,
         block=block,
         merge=plan.method.greedy,  # the others draw from all rows alike
-        influence=influence,
+        at=at,
     )
     grid = exact_grid(sum(group.mass * group.farthest for group in groups))
     central = plan.weights == "equal" and plan.exemplar == "medoid"
     options = Options(block_size=block or WIDTH, delta=plan.delta, central=central)
     begin = partial(plan.method.begin, options=options, generator=generator)
     if plan.epsilon is None:
-        every_size = _quotas(groups, plan.nested(dataset) or [budget], plan, influence is not None)
+        every_size = _quotas(groups, plan.nested(dataset) or [budget], plan, at)
         quotas = every_size[-1]
         picked = _picked(groups, begin, quotas, plan, grid, progress)
     else:
@@ -80,18 +78,12 @@ def select_dataset(
         covering = cover(groups, orders, plan.epsilon, grid, progress)
         picked = [_finish(*each, plan, grid) for each in zip(groups, orders, covering)]
         quotas = np.array([len(picks) for picks in covering])
-    target, model = Target(influence, gradients), None
-    if plan.weights == "fitted":
-        from craig_cli.guided.policy import train_guide  # loads solvers that nothing else here needs
-
-        model = train_guide(dataset, plan, budget, note)
-        target = None if model is None else model.target
     if plan.sizes is not None:
-        found = nested(dataset, groups, picked, plan, every_size, target, grid, generator)
+        found = nested(dataset, groups, picked, plan, every_size, at, grid, generator)
         weighed, selection = found.weighed, found.selection
     else:
         clusters, own = [each.clusters for each in picked], [each.weights for each in picked]
-        weighed = weigh(dataset, groups, clusters, own, plan, target, grid, generator)
+        weighed = weigh(dataset, groups, clusters, own, plan, at, grid, generator)
         chosen = [
             # Twins of a row that was picked follow it where the quota asks for more than there are different rows.
             part_of(group, each, weight, grid, int(quota) - len(each.exemplars), ranked=plan.method.greedy)
@@ -101,15 +93,15 @@ def select_dataset(
     coreset = as_coreset(dataset, groups, selection, _settings(plan, units, block, weighed, scaling, dataset))
     if plan.sizes is not None:
         coreset = replace(coreset, metadata=coreset.metadata | {"sizes": found.facts}, sizes=found.smaller)
-    return coreset if model is None else model.recorded(coreset)
+    return coreset
 
 
-def _quotas(groups: list[Group], sizes: list[int], plan: Plan, at_model: bool) -> list[np.ndarray]:
+def _quotas(groups: list[Group], sizes: list[int], plan: Plan, at: AtModel | None) -> list[np.ndarray]:
     """Picks of each group for each of the ``sizes``, ascending; no group has fewer in a larger one."""
     found: list[np.ndarray] = []
     for size in reversed(sizes):
-        by_influence = plan.method.influence and at_model
-        found.insert(0, group_quotas(groups, size, by_influence=by_influence, most=found[0] if found else None))
+        by_influence = 0.0 if at is None or (at.beside is None and not plan.method.influence) else at.quotas
+        found.insert(0, group_quotas(groups, size, by_influence, most=found[0] if found else None))
     return found
 
 

@@ -19,10 +19,10 @@ from functools import cache, partial
 
 import numpy as np
 import scipy.sparse as sp
+from craig_cli.guided.pilot import select_with_pilot
 
 from craig_cli import read_dataset
 from craig_cli.dataset import from_arrays
-from craig_cli.guided.pilot import select_with_pilot
 from craig_cli.guided.policy import ROUNDS
 from craig_cli.guided.rough_model import rough_model
 from craig_cli.selection.classes import class_parts

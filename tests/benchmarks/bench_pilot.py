@@ -21,9 +21,9 @@ import time
 import numpy as np
 import pyarrow.parquet as pq
 import scipy.sparse as sp
+from craig_cli.guided.pilot import select_with_pilot
 
 from craig_cli.dataset import from_arrays
-from craig_cli.guided.pilot import select_with_pilot
 from craig_cli.selection.plan import Plan
 from craig_cli.selection.select import select_dataset
 from craig_cli.training.design import build_design

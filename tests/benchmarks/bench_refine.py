@@ -15,9 +15,9 @@ import statistics
 import sys
 
 import numpy as np
+from craig_cli.guided.pilot import select_with_pilot
 
 from craig_cli.dataset import from_arrays
-from craig_cli.guided.pilot import select_with_pilot
 from craig_cli.registry import PILOT_ROUNDS
 from craig_cli.selection.plan import Plan
 from craig_cli.selection.select import select_dataset

@@ -32,14 +32,21 @@ from craig_cli.selection.distances.inverted_index import sketch
 from craig_cli.selection.distances.space import Space
 
 LEAST_STRATA = 64  # that are worth more than one thread
+LEVERAGE = 1.0  # of the mass by which rows are drawn
 FLOOR = 0.5  # times the mean norm, added to every row: bounds the weights, and what a rough model can do wrong
 
 
-def masses(vectors: np.ndarray, multiplicity: np.ndarray) -> np.ndarray:
-    """(n,) mass of each row: its norm and a little, times how many rows it stands for."""
+def masses(vectors: np.ndarray, multiplicity: np.ndarray, leverage: float = 0.0) -> np.ndarray:
+    """(n,) mass of each row: its norm and a little, times how many rows it stands for.
+
+    leverage  of its squared norm by the mean norm as well: rows that stand alone, as those of a column that few rows
+              have, are then drawn almost surely
+    """
     norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
     mean = float(norms.mean())
-    return (norms + (FLOOR * mean if mean > 0.0 else 1.0)) * multiplicity
+    if mean == 0.0:
+        return multiplicity.astype(np.float64)
+    return (norms + leverage * norms**2 / mean + FLOOR * mean) * multiplicity
 
 
 class Strata:
@@ -250,7 +257,7 @@ def _split_mass(keys, order, mass, start, stop, target):
 def begin(space: Space, options: Options, generator: np.random.Generator, progress: Progress) -> Strata:
     """One row, random or the most central, from each of as many strata as there are picks."""
     if space.vectors is not None:
-        return Strata(space.vectors, masses(space.vectors, space.multiplicity), space, generator)
+        return Strata(space.vectors, masses(space.vectors, space.multiplicity, LEVERAGE), space, generator)
     rows = space.arrangement.rows
     vectors = sketch(rows) if sp.issparse(rows) else rows
     return Strata(vectors, space.multiplicity, space, generator, options.central)

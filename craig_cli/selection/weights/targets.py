@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 import scipy.sparse as sp
 
 from craig_cli.dataset import Dataset
 from craig_cli.errors import UsageError
+from craig_cli.selection.at_model import AtModel
 from craig_cli.selection.groups import Group
 from craig_cli.selection.weights.calibrate import calibrate
 
@@ -18,39 +15,23 @@ PICKS_A_MOMENT = 10
 MOST_MOMENTS = 2048  # totals that weights are calibrated to without a model
 
 
-@dataclass(frozen=True)
-class Target:
-    """The total that weights are to bring out right: of the gradients at a model.
-
-    vectors    (n, q) influence vectors there; None without a model: then it is the mean of each class's features
-    gradients  what is to come out instead where those are a sketch or not there: ``totals`` (q,) and ``of(rows)``,
-               a LinearOperator (r, q)
-    cost       of (rows, weights): the objective of all rows at the model that those train, where it can be had
-    """
-
-    vectors: np.ndarray | None = None
-    gradients: Any = None
-    cost: Callable[[np.ndarray, np.ndarray], float] | None = None
-
-
 def calibrated_weights(
     dataset: Dataset,
     groups: list[Group],
     picks: list[np.ndarray],
     before: list[np.ndarray],
-    target: Target,
+    at: AtModel | None,
 ) -> tuple[list[np.ndarray], dict]:
     """(weights of each group's picks, what was asked for and left over), from the weights ``before``."""
-    influence, gradients = target.vectors, target.gradients
     counts = dataset.counts
     which = np.repeat(np.arange(len(groups)), [len(part) for part in picks])
     rows = np.concatenate([group.rows[part] for group, part in zip(groups, picks)])
     sums = np.array([group.mass for group in groups])
     most = None
-    if gradients is not None:
-        vectors, totals = gradients.of(rows), gradients.totals
-    elif influence is not None:
-        vectors, totals = influence[rows], counts @ influence
+    if at is not None and at.gradients is not None:
+        vectors, totals = at.gradients.of(rows), at.gradients.totals
+    elif at is not None:
+        vectors, totals = at.influence[rows], counts @ at.influence
     else:
         # Totals that tell little of the model; with few picks for each they would only unsettle the weights.
         vectors, totals = _class_moments(dataset, groups, rows, which, counts)
@@ -60,7 +41,7 @@ def calibrated_weights(
     facts = {
         "totals": asked,
         "left": left,
-        "at": "class means" if influence is None and gradients is None else "the model",
+        "at": "class means" if at is None else "the model",
     }
     return np.split(after, ends), facts
 

@@ -1,0 +1,116 @@
+"""What rows are selected by at a model: their influence there, and where wanted their features beside it.
+
+Distances between influence vectors are distances between gradients at the model (equation 6), which is what a linear
+model feels of a row, and all that it feels. Other trainers see the features too. In the joint space of both,
+
+    J_i = (h_i / mean ||h||,  share * x_i / mean ||x||),        x centred, of a regression with the target beside it,
+
+rows are near each other that pull alike and look alike: the paper's distance, hedged with that of the features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from craig_cli.dataset import Dataset
+from craig_cli.scaling import CHUNK, Scaling, fit_scaling
+from craig_cli.selection.distances.inverted_index import sketch
+
+UNEVEN = (
+    30.0  # deviations of columns that differ by more than this, the tenths at both ends aside, are no units to go by
+)
+
+
+@dataclass(frozen=True)
+class AtModel:
+    """Rows at a model.
+
+    influence  (n, q) influence vectors, or gradients at the model as they are
+    gradients  where those are a sketch, the whole of them for weights to be calibrated to (weights/targets.py)
+    cost       of (rows, weights): the objective of all rows at the model that those train, where it can be had
+    beside     the features that distances go by as well, or None
+    quotas     classes get picks by their influence to this power, and by their rows to the rest of 1
+    """
+
+    influence: np.ndarray
+    gradients: Any = None
+    cost: Callable[[np.ndarray, np.ndarray], float] | None = None
+    beside: Beside | None = None
+    quotas: float = 1.0
+
+    @property
+    def width(self) -> int:
+        """Numbers of a row's vector."""
+        return self.influence.shape[1] + (0 if self.beside is None else self.beside.width)
+
+    def vectors(self, rows: np.ndarray) -> np.ndarray:
+        """(m, width) float64: what the ``rows`` (m,) are near to each other by."""
+        if self.beside is None:
+            return self.influence[rows]
+        return np.column_stack([self.influence[rows] / self.beside.unit, self.beside.of(rows)])
+
+
+@dataclass(frozen=True)
+class Beside:
+    """The features beside the influence vectors, whose mean norm is ``unit``.
+
+    features  (n, d), of sparse data a sketch, to be brought by ``scaling`` to mean 0 and the share of the joint space
+    targets   (n,) of a regression likewise, else None
+    """
+
+    features: np.ndarray
+    scaling: Scaling
+    targets: np.ndarray | None
+    unit: float
+
+    @property
+    def width(self) -> int:
+        return self.features.shape[1] + (self.targets is not None)
+
+    def of(self, rows: np.ndarray) -> np.ndarray:
+        """(m, width) of the ``rows``."""
+        part = self.scaling.apply(self.features[rows])
+        return part if self.targets is None else np.column_stack([part, self.targets[rows]])
+
+
+def joint(dataset: Dataset, influence: np.ndarray, share: float, scale: str, is_regression: bool) -> Beside:
+    """The features beside ``influence`` (n, q), of ``share`` times its weight, in the units of ``scale``.
+
+    Where ``scale`` is "none" columns of uneven deviations are standardised: which units they are in says nothing.
+    """
+    counts, features = dataset.counts, dataset.features
+    total = counts.sum()
+    standard = fit_scaling("standard", features, dataset.multiplicity)
+    chosen = fit_scaling(scale, features, dataset.multiplicity)
+    if scale == "none" and _uneven(1.0 / standard.factor):
+        chosen = standard
+    if sp.issparse(features):
+        features = sketch(chosen.apply(features))
+        shift, factor = counts @ features / total, np.ones(features.shape[1])
+    else:
+        shift = counts @ features / total
+        factor = np.ones(features.shape[1]) if chosen.factor is None else chosen.factor
+    targets = None
+    if is_regression:
+        centred = dataset.labels - counts @ dataset.labels / total
+        targets = centred / max(float(np.sqrt(counts @ centred**2 / total)), 1e-300)
+    sizes = np.zeros(len(counts)) if targets is None else targets**2
+    for start in range(0, len(counts), CHUNK):
+        part = (features[start : start + CHUNK] - shift) * factor
+        sizes[start : start + CHUNK] += np.einsum("ij,ij->i", part, part)
+    length = share / max(float(counts @ np.sqrt(sizes) / total), 1e-300)
+    unit = float(counts @ np.sqrt(np.einsum("ij,ij->i", influence, influence)) / total)
+    scaling = Scaling("joint", shift, factor * length)
+    return Beside(features, scaling, None if targets is None else targets * length, unit if unit > 0.0 else 1.0)
+
+
+def _uneven(deviations: np.ndarray) -> bool:
+    some = np.sort(deviations)
+    tenth = len(some) // 10
+    low, middle, high = some[tenth], some[len(some) // 2], some[-1]
+    return bool(high > UNEVEN * middle or some[-1 - tenth] > UNEVEN * low)
