@@ -2,13 +2,9 @@
 
 import json
 
-import numpy as np
 import pytest
-from craig_cli.guided.pilot import select_with_pilot
 
 from craig_cli.artifacts.coreset import read_coreset
-from craig_cli.dataset import from_arrays
-from craig_cli.selection.plan import Plan
 from tests.conftest import SAMPLE
 
 DATA = SAMPLE / "binary.libsvm"
@@ -25,7 +21,7 @@ def test_a_pilot_trains_better_than_random(craig):
     assert pilot - full < 0.05 * (random - full)
     coreset = read_coreset(craig.folder / "pilot.parquet")
     assert 1 <= coreset.metadata["at"]["pilot"] <= 4
-    assert coreset.metadata["weights"] == "calibrated"
+    assert coreset.metadata["weights"] == "fitted"
     assert coreset.metadata["algorithm"] == "strata"
 
 
@@ -52,19 +48,3 @@ def test_what_does_not_go_together_is_one_line(craig, arguments, message):
     result = craig("select", DATA, "--fraction", "0.1", *arguments)
     assert result.status in (1, 2)
     assert message in result.error
-
-
-def test_a_pilot_that_so_few_picks_cannot_follow_is_left():
-    rng = np.random.default_rng(0)
-    rows = np.concatenate([np.eye(9)[rng.integers(0, 9, 4000)] for _ in range(8)], axis=1)
-    labels = (rows @ rng.standard_normal(72) + rng.logistic(size=4000) > 1.0).astype(float)
-    dataset = from_arrays(rows, labels)
-    notes = []
-    way = {"algorithm": "strata", "weights": "calibrated"}
-    few, _ = select_with_pilot(dataset, Plan(size=40, **way), note=notes.append)
-    assert few.metadata["at"]["pilot"] == 0
-    assert few.metadata["weights"] == "count"
-    assert "too many parameters for 40 picks" in notes[-1]
-    more, _ = select_with_pilot(dataset, Plan(size=800, **way), note=notes.append)
-    assert more.metadata["at"]["pilot"] > 0
-    assert more.metadata["calibration"]["left"] < 1e-3

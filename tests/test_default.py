@@ -1,20 +1,23 @@
 """What is selected where nothing else is said: better than random rows on any data, and where it cannot, counts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.optimize
 import scipy.sparse as sp
-from craig_cli.guided.pilot import select_with_pilot
 
 from craig_cli import reweight_coreset, select_coreset
 from craig_cli.artifacts.coreset import read_coreset
 from craig_cli.dataset import from_arrays
 from craig_cli.errors import UsageError
+from craig_cli.guided.policy import select_for
 from craig_cli.guided.rough_model import rough_model
+from craig_cli.selection.at_model import AtModel, joint
 from craig_cli.selection.plan import Plan
 from craig_cli.selection.select import select_dataset
 from craig_cli.selection.weights.calibrate import HIGHEST, LOWEST
-from craig_cli.selection.weights.weigh import MOST_LEFT
+from craig_cli.selection.weights.weigh import TRUSTED
 from craig_cli.training.design import build_design
 from craig_cli.training.newton import newton
 from tests.conftest import SAMPLE
@@ -93,41 +96,59 @@ def test_the_default_beats_random_for_converged_models(make, layout):
     assert np.median(default) < 0.2 * np.median(random)
 
 
-def test_members_stand_in_where_medoids_cannot_match_the_gradient():
-    """Columns that are seldom other than 0: hardly a medoid has them, so no weights of medoids bring them right."""
-    residuals = {"medoid": [], None: []}
-    for seed in range(4):
-        rng = np.random.default_rng(seed)
-        rows = np.column_stack([3.0 * rng.standard_normal((4000, 4)), rng.random((4000, 3)) < 0.02])
-        chance = 1.0 / (1.0 + np.exp(-(rows @ [0.3, -0.3, 0.2, 0.1, 2.0, -2.0, 2.0])))
-        labels = (rng.random(4000) < chance).astype(float)
-        objective, best = _optimum(rows, labels, np.ones(4000))
-        for exemplar, found in residuals.items():
-            coreset = select_coreset(rows, labels, fraction=0.03, exemplar=exemplar, weights="fitted", l2=L2)
-            if exemplar is None:
-                assert coreset.metadata["exemplar"] == "member"
-            else:
-                assert coreset.metadata["calibration"]["left"] > MOST_LEFT
-            _, model = _optimum(rows[coreset.index], labels[coreset.index], coreset.weight)
-            found.append(objective(model)[0] - objective(best)[0])
-    assert np.median(residuals[None]) < 0.5 * np.median(residuals["medoid"])
+def test_the_joint_space_is_that_of_influence_and_features():
+    rng = np.random.default_rng(8)
+    rows, counts = rng.standard_normal((500, 3)) * [1.0, 2.0, 0.5] + 7.0, rng.integers(1, 4, 500).astype(float)
+    influence, labels = rng.standard_normal((500, 4)), rng.standard_normal(500)
+    dataset = from_arrays(rows, labels, counts)
+
+    def mean_norm(vectors):
+        return counts @ np.linalg.norm(vectors, axis=1) / counts.sum()
+
+    def centred(columns):
+        return columns - counts @ columns / counts.sum()
+
+    target = centred(labels[:, None])
+    target /= np.sqrt(counts @ target**2 / counts.sum())
+    for regression, features in ((False, centred(rows)), (True, np.column_stack([centred(rows), target]))):
+        beside = joint(dataset, influence, 2.0, "none", regression)
+        expected = np.column_stack([influence / mean_norm(influence), 2.0 * features / mean_norm(features)])
+        at = AtModel(influence, beside=beside)
+        assert np.allclose(at.vectors(np.arange(500)), expected)
+        assert np.array_equal(at.vectors(np.array([7, 3])), at.vectors(np.arange(500))[[7, 3]])
+        assert at.width == expected.shape[1]
+
+
+@pytest.mark.parametrize("layout", [np.array, sp.csr_matrix], ids=["dense", "sparse"])
+def test_units_of_uneven_columns_say_nothing(layout):
+    rng = np.random.default_rng(9)
+    rows, labels = rng.standard_normal((900, 4)) + 3.0, np.arange(900) % 2
+    uneven = rows * [1.0, 1e3, 1e-3, 1.0]
+    influence = rng.standard_normal((900, 2))
+    first = joint(from_arrays(layout(uneven), labels), influence, 1.0, "none", False)
+    second = joint(from_arrays(layout(uneven * [1e4, 1.0, 1.0, 1e-3]), labels), influence, 1.0, "none", False)
+    assert np.allclose(first.of(np.arange(900)), second.of(np.arange(900)))
 
 
 def test_the_weights_are_those_of_the_clusters_within_the_bounds():
     rows, labels = _balanced(np.random.default_rng(1))
-    paper = paper_coreset(rows, labels, fraction=0.1)
     default = select_coreset(rows, labels, fraction=0.1)
-    assert np.array_equal(default.index, paper.index)
-    assert default.metadata["exemplar"] == "medoid"
-    assert default.metadata["weights"] == "fitted"
-    ratio = default.weight / paper.weight
+    dataset = from_arrays(rows, labels)
+    rough = rough_model(dataset, "logistic", 1e-5, picks=300, rounds=6, vectors=True)
+    beside = joint(dataset, rough.found.vectors, 2.0, "none", False)
+    at = AtModel(rough.found.vectors, beside=beside, quotas=0.5)
+    counts = select_dataset(dataset, Plan(fraction=0.1, algorithm="partition", weights="count"), at=at)
+    assert np.array_equal(default.index, counts.index)
+    assert np.array_equal(counts.weight, np.rint(counts.weight))
+    facts = default.metadata
+    assert (facts["exemplar"], facts["weights"], facts["algorithm"]) == ("member", "fitted", "partition")
+    ratio = default.weight / counts.weight
     assert not np.allclose(ratio, 1.0)
     assert ratio.min() >= LOWEST * 0.99 and ratio.max() <= HIGHEST * 1.01
     assert (np.diff(default.epsilon[1:]) <= 0).all()
-    assert default.epsilon[-1] >= paper.epsilon[-1]
-    at = default.metadata["at"]
-    assert at["loss"] == "logistic"
-    assert at["gradient_error"]["error"] < 0.05 * at["gradient_error"]["full_norm"] + 1.0
+    assert default.epsilon[-1] >= paper_coreset(rows, labels, fraction=0.1).epsilon[-1]
+    assert facts["at"]["loss"] == "logistic"
+    assert facts["at"]["gradient_error"]["error"] < 0.05 * facts["at"]["gradient_error"]["full_norm"] + 1.0
     again = select_coreset(rows, labels, fraction=0.1, threads=1)
     for column in ("index", "weight", "epsilon"):
         assert np.array_equal(getattr(again, column), getattr(default, column))
@@ -157,36 +178,41 @@ def test_small_and_odd_data(rows, labels, size):
     assert (np.diff(coreset.epsilon[np.isfinite(coreset.epsilon)]) <= 0).all()
 
 
-def test_too_few_rows_for_a_model_leave_unbiased_counts():
+@pytest.mark.parametrize("purpose", ["any", "linear"])
+def test_a_model_of_too_many_parameters_is_not_followed(purpose):
     rng = np.random.default_rng(2)
     rows = rng.standard_normal((400, 250))
     notes = []
-    coreset = select_coreset(rows, _labels(rows, rng), size=40, note=notes.append)
+    coreset = select_coreset(rows, _labels(rows, rng), size=40, purpose=purpose, note=notes.append)
     assert coreset.metadata["weights"] == "count"
-    assert coreset.metadata["exemplar"] == "member"
+    assert coreset.metadata["exemplar"] == ("member" if purpose == "any" else None)
     assert "at" not in coreset.metadata
-    assert "251 parameters are too many for 400 rows" in notes[-1]
+    assert any("too many parameters for 40 picks" in line for line in notes)
     unlabelled = select_coreset(rows, size=40)
     assert unlabelled.metadata["weights"] == "count"
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_where_no_weights_match_the_gradient_the_best_of_the_ways_is_taken(seed):
+def test_where_no_weights_match_the_gradient_the_better_ones_are_taken(seed):
     rng = np.random.default_rng(seed)
     rows = np.concatenate([np.eye(9)[rng.integers(0, 9, 3000)] for _ in range(6)], axis=1)
     labels = _labels(rows, rng, 0.2)
     objective, _ = _optimum(rows, labels, np.ones(len(rows)))
+    dataset, plan = from_arrays(rows, labels), Plan(size=70, algorithm="partition", l2=L2)
+    rough = rough_model(dataset, "logistic", L2, picks=70, rounds=6, vectors=True)
+    at = AtModel(
+        rough.found.vectors, rough.found.gradients, beside=joint(dataset, rough.found.vectors, 2.0, "none", False)
+    )
 
-    def cost(**way):
-        coreset = select_coreset(rows, labels, size=70, seed=seed, l2=L2, **way)
-        found = objective(_optimum(rows[coreset.index], labels[coreset.index], coreset.weight)[1])[0]
-        return found, (coreset.metadata["exemplar"], coreset.metadata["weights"])
+    def cost(rows_, weights):
+        return objective(_optimum(rows[rows_], labels[rows_], weights)[1])[0]
 
-    ways = [{"exemplar": each, "weights": other} for each in ("medoid", "member") for other in ("count", "fitted")]
-    costs = [cost(**way)[0] for way in ways]
-    assert max(costs) > 1.05 * min(costs)
-    least, _ = cost()
-    assert least == pytest.approx(min(costs), rel=1e-2)
+    ways = [select_dataset(dataset, replace(plan, weights=weights), at=at) for weights in ("count", "calibrated")]
+    costs = [cost(way.index, way.weight) for way in ways]
+    assert ways[1].metadata["calibration"]["left"] > TRUSTED
+    chosen = select_dataset(dataset, replace(plan, weights="fitted"), at=replace(at, cost=cost))
+    assert cost(chosen.index, chosen.weight) == min(costs)
+    assert chosen.metadata["weights"] == ("count" if costs[0] < costs[1] else "fitted")
 
 
 @pytest.mark.parametrize("exemplar", ["medoid", "member"])
@@ -195,14 +221,15 @@ def test_weights_at_their_bounds_leave_as_little_as_can_be(exemplar):
     rng = np.random.default_rng(3)
     rows = np.concatenate([np.eye(9)[rng.integers(0, 9, 4000)] for _ in range(6)], axis=1)
     labels = _labels(rows, rng, 0.3)
-    plain = select_coreset(rows, labels, size=120, exemplar=exemplar, weights="count")
-    fitted = select_coreset(rows, labels, size=120, exemplar=exemplar, weights="fitted")
-    assert np.array_equal(plain.index, fitted.index)
-    ratio = fitted.weight / plain.weight
-    assert ((ratio < 1.01 * LOWEST) | (ratio > 0.99 * HIGHEST)).mean() > 0.05
     dataset = from_arrays(rows, labels)
     rough = rough_model(dataset, "logistic", 1e-5, picks=120, rounds=4, vectors=True)
     vectors, goal = rough.found.vectors, rough.found.vectors.sum(axis=0)
+    at = AtModel(vectors, beside=joint(dataset, vectors, 2.0, "none", False))
+    plan = Plan(size=120, exemplar=exemplar)
+    plain, fitted = (select_dataset(dataset, replace(plan, weights=each), at=at) for each in ("count", "calibrated"))
+    assert np.array_equal(plain.index, fitted.index)
+    ratio = fitted.weight / plain.weight
+    assert ((ratio < 1.01 * LOWEST) | (ratio > 0.99 * HIGHEST)).mean() > 0.05
     classes = np.column_stack([labels == 0, labels == 1]) * 1e3  # whose sums are matched whatever it costs
 
     def left(weights):
@@ -219,13 +246,14 @@ def test_weights_at_their_bounds_leave_as_little_as_can_be(exemplar):
 def test_what_fitted_weights_do_not_go_with():
     rows, labels = _balanced(np.random.default_rng(3))
     for options, message in (
-        ({"algorithm": "strata"}, "greedy algorithm by features, found strata"),
+        ({"algorithm": "random"}, "found random"),
+        ({"purpose": "distance", "algorithm": "lazy"}, "found lazy"),
         ({"influence": rows}, "found a model to select at"),
-        ({"per_class": False}, "need labels"),
+        ({"per_class": False}, "found no-per-class"),
     ):
         with pytest.raises(UsageError, match=message):
             select_coreset(rows, labels, size=60, weights="fitted", **options)
-    with pytest.raises(UsageError, match="found fitted weights; give a size"):
+    with pytest.raises(UsageError, match="found an epsilon to reach"):
         select_coreset(rows, labels, epsilon=60.0, weights="fitted")
 
 
@@ -248,7 +276,7 @@ def test_a_prefix_is_a_better_use_of_its_rows_than_a_random_order(way):
 
 def test_the_command_without_options_is_the_default(craig):
     craig.ok("select", SAMPLE / "binary.libsvm", "--fraction", "0.1", "-o", "a.parquet", "-q")
-    explicit = ("--exemplar", "medoid", "--weights", "fitted")
+    explicit = ("--exemplar", "member", "--weights", "fitted", "--algorithm", "partition")
     craig.ok("select", SAMPLE / "binary.libsvm", "--fraction", "0.1", *explicit, "-o", "b.parquet", "-q")
     a, b = (read_coreset(craig.folder / name) for name in ("a.parquet", "b.parquet"))
     assert np.array_equal(a.index, b.index)
@@ -258,9 +286,9 @@ def test_the_command_without_options_is_the_default(craig):
     assert read_coreset(craig.folder / "c.parquet").metadata["weights"] == "count"
 
 
-@pytest.mark.parametrize("way", ["default", "pilot"])
+@pytest.mark.parametrize("purpose", ["any", "linear"])
 @pytest.mark.parametrize("fraction", [0.01, 0.05, 0.1])
-def test_scaled_columns_do_as_well_as_columns_that_were_scaled_before(way, fraction):
+def test_scaled_columns_do_as_well_as_columns_that_were_scaled_before(purpose, fraction):
     """Once the penalty of the rough model was in raw units, whatever --scale the coreset was to be trained with."""
 
     def residual(seed, before):
@@ -271,8 +299,8 @@ def test_scaled_columns_do_as_well_as_columns_that_were_scaled_before(way, fract
         if before:
             rows = (rows - rows.mean(axis=0)) / rows.std(axis=0)
         dataset, scale = from_arrays(rows, labels), "none" if before else "standard"
-        plan = Plan(fraction=fraction, scale=scale, seed=seed)
-        coreset = select_dataset(dataset, plan) if way == "default" else select_with_pilot(dataset, plan)[0]
+        plan = Plan(fraction=fraction, scale=scale, seed=seed, purpose=purpose)
+        coreset = select_for(dataset, plan)
         design = build_design(dataset, "logistic", plan.l2, scale=scale)
         best = newton(design, np.zeros((1, design.width)), 1e-16)
         found = newton(design.take(coreset.index, coreset.weight), best, 1e-16)

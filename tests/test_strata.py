@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import scipy.optimize
 import scipy.sparse as sp
-from craig_cli.guided.pilot import select_with_pilot
 
 from craig_cli import jit
 from craig_cli.artifacts.model import Model
 from craig_cli.dataset import from_arrays
 from craig_cli.errors import DataError, UsageError
 from craig_cli.guided.influence import influence
+from craig_cli.guided.policy import select_for
 from craig_cli.selection.algorithms.strata import Strata, masses, stratify
 from craig_cli.selection.distances.simd import dot
 from craig_cli.selection.distances.space import build_space
@@ -195,8 +195,8 @@ def test_a_pilot_beats_random_by_far(data):
     for seed in range(5):
         chosen = paper_coreset(rows, labels, fraction=0.1, algorithm="random", seed=seed)
         random.append(_residual(rows, labels, chosen))
-        options = {"algorithm": "strata", "weights": "calibrated", "seed": seed}
-        coreset, _ = select_with_pilot(from_arrays(rows, labels), Plan(fraction=0.1, l2=L2, **options))
+        plan = Plan(fraction=0.1, l2=L2, purpose="linear", seed=seed)
+        coreset = select_for(from_arrays(rows, labels), plan)
         assert coreset.weight.min() > 0
         for label in (0.0, 1.0):
             mine = labels[coreset.index] == label
@@ -214,9 +214,9 @@ def test_pilots_of_other_losses_and_layouts(layout):
         (rows @ np.arange(5.0) + rng.standard_normal(1200), "squared"),
     ):
         dataset = from_arrays(layout(rows), labels)
-        coreset, model = select_with_pilot(dataset, Plan(size=120, algorithm="strata", weights="calibrated"))
-        again, _ = select_with_pilot(dataset, Plan(size=120, algorithm="strata", weights="calibrated", threads=1))
-        assert model.loss == loss
+        coreset = select_for(dataset, Plan(size=120, purpose="linear"))
+        again = select_for(dataset, Plan(size=120, purpose="linear", threads=1))
+        assert coreset.metadata["at"]["loss"] == loss
         assert len(coreset) == 120
         assert coreset.weight.sum() == pytest.approx(1200)
         assert np.array_equal(coreset.index, again.index)
@@ -242,15 +242,14 @@ def test_options_that_do_not_go_together(data):
         paper_coreset(rows, labels, epsilon=10.0, algorithm="lazy", weights="calibrated")
 
 
-def test_a_pilot_of_too_many_parameters_is_not_followed():
+def test_a_rough_model_of_too_many_parameters_is_not_followed():
     rng = np.random.default_rng(6)
     rows = sp.random(1500, 3000, 0.02, random_state=1, format="csr")
     labels = (rng.random(1500) < 0.4).astype(float)
     notes = []
-    plan = Plan(fraction=0.1, algorithm="strata", weights="calibrated")
-    coreset, _ = select_with_pilot(from_arrays(rows, labels), plan, note=notes.append)
+    coreset = select_for(from_arrays(rows, labels), Plan(fraction=0.1, purpose="linear"), note=notes.append)
     assert any("too many parameters" in line for line in notes)
-    assert coreset.metadata["at"]["pilot"] == 0
+    assert "at" not in coreset.metadata
     assert coreset.metadata["weights"] == "count"
     assert coreset.weight.sum() == pytest.approx(1500)
 

@@ -8,8 +8,8 @@ more of the features there is in the joint space, the more the rows serve other 
 enough, and quotas go by the influence of the classes.
 
 Where the weights leave much of the gradient over, which takes few picks for each parameter, models are trained with
-them and with plain weights, and what costs all rows least is taken. Where the data has too few rows to train a model,
-or so few picks cannot follow it, rows are selected by their features.
+them and with plain weights, and where there are very few on rows that go by their features alone as well, and what
+costs all rows least is taken. A rough model that is no good for so few picks is left before that.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ from craig_cli.selection.at_model import AtModel, joint
 from craig_cli.selection.limits import check_memory
 from craig_cli.selection.plan import Plan, wants_rough_model
 from craig_cli.selection.select import Progress, select_dataset
+from craig_cli.selection.weights.weigh import TRUSTED
 from craig_cli.training.losses import guess_loss
 from craig_cli.training.newton import SHARPNESS, newton
 
-PICKS_A_PARAMETER = 2  # with fewer picks a model is not followed that is FAR above the optimum,
+PICKS_A_PARAMETER = 2  # fewer picks may not be able to follow a model, and do not where it is FAR above the optimum,
 FAR = 0.05  # of its objective
 
 
@@ -50,18 +51,23 @@ def select_for(
     check_memory(dataset, None, plan.memory_limit)
     jit.set_threads(plan.threads)
     loss = plan.loss or guess_loss(dataset.labels, dataset.task(plan.task))
-    rough, why = _trained(dataset, plan, loss, picks)
-    if rough is None:
-        if note is not None:
-            note(f"selecting by features, not at a model: {why}")
-        return select_dataset(dataset, replace(plan, weights="count"), progress=progress, note=note)
     if plan.algorithm == "auto":
         plan = replace(plan, algorithm=recipe.algorithm)
+    rough, why = _trained(dataset, plan, loss, picks)
+    if rough is None:
+        _tell(note, why)
+        return select_dataset(dataset, replace(plan, weights="count"), progress=progress, note=note)
     found, is_regression = rough.found, load(LOSSES, loss).is_regression
     beside = joint(dataset, found.vectors, recipe.features, plan.scale, is_regression)
-    at = AtModel(found.vectors, found.gradients, _cost_of(rough), beside, recipe.quotas)
+    cost = _cost_of(rough)
+    at = AtModel(found.vectors, found.gradients, cost, beside, recipe.quotas)
     plan = replace(plan, weights=plan.weights or "fitted")
     coreset = select_dataset(dataset, plan, at=at, progress=progress, note=note)
+    if plan.weights == "fitted" and _few(rough, picks) and _left(coreset) > TRUSTED:
+        plain = select_dataset(dataset, replace(plan, weights="count"), progress=progress)
+        if cost(*_chosen(plain, dataset)) < cost(*_chosen(coreset, dataset)):
+            _tell(note, f"{picks:,} picks cannot follow it")
+            return plain
     model = rough.design.model(rough.coef, plan.l2)
     facts = {"model": None, "pilot": rough.rounds, "features": recipe.features, "decrement": found.decrement}
     return replace(coreset, metadata=coreset.metadata | {"at": facts | facts_at(coreset, dataset, model, found)})
@@ -84,9 +90,31 @@ def _trained(dataset: Dataset, plan: Plan, loss: str, picks: int) -> tuple[Rough
     except np.linalg.LinAlgError as error:
         return None, str(error)
     found = rough.found
-    if PICKS_A_PARAMETER * found.dimension > picks and found.decrement > FAR * found.objective:
-        return None, f"too many parameters for {picks:,} picks"
+    if _few(rough, picks) and found.decrement > FAR * found.objective:
+        return None, f"it has too many parameters for {picks:,} picks"
     return rough, ""
+
+
+def _few(rough: RoughModel, picks: int) -> bool:
+    return PICKS_A_PARAMETER * rough.design.width * rough.design.n_outputs > picks
+
+
+def _left(coreset: Coreset) -> float:
+    """What the weights leave of the gradient's error at the model; all of it where they are counts after all."""
+    return coreset.metadata.get("calibration", {"left": 1.0})["left"]
+
+
+def _chosen(coreset: Coreset, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """(positions in the data set, weights) of a coreset of it."""
+    if dataset.rows is None:
+        return coreset.index, coreset.weight
+    order = np.argsort(dataset.rows)
+    return order[np.searchsorted(dataset.rows, coreset.index, sorter=order)], coreset.weight
+
+
+def _tell(note: Callable[[str], None] | None, why: str) -> None:
+    if note is not None:
+        note(f"rows are selected by their features, not at a rough model: {why}")
 
 
 def _cost_of(rough: RoughModel) -> Callable[[np.ndarray, np.ndarray], float]:

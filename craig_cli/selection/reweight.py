@@ -35,9 +35,13 @@ RENEWED = (  # of the metadata
 )
 
 
-def reweight_coreset(coreset: Coreset, features, labels=None, *, multiplicity=None, **options) -> Coreset:
+def reweight_coreset(
+    coreset: Coreset, features, labels=None, *, multiplicity=None, influence=None, **options
+) -> Coreset:
     """``reweight_dataset`` for the arrays that ``coreset`` was selected from, as ``select_coreset`` takes them."""
-    return reweight_dataset(coreset, dataset_of(features, labels, multiplicity, coreset.encoding), **options)
+    dataset = dataset_of(features, labels, multiplicity, coreset.encoding)
+    at = None if influence is None else AtModel(np.asarray(influence, dtype=np.float64))
+    return reweight_dataset(coreset, dataset, at=at, **options)
 
 
 def reweight_dataset(
