@@ -36,6 +36,9 @@ from craig_cli.selection.weights.targets import Target
 from craig_cli.selection.weights.weigh import MOST_LEFT, TRUSTED, Weighed, weigh
 
 
+NOTHING = 1e-300  # the mass of a pick that equals another
+
+
 @dataclass(frozen=True)
 class Level:
     """What stands for the rows of a group at one size.
@@ -144,7 +147,9 @@ def _levels(
             along = np.arange(size)
         elif members:
             nearest, _ = group.search.assign(picks[:size], group.constants, grid)
-            level, mass = _united(group, above, nearest[picks[: len(above.places)]], mass, generator)
+            parent = nearest[picks[: len(above.places)]]
+            parent[:size] = np.arange(size)  # of equal rows too each stays its own
+            level, mass = _united(group, above, parent, mass, generator)
             found.insert(0, level)
         else:
             first = cluster(group, picks[:size], grid)
@@ -170,7 +175,7 @@ def _united(
     """
     total = np.bincount(parent, weights=mass)
     # The first of independent exponential times is that of c with probability mass_c / total.
-    times = generator.exponential(size=len(mass)) / mass
+    times = generator.exponential(size=len(mass)) / np.maximum(mass, NOTHING)
     order = np.lexsort((times, parent))
     drawn = order[np.flatnonzero(np.diff(parent[order], prepend=-1))]
     nearest = parent[above.clusters.nearest]
