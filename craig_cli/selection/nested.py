@@ -35,7 +35,6 @@ from craig_cli.selection.weights.clusters import Clusters, cluster, represented
 from craig_cli.selection.weights.targets import Target
 from craig_cli.selection.weights.weigh import MOST_LEFT, TRUSTED, Weighed, weigh
 
-
 NOTHING = 1e-300  # the mass of a pick that equals another
 
 
