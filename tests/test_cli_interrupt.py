@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.conftest import SAMPLE
+
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 WORDS = {signal.SIGINT: "Interrupted", signal.SIGTERM: "Terminated"}
 
@@ -66,4 +68,22 @@ def test_while_selecting(craig, large, number):
     assert (status, stderr) == (STATUS[number], WORDS[number] + "\n")
     assert os.listdir(craig.folder) == ["out"]
     assert (craig.folder / "out").read_text() == "old"
+    assert seconds < 10
+
+
+def test_while_a_trainer_of_ones_own_runs(craig):
+    temporary = craig.folder / "temporary"
+    temporary.mkdir()
+    command = "echo $$ > pid.part; mv pid.part pid; sleep 60; echo 1"
+    environment = os.environ | {"TMPDIR": str(temporary)}
+    args = ("eval", SAMPLE / "binary.libsvm", "--compare", "--trainer", command, "-q")
+    process = craig.start(*args, env=environment)
+    end = time.perf_counter() + 60
+    while not (craig.folder / "pid").exists() and time.perf_counter() < end:
+        time.sleep(0.05)
+    status, stderr, seconds = stop(process, signal.SIGINT)
+    assert (status, stderr) == (130, "Interrupted\n")
+    assert list(temporary.iterdir()) == []
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((craig.folder / "pid").read_text()), 0)
     assert seconds < 10

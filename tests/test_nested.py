@@ -133,17 +133,20 @@ def test_strata_are_unbiased_at_every_size():
     assert np.abs(sums - rows.sum(axis=0)).max() < 30
 
 
-def test_twins_and_multiplicities():
+@pytest.mark.parametrize("way", ["distance", "members", "strata"])
+def test_twins_and_multiplicities(way):
     rows = np.repeat(np.arange(6.0), 10)[:, None] * [1.0, 2.0]
     labels = np.tile([0.0, 1.0], 30)
     whole = select_coreset(
-        rows, labels, multiplicity=np.full(60, 2.0), sizes=(4, 20, 40), purpose="distance"
+        rows, labels, multiplicity=np.full(60, 2.0), sizes=(4, 20, 40), **WAYS[way]
     )  # more than there are different rows
     for size in (4, 20, 40):
         coreset = whole.at_size(size)
         assert len(set(coreset.index.tolist())) == size
         assert coreset.weight.sum() == pytest.approx(120)
-        assert coreset.epsilon[-1] == (0 if size > 4 else pytest.approx(whole.at_size(4).epsilon[-1]))
+        assert way == "strata" or coreset.epsilon[-1] == (
+            0 if size > 4 else pytest.approx(whole.at_size(4).epsilon[-1])
+        )
 
 
 def test_the_same_bytes_at_any_number_of_threads(tmp_path):

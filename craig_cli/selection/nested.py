@@ -33,6 +33,8 @@ from craig_cli.selection.plan import Plan
 from craig_cli.selection.weights.clusters import Clusters, cluster, represented
 from craig_cli.selection.weights.weigh import Weighed, weigh
 
+NOTHING = 1e-300  # the mass of a pick that equals another
+
 
 @dataclass(frozen=True)
 class Level:
@@ -118,7 +120,9 @@ def _levels(
             along = np.arange(size)
         elif members:
             nearest, _ = group.search.assign(picks[:size], group.constants, grid)
-            level, mass = _united(group, above, nearest[picks[: len(above.places)]], mass, generator)
+            parent = nearest[picks[: len(above.places)]]
+            parent[:size] = np.arange(size)  # of equal rows too each stays its own
+            level, mass = _united(group, above, parent, mass, generator)
             found.insert(0, level)
         else:
             first = cluster(group, picks[:size], grid)
@@ -144,7 +148,7 @@ def _united(
     """
     total = np.bincount(parent, weights=mass)
     # The first of independent exponential times is that of c with probability mass_c / total.
-    times = generator.exponential(size=len(mass)) / mass
+    times = generator.exponential(size=len(mass)) / np.maximum(mass, NOTHING)
     order = np.lexsort((times, parent))
     drawn = order[np.flatnonzero(np.diff(parent[order], prepend=-1))]
     nearest = parent[above.clusters.nearest]
