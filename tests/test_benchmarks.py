@@ -28,7 +28,7 @@ def test_all_can_be_imported():
 
 
 @pytest.mark.parametrize("name", ["pilot", "refine", "default", "trainers"])
-def test_the_benchmarks_of_coresets_run(name, capsys, monkeypatch):
+def test_the_benchmarks_of_coresets_run(name, capsys, monkeypatch, tmp_path):
     if name == "pilot":
         bench_pilot.run("tiny", _tiny, seeds=1, fractions=(0.2,))
         ways = bench_pilot.WAYS
@@ -45,9 +45,13 @@ def test_the_benchmarks_of_coresets_run(name, capsys, monkeypatch):
         )
         ways = trainers
     else:
-        monkeypatch.setitem(bench_default.SETS, "tiny", lambda: (*_tiny(), False))
-        bench_default.run("tiny", [20], seeds=1)
-        ways = ("random", "member, at a rough model", "--pilot", "default")
+        pytest.importorskip("sklearn")
+        rows, labels = _tiny()
+        ways = ("linear", "RBF SVM", "neighbours")
+        halves = (rows[:200], labels[:200], rows[200:], labels[200:], False)
+        found = bench_default.run("tiny", lambda: halves, [20], 1, ways[1:])
+        bench_default.draw(str(tmp_path / "map.svg"), {"tiny": found}, 20)
+        assert (tmp_path / "map.svg").read_text().count("<rect") == 1 + len(ways)
     printed = capsys.readouterr().out
     assert "tiny" in printed
     for way in ways:

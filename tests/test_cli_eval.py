@@ -249,15 +249,16 @@ def test_a_given_model_as_reference(trained):
     assert "above optimum" in trained.ok("eval", "small.json", DATA, "--reference", "full.json").text
 
 
-def test_the_epsilon_curve_of_a_coreset_alone(trained, craig):
-    coreset = read_coreset(trained.folder / "c.parquet")
-    (found,) = json.loads(trained.ok("eval", "--coreset", "c.parquet", "--json").text)["curves"]
+def test_the_epsilon_curve_of_a_coreset_alone(craig):
+    craig.ok("select", DATA, "--fraction", "0.1", "--for", "distance", "-o", "c.parquet")
+    coreset = read_coreset(craig.folder / "c.parquet")
+    (found,) = json.loads(craig.ok("eval", "--coreset", "c.parquet", "--json").text)["curves"]
     sizes = found["curve"]["size"]
     assert found["curve"]["epsilon"] == [coreset.epsilon[size - 1] for size in sizes]
     assert (sizes[0], sizes[-1], found["size"], found["n"]) == (2, len(coreset), len(coreset), 3000)
     assert found["epsilon"] == coreset.epsilon[-1]
     assert found["knee_epsilon"] == coreset.epsilon[found["knee"] - 1]
-    result = trained.ok("eval", "--coreset", "c.parquet")
+    result = craig.ok("eval", "--coreset", "c.parquet")
     (marked,) = [line for line in result.text.splitlines() if "the bound flattens" in line]
     assert marked.split()[0] == str(found["knee"])
 

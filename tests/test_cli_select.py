@@ -145,7 +145,7 @@ def test_standard_input_to_standard_output(craig, name):
 def test_uneven_ranges_get_a_note(craig):
     text = "".join(f"{row % 2} 1:{row / 7} 2:{row % 5 * 1000}\n" for row in range(1, 60))
     (craig.folder / "d.libsvm").write_text(text)
-    uneven = ("select", "d.libsvm", "--size", "6")
+    uneven = ("select", "d.libsvm", "--size", "6", "--for", "distance")
     assert "--scale standard" in craig.ok(*uneven).stderr
     assert "--scale standard" not in craig.ok(*uneven, "--scale", "standard").stderr
     assert "--scale standard" not in craig.ok("select", SAMPLE / "binary.libsvm", "--size", "6").stderr
@@ -176,11 +176,11 @@ def test_weights_that_could_not_be_fitted_are_remarked_upon(craig):
     labels = (rows @ rng.standard_normal(60) + 3 * rng.logistic(size=2000) > 0).astype(int)
     lines = (f"{y} " + " ".join(f"{j + 1}:1" for j in np.flatnonzero(x)) for x, y in zip(rows, labels))
     (craig.folder / "wide.libsvm").write_text("\n".join(lines) + "\n")
-    wanting = craig.ok("select", "wide.libsvm", "--size", "40", "--weights", "fitted", "--exemplar", "member")
+    wanting = craig.ok("select", "wide.libsvm", "--size", "40", "--for", "linear", "--weights", "calibrated")
     left = read_coreset(craig.folder / "wide.coreset.parquet").metadata["calibration"]["left"]
     assert left > 0.1
     assert f"leave {100 * left:.2g} % of the error of the gradient at the model (40 picks, 63 totals)" in wanting.stderr
-    plenty = craig.ok("select", "wide.libsvm", "--size", "1000", "--weights", "fitted", "--exemplar", "member")
+    plenty = craig.ok("select", "wide.libsvm", "--size", "1000", "--for", "linear", "--weights", "calibrated")
     assert "the weights leave" not in plenty.stderr
 
 

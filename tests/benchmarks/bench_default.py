@@ -1,233 +1,213 @@
-"""What a user gets who says nothing but how much: the default beside random rows and the ways it was chosen from.
+"""Is the default good for every trainer on data nobody tuned it for? Sets of different kind x trainers, beside random.
 
-    python -m tests.benchmarks.bench_default                       every set at 1 %, 5 % and 10 %
-    python -m tests.benchmarks.bench_default ijcnn1 svm 10         some of them, at some percentages
-    python -m tests.benchmarks.bench_default svm 1 --seeds 20
+    python -m tests.benchmarks.bench_default                         every set at 5 %
+    python -m tests.benchmarks.bench_default ijcnn1 uneven 1 5 10    some of them, at some percentages
+    python -m tests.benchmarks.bench_default --seeds 10 --map map.svg
 
-Residual: full objective (l2 1e-5, intercept free) of the model that is optimal on the coreset, less the optimum of all
-rows; of svm, the test error of an RBF SVM (C 1, 10 and 16 with gamma "scale", 2 and 4) on 20,000 test rows of ijcnn1,
-of svm-one-hot the same (C 1 and 10, gamma "scale") of 6,000 rows of one-hot.
-Each cell is the median and the worst of SEEDS seeds, over the median of random rows. The last column is the seconds of
-one selection by default, without reading the data. The picks of a set are made once for the ways that share them.
+Each seed keeps a random 80 % of the training rows, selects from those, trains on what was selected with weights of mean
+1 and counts the errors on the test rows. A cell is the mean excess of the error over that of all rows, divided by the
+same of random rows of each class (at least 5 % of their error, so that nothing is divided by nothing), and in how many
+seeds the error is below theirs. "linear" is the loss of all rows above the optimum at the model that is optimal on the
+coreset (l2 1e-5), medians, not by test data. --map draws the cells of the default as a heat map.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
-from functools import cache, partial
+import warnings
+from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
-from craig_cli.guided.pilot import select_with_pilot
 
-from craig_cli import read_dataset
 from craig_cli.dataset import from_arrays
-from craig_cli.guided.policy import ROUNDS
-from craig_cli.guided.rough_model import rough_model
-from craig_cli.selection.classes import class_parts
-from craig_cli.selection.groups import build_groups
+from craig_cli.guided.policy import select_for
 from craig_cli.selection.plan import Plan
-from craig_cli.selection.select import select_dataset
-from craig_cli.selection.weights.clusters import Clusters, draw_members
-from craig_cli.selection.weights.targets import Target, calibrated_weights
 from craig_cli.training.design import build_design
+from craig_cli.training.losses import guess_loss
 from craig_cli.training.newton import newton
-from tests.benchmarks.bench_pilot import L2, TOL, covtype, housing, mnist
-from tests.benchmarks.bench_selection import DATA, ijcnn1
+from tests.benchmarks.bench_selection import DATA
+from tests.benchmarks.kinds import RAW, REAL, SETS
 
 SEEDS = 5
-PERCENTAGES = (1, 5, 10)
-MACHINES = {
-    "svm": ((1.0, "scale"), (10.0, 2.0), (16.0, 4.0)),
-    "svm-one-hot": ((1.0, "scale"), (10.0, "scale")),
-}  # C, gamma
-TEST_ROWS = 20_000
-
-
-def one_hot():
-    """32,000 rows of 11 categorical features that depend on each other, 123 columns, labels by a logistic model."""
-    rng = np.random.default_rng(0)
-    latent = rng.standard_normal((32_000, 3))
-    columns, score = [], np.zeros(len(latent))
-    for levels in (5, 8, 16, 7, 14, 6, 5, 2, 41, 8, 11):
-        pull = 0.8 * latent @ rng.standard_normal((3, levels)) + rng.standard_normal(levels)
-        level = (pull + rng.gumbel(size=pull.shape)).argmax(axis=1)
-        columns.append(np.eye(levels)[level])
-        score += 0.8 * rng.standard_normal(levels)[level]
-    return np.column_stack(columns), (score - 1.5 + rng.logistic(size=len(score)) > 0).astype(float), False
-
-
-def sparse_binary():
-    """50,000 rows of 300 binary columns, few of them 1, with 3 % positives."""
-    rng = np.random.default_rng(1)
-    share = np.minimum(0.5, 0.6 / np.arange(1, 301) ** 0.7)
-    pull = np.log(share / (1.0 - share)) + 0.7 * rng.standard_normal((50_000, 4)) @ rng.standard_normal((4, 300))
-    rows = (pull + rng.logistic(size=pull.shape) > 0).astype(float)
-    score = rows @ (1.2 * rng.standard_normal(300) * (rng.random(300) < 0.3)) + rng.logistic(size=len(rows))
-    return rows, (score > np.quantile(score, 0.97)).astype(float), False
-
-
-def abalone():
-    """Ridge regression; columns and target of mean 0 and variance 1."""
-    data = read_dataset([str(DATA / "abalone.bz2")])
-    rows = data.features.toarray() if sp.issparse(data.features) else data.features
-    table = np.column_stack([rows, data.labels])
-    table = (table - table.mean(axis=0)) / table.std(axis=0)
-    return table[:, :-1], table[:, -1], True
-
-
-SETS = {
-    "ijcnn1": lambda: (*ijcnn1(), False),
-    "covtype": lambda: (*covtype(), False),
-    "one-hot": one_hot,
-    "sparse": sparse_binary,
-    "housing": lambda: (*housing(), True),
-    "abalone": abalone,
-    "mnist": lambda: (*mnist(100, 3), False),
+SHARE = 0.8
+L2 = 1e-5
+TOL = 1e-12
+NEIGHBOURS = 5
+WAYS = {
+    "random": {"algorithm": "random"},
+    "distance": {"purpose": "distance"},
+    "linear": {"purpose": "linear"},
+    "any": {},
 }
 
 
-def ways(dataset, loss, fraction, design):
-    """name -> function of a seed that gives (rows, weights)."""
-    plan = Plan.paper(fraction=fraction, loss=loss)
-    paper = select_dataset(dataset, plan)
-    groups, _ = build_groups(dataset, dataset.features, class_parts(dataset, loss, None, True), plan)
-    clusters = []
-    for group in groups:
-        place = np.full(dataset.n_rows, -1)
-        place[group.rows] = np.arange(len(group.rows))
-        picks = place[paper.index][place[paper.index] >= 0]
-        nearest = group.space.assign(picks, np.ones(len(group.rows)), 1e-6)[0]
-        clusters.append(Clusters(picks, nearest, np.bincount(nearest, minlength=len(picks)).astype(float), picks))
-    counts = [each.counts for each in clusters]
-    medoids = [each.exemplars for each in clusters]
+def _svm(regression, rows, labels, weights, ratio):
+    from sklearn.svm import SVC, SVR
 
-    @cache
-    def model(seed):
-        return rough_model(dataset, design.loss, L2, picks=len(paper), rounds=ROUNDS, vectors=False, seed=seed).found
-
-    def way(members, fitted, seed):
-        chosen = medoids
-        if members:
-            chosen = [draw_members(group, each, np.random.default_rng(seed)) for group, each in zip(groups, clusters)]
-        weights = counts
-        if fitted:
-            gradients = model(seed).gradients if fitted == "model" else None
-            weights, _ = calibrated_weights(dataset, groups, chosen, counts, Target(None, gradients))
-        return np.concatenate([group.rows[part] for group, part in zip(groups, chosen)]), np.concatenate(weights)
-
-    def whole(select, seed):
-        coreset = select(fraction=fraction, loss=loss, seed=seed)
-        return coreset.index, coreset.weight
-
-    def drawn(algorithm, **asked):
-        return select_dataset(dataset, Plan.paper(algorithm=algorithm, **asked))
-
-    def pilot(**asked):
-        return select_with_pilot(dataset, Plan(l2=L2, **asked))[0]
-
-    def default(**asked):
-        return select_dataset(dataset, Plan(**asked))
-
-    return {
-        "random": partial(whole, partial(drawn, "random")),
-        "medoid, count (the paper)": partial(way, False, None),
-        "medoid, class means": partial(way, False, "means"),
-        "medoid, at a rough model": partial(way, False, "model"),
-        "member, count": partial(way, True, None),
-        "member, class means": partial(way, True, "means"),
-        "member, at a rough model": partial(way, True, "model"),
-        "strata": partial(whole, partial(drawn, "strata")),
-        "--pilot": partial(whole, pilot),
-        "default": partial(whole, default),
-    }
+    return (SVR if regression else SVC)(C=10).fit(rows, labels, sample_weight=weights).predict
 
 
-def table(name, percentages, seeds, dataset, loss, design, measures):
-    """Print a line a way; ``measures``: name -> function of (rows, weights) that is to be small."""
-    for percent in percentages:
-        print(f"\n{name}, {dataset.n_rows:,} x {dataset.n_features}, {percent} %: " + ", ".join(measures))
-        base = {}
-        for way, choose in ways(dataset, loss, percent / 100, design).items():
-            begun = time.perf_counter()
-            chosen = [choose(seed) for seed in range(seeds)]
-            seconds = (time.perf_counter() - begun) / seeds
-            cells = []
-            for measure, function in measures.items():
-                found = [function(*each) for each in chosen]
-                median, worst = float(np.median(found)), max(found)
-                base.setdefault(measure, median)
-                ratio = median / base[measure]
-                cells.append(f"{median:9.2e} (worst {worst:8.1e}, {ratio:6.2g} of random)")
-            clock = f"{seconds:8.2f} s" if way == "default" else ""
-            print(f"{way:30s}" + "".join(cells) + clock, flush=True)
+def _linear_svm(regression, rows, labels, weights, ratio):
+    from sklearn.svm import LinearSVC
+
+    return LinearSVC(C=ratio, max_iter=3000).fit(rows, labels, sample_weight=weights).predict
 
 
-def run(name, percentages, seeds=SEEDS):
-    """The table of one set."""
-    kernel = name in MACHINES
-    features, labels, regression, *test = (KERNEL_SETS if kernel else SETS)[name]()
-    features = features.toarray() if sp.issparse(features) else features
-    dataset = from_arrays(features, labels)
-    loss = "squared" if regression else None
-    design = build_design(dataset, loss or "logistic", L2)
-    best = newton(design, np.zeros((design.n_outputs, design.width)), TOL)
+def _boosting(regression, rows, labels, weights, ratio):
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-    def train(index, weights):
-        return newton(design.take(index, weights), best, TOL)
-
-    def value(coef):
-        return design.objective(coef, design.margins(coef))
-
-    if kernel:
-        measures = machines(MACHINES[name], features, labels, *test)
-    else:
-        measures = {"residual": lambda index, weights: value(train(index, weights)) - value(best)}
-    table(name, percentages, seeds, dataset, loss, design, measures)
+    made = HistGradientBoostingRegressor if regression else HistGradientBoostingClassifier
+    rows = rows.toarray() if sp.issparse(rows) else rows
+    model = made(max_iter=60, max_leaf_nodes=8, early_stopping=False).fit(rows, labels, sample_weight=weights)
+    return lambda test: model.predict(test.toarray() if sp.issparse(test) else test)
 
 
-def machines(settings, features, labels, test_features, test_labels):
-    """name -> test error of an SVM trained on (rows, weights)."""
-    from sklearn.svm import SVC
+def _network(regression, rows, labels, weights, ratio):
+    from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-    def error(penalty, gamma, index, weights):
-        machine = SVC(C=penalty, gamma=gamma).fit(features[index], labels[index], sample_weight=weights)
-        return float((machine.predict(test_features) != test_labels).mean())
-
-    return {f"C {penalty:g} gamma {gamma}": partial(error, penalty, gamma) for penalty, gamma in settings}
+    epochs = max(10, min(150, 180_000 // len(labels)))
+    how = {"hidden_layer_sizes": (32,), "max_iter": epochs, "batch_size": 32, "random_state": 0, "alpha": 1e-3}
+    return (MLPRegressor if regression else MLPClassifier)(**how).fit(rows, labels, sample_weight=weights).predict
 
 
-def ijcnn1_and_test():
-    """The training rows of ijcnn1, and some of its test rows."""
-    test = read_dataset([str(DATA / "ijcnn1.t.bz2")]).take(np.random.default_rng(0).permutation(91_701)[:TEST_ROWS])
-    rows = test.features.toarray() if sp.issparse(test.features) else test.features
-    return *ijcnn1(), False, rows, test.labels
+def _neighbours(regression, rows, labels, weights, ratio):
+    """The weighted mean, or vote, of the nearest few."""
+    from sklearn.neighbors import NearestNeighbors
+
+    tree = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(labels))).fit(rows)
+    classes, codes = np.unique(labels, return_inverse=True)
+
+    def predict(test):
+        near = tree.kneighbors(test, return_distance=False)
+        if regression:
+            return (weights[near] * labels[near]).sum(axis=1) / weights[near].sum(axis=1)
+        votes = np.zeros((len(near), len(classes)))
+        for place in near.T:
+            np.add.at(votes, (np.arange(len(near)), codes[place]), weights[place])
+        return classes[votes.argmax(axis=1)]
+
+    return predict
 
 
-def one_hot_and_test():
-    """The rows of one_hot, 6,000 of them to test on."""
-    rows, labels, _ = one_hot()
-    order = np.random.default_rng(0).permutation(len(rows))
-    train, test = order[6000:], order[:6000]
-    return rows[train], labels[train], False, rows[test], labels[test]
+TRAINERS = {
+    "RBF SVM": _svm,
+    "linear SVM": _linear_svm,
+    "neighbours": _neighbours,
+    "boosting": _boosting,
+    "network": _network,
+}
 
 
-KERNEL_SETS = {"svm": ijcnn1_and_test, "svm-one-hot": one_hot_and_test}
+def _errors(regression, rows, labels, weights, ratio, test, expected, names) -> dict[str, float]:
+    found = {}
+    for name in names:
+        predicted = TRAINERS[name](regression, rows, labels, weights, ratio)(test)
+        wrong = (predicted - expected) ** 2 if regression else predicted != expected
+        found[name] = float(np.sqrt(wrong.mean()) if regression else wrong.mean())
+    return found
 
 
-def main():
-    """Run the named sets, at the percentages that are named; all need the real data."""
-    if not DATA.is_dir():
-        print(f"needs the real data in {DATA.name}/, skipped")
-        return
-    parser = argparse.ArgumentParser()
+def run(name, load, percentages, seeds=SEEDS, trainers=tuple(TRAINERS)) -> dict:
+    """Print the tables of a set; (percentage, trainer) -> way -> excess over random's."""
+    rows, labels, test, expected, regression = load()
+    names = [each for each in trainers if not (regression and each == "linear SVM")]
+    centre, unit = np.zeros(rows.shape[1]), np.ones(rows.shape[1])
+    if name in RAW and not sp.issparse(rows) and name != "mnist":
+        centre, unit = rows.mean(axis=0), np.where(rows.std(axis=0) > 0, rows.std(axis=0), 1.0)
+
+    def seen(part):
+        return part if sp.issparse(part) else (part - centre) / unit
+
+    whole = _errors(regression, seen(rows), labels, np.ones(len(labels)), 1.0, seen(test), expected, names)
+    ratios = {}
+    for percentage in percentages:
+        found: dict = {way: {each: [] for each in ("linear", *names)} for way in WAYS}
+        for seed in range(seeds):
+            kept = np.sort(np.random.default_rng(seed).permutation(len(labels))[: int(SHARE * len(labels))])
+            dataset = from_arrays(rows[kept], labels[kept])
+            design = build_design(dataset, "squared" if regression else guess_loss(labels), L2)
+            best = newton(design, np.zeros((design.n_outputs, design.width)), TOL)
+            for way, asked in WAYS.items():
+                loss = "squared" if regression else None
+                coreset = select_for(dataset, Plan(fraction=percentage / 100, seed=seed, loss=loss, **asked))
+                index, weights = coreset.index, coreset.weight / coreset.weight.mean()
+                coef = newton(design.take(index, coreset.weight), best, TOL)
+                above = design.objective(coef, design.margins(coef)) - design.objective(best, design.margins(best))
+                found[way]["linear"].append(above)
+                chosen = (seen(rows[kept][index]), labels[kept][index], weights, len(kept) / len(index))
+                for each, error in _errors(regression, *chosen, seen(test), expected, names).items():
+                    found[way][each].append(error)
+        print(f"\n{name}, {len(labels):,} x {rows.shape[1]}, {percentage} %: all rows, and excess over random's")
+        print(f"{'':12s} {'all':>8s}" + "".join(f" {way:>16s}" for way in WAYS))
+        for each in ("linear", *names):
+            cells = {way: np.array(values[each]) for way, values in found.items()}
+            ratios[percentage, each] = {
+                way: float(np.median(values) / np.median(cells["random"])) if each == "linear"
+                else (values.mean() - whole[each])
+                / max(cells["random"].mean() - whole[each], 0.05 * cells["random"].mean())
+                for way, values in cells.items()
+            }  # fmt: skip
+            line = f"{each:12s} {'' if each == 'linear' else format(whole[each], '.4f'):>8s}"
+            for way, values in cells.items():
+                below = f"{int((values < cells['random']).sum())}/{seeds}"
+                line += f" {ratios[percentage, each][way]:>10.2g} {below:>5s}"
+            print(line, flush=True)
+    return ratios
+
+
+def draw(path: str, found: dict[str, dict], percentage: int) -> None:
+    """The default's excess over random's as a heat map (SVG): sets by trainers, green is below random, red above."""
+    rows = ("linear", *TRAINERS)
+    parts = []
+    for across, name in enumerate(found):
+        x = 110 + 62 * across
+        parts.append(f'<text x="{x + 30}" y="24" text-anchor="middle">{name}</text>')
+        for down, trainer in enumerate(rows):
+            ratio = found[name].get((percentage, trainer), {}).get("any")
+            if ratio is None:
+                continue
+            strength = min(1.0, abs(np.log(max(ratio, 0.1))) / np.log(4.0))
+            colour = (1.0 - strength, 1.0, 1.0 - strength) if ratio < 1.0 else (1.0, 1.0 - strength, 1.0 - strength)
+            fill = "#" + "".join(f"{int(95 + 160 * part):02x}" for part in colour)
+            y = 34 + 28 * down
+            label = f"{ratio:.0e}" if ratio < 0.005 else f"{ratio:.2f}"
+            parts.append(f'<rect x="{x}" y="{y}" width="60" height="26" fill="{fill}"/>')
+            parts.append(f'<text x="{x + 30}" y="{y + 17}" text-anchor="middle">{label}</text>')
+    names = "".join(
+        f'<text x="100" y="{51 + 28 * down}" text-anchor="end">{name}</text>' for down, name in enumerate(rows)
+    )
+    size = f'width="{120 + 62 * len(found)}" height="{44 + 28 * len(rows)}"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="11">'
+    Path(path).write_text(
+        "\n".join([head, '<rect width="100%" height="100%" fill="white"/>', names, *parts, "</svg>\n"])
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("words", nargs="*", metavar="SET|PERCENT")
     parser.add_argument("--seeds", type=int, default=SEEDS)
-    arguments = parser.parse_args()
-    percentages = [int(word) for word in arguments.words if word.isdigit()] or PERCENTAGES
-    for name in [word for word in arguments.words if not word.isdigit()] or [*SETS, *KERNEL_SETS]:
-        run(name, percentages, arguments.seeds)
+    parser.add_argument("--map", metavar="FILE", help="draw the first percentage as a heat map")
+    asked = parser.parse_args()
+    percentages = [int(word) for word in asked.words if word.isdigit()] or [5]
+    names = [word for word in asked.words if not word.isdigit()] or list(SETS)
+    found = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name in names:
+            if name in REAL and not DATA.is_dir():
+                print(f"{name}: needs the real data in {DATA.name}/, skipped")
+            else:
+                found[name] = run(name, SETS[name], percentages, asked.seeds)
+    for each in ("linear", *TRAINERS):
+        for percentage in percentages:
+            cells = [ways[percentage, each]["any"] for ways in found.values() if (percentage, each) in ways]
+            if cells:
+                mean = np.exp(np.mean(np.log(np.maximum(cells, 1e-9 if each == "linear" else 0.1))))
+                print(f"{each}, {percentage} %: geometric mean {mean:.2g}, worst {max(cells):.2g}")
+    if asked.map:
+        draw(asked.map, found, percentages[0])
 
 
 if __name__ == "__main__":

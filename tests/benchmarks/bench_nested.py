@@ -18,18 +18,15 @@ from craig_cli.evaluation.compare import Linear, train_all
 from craig_cli.formats import read_dataset
 from craig_cli.registry import RECIPES
 from craig_cli.selection.plan import Plan
-from craig_cli.selection.select import select_dataset
 
 SHARES = (0.01, 0.02, 0.05, 0.1)
 
 
 def select(dataset, plan: Plan):
     """As ``craig select`` does."""
-    if RECIPES[plan.purpose].pilot:
-        from craig_cli.guided.pilot import select_with_pilot
+    from craig_cli.guided.policy import select_for
 
-        return select_with_pilot(dataset, plan)[0]
-    return select_dataset(dataset, plan)
+    return select_for(dataset, plan)
 
 
 def measure(dataset, plan: Plan, trainer: Linear, seeds: int) -> np.ndarray:

@@ -28,7 +28,7 @@ import numpy as np
 
 from craig_cli.dataset import Dataset
 from craig_cli.errors import DataError
-from craig_cli.guided.pilot import select_with_pilot
+from craig_cli.guided.policy import select_for
 from craig_cli.selection.plan import Plan
 from craig_cli.selection.select import select_dataset
 from craig_cli.training.loop import Setup, prepare, train
@@ -46,7 +46,7 @@ WAYS = {
     "strata, calibrated": lambda data, size: select_dataset(
         data, Plan(size=size, algorithm="strata", weights="calibrated", **COMMON)
     ),
-    "--pilot": lambda data, size: select_with_pilot(data, Plan(size=size, l2=L2, **COMMON))[0],
+    "--pilot": lambda data, size: select_for(data, Plan(size=size, l2=L2, purpose="linear", **COMMON)),
     "random": lambda data, size: select_dataset(data, Plan.paper(size=size, algorithm="random", threads=1)),
 }
 

@@ -15,9 +15,9 @@ import numpy as np
 from craig_cli.evaluation.reference import Objective, optimum
 from craig_cli.evaluation.residual import residual
 from craig_cli.formats import read_dataset
+from craig_cli.guided.policy import select_for
 from craig_cli.scaling import fit_scaling
 from craig_cli.selection.plan import Plan
-from craig_cli.selection.select import select_dataset
 from craig_cli.training.fit import fit
 
 SHARES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
@@ -40,12 +40,7 @@ def measure(dataset, seeds: int) -> dict[str, np.ndarray]:
         for place, share in enumerate(SHARES):
             for seed in range(seeds):
                 plan = Plan(fraction=share, scale="standard", seed=seed, **asked)
-                if asked.get("purpose") == "linear":
-                    from craig_cli.guided.pilot import select_with_pilot
-
-                    coreset, _ = select_with_pilot(dataset, plan)
-                else:
-                    coreset = select_dataset(dataset, plan)
+                coreset = select_for(dataset, plan)
                 rows = dataset.take(coreset.index)
                 model = fit(rows, coreset.weight, loss="logistic", scale=scaling, epochs=300, tol=1e-9, seed=seed).model
                 table[place, seed] = residual(model, best, dataset, scaling).residual

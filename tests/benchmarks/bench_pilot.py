@@ -21,9 +21,9 @@ import time
 import numpy as np
 import pyarrow.parquet as pq
 import scipy.sparse as sp
-from craig_cli.guided.pilot import select_with_pilot
 
 from craig_cli.dataset import from_arrays
+from craig_cli.guided.policy import select_for
 from craig_cli.selection.plan import Plan
 from craig_cli.selection.select import select_dataset
 from craig_cli.training.design import build_design
@@ -42,11 +42,16 @@ WAYS = {
     "members": {"algorithm": "auto", "exemplar": "member", "weights": "count"},
     "strata": {"algorithm": "strata"},
     "strata, calibrated": CALIBRATED,
-    "--pilot --rounds 1": {"rounds": 1, **CALIBRATED},
-    "--pilot --rounds 2": {"rounds": 2, **CALIBRATED},
-    "--pilot": {"rounds": 4, **CALIBRATED},
+    "--for linear --rounds 1": {"rounds": 1, "algorithm": "strata"},
+    "--for linear --rounds 2": {"rounds": 2, "algorithm": "strata"},
+    "--for linear": {"rounds": 6, "algorithm": "strata"},
 }
-QUICK = ("random", "strata", "--pilot --rounds 1", "--pilot")  # where greedy takes minutes, or has too many moments
+QUICK = (
+    "random",
+    "strata",
+    "--for linear --rounds 1",
+    "--for linear",
+)  # where greedy takes minutes, or has too many moments
 LONG = ("mnist", "mnist-raw", "digits", "digits-raw", "text")
 
 
@@ -176,7 +181,7 @@ def run(name, load, seeds=SEEDS, fractions=FRACTIONS):
                 start = time.perf_counter()
                 common = {"fraction": fraction, "seed": seed, "loss": loss}
                 if "rounds" in options:
-                    coreset, _ = select_with_pilot(dataset, Plan(l2=L2, **common, **options))
+                    coreset = select_for(dataset, Plan(l2=L2, purpose="linear", **common, **options))
                 else:
                     coreset = select_dataset(dataset, Plan.paper(**common, **options))
                 seconds.append(time.perf_counter() - start)

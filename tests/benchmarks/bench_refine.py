@@ -15,10 +15,9 @@ import statistics
 import sys
 
 import numpy as np
-from craig_cli.guided.pilot import select_with_pilot
 
 from craig_cli.dataset import from_arrays
-from craig_cli.registry import PILOT_ROUNDS
+from craig_cli.guided.policy import select_for
 from craig_cli.selection.plan import Plan
 from craig_cli.selection.select import select_dataset
 from craig_cli.training.design import build_design
@@ -36,15 +35,15 @@ WAYS = {
     "--exemplar member": {"algorithm": "auto", "exemplar": "member"},
     "strata": {"algorithm": "strata"},
     "strata, calibrated": {"algorithm": "strata", "weights": "calibrated"},
-    "--pilot": {"rounds": PILOT_ROUNDS, "algorithm": "strata", "weights": "calibrated", "l2": L2},
+    "--for linear": {"purpose": "linear", "l2": L2},
 }
 
 
 def _select(dataset, seed: int, options: dict):
     common = {"fraction": 0.1, "seed": seed}
-    if "rounds" in options:
-        return select_with_pilot(dataset, Plan(**common, **options))[0]
-    return select_dataset(dataset, (Plan.paper if options else Plan)(**common, **options))
+    if not options or "purpose" in options:
+        return select_for(dataset, Plan(**common, **options))
+    return select_dataset(dataset, Plan.paper(**common, **options))
 
 
 def run(name: str, load) -> None:
