@@ -10,7 +10,16 @@ import scipy.special
 
 from craig_cli.errors import DataError
 from craig_cli.registry import LOSSES, load
-from craig_cli.training.losses import encode_labels, error, guess_loss, second_derivative, to_slopes, value
+from craig_cli.training.losses import (
+    encode_labels,
+    error,
+    guess_loss,
+    second_derivative,
+    second_derivatives,
+    slope_changes,
+    to_slopes,
+    value,
+)
 from tests.naive import training as naive
 
 
@@ -79,6 +88,23 @@ def test_second_derivatives_are_those_of_the_slopes(name):
                 continue  # a kink of the slope
             expected = (ahead[output] - behind[output]) / (2 * step)
             assert second_derivative(loss.code, slopes[output]) == pytest.approx(expected, rel=1e-4, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_slopes_change_as_they_say_with_the_margins(name):
+    loss = load(LOSSES, name)
+    rng = np.random.default_rng(6)
+    step = 1e-6
+    for label, margins in _cases(loss, rng):
+        change = rng.normal(size=len(margins))
+        slopes, ahead, behind = margins.copy(), margins + step * change, margins - step * change
+        for each in (slopes, ahead, behind):
+            to_slopes(loss.code, label, each)
+        if np.abs((ahead - slopes) - (slopes - behind)).max() > 0.1 * step * np.abs(change).max():
+            continue  # a kink of the slope
+        second = second_derivatives(loss.code, slopes)
+        found = slope_changes(loss, np.array([label]), slopes[None], second[None], change[None])[0]
+        np.testing.assert_allclose(found, (ahead - behind) / (2 * step), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -49,7 +49,7 @@ class Guide:
     def cost(self, rows: np.ndarray, weights: np.ndarray) -> float:
         """The objective of all rows at the model that is optimal on ``rows`` (r,) int64 with ``weights`` (r,)."""
         design, objective = self.rough.design, self.rough.found.objective
-        coef = newton(design.take(rows, weights), self.rough.coef, SHARPNESS * objective)
+        coef = newton(design.take(rows, weights), self.rough.coef, SHARPNESS * objective).coef
         return design.objective(coef, design.margins(coef))
 
     def recorded(self, coreset: Coreset) -> Coreset:

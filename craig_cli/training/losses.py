@@ -180,6 +180,20 @@ def second_derivatives(loss, slopes):
     return found
 
 
+def slope_changes(
+    loss: Loss, targets: np.ndarray, slopes: np.ndarray, second: np.ndarray, changes: np.ndarray
+) -> np.ndarray:
+    """(n, k) by how much the ``slopes`` (n, k) change, to first order, with ``changes`` (n, k) of the margins.
+
+    second  (n, k) second derivatives in each of the margins: of one margin a row that is all there is to know
+    """
+    if loss.labels != "many":
+        return second * changes
+    shares = slopes.copy()
+    shares[np.arange(len(shares)), targets.astype(np.int64)] += 1.0
+    return shares * (changes - (shares * changes).sum(axis=1, keepdims=True))
+
+
 @njit
 def error(loss, label, margins):
     """1 where the margins (k,) predict another class than ``label``, else 0; of a regression (m - y)^2."""

@@ -172,10 +172,10 @@ def run(name, percentages, seeds=SEEDS):
     dataset = from_arrays(features, labels)
     loss = "squared" if regression else None
     design = build_design(dataset, loss or "logistic", L2)
-    best = newton(design, np.zeros((design.n_outputs, design.width)), TOL)
+    best = newton(design, np.zeros((design.n_outputs, design.width)), TOL).coef
 
     def train(index, weights):
-        return newton(design.take(index, weights), best, TOL)
+        return newton(design.take(index, weights), best, TOL).coef
 
     def value(coef):
         return design.objective(coef, design.margins(coef))
