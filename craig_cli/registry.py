@@ -28,6 +28,7 @@ LOSSES = {
 OPTIMIZERS = {
     "sgd": "craig_cli.training.optimizers.sgd:SGD",
     "momentum": "craig_cli.training.optimizers.momentum:MOMENTUM",
+    "nesterov": "craig_cli.training.optimizers.nesterov:NESTEROV",
     "adagrad": "craig_cli.training.optimizers.adagrad:ADAGRAD",
     "adam": "craig_cli.training.optimizers.adam:ADAM",
     "saga": "craig_cli.training.optimizers.saga:SAGA",

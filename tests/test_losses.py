@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import scipy.special
 
+from craig_cli.dataset import from_arrays
 from craig_cli.errors import DataError
 from craig_cli.registry import LOSSES, load
+from craig_cli.training.labels import encode_labels, guess_loss
 from craig_cli.training.losses import (
-    encode_labels,
     error,
-    guess_loss,
     second_derivative,
     second_derivatives,
     slope_changes,
@@ -194,15 +194,15 @@ def test_the_loss_guessed_from_labels(labels, expected):
 @pytest.mark.parametrize(
     ("name", "labels", "message"),
     [
-        ("logistic", [1, 2, 3], "d: the logistic loss expects two classes, found 3 labels (1, 2, 3)"),
+        ("logistic", [1, 2, 3], "data: the logistic loss expects two classes, found 3 labels (1, 2, 3)"),
         ("squared-hinge", [1, 2, 3, 4], "found 4 labels (1, 2, 3, ...)"),
-        ("multinomial", [1, 2.5], "d: the multinomial loss expects whole numbers as class labels, found 2.5"),
-        ("multinomial", [7, 7], "d: expected labels of at least two classes, found only 7"),
-        ("logistic", [7, 7], "d: expected labels of at least two classes, found only 7"),
+        ("multinomial", [1, 2.5], "data: the multinomial loss expects whole numbers as class labels, found 2.5"),
+        ("multinomial", [7, 7], "data: expected labels of at least two classes, found only 7"),
+        ("logistic", [7, 7], "data: expected labels of at least two classes, found only 7"),
     ],
 )
 def test_labels_that_do_not_fit(name, labels, message):
     with pytest.raises(DataError) as caught:
-        encode_labels(load(LOSSES, name), np.array(labels, dtype=float), "d")
+        encode_labels(load(LOSSES, name), from_arrays(np.zeros((len(labels), 1)), np.array(labels, dtype=float)))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -42,7 +42,7 @@ def run(coresets: dict, dataset, data, loss, sizes: dict, seed: int, threads, fo
 
 
 def _loss_of(coresets, dataset) -> str:
-    from craig_cli.training.losses import guess_loss
+    from craig_cli.training.labels import guess_loss
 
     recorded = {loss for loss in LOSSES for coreset in coresets if coreset.metadata.get("loss") == loss}
     if len(recorded) > 1:

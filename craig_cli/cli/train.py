@@ -104,8 +104,10 @@ SUFFIX = ".model.json"
     "that size. Not for saga and svrg.",
 )
 @click.option("--batch-size", type=Integer(1), default=1, metavar="N", help="Rows a step.")
-@click.option("--momentum", type=Number(0, 1, high_open=True), default=0.9, metavar="M", help="For momentum.")
-@click.option("--nesterov", is_flag=True, help="For momentum: look ahead.")
+@click.option(
+    "--momentum", type=Number(0, 1, high_open=True), default=0.9, metavar="M", help="For momentum and nesterov."
+)
+@click.option("--nesterov", is_flag=True, hidden=True, help="What --optimizer nesterov was called.")
 @click.option("--intercept/--no-intercept", default=True, help="Fit an intercept, which is not penalised.")
 @options.scale_option(
     "Scaling in whose units the penalty is measured; the model is in raw units anyway. With --coreset that of all rows "
@@ -179,6 +181,10 @@ def train(
     kept in memory, unless --refine wants them all.
     """
     options.check_stdin(*data, reading["weight_file"], coreset, init, validation, *monitor)
+    if settings.pop("nesterov"):
+        if settings["optimizer"] != "momentum":
+            raise click.UsageError("--nesterov: is for --optimizer momentum; --optimizer nesterov is the two in one")
+        settings["optimizer"] = "nesterov"
     if settings["order"] == "greedy" and coreset is None:
         raise click.UsageError("--order greedy: is the order of a coreset; give one with --coreset")
     if settings["refine"] and coreset is None:

@@ -20,7 +20,7 @@ from craig_cli.selection.limits import check_memory
 from craig_cli.selection.plan import Plan
 from craig_cli.selection.select import Progress, select_dataset
 from craig_cli.selection.weights.weigh import TRUSTED
-from craig_cli.training.losses import guess_loss
+from craig_cli.training.labels import guess_loss
 
 PICKS_A_PARAMETER = 2  # with fewer picks, a pilot is not followed where it is FAR above the optimum,
 FAR = 0.05  # of its objective, or where calibrating leaves more than is TRUSTED

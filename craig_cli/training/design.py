@@ -19,7 +19,8 @@ from craig_cli.dataset import Dataset, is_csr
 from craig_cli.jit import njit
 from craig_cli.registry import LOSSES, load
 from craig_cli.scaling import Scaling, fit_scaling
-from craig_cli.training.losses import encode_labels, second_derivatives, to_slopes, value
+from craig_cli.training.labels import encode_labels
+from craig_cli.training.losses import second_derivatives, to_slopes, value
 
 WIDEST = 2048
 CHUNK = 16_384  # rows at a time
@@ -132,7 +133,7 @@ def build_design(
     The penalty is that of a model trained with ``scale``: l2/2 ||w||^2 of w in the units of the scaled columns.
     """
     if targets is None:
-        classes, targets = encode_labels(load(LOSSES, loss), dataset.labels, dataset.name, dataset.label_text)
+        classes, targets = encode_labels(load(LOSSES, loss), dataset)
     scaling = fit_scaling("standard", dataset.features, dataset.multiplicity)
     trained = scaling if scale == "standard" else fit_scaling(scale, dataset.features, dataset.multiplicity)
     n_rows, n_features = dataset.features.shape

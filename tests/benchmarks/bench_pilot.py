@@ -27,7 +27,7 @@ from craig_cli.guided.pilot import select_with_pilot
 from craig_cli.selection.plan import Plan
 from craig_cli.selection.select import select_dataset
 from craig_cli.training.design import build_design
-from craig_cli.training.losses import guess_loss
+from craig_cli.training.labels import guess_loss
 from craig_cli.training.newton import newton
 from tests.benchmarks.bench_selection import DATA, covtype_half, ijcnn1
 
