@@ -67,7 +67,7 @@ def run(
     probe = None
     for name, coreset in coresets.items():
         check_matches(coreset, name, dataset)
-        probe, scale = GradientProbe(coreset, dataset), coreset.metadata.get("scale", "none")
+        probe, scale = GradientProbe(coreset, dataset), coreset.facts.scale
     references = {} if reference == "none" else find_references(models, dataset, reference)
     objectives = {found[2].objective for found in references.values()}
     if compared and len(objectives) > 1:

@@ -292,7 +292,7 @@ def train(
 
 def _of_coreset(dataset, coreset, path: str, settings: dict) -> tuple[dict, dict, dict]:
     """(the weights and ranks that ``fit`` takes, facts about the coreset, scale and task)."""
-    width = coreset.metadata.get("features")
+    width = coreset.facts.features
     if width is not None and dataset.n_features != width:
         raise DataError(f"{path}: was selected from other data: expected {width} features, found {dataset.n_features}")
     found = {"scale": _scaling(coreset, settings["scale"])}
@@ -310,10 +310,10 @@ def _weights_and_facts(coreset, path: str) -> tuple[dict, dict]:
         "name": Path(path).name,
         "size": len(coreset),
         "sha256": digest,  # of the indices and weights, in greedy order
-        "n": coreset.metadata["n"],
-        "algorithm": coreset.metadata.get("algorithm"),
+        "n": coreset.facts.n,
+        "algorithm": coreset.facts.algorithm,
         "epsilon": epsilon if epsilon < float("inf") else None,
-        "units": coreset.metadata.get("units"),
+        "units": coreset.facts.units,
     }
     return {"weights": coreset.weight[order], "rank": coreset.rank[order]}, facts
 
