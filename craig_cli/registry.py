@@ -28,6 +28,7 @@ LOSSES = {
 OPTIMIZERS = {
     "sgd": "craig_cli.training.optimizers.sgd:SGD",
     "momentum": "craig_cli.training.optimizers.momentum:MOMENTUM",
+    "nesterov": "craig_cli.training.optimizers.nesterov:NESTEROV",
     "adagrad": "craig_cli.training.optimizers.adagrad:ADAGRAD",
     "adam": "craig_cli.training.optimizers.adam:ADAM",
     "saga": "craig_cli.training.optimizers.saga:SAGA",
@@ -64,6 +65,12 @@ COLUMN_KINDS = {
     "numbered": "craig_cli.tables.numbered:NUMBERED",
 }
 
+METRICS = {
+    "euclidean": "craig_cli.selection.distances.metrics:EUCLIDEAN",
+    "cosine": "craig_cli.selection.distances.metrics:COSINE",
+    "manhattan": "craig_cli.selection.distances.metrics:MANHATTAN",
+}
+
 SCHEDULES = ("auto", "constant", "exponential", "k-inverse", "power")
 PRECONDITIONS = ("auto", "none", "diagonal", "full")
 TUNERS = ("grid", "halving")
@@ -71,7 +78,6 @@ ORDERS = ("shuffle", "cyclic", "greedy", "replacement")
 SCALES = ("none", "minmax", "standard", "unit")
 EXEMPLARS = ("medoid", "member")
 WEIGHTS = ("count", "calibrated", "fitted", "equal")
-METRICS = ("euclidean", "cosine", "manhattan")
 DEFAULT_L2 = 1e-5
 BLOCK_SIZE = 1024  # rows of a block of the partition algorithm
 DELTA = 0.1  # of the stochastic algorithm's guarantee

@@ -149,7 +149,7 @@ def test_the_linear_model_is_the_optimum_on_all_rows():
     rng = np.random.default_rng(0)
     rows = rng.standard_normal((300, 3)) * [1.0, 10.0, 0.1]
     dataset = from_arrays(rows, np.where(rows @ [1.0, 0.1, 5.0] + rng.logistic(size=300) > 0, 2.0, 1.0))
-    trainer = Linear(dataset, dataset, loss=None, l2=1e-3, scale="standard", task="auto", threads=1)
+    trainer = Linear(dataset, dataset, loss=None, l2=1e-3, scale="standard", task="auto")
     (run,) = train_all(dataset, trainer, [0, 1, 2])
     found = measure(trainer.best, Objective.of(trainer.best), dataset)
     assert found.gradient_norm <= found.limit
@@ -161,8 +161,7 @@ def test_the_linear_model_is_the_optimum_on_all_rows():
 def test_rows_of_unknown_classes_are_left_out():
     rows, labels = np.arange(20.0)[:, None], np.tile([0.0, 1.0], 10)
     trainer = Linear(
-        from_arrays(rows, labels), from_arrays(rows[:4], [0, 1, 7, 7]), loss=None, l2=0.1, scale="none", task="auto",
-        threads=1,
+        from_arrays(rows, labels), from_arrays(rows[:4], [0, 1, 7, 7]), loss=None, l2=0.1, scale="none", task="auto"
     )  # fmt: skip
     assert (trainer.unknown, trainer.test.n_rows) == (2, 2)
 

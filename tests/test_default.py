@@ -302,8 +302,8 @@ def test_scaled_columns_do_as_well_as_columns_that_were_scaled_before(purpose, f
         plan = Plan(fraction=fraction, scale=scale, seed=seed, purpose=purpose)
         coreset = select_for(dataset, plan)
         design = build_design(dataset, "logistic", plan.l2, scale=scale)
-        best = newton(design, np.zeros((1, design.width)), 1e-16)
-        found = newton(design.take(coreset.index, coreset.weight), best, 1e-16)
+        best = newton(design, np.zeros((1, design.width)), 1e-16).coef
+        found = newton(design.take(coreset.index, coreset.weight), best, 1e-16).coef
         return design.objective(found, design.margins(found)) - design.objective(best, design.margins(best))
 
     inside, before = (np.median([residual(seed, way) for seed in range(3)]) for way in (False, True))

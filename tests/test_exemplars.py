@@ -35,9 +35,7 @@ def _clusters(rows, labels, picks, metric):
 @pytest.mark.parametrize("layout", [np.array, sp.csr_matrix], ids=["dense", "sparse"])
 @pytest.mark.parametrize("algorithm", GREEDY)
 def test_a_member_stands_for_the_cluster_of_a_medoid(algorithm, layout, metric, data):
-    rows, labels = data
-    if metric == "cosine":
-        rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    rows, labels = naive.prepared(data[0], metric), data[1]
     options = {"size": 60, "algorithm": algorithm, "metric": metric, "block_size": 128}
     medoids = paper_coreset(layout(rows), labels, **options)
     members = paper_coreset(layout(rows), labels, exemplar="member", **options)

@@ -8,9 +8,18 @@ import numpy as np
 import pytest
 import scipy.special
 
+from craig_cli.dataset import from_arrays
 from craig_cli.errors import DataError
 from craig_cli.registry import LOSSES, load
-from craig_cli.training.losses import encode_labels, error, guess_loss, second_derivative, to_slopes, value
+from craig_cli.training.labels import encode_labels, guess_loss
+from craig_cli.training.losses import (
+    error,
+    second_derivative,
+    second_derivatives,
+    slope_changes,
+    to_slopes,
+    value,
+)
 from tests.naive import training as naive
 
 
@@ -79,6 +88,23 @@ def test_second_derivatives_are_those_of_the_slopes(name):
                 continue  # a kink of the slope
             expected = (ahead[output] - behind[output]) / (2 * step)
             assert second_derivative(loss.code, slopes[output]) == pytest.approx(expected, rel=1e-4, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_slopes_change_as_they_say_with_the_margins(name):
+    loss = load(LOSSES, name)
+    rng = np.random.default_rng(6)
+    step = 1e-6
+    for label, margins in _cases(loss, rng):
+        change = rng.normal(size=len(margins))
+        slopes, ahead, behind = margins.copy(), margins + step * change, margins - step * change
+        for each in (slopes, ahead, behind):
+            to_slopes(loss.code, label, each)
+        if np.abs((ahead - slopes) - (slopes - behind)).max() > 0.1 * step * np.abs(change).max():
+            continue  # a kink of the slope
+        second = second_derivatives(loss.code, slopes)
+        found = slope_changes(loss, np.array([label]), slopes[None], second[None], change[None])[0]
+        np.testing.assert_allclose(found, (ahead - behind) / (2 * step), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -168,15 +194,15 @@ def test_the_loss_guessed_from_labels(labels, expected):
 @pytest.mark.parametrize(
     ("name", "labels", "message"),
     [
-        ("logistic", [1, 2, 3], "d: the logistic loss expects two classes, found 3 labels (1, 2, 3)"),
+        ("logistic", [1, 2, 3], "data: the logistic loss expects two classes, found 3 labels (1, 2, 3)"),
         ("squared-hinge", [1, 2, 3, 4], "found 4 labels (1, 2, 3, ...)"),
-        ("multinomial", [1, 2.5], "d: the multinomial loss expects whole numbers as class labels, found 2.5"),
-        ("multinomial", [7, 7], "d: expected labels of at least two classes, found only 7"),
-        ("logistic", [7, 7], "d: expected labels of at least two classes, found only 7"),
+        ("multinomial", [1, 2.5], "data: the multinomial loss expects whole numbers as class labels, found 2.5"),
+        ("multinomial", [7, 7], "data: expected labels of at least two classes, found only 7"),
+        ("logistic", [7, 7], "data: expected labels of at least two classes, found only 7"),
     ],
 )
 def test_labels_that_do_not_fit(name, labels, message):
     with pytest.raises(DataError) as caught:
-        encode_labels(load(LOSSES, name), np.array(labels, dtype=float), "d")
+        encode_labels(load(LOSSES, name), from_arrays(np.zeros((len(labels), 1)), np.array(labels, dtype=float)))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)

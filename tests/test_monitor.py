@@ -60,7 +60,7 @@ def test_the_kept_line_is_that_of_the_best_epoch():
 
 def test_labels_that_the_model_does_not_know():
     dataset, _ = data("logistic", False)
-    with pytest.raises(DataError, match="expected the labels of the training data, found"):
+    with pytest.raises(DataError, match="expected labels that the model knows"):
         fit(dataset, monitor=[from_arrays(dataset.features, dataset.labels + 9)])
 
 
@@ -85,5 +85,5 @@ def test_a_coreset_followed_on_all_rows_and_on_test_data(craig):
     line = json.loads((craig.folder / "h").read_text().splitlines()[-1])
     assert line["monitor"][0]["objective"] == pytest.approx(line["objective"], rel=1e-12)
     bad = craig("train", train, "--monitor", SAMPLE / "regression.libsvm", "-q", "-o", "bad")
-    assert bad.status == 1 and "expected the labels of the training data" in bad.error
+    assert bad.status == 1 and "expected labels that the model knows" in bad.error
     assert not (craig.folder / "bad").exists()

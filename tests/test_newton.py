@@ -42,7 +42,7 @@ def test_newton_finds_the_optimum_of_lbfgs(loss, layout):
     start = np.zeros(correction.size)
     options = {"maxiter": 5000, "maxfun": 20000, "ftol": 1e-16, "gtol": 1e-9}
     slow = scipy.optimize.minimize(objective, start, jac=True, method="L-BFGS-B", options=options)
-    found = newton(part, start.reshape(correction.shape), 1e-13, correction)
+    found = newton(part, start.reshape(correction.shape), 1e-13, correction).coef
     assert objective(found.ravel())[0] <= slow.fun + 1e-9
     assert np.linalg.norm(objective(found.ravel())[1]) < 1e-5
 

@@ -136,9 +136,10 @@ def test_batches_reach_the_optimum(optimizer, sparse):
     assert found - reference("multinomial", sparse) < 2e-3
 
 
-def test_nesterov_reaches_the_optimum():
+@pytest.mark.parametrize("optimizer", ["momentum", "nesterov"])
+def test_more_momentum_reaches_the_optimum(optimizer):
     dataset, weights = data("logistic", False)
-    model = fit(dataset, weights, optimizer="momentum", nesterov=True, momentum=0.95, l2=L2, threads=1).model
+    model = fit(dataset, weights, optimizer=optimizer, momentum=0.95, l2=L2, threads=1).model
     found = naive.objective("logistic", dataset.features, dataset.labels, model.coef, model.intercept, L2, weights)
     assert found - reference("logistic", False) < 1e-3
 

@@ -12,12 +12,11 @@ from sklearn.linear_model import HuberRegressor, LogisticRegression, Ridge
 
 from craig_cli.dataset import from_arrays
 from craig_cli.errors import DataError
-from craig_cli.evaluation import newton
 from craig_cli.evaluation.metrics import evaluate
 from craig_cli.evaluation.reference import TOLERANCE, Objective, measure, optimum
 from craig_cli.evaluation.residual import residual
 from craig_cli.registry import LOSSES, SCALES
-from craig_cli.training import coordinates
+from craig_cli.training import design
 
 N, D = 300, 6
 CLASSES = {"multinomial": (0.0, 1.0, 2.0), "squared": (), "huber": ()}
@@ -47,7 +46,7 @@ def objective_for(loss: str, scale: str = "none", intercept: bool = True, l2: fl
 @pytest.mark.parametrize("loss", LOSSES)
 def test_no_step_in_any_direction_leads_lower(loss, scale, sparse):
     data, objective = data_for(loss, sparse), objective_for(loss, scale)
-    model = optimum(data, objective, threads=1)
+    model = optimum(data, objective)
     found = measure(model, objective, data)
     assert found.gradient_norm <= TOLERANCE
     scaling = objective.scaling(data)
@@ -70,7 +69,7 @@ def test_no_step_in_any_direction_leads_lower(loss, scale, sparse):
 @pytest.mark.parametrize("intercept", [True, False])
 def test_agrees_with_scikit_learn(loss, intercept):
     data = data_for(loss)
-    model = optimum(data, objective_for(loss, intercept=intercept), threads=1)
+    model = optimum(data, objective_for(loss, intercept=intercept))
     peer = LogisticRegression(
         C=1 / (L2 * data.total), fit_intercept=intercept, solver="newton-cholesky", tol=1e-12, max_iter=1000
     )
@@ -87,7 +86,7 @@ def test_agrees_with_scikit_learn(loss, intercept):
 @pytest.mark.parametrize("intercept", [True, False])
 def test_ridge_agrees_with_scikit_learn(intercept):
     data = data_for("squared")
-    model = optimum(data, objective_for("squared", intercept=intercept), threads=1)
+    model = optimum(data, objective_for("squared", intercept=intercept))
     peer = Ridge(alpha=L2 * data.total, fit_intercept=intercept, solver="cholesky")
     peer.fit(data.features, data.labels, sample_weight=data.multiplicity)
     np.testing.assert_allclose(model.coef, peer.coef_, rtol=1e-9)
@@ -97,7 +96,7 @@ def test_ridge_agrees_with_scikit_learn(intercept):
 @pytest.mark.parametrize("loss", ["squared-hinge", "smoothed-hinge"])
 def test_the_hinges_agree_with_scipy(loss):
     data = data_for(loss)
-    model = optimum(data, objective_for(loss), threads=1)
+    model = optimum(data, objective_for(loss))
     features = np.column_stack([data.features, np.ones(N)])
 
     def objective(w):
@@ -123,7 +122,7 @@ def test_huber_agrees_with_scipy(unit, intercept):
     """A loss of one line in numpy, minimised by scipy; labels that are ``unit`` times farther from the line."""
     data = data_for("huber")
     data = from_arrays(data.features, data.labels / 30.0 * unit, data.multiplicity)
-    model = optimum(data, objective_for("huber", intercept=intercept), threads=1)
+    model = optimum(data, objective_for("huber", intercept=intercept))
     features = np.column_stack([data.features / data.features.std(axis=0), np.full(N, float(intercept))])
     penalty = np.append(L2 / data.features.std(axis=0) ** 2, 0.0)
 
@@ -149,7 +148,7 @@ def test_huber_agrees_with_scikit_learn_at_its_own_scale(epsilon):
     peer.fit(data.features / [1, 50, 1, 1, 1, 1], data.labels, sample_weight=data.multiplicity)
     turn = epsilon * peer.scale_
     rows = from_arrays(data.features / [1, 50, 1, 1, 1, 1], data.labels / turn, data.multiplicity)
-    model = optimum(rows, objective_for("huber", l2=alpha * peer.scale_ / data.total), threads=1)
+    model = optimum(rows, objective_for("huber", l2=alpha * peer.scale_ / data.total))
     np.testing.assert_allclose(model.coef * turn, peer.coef_, rtol=1e-4, atol=1e-4)
     assert model.intercept * turn == pytest.approx(peer.intercept_, rel=1e-5)
 
@@ -158,11 +157,11 @@ def test_huber_of_small_and_of_large_labels_is_squared_and_median():
     """Residuals all below 1: the squared loss. All far above: least absolute deviations, here a median."""
     data = data_for("huber")
     small = from_arrays(data.features, data.labels / 1e4, data.multiplicity)
-    one, other = (optimum(small, objective_for(loss), threads=1) for loss in ("huber", "squared"))
+    one, other = (optimum(small, objective_for(loss)) for loss in ("huber", "squared"))
     np.testing.assert_allclose(one.coef, other.coef, rtol=1e-9)
     assert one.optimizer["objective"] == pytest.approx(other.optimizer["objective"], rel=1e-9)
     labels = 1e6 * np.random.default_rng(0).standard_exponential(301)
-    alone = optimum(from_arrays(np.zeros((301, D)), labels), objective_for("huber"), threads=1)
+    alone = optimum(from_arrays(np.zeros((301, D)), labels), objective_for("huber"))
     assert alone.intercept == pytest.approx(np.median(labels), abs=1.0)
 
 
@@ -171,33 +170,20 @@ def test_huber_of_small_and_of_large_labels_is_squared_and_median():
 def test_conjugate_gradients_find_the_same(loss, sparse, monkeypatch):
     # Not --scale standard: it shifts dense columns, but no sparse ones, and so moves the intercept.
     objective = objective_for(loss, "minmax")
-    direct = optimum(data_for(loss), objective, threads=1)
-    if sparse:  # in full coordinates, as few columns have them, the rows would be dense
-        monkeypatch.setattr(coordinates, "MOST_COLUMNS_FULL", 0)
-    data = data_for(loss, sparse)
-    monkeypatch.setattr(newton, "DIRECT", 0)
-    iterated = optimum(data, objective, threads=1)
+    direct = optimum(data_for(loss), objective)
+    monkeypatch.setattr(design, "WIDEST", 0)  # diagonals in the place of Hessians
+    iterated = optimum(data_for(loss, sparse), objective)
     np.testing.assert_allclose(iterated.coef, direct.coef, rtol=1e-6, atol=1e-9)
-
-
-def test_the_same_bits_at_any_number_of_threads():
-    rng = np.random.default_rng(0)
-    features = rng.normal(size=(20_000, 3))
-    labels = np.where(features[:, 0] + rng.normal(size=20_000) > 0, 1.0, -1.0)
-    objective = Objective("logistic", (-1.0, 1.0), 3, L2, "none", True)
-    one, two = (optimum(from_arrays(features, labels), objective, threads=n) for n in (1, 2))
-    assert np.array_equal(one.coef, two.coef)
-    assert one.intercept == two.intercept
 
 
 def test_what_has_no_optimum_is_one_line():
     data = data_for("logistic")
     with pytest.raises(DataError, match="expected rows of all 3 classes of the model"):
-        optimum(data, replace(objective_for("multinomial"), classes=(-1.0, 0.0, 1.0)), threads=1)
+        optimum(data, replace(objective_for("multinomial"), classes=(-1.0, 0.0, 1.0)))
 
 
 def test_a_scaling_nobody_knows_is_one_line():
-    model = optimum(data_for("logistic"), objective_for("logistic"), threads=1)
+    model = optimum(data_for("logistic"), objective_for("logistic"))
     assert Objective.of(model) == objective_for("logistic")
     model.optimizer["scale"] = ["odd"]
     with pytest.raises(DataError, match=r"m\.json: expected a scale among none, minmax, standard, unit"):

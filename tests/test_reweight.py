@@ -92,6 +92,9 @@ def test_what_cannot_be_reweighted_is_refused(data):
     with pytest.raises(UsageError, match="none of them of class"):
         reweight_coreset(coreset, rows, labels, size=1)
     coreset.metadata["scale"] = ["standard"]
+    with pytest.raises(DataError, match='expected text as "scale"'):
+        reweight_coreset(coreset, rows, labels)
+    coreset.metadata["scale"] = "warp"
     with pytest.raises(DataError, match="expected the settings"):
         reweight_coreset(coreset, rows, labels)
 

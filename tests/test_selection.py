@@ -6,11 +6,10 @@ import scipy.sparse as sp
 
 from craig_cli.dataset import from_arrays
 from craig_cli.errors import DataError, UsageError
-from craig_cli.registry import ALGORITHMS, METRICS, SCALES
+from craig_cli.registry import ALGORITHMS, METRICS, SCALES, load
 from craig_cli.selection.algorithms import lazy_dense, lazy_sparse
 from craig_cli.selection.distances import inverted_index as sparse
 from craig_cli.selection.distances.cells import build_cells
-from craig_cli.selection.distances.metrics import METRIC_CODES
 from craig_cli.selection.distances.space import build_space
 from craig_cli.selection.limits import estimate
 from craig_cli.selection.plan import Plan
@@ -58,16 +57,14 @@ KINDS = [_random, _clustered, _duplicated, _one_hot, _grid, _wide, _constant, _s
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__[1:])
 @pytest.mark.parametrize("layout", ["dense", "sparse"])
 def test_exact_greedy_makes_the_picks_of_naive_greedy(kind, metric, layout):
-    rows = kind(np.random.default_rng(0))
-    if metric == "cosine":
-        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    rows = naive.prepared(kind(np.random.default_rng(0)), metric)
     budget = (len(rows) + 1) // 2
     ones = np.ones(len(rows))
     if layout == "dense":
-        arranged = build_cells(rows, METRIC_CODES[metric], len(rows))
+        arranged = build_cells(rows, load(METRICS, metric), len(rows))
         greedy = lazy_dense.start(arranged, ones)
     else:
-        arranged = sparse.build_index(sp.csr_matrix(rows), METRIC_CODES[metric], len(rows))
+        arranged = sparse.build_index(sp.csr_matrix(rows), load(METRICS, metric), len(rows))
         greedy = lazy_sparse.start(arranged, ones)
     greedy.extend(budget)
     # Both see distances on the same grid, so that equal gains are equal; it is finer than 1e-11 of the diameter.
@@ -378,9 +375,7 @@ def test_assignment_finds_the_nearest_pick_of_every_row(metric):
     picks = rng.permutation(700)[:400]
     constants = rng.random(700) + 0.5
     nearest, loss = build_space(rows, metric, np.ones(700)).assign(picks, constants, 2.0**-42)
-    if metric == "cosine":
-        rows /= np.linalg.norm(rows, axis=1)[:, None]
-    distances = naive.distance_matrix(rows, metric)[:, picks]
+    distances = naive.distance_matrix(naive.prepared(rows, metric), metric)[:, picks]
     distances[picks, np.arange(400)] = -1.0  # a pick is its own, whatever duplicates it has
     assert np.array_equal(nearest[picks], np.arange(400))
     assert np.allclose(distances[np.arange(700), nearest], distances.min(axis=1), rtol=1e-9, atol=1e-12)

@@ -10,29 +10,15 @@ from craig_cli.selection.distances import simd as vectors
 from craig_cli.selection.distances.simd import STEP, WIDTH
 
 
-@njit
-def distances(block, point, manhattan, out):
-    vectors.distances(block, point, manhattan, out)
+def compiled(intrinsic):
+    return njit(lambda *arrays: intrinsic(*arrays), cache=False)
 
 
-@njit
-def whole_distances(block, point, manhattan, out):
-    vectors.whole_distances(block, point, manhattan, out)
-
-
-@njit
-def distances_within(block, point, manhattan, limit, out):
-    return vectors.distances_within(block, point, manhattan, limit, out)
-
-
-@njit
-def whole_distances_within(block, point, manhattan, limit, out):
-    return vectors.whole_distances_within(block, point, manhattan, limit, out)
-
-
-@njit
-def products(block, point, out):
-    vectors.products(block, point, out)
+# name in simd -> (sums of differences (d, WIDTH), what is made of a sum)
+KINDS = {
+    "roots": (lambda gaps: (gaps**2).sum(axis=0), np.sqrt),
+    "absolutes": (lambda gaps: np.abs(gaps).sum(axis=0), np.copy),
+}
 
 
 @njit
@@ -52,43 +38,48 @@ def data(d):
     return block, point, gaps
 
 
-@pytest.mark.parametrize("manhattan", [False, True])
+@pytest.fixture(scope="module", params=KINDS)
+def kind(request):
+    """(norms, whole norms, both within limits, numpy's sums and what is made of them)."""
+    names = (request.param, f"whole_{request.param}", f"{request.param}_within", f"whole_{request.param}_within")
+    return *(compiled(getattr(vectors, name)) for name in names), *KINDS[request.param]
+
+
 @pytest.mark.parametrize("d", [1, 2, STEP - 1, STEP, STEP + 1, 3 * STEP, 54])
-def test_distances(d, manhattan):
+def test_norms_of_differences(d, kind):
+    norms, whole_norms, _, _, sums_of, norm_of = kind
     block, point, gaps = data(d)
-    expected = np.abs(gaps).sum(axis=0) if manhattan else np.sqrt((gaps**2).sum(axis=0))
     out, whole = np.full(WIDTH, np.nan), np.full(WIDTH, np.nan)
-    distances(block, point, manhattan, out)
-    np.testing.assert_allclose(out, expected, rtol=1e-14)
-    whole_distances(block, point, manhattan, whole)
+    norms(block, point, out)
+    np.testing.assert_allclose(out, norm_of(sums_of(gaps)), rtol=1e-14)
+    whole_norms(block, point, whole)
     assert np.array_equal(whole, np.rint(out))
 
 
-@pytest.mark.parametrize("manhattan", [False, True])
 @pytest.mark.parametrize("d", [1, STEP, STEP + 1, 54])
-def test_distances_within_a_limit_are_the_same_to_the_bit(d, manhattan):
-    block, point, _ = data(d)
-    expected = np.empty(WIDTH)
-    distances(block, point, manhattan, expected)
-    sums = expected if manhattan else expected**2
+def test_norms_within_a_limit_are_the_same_to_the_bit(d, kind):
+    norms, _, within, whole_within, sums_of, _ = kind
+    block, point, gaps = data(d)
+    expected, sums = np.empty(WIDTH), sums_of(gaps)
+    norms(block, point, expected)
     for lane in (0, 31, 32, 63):  # one row just within its limit is enough, wherever it is
         limit = np.zeros(WIDTH)
         limit[lane] = sums[lane] * (1 + 1e-9)
         out = np.full(WIDTH, np.nan)
-        assert distances_within(block, point, manhattan, limit, out)
+        assert within(block, point, out, limit)
         assert np.array_equal(out, expected)
-        assert whole_distances_within(block, point, manhattan, limit, out)
+        assert whole_within(block, point, out, limit)
         assert np.array_equal(out, np.rint(expected))
         limit[lane] = sums[lane] * (1 - 1e-9)
-        assert not distances_within(block, point, manhattan, limit, out)
-        assert not whole_distances_within(block, point, manhattan, limit, out)
+        assert not within(block, point, out, limit)
+        assert not whole_within(block, point, out, limit)
 
 
 @pytest.mark.parametrize("d", [1, STEP + 1, 54])
 def test_products(d):
     block, point, _ = data(d)
     out = np.full(WIDTH, np.nan)
-    products(block, point, out)
+    compiled(vectors.products)(block, point, out)
     np.testing.assert_allclose(out, point @ block, rtol=1e-12, atol=1e-9)
 
 

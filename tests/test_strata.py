@@ -11,11 +11,13 @@ from craig_cli.dataset import from_arrays
 from craig_cli.errors import DataError, UsageError
 from craig_cli.guided.influence import influence
 from craig_cli.guided.policy import select_for
+from craig_cli.registry import METRICS
 from craig_cli.selection.algorithms.strata import Strata, masses, stratify
 from craig_cli.selection.distances.simd import dot
 from craig_cli.selection.distances.space import build_space
 from craig_cli.selection.plan import Plan
 from craig_cli.selection.weights.calibrate import HIGHEST, LOWEST, calibrate
+from tests.naive import selection as naive
 from tests.paper import paper_coreset
 
 L2 = 1e-3
@@ -254,7 +256,7 @@ def test_a_rough_model_of_too_many_parameters_is_not_followed():
     assert coreset.weight.sum() == pytest.approx(1500)
 
 
-@pytest.mark.parametrize("metric", ["euclidean", "cosine", "manhattan"])
+@pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("layout", [np.array, sp.csr_matrix], ids=["dense", "sparse"])
 def test_each_row_is_assigned_to_its_own_stratum(layout, metric):
     rng = np.random.default_rng(7)
@@ -267,12 +269,8 @@ def test_each_row_is_assigned_to_its_own_stratum(layout, metric):
     nearest, losses = strata.assign(strata.picks, constants, grid)
     assert np.array_equal(nearest[strata.picks], np.arange(30))
     assert (np.bincount(nearest, minlength=30) == 10).all()
-    if metric == "cosine":
-        unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-        distances = 1.0 - np.einsum("ij,ij->i", unit, unit[strata.picks[nearest]])
-    else:
-        distances = np.linalg.norm(rows - rows[strata.picks[nearest]], axis=1, ord=1 if metric == "manhattan" else 2)
-    expected = constants @ distances
+    those = naive.prepared(rows, metric)
+    expected = constants @ naive.DISTANCES[metric](those - those[strata.picks[nearest]])
     assert (losses == losses[0]).all()
     assert expected - 1e-9 <= losses[0] <= expected + 300 * grid + 1e-9
     # No assignment does better than the nearest picks.

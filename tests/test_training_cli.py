@@ -98,7 +98,7 @@ def test_every_option_at_once(craig, folder):
     craig.ok("train", "binary.libsvm", "-o", "first", "--epochs", "2")
     craig.ok(
         "train", "binary.libsvm", "-o", "-", "--init", "first", "--validation", "binary.test.libsvm",
-        "--patience", "2", "--optimizer", "momentum", "--nesterov", "--momentum", "0.8",
+        "--patience", "2", "--optimizer", "nesterov", "--momentum", "0.8",
         "--batch-size", "8", "--schedule", "k-inverse", "--tune", "halving", "--no-intercept",
         "--scale", "minmax", "--radius", "3", "--l2", "1e-3", "--order", "replacement",
         "--precondition", "diagonal", "--tol", "0.1", "--epochs", "9", "--history", "h",
@@ -106,6 +106,12 @@ def test_every_option_at_once(craig, folder):
     first = json.loads((folder / "h").read_text().splitlines()[0])
     assert first["epoch"] == 0
     assert len(first["tries"]) == 20 + 7 + 3
+
+
+def test_the_old_name_of_nesterov(craig, folder):
+    craig.ok("train", "binary.libsvm", "-o", "old", "--epochs", "2", "--optimizer", "momentum", "--nesterov")
+    craig.ok("train", "binary.libsvm", "-o", "new", "--epochs", "2", "--optimizer", "nesterov")
+    assert (folder / "old").read_bytes() == (folder / "new").read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -118,7 +124,7 @@ def test_every_option_at_once(craig, folder):
         (["binary.libsvm", "--optimizer", "svrg", "--batch-size", "8"], 2, "has no meaning for svrg"),
         (["binary.libsvm", "--resample", "0.1", "--coreset", "c"], 2, "expected one of --coreset and --resample"),
         (["binary.libsvm", "--resample", "0.1", "--optimizer", "svrg"], 2, "--resample: has no meaning for svrg"),
-        (["binary.libsvm", "--nesterov"], 2, "--nesterov: needs --optimizer momentum"),
+        (["binary.libsvm", "--nesterov"], 2, "--nesterov: is for --optimizer momentum"),
         (["binary.libsvm", "--decay", "2", "--schedule", "exponential"], 2, "--decay: expected a number"),
         (["binary.libsvm", "-o", "binary.libsvm"], 2, "is also an input"),
         (["binary.libsvm", "-o", "a", "--history", "a"], 2, "--history and -o name the same file"),
@@ -127,7 +133,7 @@ def test_every_option_at_once(craig, folder):
         (["binary.libsvm", "--coreset", "multi.parquet"], 1, "was selected from other data"),
         (["binary.libsvm", "--coreset", "binary.libsvm"], 1, "binary.libsvm: "),
         (["binary.libsvm", "--init", "binary.libsvm"], 1, "expected a model file"),
-        (["binary.libsvm", "--validation", "multiclass.libsvm"], 1, "expected the labels of the training data"),
+        (["binary.libsvm", "--validation", "multiclass.libsvm"], 1, "labels that the model knows (-1, 1), found"),
         (["regression.parquet", "--loss", "squared", "--step", "1e9"], 1, "lower --step"),
     ],
 )  # fmt: skip

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from craig_cli.amounts import Amount
 from craig_cli.artifacts import nested, strict_json
+from craig_cli.artifacts.facts import CoresetFacts, facts_of
 from craig_cli.artifacts.files import STDIO, write_bytes
 from craig_cli.dataset import Dataset
 from craig_cli.errors import DataError, UsageError, os_error
@@ -63,6 +64,11 @@ class Coreset:
     sizes: tuple[nested.Size, ...] = ()
 
     @property
+    def facts(self) -> CoresetFacts:
+        """The metadata as the program goes by it. Raises DataError where it is damaged."""
+        return facts_of(self.metadata, "the coreset")
+
+    @property
     def encoding(self) -> Encoding | None:
         """What the columns of the data were made of, None where they were taken as they are."""
         return encoding_of(self.metadata.get("encoding"), "the coreset")
@@ -71,11 +77,11 @@ class Coreset:
         return len(self.index)
 
     def __repr__(self) -> str:
-        facts, epsilon = self.metadata, self.epsilon[-1] if len(self) else np.inf
+        facts, epsilon = self.facts, self.epsilon[-1] if len(self) else np.inf
         sizes = f", and of {', '.join(str(len(each)) for each in self.sizes)}" if self.sizes else ""
         return (
-            f"Coreset({len(self):,} of {facts.get('n', '?'):,} rows by {facts.get('algorithm')}, "
-            f"{facts.get('weights')} weights, epsilon {epsilon:.6g} in {facts.get('units')}{sizes})"
+            f"Coreset({len(self):,} of {'?' if facts.n is None else f'{facts.n:,}'} rows by {facts.algorithm}, "
+            f"{facts.weights} weights, epsilon {epsilon:.6g} in {facts.units}{sizes})"
         )
 
     def at_size(self, amount: Amount | str, name: str = "the coreset") -> Coreset:
@@ -120,7 +126,7 @@ class Coreset:
         """
         if normalize not in ("sum", "mean"):
             raise UsageError(f"normalize: expected sum or mean, found {normalize!r}")
-        n_rows = self.metadata.get("n")
+        n_rows = self.facts.n
         for what, values in (("features", features), ("labels", labels)):
             if isinstance(values, str):
                 continue
@@ -188,11 +194,11 @@ def read_coreset(path: str | os.PathLike) -> Coreset:
 
 def check_matches(coreset: Coreset, path: str, dataset: Dataset) -> None:
     """Raise DataError unless ``coreset`` (read from ``path``) was selected from ``dataset``."""
-    facts = coreset.metadata
-    recorded = [(source["rows"], source["fingerprint"]) for source in facts["inputs"]]
+    inputs = coreset.facts.inputs
+    recorded = [(rows, fingerprint) for _, rows, fingerprint in inputs]
     found = [(source.rows, source.fingerprint) for source in dataset.sources]
     if recorded and found and recorded != found:
-        names = ", ".join(source["name"] for source in facts["inputs"])
+        names = ", ".join(name for name, _, _ in inputs)
         given = ", ".join(source.name for source in dataset.sources)
         detail = f"expected {sum(rows for rows, _ in recorded)} rows of {names}"
         if sum(rows for rows, _ in recorded) == sum(rows for rows, _ in found):
@@ -221,31 +227,17 @@ def _facts(path: str | os.PathLike, metadata: dict[bytes, bytes]) -> dict:
         )
     if facts.get("format") != FORMAT:
         raise DataError(f"{path}: expected coreset format {FORMAT}, found {quoted(str(facts.get('format')))}")
-    valid = (
-        _is_count(facts.get("n"))
-        and _is_count(facts.get("features", 1))
-        and facts.get("features", 1) < 2**31
-        and isinstance(facts.get("inputs"), list)
-        and all(
-            isinstance(source, dict)
-            and _is_count(source.get("rows"))
-            and isinstance(source.get("name"), str)
-            and isinstance(source.get("fingerprint"), str)
-            for source in facts["inputs"]
-        )
-    )
-    if not valid:
-        raise DataError(f'{path}: expected "n" and "inputs" in the coreset\'s metadata, found them missing or damaged')
+    typed = facts_of(facts, str(path))
+    if typed.n is None or "inputs" not in facts:
+        raise DataError(f'{path}: expected "n" and "inputs" in the coreset\'s metadata, found none')
+    if (typed.features or 1) >= 2**31:
+        raise DataError(f'{path}: expected at most {2**31 - 1} as "features", found {typed.features}')
     encoding_of(facts.get("encoding"), str(path))
     return facts
 
 
-def _is_count(value) -> bool:
-    return type(value) is int and 1 <= value < 2**63
-
-
 def _check(path: str | os.PathLike, coreset: Coreset) -> None:
-    n_rows = coreset.metadata["n"]
+    n_rows = coreset.facts.n
     size = len(coreset)
     if size == 0:
         raise DataError(f"{path}: expected at least one element, found an empty coreset")

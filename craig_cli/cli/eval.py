@@ -207,7 +207,7 @@ def evaluate(
                 raise DataError(f"{again[0]}: expected the columns of the other models or of the coreset, found others")
             datasets = {name: read_data(data, **reading, encoding=loaded[name].encoding) for name in again}
             part, optimum = eval_models.run(
-                loaded, dataset, data, coresets, points or 0, radius, reference, bool(history), seed, threads, datasets
+                loaded, dataset, data, coresets, points or 0, radius, reference, bool(history), seed, datasets
             )
             parts.append(part)
         elif coreset:

@@ -127,7 +127,7 @@ def run(asked: dict, dataset, test, coresets: dict, reading: dict, loss, seed: i
     if asked["scale"] in (None, "none"):
         options.note_uneven_ranges(train, "the widest decide the distance")
     seeds = range(seed, seed + (asked["seeds"] or SEEDS))
-    shared = {"scale": asked["scale"] or "none", "task": asked["task"] or "auto", "threads": threads}
+    shared = {"scale": asked["scale"] or "none", "task": asked["task"] or "auto"}
     shared |= {"loss": loss, "l2": DEFAULT_L2 if asked["l2"] is None else asked["l2"]}
     trainer: lib.Trainer
     with ExitStack() as stack:

@@ -42,9 +42,9 @@ def run(coresets: dict, dataset, data, loss, sizes: dict, seed: int, threads, fo
 
 
 def _loss_of(coresets, dataset) -> str:
-    from craig_cli.training.losses import guess_loss
+    from craig_cli.training.labels import guess_loss
 
-    recorded = {loss for loss in LOSSES for coreset in coresets if coreset.metadata.get("loss") == loss}
+    recorded = {loss for loss in LOSSES for coreset in coresets if coreset.facts.loss == loss}
     if len(recorded) > 1:
         raise click.UsageError(f"--loss: the coresets are for {' and '.join(sorted(recorded))} loss; give one")
     return recorded.pop() if recorded else guess_loss(dataset.labels, dataset.task("auto"))
@@ -68,7 +68,7 @@ def as_values(name: str, coreset, found) -> dict:
         }
     return {
         "coreset": name,
-        "algorithm": coreset.metadata.get("algorithm"),
+        "algorithm": coreset.facts.algorithm,
         "size": len(coreset),
         "epsilon": found.epsilon,
         "relative_epsilon": None if found.epsilon is None or not unit > 0 else found.epsilon / unit,

@@ -55,7 +55,6 @@ def run(
     reference: str,
     compared: bool,
     seed: int,
-    threads,
     datasets: dict | None = None,
 ) -> tuple[Part, tuple | None]:
     """The table of ``models`` (name -> Model), and where they share a reference (its objective, the data's name).
@@ -70,8 +69,8 @@ def run(
     probe = None
     for name, coreset in coresets.items():
         check_matches(coreset, name, dataset)
-        probe, scale = GradientProbe(coreset, dataset), coreset.metadata.get("scale", "none")
-    references = {} if reference == "none" else find_references(models, dataset, reference, threads)
+        probe, scale = GradientProbe(coreset, dataset), coreset.facts.scale
+    references = {} if reference == "none" else find_references(models, dataset, reference)
     objectives = {found[2].objective for found in references.values()}
     if compared and len(objectives) > 1:
         raise DataError("--history: expected models of one objective to compare with, found several")
@@ -100,7 +99,7 @@ def run(
     return part, (objectives.pop(), dataset.name) if objectives else None
 
 
-def find_references(models: dict, dataset, choice: str, threads: int | None) -> dict:
+def find_references(models: dict, dataset, choice: str) -> dict:
     """name -> (name of the reference, its Model, its Measured), by the objective of each model.
 
     ``choice`` "auto" is the optimum on ``dataset``, from the file beside a model or found now; else a model file.
@@ -118,7 +117,7 @@ def find_references(models: dict, dataset, choice: str, threads: int | None) -> 
     found: dict = {}
     for objective in dict.fromkeys(objectives.values()):
         names = [name for name in models if objectives[name] == objective]
-        found |= dict.fromkeys(names, _optimum(objective, names, dataset, threads))
+        found |= dict.fromkeys(names, _optimum(objective, names, dataset))
     sources = [source.fingerprint for source in dataset.sources]
     for name, model in models.items():
         if model.data and [source.get("fingerprint") for source in model.data] != sources:
@@ -126,7 +125,7 @@ def find_references(models: dict, dataset, choice: str, threads: int | None) -> 
     return found
 
 
-def _optimum(objective, names: list[str], dataset, threads: int | None):
+def _optimum(objective, names: list[str], dataset):
     from craig_cli.artifacts.reference import data_digest, keep, offered, reference_path
     from craig_cli.evaluation.reference import measure, optimum
 
@@ -139,7 +138,7 @@ def _optimum(objective, names: list[str], dataset, threads: int | None):
             if measured.gradient_norm <= measured.limit:
                 return path.name, model, measured
     with options.progress_bar("optimum", "step") as progress:
-        model = optimum(dataset, objective, threads, progress)
+        model = optimum(dataset, objective, progress)
     measured = measure(model, objective, dataset)
     kept = keep(paths[0], model)
     note(

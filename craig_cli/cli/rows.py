@@ -41,7 +41,7 @@ def read_rows(
         everything = read_data(data, **reading)
         check_matches(coreset, coreset_path, everything)
         return everything.take(rows), coreset, everything
-    width = coreset.metadata.get("features")  # lets the reader pass over the other rows without a look at them
+    width = coreset.facts.features  # lets the reader pass over the other rows without a look at them
     try:
         dataset = read_dataset(list(data), rows=rows, n_features=width, **reading)
     except OtherDataError as error:
@@ -68,10 +68,7 @@ def task_of(coreset) -> str:
     """What ``select`` took the labels for, of which the coreset may not have all; "auto" where it did not look."""
     from craig_cli.registry import LOSSES, load
 
-    loss, classes = coreset.metadata.get("loss"), coreset.metadata.get("classes")
-    if isinstance(loss, str) and loss in list(LOSSES):
-        return "regression" if load(LOSSES, loss).is_regression else "classification"
-    found = isinstance(classes, list) and any(
-        isinstance(entry, dict) and entry.get("label") is not None for entry in classes
-    )
-    return "classification" if found else "auto"
+    facts = coreset.facts
+    if facts.loss in LOSSES:
+        return "regression" if load(LOSSES, facts.loss).is_regression else "classification"
+    return "classification" if any(label is not None for label in facts.labels) else "auto"

@@ -89,7 +89,7 @@ PICKING = (*OF_FEATURES, "epsilon", "algorithm", "exemplar", "per_class", "block
     help="What stands for the rows nearest to a pick: the pick (medoid), which keeps epsilon small, or a random one of "
     "them (member), which is unbiased for every sum over the data. For the greedy algorithms and equal weights.",
 )
-@click.option("--metric", type=click.Choice(METRICS), default="euclidean", help="Distance between rows.")
+@click.option("--metric", type=click.Choice(list(METRICS)), default="euclidean", help="Distance between rows.")
 @options.scale_option("Scaling of the features for the distance.")
 @options.loss_option(
     "The loss to be trained: with --radius, epsilon is in gradient norm. A regression loss has no classes.",

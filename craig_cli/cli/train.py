@@ -106,8 +106,10 @@ SUFFIX = ".model.json"
     "that size. Not for saga and svrg.",
 )
 @click.option("--batch-size", type=Integer(1), default=1, metavar="N", help="Rows a step.")
-@click.option("--momentum", type=Number(0, 1, high_open=True), default=0.9, metavar="M", help="For momentum.")
-@click.option("--nesterov", is_flag=True, help="For momentum: look ahead.")
+@click.option(
+    "--momentum", type=Number(0, 1, high_open=True), default=0.9, metavar="M", help="For momentum and nesterov."
+)
+@click.option("--nesterov", is_flag=True, hidden=True, help="What --optimizer nesterov was called.")
 @click.option("--intercept/--no-intercept", default=True, help="Fit an intercept, which is not penalised.")
 @options.scale_option(
     "Scaling in whose units the penalty is measured; the model is in raw units anyway. With --coreset that of all rows "
@@ -183,6 +185,10 @@ def train(
     """
     options.check_stdin(*data, reading["weight_file"], coreset, init, validation, *monitor)
     check_size(size, coreset)
+    if settings.pop("nesterov"):
+        if settings["optimizer"] != "momentum":
+            raise click.UsageError("--nesterov: is for --optimizer momentum; --optimizer nesterov is the two in one")
+        settings["optimizer"] = "nesterov"
     if settings["order"] == "greedy" and coreset is None:
         raise click.UsageError("--order greedy: is the order of a coreset; give one with --coreset")
     if settings["refine"] and coreset is None:
@@ -290,7 +296,7 @@ def train(
 
 def _of_coreset(dataset, coreset, path: str, settings: dict) -> tuple[dict, dict, dict]:
     """(the weights and ranks that ``fit`` takes, facts about the coreset, scale and task)."""
-    width = coreset.metadata.get("features")
+    width = coreset.facts.features
     if width is not None and dataset.n_features != width:
         raise DataError(f"{path}: was selected from other data: expected {width} features, found {dataset.n_features}")
     found = {"scale": _scaling(coreset, settings["scale"])}
@@ -308,10 +314,10 @@ def _weights_and_facts(coreset, path: str) -> tuple[dict, dict]:
         "name": Path(path).name,
         "size": len(coreset),
         "sha256": digest,  # of the indices and weights, in greedy order
-        "n": coreset.metadata["n"],
-        "algorithm": coreset.metadata.get("algorithm"),
+        "n": coreset.facts.n,
+        "algorithm": coreset.facts.algorithm,
         "epsilon": epsilon if epsilon < float("inf") else None,
-        "units": coreset.metadata.get("units"),
+        "units": coreset.facts.units,
     }
     return {"weights": coreset.weight[order], "rank": coreset.rank[order]}, facts
 

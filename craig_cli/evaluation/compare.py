@@ -20,14 +20,16 @@ from craig_cli.dataset import Dataset, class_values, has_classes
 from craig_cli.errors import DataError
 from craig_cli.evaluation.metrics import evaluate
 from craig_cli.evaluation.pointwise import encode_targets, losses
-from craig_cli.evaluation.reference import Objective, minimiser
+from craig_cli.evaluation.reference import Objective
 from craig_cli.evaluation.residual import residual
 from craig_cli.guided.policy import select_for
 from craig_cli.guided.samples import draw_random
-from craig_cli.registry import LOSSES, RECIPES, load
+from craig_cli.registry import RECIPES
 from craig_cli.scaling import fit_scaling
 from craig_cli.selection.plan import Plan
-from craig_cli.training.losses import encode_labels, guess_loss
+from craig_cli.training.design import build_design
+from craig_cli.training.labels import guess_loss
+from craig_cli.training.newton import newton
 
 HELD_OUT = 0.2  # of the rows of each class
 LEAST_ROWS = 10
@@ -99,17 +101,16 @@ class Linear:
     their objective is above its optimum.
     """
 
-    def __init__(
-        self, train: Dataset, test: Dataset, *, loss: str | None, l2: float, scale: str, task: str, threads: int | None
-    ) -> None:
+    def __init__(self, train: Dataset, test: Dataset, *, loss: str | None, l2: float, scale: str, task: str) -> None:
         """Raises DataError for labels that the loss does not take, and for a test set of none of their classes."""
         loss = loss or guess_loss(train.labels, train.task(task))
-        classes, _ = encode_labels(load(LOSSES, loss), train.labels, train.name, train.label_text)
+        self.design = build_design(train, loss, l2, scale=scale)
+        classes = self.design.classes
         self.objective = Objective(loss, classes, train.n_features, l2, scale, True)
         self.scaling = fit_scaling(scale, train.features, train.multiplicity)
         # The labels are numbers here, and only compared with each other.
         train, test = replace(train, encoding=None), replace(test, encoding=None)
-        self.train, self.threads = train, threads
+        self.train = train
         known = np.isin(test.labels, classes) if classes else np.ones(test.n_rows, dtype=bool)
         if not known.any():
             raise DataError(f"{test.name}: expected rows of the classes of {train.name}, found none")
@@ -117,9 +118,14 @@ class Linear:
         self.test = test.take(np.flatnonzero(known)).with_features(train.n_features, train.name)
         self.best: Model | None = None
 
+    def fit(self, rows: np.ndarray, weights: np.ndarray) -> Model:
+        """The model that is optimal on the ``rows`` (r,) int64 of the training data with ``weights`` (r,)."""
+        start = np.zeros((self.design.n_outputs, self.design.width))
+        return self.design.model(newton(self.design.take(rows, weights), start).coef, self.objective.l2)
+
     def __call__(self, rows: np.ndarray, weights: np.ndarray, way: str, seed: int) -> Judged:
         began = time.perf_counter()
-        model, _ = minimiser(self.train.take(rows), weights, self.objective, self.scaling, self.threads)
+        model = self.fit(rows, weights)
         seconds = time.perf_counter() - began
         self.best = model if self.best is None else self.best  # all rows come first
         test = self.test
@@ -165,7 +171,7 @@ def warm_up(dataset: Dataset, ways: Callable[[Dataset], list[Way]], sizes: list[
     for way in ways(part):
         way.choose(sizes[0], 0)
     if isinstance(trainer, Linear):
-        minimiser(trainer.train.take(rows), weights, trainer.objective, trainer.scaling, trainer.threads)
+        trainer.fit(rows, weights)
 
 
 def train_all(dataset: Dataset, trainer: Trainer, seeds: Iterable[int]) -> list[Run]:

@@ -30,10 +30,10 @@ def curve_of(coreset: Coreset) -> dict:
     Sizes that have no bound yet (some class has no element) are left out. knee is None where the coreset is not
     the greedy's own, or has fewer than three sizes; why_no_knee then says so.
     """
-    facts = coreset.metadata
+    facts = coreset.facts
     bounded = np.flatnonzero(np.isfinite(coreset.epsilon))
     why = None
-    ranked = _is_ranked(facts)
+    ranked = _is_ranked(coreset.metadata)
     if not ranked:
         why = "its elements or weights are not those of the greedy, so that only the last epsilon says something"
     elif len(bounded) < 3 or not coreset.epsilon[bounded[0]] > coreset.epsilon[-1]:
@@ -42,11 +42,11 @@ def curve_of(coreset: Coreset) -> dict:
     at = None if why else knee(size, epsilon)
     shown = thin(len(size), MOST, () if at is None else (at,))
     return {
-        "n": int(facts["n"]),
+        "n": facts.n,
         "size": len(coreset),
-        "algorithm": facts.get("algorithm"),
-        "for": facts.get("for"),
-        "units": str(facts.get("units", "feature distance")),
+        "algorithm": facts.algorithm,
+        "for": facts.purpose,
+        "units": facts.units or "feature distance",
         "epsilon": float(epsilon[-1]) if len(epsilon) else None,
         "ranked": ranked,
         "knee": None if at is None else int(size[at]),

@@ -52,17 +52,16 @@ class GradientProbe:
     """Measures the gradient error of one coreset on its data, for any model; scales the data once."""
 
     def __init__(self, coreset: Coreset, dataset: Dataset) -> None:
-        facts = coreset.metadata
-        radius = facts.get("radius")
-        if facts.get("scale", "none") not in SCALES or not (radius is None or isinstance(radius, (int, float))):
-            raise DataError("the coreset's metadata: expected a known scale and a number as radius, found others")
+        facts = coreset.facts
+        if facts.scale not in SCALES:
+            raise DataError("the coreset's metadata: expected a known scale, found another")
         self.dataset = dataset
-        self.loss = facts.get("loss")
-        self.radius = facts.get("radius")
+        self.loss = facts.loss
+        self.radius = facts.radius
         bound = float(coreset.epsilon[-1])
-        bounded = facts.get("units") == GRADIENT_NORM and np.isfinite(bound) and self.radius is not None
+        bounded = facts.units == GRADIENT_NORM and np.isfinite(bound) and self.radius is not None
         self.bound = bound if bounded else None
-        self.scaling = fit_scaling(facts.get("scale", "none"), dataset.features, dataset.multiplicity)
+        self.scaling = fit_scaling(facts.scale, dataset.features, dataset.multiplicity)
         self.features = self.scaling.apply(dataset.features)
         self.full_weight = dataset.counts
         self.difference = self.full_weight.copy()
@@ -71,8 +70,8 @@ class GradientProbe:
 
     def _check_view(self, coreset: Coreset) -> None:
         """The same file read with other columns is other data too."""
-        expected = coreset.metadata.get("features", self.dataset.n_features)
-        if expected != self.dataset.n_features:
+        expected = coreset.facts.features
+        if expected is not None and expected != self.dataset.n_features:
             raise DataError(
                 f"{self.dataset.name}: expected the {expected} features that the coreset was selected with, "
                 f"found {self.dataset.n_features}"

@@ -12,7 +12,8 @@ import numpy as np
 
 from craig_cli.artifacts.model import Model
 from craig_cli.dataset import Dataset
-from craig_cli.evaluation.pointwise import check_label_names, class_codes, encode_targets, losses
+from craig_cli.evaluation.pointwise import check_label_names, encode_targets, losses
+from craig_cli.training.labels import class_codes
 
 MOST_UNKNOWN = 0.01  # of the rows may be of classes that the model does not know; of more, it is other data
 
@@ -46,7 +47,7 @@ def evaluate(model: Model, dataset: Dataset, name: str = "the model") -> dict:
     }
     if not model.classes:
         return result | _regression(margin, dataset.labels, weight)
-    codes = class_codes(model, dataset, name)
+    codes = class_codes(model.classes, dataset, name, model.labels)
     result |= _classification(margin, codes, model.labels, weight)
     if model.loss in ("logistic", "multinomial"):
         result["log_loss"] = loss

@@ -9,6 +9,7 @@ from craig_cli.dataset import Dataset, labels_in_words
 from craig_cli.errors import DataError
 from craig_cli.registry import LOSSES, load
 from craig_cli.training.design import loss_slopes, loss_values
+from craig_cli.training.labels import encode_known
 
 
 def losses(model: Model, margins: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -23,27 +24,11 @@ def slopes(model: Model, margins: np.ndarray, targets: np.ndarray) -> np.ndarray
 
 
 def encode_targets(model: Model, dataset: Dataset, name: str) -> np.ndarray:
-    """The labels (n,) float64 as the losses take them: -1 and 1 for two classes, the position for more.
+    """The labels (n,) float64 as the loss of ``model`` takes them.
 
-    Raises DataError for a label that is none of the classes of the model, which the message calls ``name``.
+    Raises DataError for a label that is none of its classes; the message calls it ``name``.
     """
-    if not model.classes:
-        return dataset.labels
-    codes = class_codes(model, dataset, name)
-    return codes.astype(np.float64) if model.coef.ndim == 2 else 2.0 * codes - 1.0
-
-
-def class_codes(model: Model, dataset: Dataset, name: str) -> np.ndarray:
-    """Positions of the labels among the model's classes, (n,) int64; raises like ``encode_targets``."""
-    classes = np.asarray(model.classes)
-    codes = np.minimum(np.searchsorted(classes, dataset.labels), len(classes) - 1)
-    wrong = np.flatnonzero(classes[codes] != dataset.labels)
-    if len(wrong):
-        raise DataError(
-            f"{dataset.name}: expected labels that {name} knows ({labels_in_words(model.labels)}), "
-            f"found {dataset.label_text(dataset.labels[wrong[0]])} in {len(wrong)} row(s)"
-        )
-    return codes
+    return encode_known(model.classes, model.coef.ndim == 2, dataset, name, model.labels)
 
 
 def check_label_names(model: Model, dataset: Dataset, name: str) -> None:

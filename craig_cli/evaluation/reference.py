@@ -10,7 +10,7 @@ at the zero model has to do. Both are checked, so an optimum that comes from a f
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -18,12 +18,11 @@ import scipy.sparse as sp
 from craig_cli.artifacts.model import Model, provenance, with_encoding
 from craig_cli.dataset import Dataset
 from craig_cli.errors import DataError
-from craig_cli.evaluation.newton import minimise
 from craig_cli.evaluation.pointwise import encode_targets, losses, slopes
-from craig_cli.jit import available_threads
-from craig_cli.registry import LOSSES, SCALES, load
+from craig_cli.registry import SCALES
 from craig_cli.scaling import Scaling, fit_scaling
-from craig_cli.training.problem import build_problem
+from craig_cli.training.design import build_design
+from craig_cli.training.newton import newton
 
 TOLERANCE = 1e-9
 CHUNK = 1024  # rows summed at a time, so that rounding does not grow with their number
@@ -90,64 +89,31 @@ def measure(model: Model, objective: Objective, dataset: Dataset, name: str = "t
     )
 
 
-def optimum(
-    dataset: Dataset,
-    objective: Objective,
-    threads: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> Model:
-    """The model that minimises ``objective`` on ``dataset``; the same at any number of threads.
+def optimum(dataset: Dataset, objective: Objective, progress: Callable[[int, int], None] | None = None) -> Model:
+    """The model that minimises ``objective`` on ``dataset``.
 
     Its settings say how good it is: objective, gradient_norm, and above_minimum, what the last step but one was above
     the minimum by the Newton decrement. Raises DataError where it cannot be found: for labels other than the
     objective's classes, and for an objective without a minimum.
     """
     dataset = dataset.with_features(objective.n_features, "the model")
-    scaling = objective.scaling(dataset)
-    model, above = minimiser(dataset, dataset.counts, objective, scaling, threads, progress)
-    steps = model.optimizer["steps"]
+    design = build_design(dataset, objective.loss, objective.l2, scale=objective.scale, intercept=objective.intercept)
+    if design.classes != objective.classes:
+        raise DataError(
+            f"{dataset.name}: expected rows of all {len(objective.classes)} classes of the model and no others, to "
+            f"find the optimum, found {len(design.classes)} classes"
+        )
+    best = newton(design, np.zeros((design.n_outputs, design.width)), progress=progress)
+    settings = {"name": "newton", "steps": best.rounds, "scale": objective.scale, "intercept": objective.intercept}
+    model = replace(design.model(best.coef, objective.l2), optimizer=settings, data=provenance(dataset.sources))
     found = measure(model, objective, dataset)
     if not found.gradient_norm <= found.limit:
         raise DataError(
             f"{dataset.name}: expected an optimum with a gradient norm of at most {found.limit:.2g}, found "
-            f"{found.gradient_norm:.3g} after {steps} Newton steps; a larger l2 makes the optimum well determined"
+            f"{found.gradient_norm:.3g} after {best.rounds} Newton steps; a larger l2 makes the optimum well determined"
         )
-    model.optimizer.update(facts(found), above_minimum=above)
+    model.optimizer.update(facts(found), above_minimum=best.above)
     return with_encoding(model, dataset.encoding)
-
-
-def minimiser(
-    dataset: Dataset,
-    weights: np.ndarray,
-    objective: Objective,
-    scaling: Scaling,
-    threads: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> tuple[Model, float]:
-    """(the minimum of ``objective`` on rows of ``weights`` (n,), how far above it the last step but one was).
-
-    scaling  in whose units the penalty is measured, whatever rows it was fitted to
-
-    How near it came is for the caller to look at. Raises DataError for labels other than the objective's classes.
-    """
-    threads = threads or available_threads()
-    loss = load(LOSSES, objective.loss)
-    problem = build_problem(dataset, weights, loss, objective.l2, objective.intercept, scaling, "auto", threads)
-    if problem.classes != objective.classes:
-        raise DataError(
-            f"{dataset.name}: expected rows of all {len(objective.classes)} classes of the model and no others, to "
-            f"find the optimum, found {len(problem.classes)} classes"
-        )
-    # The tolerance is one on the gradient of the raw rows; inside, the regression's labels have a unit of their own.
-    coef, steps, above = minimise(problem, loss, TOLERANCE, threads, progress)
-    raw, constant = problem.to_model(coef)
-    single = problem.n_outputs == 1
-    weight, intercept = (raw[0], float(constant[0])) if single else (raw, constant)
-    settings = {"name": "newton", "steps": steps, "scale": objective.scale, "intercept": objective.intercept}
-    model = Model(
-        objective.loss, objective.classes, weight, intercept, objective.l2, settings, provenance(dataset.sources)
-    )
-    return model, above * problem.label_scale**2
 
 
 def facts(measured: Measured) -> dict:

@@ -35,7 +35,7 @@ def weighted_rows(dataset: Dataset, coreset: Coreset | None, exporter: Exporter,
             table = None if table is None else table.take(to_arrow(order))
     scale, ratio = normalize, float(weight.mean())
     if normalize == "auto":
-        equal = coreset is not None and coreset.metadata.get("weights") == "equal"
+        equal = coreset is not None and coreset.facts.weights == "equal"
         scale = "none" if equal else exporter.scale
     if scale != "sum":
         weight = weight / ratio if scale == "mean" else np.ones_like(weight)
@@ -84,6 +84,5 @@ def number_labels(
 
 def _recorded_classes(coreset: Coreset | None) -> list[float]:
     """All labels of the data, not only those of the coreset's rows."""
-    entries = [] if coreset is None else coreset.metadata.get("classes")
-    labels = [entry.get("label") for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    labels = () if coreset is None else coreset.facts.labels
     return [float(label) for label in labels if isinstance(label, float) and np.isfinite(label)]

@@ -80,14 +80,10 @@ def read_dataset(
     with _opened(paths, format) as (found, contents, shown):
         if found == "libsvm":
             _check_libsvm(shown, asked, delimiter, header)
-            dataset = load(FORMATS, found)(
-                contents, threads=threads, zero_based=zero_based, rows=kept, n_features=n_features, encoding=encoding
-            )
+            particular = {"zero_based": zero_based, "n_features": n_features, "encoding": encoding}
         else:
-            dialect = _dialect(found, delimiter, header)
-            if zero_based:
-                raise UsageError(f"--zero-based: {TITLES[found]} data has no feature numbers; it is for LIBSVM")
-            dataset = load(FORMATS, found)(contents, asked=asked, rows=kept, threads=threads, **dialect)
+            particular = {"asked": asked, **_dialect(found, delimiter, header, zero_based)}
+        dataset = load(FORMATS, found)(contents, rows=kept, threads=threads, **particular)
         return dataset if weight_file is None else with_weights(dataset, weight_file)
 
 
@@ -110,7 +106,9 @@ def _check_libsvm(shown: str, asked: Asked, delimiter: str | None, header: bool 
             raise UsageError(f"{option}: LIBSVM data has no named columns; it is for tables")
 
 
-def _dialect(found: str, delimiter: str | None, header: bool | None) -> dict:
+def _dialect(found: str, delimiter: str | None, header: bool | None, zero_based: bool | None) -> dict:
+    if zero_based:
+        raise UsageError(f"--zero-based: {TITLES[found]} data has no feature numbers; it is for LIBSVM")
     if found == "csv":
         return {"delimiter": delimiter, "header": header}
     for value, option in ((delimiter, "--delimiter"), (header, "--header")):

@@ -98,13 +98,14 @@ def influence(model: Model, dataset: Dataset, name: str = "the model", seed: int
 def influence_at(design: Design, coef: np.ndarray, seed: int = 0, vectors: bool = True) -> Influence:
     """The same at ``coef`` (k, d + 1) of a design: one pass over its rows. ``vectors``: keep them."""
     margins = design.margins(coef)
-    slopes, bends = design.slopes(margins), design.bends(margins)
+    slopes = design.slopes(margins)
+    second = design.second_derivatives(slopes)
     stride = int(np.ceil(len(margins) * design.n_outputs * design.width**2 / HESSIAN_WORK))
     part = design
     if stride > 1 and not sp.issparse(design.rows):
         part = replace(design, rows=design.rows[::stride], counts=design.counts[::stride])
-        bends = bends[::stride]
-    bent = curvature(part, bends)
+        second = second[::stride]
+    bent = curvature(part, second)
     mean = design.mean(slopes)
     gradient = mean + design.penalty * coef
     whole = design.n_outputs == 1 and design.width <= EXACT and not sp.issparse(design.rows)

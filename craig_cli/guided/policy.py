@@ -30,7 +30,7 @@ from craig_cli.selection.limits import check_memory
 from craig_cli.selection.plan import Plan, wants_rough_model
 from craig_cli.selection.select import Progress, select_dataset
 from craig_cli.selection.weights.weigh import TRUSTED
-from craig_cli.training.losses import guess_loss
+from craig_cli.training.labels import guess_loss
 from craig_cli.training.newton import SHARPNESS, newton
 
 PICKS_A_PARAMETER = 2  # fewer picks may not be able to follow a model, and do not where it is FAR above the optimum,
@@ -122,7 +122,7 @@ def _cost_of(rough: RoughModel) -> Callable[[np.ndarray, np.ndarray], float]:
     design, objective = rough.design, rough.found.objective
 
     def cost(rows: np.ndarray, weights: np.ndarray) -> float:
-        coef = newton(design.take(rows, weights), rough.coef, SHARPNESS * objective)
+        coef = newton(design.take(rows, weights), rough.coef, SHARPNESS * objective).coef
         return design.objective(coef, design.margins(coef))
 
     return cost

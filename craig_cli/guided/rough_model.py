@@ -70,7 +70,7 @@ def rough_model(
     best, done = None, 0
     for number in range(1, rounds + 1):
         sample = design.take(place, weights)
-        coef = newton(sample, coef, tol, correction)
+        coef = newton(sample, coef, tol, correction).coef
         state = _state(design, sample, coef)
         if note is not None:
             note(f"round {number}: {loss} model of {len(place):,} rows, about {state.left:.1g} above the optimum")
@@ -114,7 +114,7 @@ def _state(design: Design, sample: Design, coef: np.ndarray) -> _State:
     margins = design.margins(coef)
     slopes = design.slopes(margins)
     gradient = design.mean(slopes) + design.penalty * coef
-    bent = curvature(sample, sample.bends(sample.margins(coef)))
+    bent = curvature(sample, sample.second_derivatives(sample.slopes(sample.margins(coef))))
     left = 0.5 * float((gradient * bent.solve(gradient)).sum())
     return _State(coef, design.objective(coef, margins), left, slopes)
 

@@ -54,7 +54,7 @@ class Plan:
     weights    "count" as the algorithm has them, "calibrated" (weights/calibrate.py) at a model or else to the means of
                the classes, or "fitted": calibrated at a rough model of all rows, or counts where that trains more;
                or "equal": n_c / r_c in class c, of strata or random rows
-    metric     "euclidean", "cosine" or "manhattan" distance between rows
+    metric     distance between rows, a name in ``registry.METRICS``
     scale      scaling of the features for the distance, see scaling.py
     loss       to be trained. A regression loss has no classes
     radius     with ``loss``: epsilon bounds the gradient error for all ||(w, b)|| <= radius; without, it is the sum
@@ -284,8 +284,9 @@ def check_distance(metric: str, scale: str, loss: str | None, radius: float | No
             raise UsageError("radius: expected a loss to go with it (--loss), found none")
         if not (0.0 < radius < np.inf):
             raise UsageError(f"radius: expected a positive number, found {radius:g}")
-        if metric != "euclidean":
-            raise UsageError(f"radius: the bound on the gradient holds for the euclidean metric, found {metric}")
+        if not load(METRICS, metric).bounds_gradients:
+            those = " or ".join(name for name in METRICS if load(METRICS, name).bounds_gradients)
+            raise UsageError(f"radius: the bound on the gradient takes {those} distances, found {metric}")
 
 
 def _unknown(what: str, found, names) -> UsageError:

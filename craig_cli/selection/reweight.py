@@ -102,30 +102,24 @@ def reweight_dataset(
 
 def _origin(coreset: Coreset) -> dict:
     """What the weights were before."""
-    return {"size": len(coreset), "weights": coreset.metadata.get("weights")}
+    return {"size": len(coreset), "weights": coreset.facts.weights}
 
 
 def _plan(coreset: Coreset, dataset: Dataset, name: str) -> Plan:
     """The distance and the classes that ``coreset`` was selected with, from its metadata."""
-    metadata = coreset.metadata
-    found = {"metric": metadata.get("metric", "euclidean"), "scale": metadata.get("scale", "none")}
-    found |= {"loss": metadata.get("loss"), "radius": metadata.get("radius")}
-    classes = metadata.get("classes")
+    facts = coreset.facts
+    settings: dict = {"metric": facts.metric, "scale": facts.scale, "loss": facts.loss, "radius": facts.radius}
     try:
-        if not all(isinstance(found[key], str) for key in ("metric", "scale")):
-            raise UsageError("expected names")
-        if not isinstance(found["loss"], (str, type(None))) or type(found["radius"]) not in (int, float, type(None)):
-            raise UsageError("expected a name and a number")
-        check_distance(**found)
-        per_class = [entry["label"] for entry in classes] != [None]
-    except (UsageError, TypeError, KeyError) as error:
+        check_distance(**settings)
+    except UsageError as error:
         raise DataError(f"{name}: expected the settings it was selected with in its metadata, found others") from error
-    if coreset.metadata["n"] != dataset.n_rows or metadata.get("features", dataset.n_features) != dataset.n_features:
+    features = dataset.n_features if facts.features is None else facts.features
+    if facts.n != dataset.n_rows or features != dataset.n_features:
         raise DataError(
-            f"{name}: was selected from other data: expected {metadata['n']} rows of "
-            f"{metadata.get('features', dataset.n_features)} features, found {dataset.n_rows} of {dataset.n_features}"
+            f"{name}: was selected from other data: expected {facts.n} rows of {features} features, "
+            f"found {dataset.n_rows} of {dataset.n_features}"
         )
-    return Plan(**found, per_class=per_class)
+    return Plan(**settings, per_class=facts.labels != (None,))
 
 
 def _places(groups: list[Group], index: np.ndarray, n_rows: int) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:

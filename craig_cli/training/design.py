@@ -1,4 +1,4 @@
-"""A data set as second-order methods want it: standardised columns and a last one of ones, and its curvature.
+"""A data set as second-order methods want it, standardised columns and a last one of ones, and its curvature.
 
     H_o = (1/n) sum_i gamma_i (d^2 phi_i / d m_o^2) x_i x_i^T + diag(penalty)        for each output o
 
@@ -19,19 +19,20 @@ from craig_cli.dataset import Dataset, is_csr
 from craig_cli.jit import njit
 from craig_cli.registry import LOSSES, load
 from craig_cli.scaling import Scaling, fit_scaling
-from craig_cli.training.losses import encode_labels, second_derivatives, to_slopes, value
+from craig_cli.training.labels import encode_labels
+from craig_cli.training.losses import second_derivatives, to_slopes, value
 
 WIDEST = 2048
 CHUNK = 16_384  # rows at a time
-NUDGE = 1e-4  # of a margin, for the second derivative of the loss
 FLOOR = 1e-9  # of the mean curvature, where the data has none
 
 
 @dataclass(frozen=True)
 class Design:
-    """rows (n, d + 1) dense or CSR, the last column 1; targets (n,) as the loss takes them; counts (n,) multiplicities.
+    """rows (n, width) dense or CSR; targets (n,) as the loss takes them; counts (n,) multiplicities.
 
-    Coefficients in it are (k, d + 1); penalty (d + 1,) is that of l2/2 ||w||^2 in the units of ``scale``.
+    The width is d + 1, the last column 1, or d where there is no intercept. Coefficients in it are (k, width); penalty
+    (width,) is that of l2/2 ||w||^2 in the units of ``scale``.
     """
 
     rows: np.ndarray | sp.csr_matrix
@@ -42,6 +43,7 @@ class Design:
     classes: tuple[float, ...]
     scaling: Scaling
     scale: str = "none"
+    intercept: bool = True
 
     @property
     def n_outputs(self) -> int:
@@ -67,18 +69,12 @@ class Design:
         """d phi / d margin, (n, k)."""
         return loss_slopes(load(LOSSES, self.loss).code, self.targets, margins)
 
-    def bends(self, margins: np.ndarray) -> np.ndarray:
-        """d^2 phi / d margin_o^2 of each output o, (n, k), never negative."""
-        bends = np.empty_like(margins)
-        for output in range(margins.shape[1]):
-            step = np.zeros(margins.shape[1])
-            step[output] = NUDGE
-            difference = self.slopes(margins + step)[:, output] - self.slopes(margins - step)[:, output]
-            bends[:, output] = difference / (2.0 * NUDGE)
-        return np.maximum(bends, 0.0, out=bends)
+    def second_derivatives(self, slopes: np.ndarray) -> np.ndarray:
+        """d^2 phi / d margin_o^2 of each output o, (n, k), by the slopes there (n, k), C-contiguous."""
+        return second_derivatives(load(LOSSES, self.loss).code, slopes.ravel()).reshape(slopes.shape)
 
     def mean(self, slopes: np.ndarray) -> np.ndarray:
-        """(k, d + 1) the weighted mean over the rows of slope times row: the gradient without the penalty."""
+        """(k, width) the weighted mean over the rows of slope times row: the gradient without the penalty."""
         shares = self.counts / self.counts.sum()
         return np.ascontiguousarray((self.rows.T @ (slopes * shares[:, None])).T)
 
@@ -95,17 +91,18 @@ class Design:
         loss = load(LOSSES, self.loss)
         if not loss.is_regression:
             return 1.0
-        slopes = np.ascontiguousarray(slopes[:, 0])
-        bends = float(self.counts @ second_derivatives(loss.code, slopes))
-        return float(self.counts @ slopes**2) / max(bends, float(self.counts.max()))
+        bent = float(self.counts @ self.second_derivatives(slopes)[:, 0])
+        return float(self.counts @ slopes[:, 0] ** 2) / max(bent, float(self.counts.max()))
 
     def coefficients(self, coef: np.ndarray, intercept) -> np.ndarray:
-        """(k, d + 1) from a model in raw units."""
+        """(k, width) from a model in raw units."""
         inside, constant = self.scaling.from_raw(np.atleast_2d(coef), np.atleast_1d(intercept))
-        return np.column_stack([inside, constant])
+        return np.column_stack([inside, constant]) if self.intercept else inside
 
     def raw(self, coef: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(coef (k, d), intercept (k,)) in raw units, the inverse of ``coefficients``."""
+        if not self.intercept:
+            return self.scaling.to_raw(coef, np.zeros(len(coef)))
         return self.scaling.to_raw(coef[:, :-1], coef[:, -1])
 
     def model(self, coef: np.ndarray, l2: float) -> Model:
@@ -123,26 +120,35 @@ class Design:
 
 
 def build_design(
-    dataset: Dataset, loss: str, l2: float, targets: np.ndarray | None = None, classes=(), scale: str = "none"
+    dataset: Dataset,
+    loss: str,
+    l2: float,
+    targets: np.ndarray | None = None,
+    classes=(),
+    scale: str = "none",
+    intercept: bool = True,
 ) -> Design:
     """The design of ``dataset``; ``targets`` and ``classes`` are those of its labels where they are not given.
 
     The penalty is that of a model trained with ``scale``: l2/2 ||w||^2 of w in the units of the scaled columns.
     """
     if targets is None:
-        classes, targets = encode_labels(load(LOSSES, loss), dataset.labels, dataset.name, dataset.label_text)
+        classes, targets = encode_labels(load(LOSSES, loss), dataset)
     scaling = fit_scaling("standard", dataset.features, dataset.multiplicity)
-    n_rows, n_features = dataset.features.shape
-    if dataset.is_sparse:
-        rows = sp.hstack([scaling.apply(dataset.features), np.ones((n_rows, 1))], format="csr")
-    else:
-        rows = np.ones((n_rows, n_features + 1))
-        scaling.apply(dataset.features, out=rows[:, :-1])
     trained = scaling if scale == "standard" else fit_scaling(scale, dataset.features, dataset.multiplicity)
+    n_rows, n_features = dataset.features.shape
+    if not intercept:  # the margins are 0 where those of a model trained with ``scale`` are
+        scaling = replace(scaling, shift=np.zeros(n_features) if trained.shift is None else trained.shift)
+    if dataset.is_sparse:
+        rows = scaling.apply(dataset.features)
+        rows = sp.hstack([rows, np.ones((n_rows, 1))], format="csr") if intercept else rows
+    else:
+        rows = np.ones((n_rows, n_features + intercept))
+        scaling.apply(dataset.features, out=rows[:, :n_features])
     units = 1.0 if trained.factor is None else trained.factor
-    penalty = np.append(l2 * (scaling.factor / units) ** 2, 0.0)
+    penalty = np.append(l2 * (scaling.factor / units) ** 2, np.zeros(int(intercept)))
     counts = dataset.counts
-    return Design(rows, targets, counts, penalty, loss, tuple(classes), scaling, scale)
+    return Design(rows, targets, counts, penalty, loss, tuple(classes), scaling, scale, intercept)
 
 
 @dataclass(frozen=True)
@@ -174,18 +180,18 @@ class Curvature:
         return scipy.linalg.solve_triangular(factor, vectors, lower=True, trans=transposed, check_finite=False)
 
 
-def curvature(design: Design, bends: np.ndarray) -> Curvature:
-    """The curvature of the weighted mean loss where its second derivatives are ``bends`` (n, k)."""
+def curvature(design: Design, second: np.ndarray) -> Curvature:
+    """The curvature of the objective where the second derivatives of the loss are ``second`` (n, k)."""
     rows, width = design.rows, design.width
-    weights = bends * (design.counts / design.counts.sum())[:, None]
+    weights = second * (design.counts / design.counts.sum())[:, None]
     if is_csr(rows) or width > WIDEST:
         squares = rows.multiply(rows).tocsr() if is_csr(rows) else rows * rows
         diagonals = np.asarray(squares.T @ weights).T + design.penalty
         return Curvature([np.sqrt(each + FLOOR * max(float(each.mean()), 1e-300)) for each in diagonals])
     factors = []
-    for output in range(bends.shape[1]):
+    for output in range(second.shape[1]):
         hessian = np.diag(design.penalty)
-        for start in range(0, len(bends), CHUNK):
+        for start in range(0, len(second), CHUNK):
             part = rows[start : start + CHUNK]
             scaled = part * np.sqrt(weights[start : start + CHUNK, output, None])
             hessian += scaled.T @ scaled

@@ -15,7 +15,7 @@ from craig_cli.errors import DataError, UsageError
 from craig_cli.jit import available_threads
 from craig_cli.registry import LOSSES, OPTIMIZERS, load
 from craig_cli.scaling import fit_scaling
-from craig_cli.training.losses import guess_loss
+from craig_cli.training.labels import guess_loss
 from craig_cli.training.monitor import Monitor, build_monitor
 from craig_cli.training.objective import evaluate
 from craig_cli.training.optimizers import Optimizer
@@ -115,7 +115,6 @@ def prepare(
         options={
             "batch_size": plan.batch_size,
             "momentum": plan.momentum,
-            "nesterov": plan.nesterov,
             "radius": (plan.radius or 0.0) / problem.label_scale,
             "threads": threads,
         },

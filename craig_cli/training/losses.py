@@ -1,4 +1,4 @@
-"""The losses phi(y, m) of a margin m = <w, x> + b, their slopes d phi / d m, and the labels they take.
+"""The losses phi(y, m) of a margin m = <w, x> + b, and their slopes d phi / d m.
 
 name             phi(y, m)                                                   y            L     G
 logistic         log(1 + exp(-y m))                                          -1 or 1      1/4   1
@@ -23,8 +23,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from craig_cli.dataset import class_values, has_classes
-from craig_cli.errors import DataError
 from craig_cli.jit import njit
 from craig_cli.training import loss_differences as differences
 
@@ -180,6 +178,20 @@ def second_derivatives(loss, slopes):
     return found
 
 
+def slope_changes(
+    loss: Loss, targets: np.ndarray, slopes: np.ndarray, second: np.ndarray, changes: np.ndarray
+) -> np.ndarray:
+    """(n, k) by how much the ``slopes`` (n, k) change, to first order, with ``changes`` (n, k) of the margins.
+
+    second  (n, k) second derivatives in each of the margins: of one margin a row that is all there is to know
+    """
+    if loss.labels != "many":
+        return second * changes
+    shares = slopes.copy()
+    shares[np.arange(len(shares)), targets.astype(np.int64)] += 1.0
+    return shares * (changes - (shares * changes).sum(axis=1, keepdims=True))
+
+
 @njit
 def error(loss, label, margins):
     """1 where the margins (k,) predict another class than ``label``, else 0; of a regression (m - y)^2."""
@@ -194,43 +206,3 @@ def error(loss, label, margins):
         if margins[output] > margins[predicted]:
             predicted = output
     return 0.0 if predicted == int(label) else 1.0
-
-
-def guess_loss(labels: np.ndarray, task: str = "auto") -> str:
-    """The loss for ``labels`` (n,): of two classes logistic, of more multinomial, of numbers squared.
-
-    ``task`` "auto" goes by ``dataset.has_classes``. One class gets "logistic" too, whose check then says what is
-    missing.
-    """
-    if not has_classes(labels, task):
-        return "squared"
-    return "logistic" if len(np.unique(labels)) <= 2 else "multinomial"
-
-
-def encode_labels(
-    loss: Loss, labels: np.ndarray, name: str, text: Callable[[float], str] = "{:g}".format
-) -> tuple[tuple[float, ...], np.ndarray]:
-    """(classes, labels for the kernels (n,) float64): -1/1 for two classes, the class's position for many.
-
-    Regression has no classes and keeps its labels. Raises DataError, naming the data set, for labels that the
-    loss does not take; ``text`` gives a label in words.
-    """
-    if loss.labels == "numbers":
-        return (), np.ascontiguousarray(labels, dtype=np.float64)
-    classes, codes = class_values(labels)
-    if len(classes) == 1:
-        raise DataError(f"{name}: expected labels of at least two classes, found only {text(classes[0])}")
-    if loss.labels == "two":
-        if len(classes) != 2:
-            found = f"found {len(classes)} labels ({_some(classes, text)})"
-            raise DataError(f"{name}: the {loss.name} loss expects two classes, {found}")
-        return tuple(classes.tolist()), 2.0 * codes - 1.0
-    if (classes != np.rint(classes)).any():
-        odd = classes[classes != np.rint(classes)][0]
-        raise DataError(f"{name}: the {loss.name} loss expects whole numbers as class labels, found {odd:g}")
-    return tuple(classes.tolist()), codes.astype(np.float64)
-
-
-def _some(classes: np.ndarray, text: Callable[[float], str]) -> str:
-    shown = ", ".join(map(text, classes[:3]))
-    return shown + (", ..." if len(classes) > 3 else "")

@@ -67,7 +67,6 @@ class TrainingPlan:
     radius: float | None = None
     batch_size: int = 1
     momentum: float = 0.9
-    nesterov: bool = False
     tol: float = DEFAULT_TOL
     patience: int = PATIENCE
     refine: int = 0
@@ -127,5 +126,3 @@ def _check_together(plan: TrainingPlan) -> None:
         raise UsageError("--refine: needs rows that stay the same, found --resample")
     if plan.batch_size > 1 and not method.batches:
         raise UsageError(f"--batch-size: has no meaning for {plan.optimizer}, which steps row by row")
-    if plan.nesterov and plan.optimizer != "momentum":
-        raise UsageError("--nesterov: needs --optimizer momentum")

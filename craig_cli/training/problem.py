@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from craig_cli.dataset import Dataset, csr_arrays
-from craig_cli.errors import DataError
 from craig_cli.jit import njit
 from craig_cli.training import coordinates as coords
 from craig_cli.training.coordinates import Coordinates
-from craig_cli.training.losses import Loss, encode_labels
+from craig_cli.training.labels import encode_known, encode_labels
+from craig_cli.training.losses import Loss
 
 _CHUNK = 8192
 
@@ -105,13 +105,7 @@ class Problem:
         ``penalty`` (columns,) None is no penalty. Raises DataError for features and labels it does not know.
         """
         if self.classes:
-            codes = np.searchsorted(self.classes, dataset.labels)
-            codes = np.minimum(codes, len(self.classes) - 1)
-            unknown = np.asarray(self.classes)[codes] != dataset.labels
-            if unknown.any():
-                found = f"found {dataset.label_text(dataset.labels[unknown][0])}"
-                raise DataError(f"{dataset.name}: expected the labels of the training data, {found}")
-            labels = codes.astype(np.float64) if self.n_outputs > 1 else 2.0 * codes - 1.0
+            labels = encode_known(self.classes, self.n_outputs > 1, dataset, "the model")
         else:
             labels = (dataset.labels - self.label_shift) / self.label_scale
         gamma = dataset.counts
@@ -175,7 +169,7 @@ def build_problem(
     The problem's row i is row ``arrangement[i]`` of the data, where that is given: an epoch that visits
     rows about in the order in which they lie in memory is three times faster.
     """
-    classes, labels = encode_labels(loss, dataset.labels, dataset.name, dataset.label_text)
+    classes, labels = encode_labels(loss, dataset)
     gamma = gamma * (len(gamma) / gamma.sum())
     shift, scale = 0.0, 1.0
     if loss.labels == "numbers":

@@ -24,7 +24,7 @@ from craig_cli.dataset import from_arrays
 from craig_cli.guided.policy import select_for
 from craig_cli.selection.plan import Plan
 from craig_cli.training.design import build_design
-from craig_cli.training.losses import guess_loss
+from craig_cli.training.labels import guess_loss
 from craig_cli.training.newton import newton
 from tests.benchmarks.bench_selection import DATA
 from tests.benchmarks.kinds import RAW, REAL, SETS
@@ -127,12 +127,12 @@ def run(name, load, percentages, seeds=SEEDS, trainers=tuple(TRAINERS)) -> dict:
             kept = np.sort(np.random.default_rng(seed).permutation(len(labels))[: int(SHARE * len(labels))])
             dataset = from_arrays(rows[kept], labels[kept])
             design = build_design(dataset, "squared" if regression else guess_loss(labels), L2)
-            best = newton(design, np.zeros((design.n_outputs, design.width)), TOL)
+            best = newton(design, np.zeros((design.n_outputs, design.width)), TOL).coef
             for way, asked in WAYS.items():
                 loss = "squared" if regression else None
                 coreset = select_for(dataset, Plan(fraction=percentage / 100, seed=seed, loss=loss, **asked))
                 index, weights = coreset.index, coreset.weight / coreset.weight.mean()
-                coef = newton(design.take(index, coreset.weight), best, TOL)
+                coef = newton(design.take(index, coreset.weight), best, TOL).coef
                 above = design.objective(coef, design.margins(coef)) - design.objective(best, design.margins(best))
                 found[way]["linear"].append(above)
                 chosen = (seen(rows[kept][index]), labels[kept][index], weights, len(kept) / len(index))

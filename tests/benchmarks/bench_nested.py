@@ -46,7 +46,7 @@ def measure(dataset, plan: Plan, trainer: Linear, seeds: int) -> np.ndarray:
 
 def run(name: str, dataset, plans: dict[str, Plan], seeds: int) -> None:
     scale = next(iter(plans.values())).scale
-    trainer = Linear(dataset, dataset, loss=None, l2=1e-5, scale=scale, task="auto", threads=None)
+    trainer = Linear(dataset, dataset, loss=None, l2=1e-5, scale=scale, task="auto")
     train_all(dataset, trainer, [0])
     print(f"{name}\n| way | rows | nested | separate | ratio |\n| --- | --- | --- | --- | --- |")
     for way, plan in plans.items():

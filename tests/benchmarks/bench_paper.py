@@ -80,7 +80,7 @@ def set_up(data: Dataset, weights: np.ndarray | None, optimizer: str) -> Setup:
     return prepare(
         data, weights, loss="logistic", optimizer=optimizer, epochs=EPOCHS, l2=L2, order="shuffle", rank=None,
         resample=None, monitor=(), intercept=True, scale="none", precondition="auto", radius=None, init=None, tol=0.0,
-        validation=None, patience=1, seed=0, threads=1, batch_size=1, momentum=0.9, nesterov=False,
+        validation=None, patience=1, seed=0, threads=1, batch_size=1, momentum=0.9,
     )  # fmt: skip
 
 

@@ -27,7 +27,7 @@ from craig_cli.guided.policy import select_for
 from craig_cli.selection.plan import Plan
 from craig_cli.selection.select import select_dataset
 from craig_cli.training.design import build_design
-from craig_cli.training.losses import guess_loss
+from craig_cli.training.labels import guess_loss
 from craig_cli.training.newton import newton
 from tests.benchmarks.bench_selection import DATA, covtype_half, ijcnn1
 
@@ -167,7 +167,7 @@ def run(name, load, seeds=SEEDS, fractions=FRACTIONS):
     dataset = from_arrays(features, labels)
     loss = "squared" if name in ("housing", "outliers") else guess_loss(labels)
     design = build_design(dataset, loss, L2)
-    best = newton(design, np.zeros((design.n_outputs, design.width)), TOL)
+    best = newton(design, np.zeros((design.n_outputs, design.width)), TOL).coef
     least = design.objective(best, design.margins(best))
     print(f"\n{name}: {dataset.n_rows:,} x {dataset.n_features:,}, {loss}, optimum {least:.6f}, {seeds} seeds")
     print(f"{'residual, seconds':24s}" + "".join(f"{100 * fraction:>13g} %  " for fraction in fractions))
@@ -186,7 +186,7 @@ def run(name, load, seeds=SEEDS, fractions=FRACTIONS):
                     coreset = select_dataset(dataset, Plan.paper(**common, **options))
                 seconds.append(time.perf_counter() - start)
                 # From the optimum of all rows, which changes nothing but the time it takes.
-                found = newton(design.take(coreset.index, coreset.weight), best, TOL)
+                found = newton(design.take(coreset.index, coreset.weight), best, TOL).coef
                 residuals.append(design.objective(found, design.margins(found)) - least)
             cells.append(f"{statistics.median(residuals):9.1e}{statistics.median(seconds):7.2f}")
         print(f"{way:24s}" + "".join(cells), flush=True)

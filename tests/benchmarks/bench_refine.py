@@ -49,7 +49,7 @@ def _select(dataset, seed: int, options: dict):
 def run(name: str, load) -> None:
     dataset = from_arrays(*load())
     design = build_design(dataset, "logistic", L2)
-    optimum = newton(design, np.zeros((1, design.width)), TOL)
+    optimum = newton(design, np.zeros((1, design.width)), TOL).coef
     best = design.objective(optimum, design.margins(optimum))
     everything = fit(dataset, optimizer="saga", l2=L2, epochs=300, tol=1e-12).history
     print(f"\n{name}: {dataset.n_rows:,} x {dataset.n_features}, optimum {best:.9f}")

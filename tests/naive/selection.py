@@ -2,14 +2,21 @@
 
 import numpy as np
 
+DISTANCES = {
+    "euclidean": lambda differences: np.sqrt((differences**2).sum(axis=-1)),
+    "cosine": lambda differences: (differences**2).sum(axis=-1) / 2,
+    "manhattan": lambda differences: np.abs(differences).sum(axis=-1),
+}
+
+
+def prepared(rows, metric):
+    """What distances are of: for cosine rows of unit length."""
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True) if metric == "cosine" else rows
+
 
 def distance_matrix(rows, metric="euclidean"):
-    """(n, n) distances; rows of unit length for cosine."""
-    gap = rows[:, None, :] - rows[None, :, :]
-    if metric == "manhattan":
-        return np.abs(gap).sum(axis=2)
-    squares = (gap**2).sum(axis=2)
-    return squares / 2 if metric == "cosine" else np.sqrt(squares)
+    """(n, n) distances of prepared rows."""
+    return DISTANCES[metric](rows[:, None, :] - rows[None, :, :])
 
 
 def greedy(distances, budget, multiplicity=None):

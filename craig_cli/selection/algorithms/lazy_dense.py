@@ -44,7 +44,7 @@ class Coverage:
     """How far every row is from what is picked; rows go by their position in the cells.
 
     multiplicity, current  (c * WIDTH,) float64, 0 in the padding; current is m_i in quanta, inf before the first pick
-    limit                  limit_of(m_i)
+    limit                  sum_of(m_i)
     reach                  (c' * WIDTH,) see ``reach_of``; 0 where there is no cell
     """
 
@@ -72,7 +72,7 @@ class Coverage:
         """(k,) total distance, in quanta, from each of the candidates (k,) to all rows."""
         cells = self.cells
         totals = np.empty(len(candidates))
-        jit.in_threads(exact_totals, cells.rows, cells.blocks, cells.metric, self.multiplicity, candidates, totals)
+        jit.in_threads(exact_totals, cells.rows, cells.blocks, cells.metric.code, self.multiplicity, candidates, totals)
         return totals
 
     def gains(self, candidates: np.ndarray) -> np.ndarray:
@@ -81,7 +81,7 @@ class Coverage:
         bound = np.empty(len(cells.order))
         size = min(TILE, -(-len(candidates) // jit.threads_in_force()))
         evaluate(
-            cells.rows, cells.blocks, cells.centres, cells.metric, self.multiplicity, self.current, self.limit,
+            cells.rows, cells.blocks, cells.centres, cells.metric.code, self.multiplicity, self.current, self.limit,
             self.reach, candidates, size, bound,
         )  # fmt: skip
         return bound[candidates]
@@ -90,7 +90,7 @@ class Coverage:
         """Lower m_i to the distance from one more pick."""
         cells = self.cells
         pick(
-            position, cells.rows, cells.blocks, cells.centres, cells.offsets, cells.metric, self.current,
+            position, cells.rows, cells.blocks, cells.centres, cells.offsets, cells.metric.code, self.current,
             self.limit, self.reach,
         )  # fmt: skip
 
@@ -139,7 +139,7 @@ class Greedy:
         while self.state[0] < budget:
             # A bounded piece of work at a time, so that Ctrl-C and progress are never far away.
             done = extend(
-                cells.rows, cells.blocks, cells.centres, cells.offsets, cells.metric, self.coverage.multiplicity,
+                cells.rows, cells.blocks, cells.centres, cells.offsets, cells.metric.code, self.coverage.multiplicity,
                 cells.order, self.coverage.current, self.coverage.limit, self.coverage.reach, self.bound, self.stamp,
                 self.heap, self.state, self.chosen, self.gain, self.pick_blocks, self.influence, budget, threshold,
                 threads, 2_000,
@@ -202,7 +202,7 @@ def _guess_first(coverage: Coverage, n_rows: int) -> int:
     blocks, totals = cells.blocks, np.zeros(len(coverage.current))
     done, size = 0, SAMPLE
     while True:
-        arrays = cells.rows, blocks, cells.metric, coverage.multiplicity, sample[done:size]
+        arrays = cells.rows, blocks, cells.metric.code, coverage.multiplicity, sample[done:size]
         jit.in_threads(sample_totals, *arrays, totals)
         done, size = size, ROUND * size
         count = len(candidates)
@@ -221,7 +221,7 @@ def _all_pairs(coverage: Coverage, first: int, progress) -> tuple[np.ndarray, np
     n_cells = len(cells.blocks)
     threads = jit.threads_in_force()
     current = np.empty(n_cells * WIDTH)
-    distances_from(cells.rows[first], cells.blocks, cells.metric, current)
+    distances_from(cells.rows[first], cells.blocks, cells.metric.code, current)
     totals = np.zeros((threads, n_cells * WIDTH))
     gains = np.zeros((threads, n_cells * WIDTH))
     # Stripe a meets the cells from a on: the first stripes are long, the last short, and threads take turns.
@@ -229,7 +229,7 @@ def _all_pairs(coverage: Coverage, first: int, progress) -> tuple[np.ndarray, np
     for begin in range(0, n_cells, stripe):
         end = min(n_cells, begin + stripe)
         jit.in_threads(
-            pair_stripes, cells.rows, cells.blocks, cells.metric, coverage.multiplicity, current, begin, end,
+            pair_stripes, cells.rows, cells.blocks, cells.metric.code, coverage.multiplicity, current, begin, end,
             totals, gains,
         )  # fmt: skip
         if progress is not None:

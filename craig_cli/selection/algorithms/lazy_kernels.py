@@ -7,13 +7,13 @@ import numpy as np
 from craig_cli.jit import lowest_bit, njit, prange
 from craig_cli.selection.algorithms.heap import pop, push
 from craig_cli.selection.distances.metrics import (
-    block_distances,
-    block_distances_within,
+    block_norms,
+    block_norms_within,
     block_quanta,
     block_quanta_within,
-    limit_of,
-    quanta_of,
+    distance_of_norm,
     reach_of,
+    sum_of,
 )
 from craig_cli.selection.distances.simd import WIDTH, near
 
@@ -124,7 +124,7 @@ def _evaluate_tile(rows, blocks, centres, metric, multiplicity, current, limit, 
     count = np.zeros(WIDTH, dtype=np.int64)
     for group in range(centres.shape[0]):
         for t in range(len(candidates)):
-            block_distances(centres[group], rows[candidates[t]], metric, distance)
+            block_norms(centres[group], rows[candidates[t]], metric, distance)
             bits = near(distance, reach[group * WIDTH : (group + 1) * WIDTH])
             while bits != 0:
                 p = lowest_bit(bits)
@@ -157,19 +157,19 @@ def pick(e, rows, blocks, centres, offsets, metric, current, limit, reach):
     distance = np.empty(WIDTH)
     influence = 0.0
     for group in range(centres.shape[0]):
-        block_distances(centres[group], rows[e], metric, centre_distance)
+        block_norms(centres[group], rows[e], metric, centre_distance)
         for c in range(group * WIDTH, min((group + 1) * WIDTH, n_cells)):
             first = c * WIDTH
-            if centre_distance[c - group * WIDTH] < reach[c] and block_distances_within(
+            if centre_distance[c - group * WIDTH] < reach[c] and block_norms_within(
                 blocks[c], rows[e], metric, limit[first : first + WIDTH], distance
             ):
                 changed = False
                 for p in range(min(WIDTH, n_rows - first)):
-                    quanta = quanta_of(distance[p], metric)
+                    quanta = np.rint(distance_of_norm(distance[p], metric))
                     if quanta < current[first + p]:
                         influence = max(influence, reach_of(current[first + p], distance[p], metric))
                         current[first + p] = quanta
-                        limit[first + p] = limit_of(quanta, metric)
+                        limit[first + p] = sum_of(quanta, metric)
                         changed = True
                 if changed:
                     reach[c] = _reach(current, offsets, metric, n_rows, c)
@@ -180,7 +180,7 @@ def pick(e, rows, blocks, centres, offsets, metric, current, limit, reach):
 def _felt(point, since, rounds, pick_blocks, influence, metric, distance):
     """True where one of the picks ``since`` .. ``rounds`` - 1 may have changed the gain of ``point``."""
     for block in range(since // WIDTH, (rounds + WIDTH - 1) // WIDTH):
-        block_distances(pick_blocks[block], point, metric, distance)
+        block_norms(pick_blocks[block], point, metric, distance)
         for pick in range(max(since, block * WIDTH), min(rounds, (block + 1) * WIDTH)):
             if distance[pick - block * WIDTH] < influence[pick]:
                 return True

@@ -10,7 +10,7 @@ import numpy as np
 from craig_cli import jit
 from craig_cli.jit import njit, prange
 from craig_cli.selection.algorithms.heap import pop, push
-from craig_cli.selection.distances.inverted_index import Index, distance_of, fill_shared
+from craig_cli.selection.distances.inverted_index import Index, fill_shared, pair_distance
 
 
 @dataclass
@@ -124,11 +124,11 @@ def start(index: Index, multiplicity: np.ndarray, progress: Callable[[float], No
 
 
 @njit
-def _distances_from(e, values, columns, starts, t_values, t_rows, t_starts, norms, metric):
-    shared = np.empty(len(norms))
+def _distances_from(e, values, columns, starts, t_values, t_rows, t_starts, sums, metric):
+    shared = np.empty(len(sums))
     fill_shared(e, values, columns, starts, t_values, t_rows, t_starts, metric, shared)
-    for i in range(len(norms)):
-        shared[i] = np.rint(distance_of(shared[i], norms[i], norms[e], metric))
+    for i in range(len(sums)):
+        shared[i] = np.rint(pair_distance(shared[i], sums[i], sums[e], metric))
     return shared
 
 
@@ -140,7 +140,7 @@ def _evaluate(
     t_values,
     t_rows,
     t_starts,
-    norms,
+    sums,
     metric,
     multiplicity,
     current,
@@ -148,14 +148,14 @@ def _evaluate(
     bound,
 ):
     """bound[e] = F(e | S) of the candidates, or their total distance to all rows where ``current`` is inf."""
-    n_rows = len(norms)
+    n_rows = len(sums)
     for t in prange(len(candidates)):
         e = candidates[t]
         shared = np.empty(n_rows)
         fill_shared(e, values, columns, starts, t_values, t_rows, t_starts, metric, shared)
         gain = 0.0
         for i in range(n_rows):
-            distance = np.rint(distance_of(shared[i], norms[i], norms[e], metric))
+            distance = np.rint(pair_distance(shared[i], sums[i], sums[e], metric))
             if current[i] == np.inf:
                 gain += multiplicity[i] * distance
             elif distance < current[i]:
@@ -165,11 +165,11 @@ def _evaluate(
 
 @njit
 def _extend(
-    values, columns, starts, t_values, t_rows, t_starts, norms, metric, multiplicity, current, bound, stamp, heap,
+    values, columns, starts, t_values, t_rows, t_starts, sums, metric, multiplicity, current, bound, stamp, heap,
     state, chosen, gain, budget, threshold, batch, work,
 ):  # fmt: skip
     """Pick until the budget is reached or the best gain is below the threshold (True), or ``work`` is done (False)."""
-    n_rows = len(norms)
+    n_rows = len(sums)
     row_of = np.arange(n_rows)
     candidates = np.empty(batch, dtype=np.int64)
     done = 0
@@ -183,7 +183,7 @@ def _extend(
                 state[1] -= 1
                 count += 1
             _evaluate(
-                values, columns, starts, t_values, t_rows, t_starts, norms, metric, multiplicity, current,
+                values, columns, starts, t_values, t_rows, t_starts, sums, metric, multiplicity, current,
                 candidates[:count], bound,
             )  # fmt: skip
             for t in range(count):
@@ -200,7 +200,7 @@ def _extend(
         state[1] -= 1
         chosen[rounds] = top
         gain[rounds] = bound[top]
-        distance = _distances_from(top, values, columns, starts, t_values, t_rows, t_starts, norms, metric)
+        distance = _distances_from(top, values, columns, starts, t_values, t_rows, t_starts, sums, metric)
         for i in range(n_rows):
             current[i] = min(current[i], distance[i])
         state[0] += 1

@@ -13,8 +13,7 @@ import numpy as np
 from craig_cli import jit
 from craig_cli.jit import njit
 from craig_cli.selection.distances.inverted_index import Index
-from craig_cli.selection.distances.metrics import MANHATTAN, distance_of
-from craig_cli.selection.distances.pairwise import sparse_gap
+from craig_cli.selection.distances.pairwise import dense_distance, sparse_distance
 from craig_cli.selection.distances.space import Space
 
 CANDIDATES = 48  # of a larger cluster only so many rows, those nearest to its mean, are tried
@@ -39,7 +38,7 @@ def swap_medoids(space: Space, picks: np.ndarray, rounds: int) -> np.ndarray:
         members = np.argsort(nearest, kind="stable")
         starts = np.searchsorted(nearest[members], np.arange(len(picks) + 1))
         exemplars = position[picks]
-        jit.in_threads(kernel, *arrays, arranged.metric, multiplicity, members, starts, exemplars)
+        jit.in_threads(kernel, *arrays, arranged.metric.code, multiplicity, members, starts, exemplars)
         moved = row_of[exemplars]
         if np.array_equal(moved, picks):
             break
@@ -76,11 +75,7 @@ def _dense_medoids(thread, threads, rows, metric, multiplicity, members, starts,
             candidate = picks[j] if t < 0 else tried[t]
             total = 0.0
             for i in cluster:
-                apart_i = 0.0
-                for k in range(n_features):
-                    gap = rows[candidate, k] - rows[i, k]
-                    apart_i += abs(gap) if metric == MANHATTAN else gap * gap
-                total += multiplicity[i] * distance_of(apart_i, metric)
+                total += multiplicity[i] * dense_distance(rows, candidate, i, metric)
                 if total >= least:
                     break
             if total < least:
@@ -99,8 +94,7 @@ def _sparse_medoids(thread, threads, values, columns, starts_of, metric, multipl
             candidate = picks[j] if t < 0 else cluster[t]
             total = 0.0
             for i in cluster:
-                gap = sparse_gap(values, columns, starts_of, candidate, i, metric)
-                total += multiplicity[i] * distance_of(gap, metric)
+                total += multiplicity[i] * sparse_distance(values, columns, starts_of, candidate, i, metric)
                 if total >= least:
                     break
             if total < least:

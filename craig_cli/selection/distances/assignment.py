@@ -24,15 +24,17 @@ from craig_cli.jit import lowest_bit, njit
 from craig_cli.selection.distances.bisection import split
 from craig_cli.selection.distances.cells import Cells
 from craig_cli.selection.distances.metrics import (
-    COSINE,
-    MANHATTAN,
-    block_distances,
-    block_distances_within,
-    distance_of,
-    limit_of,
+    Metric,
+    add_term,
+    aim,
+    block_norms,
+    block_norms_within,
+    distance_of_norm,
+    norm_of,
     reach_of,
+    sum_of,
 )
-from craig_cli.selection.distances.pairwise import sparse_gap
+from craig_cli.selection.distances.pairwise import dense_distance, sparse_distance
 from craig_cli.selection.distances.simd import WIDTH, below, dot, products
 
 LEVEL = 3  # a level ends at so many times the rank it begins at
@@ -54,12 +56,12 @@ def assign(cells: Cells, picks: np.ndarray, constants: np.ndarray, grid: float) 
     points = cells.rows[position[picks]]
     del position
     levels, starts, order = _bunches(points)
-    bunched = _arrange(points, order, starts, cells.metric)
+    bunched = _arrange(points, order, starts, cells.metric.code)
     change = np.zeros((jit.threads_in_force(), len(picks)))
     nearest = np.empty(n_rows, dtype=np.int64)
     factor = constants[cells.order] * (cells.quantum / grid)
     jit.in_threads(
-        _assign, n_rows, cells.blocks, cells.centres, cells.offsets, cells.metric, points, levels, starts, order,
+        _assign, n_rows, cells.blocks, cells.centres, cells.offsets, cells.metric.code, points, levels, starts, order,
         *bunched, factor, nearest, change,
     )  # fmt: skip
     by_row = np.empty(n_rows, dtype=np.int64)
@@ -101,11 +103,10 @@ def _arrange(points, order, starts, metric):
             centres[b, k] = bunches[b, k].mean()
             centre_blocks[b // WIDTH, k, b % WIDTH] = centres[b, k]
         for t in range(BUNCH):
-            gap = 0.0
+            total = 0.0
             for k in range(n_features):
-                value = abs(bunches[b, k, t] - centres[b, k])
-                gap += value if metric == MANHATTAN else value * value
-            radii[b] = max(radii[b], gap if metric == MANHATTAN else np.sqrt(gap))
+                total = add_term(total, bunches[b, k, t] - centres[b, k], metric)
+            radii[b] = max(radii[b], norm_of(total, metric))
     return bunches, centres, centre_blocks, radii
 
 
@@ -138,12 +139,12 @@ def _assign(
         for level in range(len(levels) - 1):
             for b in range(starts[level], starts[level + 1]):
                 if b == starts[level] or b % WIDTH == 0:
-                    block_distances(centre_blocks[b // WIDTH], centre, metric, to_bunches)
+                    block_norms(centre_blocks[b // WIDTH], centre, metric, to_bunches)
                 apart = to_bunches[b % WIDTH]
                 if (apart - radii[b]) * (1.0 - 1e-12) - slack >= reach:
                     continue
                 back = np.inf
-                if level > 0 and _aim(centre, centres[b], apart, metric, direction):
+                if level > 0 and aim(centre, centres[b], apart, metric, direction):
                     back = _back(blocks[cell], direction, current, metric, distance) + slack
                     if (apart - radii[b]) * (1.0 - 1e-12) - slack >= back - dot(centre, direction):
                         continue
@@ -158,7 +159,7 @@ def _assign(
                     if not wanted[j]:
                         continue
                     wanted[j] = False
-                    if block_distances_within(blocks[cell], points[j], metric, limit, distance) and _take(
+                    if block_norms_within(blocks[cell], points[j], metric, limit, distance) and _take(
                         j, metric, distance, current, limit, value, factor, nearest, changes, first
                     ):
                         reach = _reach(current, offsets, metric, first)
@@ -169,23 +170,11 @@ def _rounding(centres, offsets, metric, n_cells, n_features):
     """More than rounding can do to a difference of two products with a unit vector."""
     largest = 0.0
     for c in range(n_cells):
-        norm = 0.0
+        total = 0.0
         for k in range(n_features):
-            value = abs(centres[c // WIDTH, k, c % WIDTH])
-            norm += value if metric == MANHATTAN else value * value
-        largest = max(largest, norm if metric == MANHATTAN else np.sqrt(norm))
+            total = add_term(total, centres[c // WIDTH, k, c % WIDTH], metric)
+        largest = max(largest, norm_of(total, metric))
     return 1e-15 * (n_features + 8) * (largest + offsets.max())
-
-
-@njit
-def _aim(start, end, apart, metric, direction):
-    """``direction`` from ``start`` to ``end``, of dual norm 1; False where they are the same."""
-    if apart == 0.0:
-        return False
-    for k in range(len(start)):
-        gap = end[k] - start[k]
-        direction[k] = np.sign(gap) if metric == MANHATTAN else gap / apart
-    return True
 
 
 @njit
@@ -203,7 +192,7 @@ def _mark(bunch, order, centre, direction, metric, reach, back, apart, wanted, a
     """Mark the picks of a bunch that are within reach of the centre, and along the direction not beyond ``back``."""
     bits = ~np.uint64(0)
     if back < np.inf:
-        block_distances(bunch, centre, metric, apart)
+        block_norms(bunch, centre, metric, apart)
         bits = below(apart, reach * (1.0 + 1e-12))
         products(bunch, direction, apart)
         bits &= below(apart, back)
@@ -219,10 +208,10 @@ def _take(j, metric, distance, current, limit, value, factor, nearest, changes, 
     """Give pick ``j`` the rows that are closer to it than to any before; True where there are some."""
     changed = False
     for p in range(WIDTH):
-        apart = 0.5 * distance[p] * distance[p] if metric == COSINE else distance[p]
+        apart = distance_of_norm(distance[p], metric)
         if apart < current[p]:
             current[p] = apart
-            limit[p] = limit_of(apart, metric)
+            limit[p] = sum_of(apart, metric)
             nearest[first + p] = j
             terms = np.ceil(factor[first + p] * apart)
             changes[j] += terms - value[p]
@@ -241,33 +230,29 @@ def _reach(current, offsets, metric, first):
 
 
 def assigned_loss(
-    rows: np.ndarray | sp.csr_matrix, metric: int, exemplar_of: np.ndarray, constants: np.ndarray, grid: float
+    rows: np.ndarray | sp.csr_matrix, metric: Metric, exemplar_of: np.ndarray, constants: np.ndarray, grid: float
 ) -> float:
     """sum_i c_i d(i, exemplar_of_i) of whatever assignment, each term rounded up to the grid.
 
-    rows (n, d), of unit length for cosine; exemplar_of (n,) int64 rows; constants (n,) float64 c_i
+    rows (n, d), prepared for the metric; exemplar_of (n,) int64 rows; constants (n,) float64 c_i
     """
     threads = jit.threads_in_force()
     total = np.zeros(threads)
     if sp.issparse(rows):
-        jit.in_threads(_sparse_loss, *csr_arrays(rows), metric, exemplar_of, constants / grid, total)
+        jit.in_threads(_sparse_loss, *csr_arrays(rows), metric.code, exemplar_of, constants / grid, total)
     else:
-        jit.in_threads(_dense_loss, np.ascontiguousarray(rows), metric, exemplar_of, constants / grid, total)
+        jit.in_threads(_dense_loss, np.ascontiguousarray(rows), metric.code, exemplar_of, constants / grid, total)
     return float(total.sum()) * grid  # whole numbers: exact in any order
 
 
 @njit
 def _dense_loss(thread, threads, rows, metric, exemplar_of, factor, total):
     for i in range(thread, len(rows), threads):
-        size = 0.0
-        for k in range(rows.shape[1]):
-            gap = rows[i, k] - rows[exemplar_of[i], k]
-            size += abs(gap) if metric == MANHATTAN else gap * gap
-        total[thread] += np.ceil(factor[i] * distance_of(size, metric))
+        total[thread] += np.ceil(factor[i] * dense_distance(rows, i, exemplar_of[i], metric))
 
 
 @njit
 def _sparse_loss(thread, threads, values, columns, starts, metric, exemplar_of, factor, total):
     for i in range(thread, len(starts) - 1, threads):
-        size = sparse_gap(values, columns, starts, i, exemplar_of[i], metric)
-        total[thread] += np.ceil(factor[i] * distance_of(size, metric))
+        distance = sparse_distance(values, columns, starts, i, exemplar_of[i], metric)
+        total[thread] += np.ceil(factor[i] * distance)

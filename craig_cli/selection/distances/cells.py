@@ -19,10 +19,15 @@ import numpy as np
 from craig_cli import jit
 from craig_cli.jit import njit
 from craig_cli.selection.distances.bisection import split
-from craig_cli.selection.distances.metrics import COSINE, MANHATTAN, block_quanta, diameter_bound, quantum_for
-from craig_cli.selection.distances.simd import (
-    WIDTH,
+from craig_cli.selection.distances.metrics import (
+    Metric,
+    add_term,
+    block_quanta,
+    diameter_bound,
+    norm_of,
+    quantum_for,
 )
+from craig_cli.selection.distances.simd import WIDTH
 
 
 @dataclass(frozen=True)
@@ -33,9 +38,8 @@ class Cells:
     rows     (n, d) float64, the rows by position
     blocks   (c, d, WIDTH) float64, the same transposed; the last cell is filled up with copies of its last row
     centres  (c', d, WIDTH) float64, the centres of the cells in blocks of WIDTH, likewise
-    offsets  (c * WIDTH,) float64, distance (of the kind that pruning uses) from each position to its cell's centre
+    offsets  (c * WIDTH,) float64, the norm that pruning goes by from each position to its cell's centre
     quantum  the distance that 1 stands for, a power of two
-    metric   code of the metric
     diameter no two rows are farther apart, in the units of the rows
     """
 
@@ -45,7 +49,7 @@ class Cells:
     centres: np.ndarray
     offsets: np.ndarray
     quantum: float
-    metric: int
+    metric: Metric
     diameter: float
 
     def fill_distances(self, begin: int, end: int, scale: float, matrix: np.ndarray) -> None:
@@ -53,14 +57,14 @@ class Cells:
 
         ``begin`` is the start of a cell; ``matrix`` (>= end - begin rounded up to WIDTH, square) float32.
         """
-        _fill(self.rows, self.blocks, self.metric, begin, end, scale, matrix)
+        _fill(self.rows, self.blocks, self.metric.code, begin, end, scale, matrix)
 
 
-def build_cells(rows: np.ndarray, metric: int, total: float, block: int | None = None) -> Cells:
+def build_cells(rows: np.ndarray, metric: Metric, total: float, block: int | None = None) -> Cells:
     """Arrange ``rows`` (n, d) float64 in cells. ``total`` is the sum of the multiplicities.
 
-    For the cosine metric the rows must be of unit length already. With ``block``, a multiple of WIDTH, each run of
-    that many rows is a group of nearby rows as well, so that cells lie within blocks.
+    They are prepared for the metric already. With ``block``, a multiple of WIDTH, each run of that many rows is a
+    group of nearby rows as well, so that cells lie within blocks.
     """
     diameter = diameter_bound(rows, metric)
     quantum = quantum_for(diameter, metric, total)
@@ -73,8 +77,8 @@ def build_cells(rows: np.ndarray, metric: int, total: float, block: int | None =
     blocks = np.empty((n_cells, n_features, WIDTH))
     centres = np.zeros((-(-n_cells // WIDTH), n_features, WIDTH))
     offsets = np.zeros(n_cells * WIDTH)
-    unit = 1.0 / (np.sqrt(quantum) if metric == COSINE else quantum)
-    jit.in_threads(_arrange, rows, order, widest_first, unit, metric == MANHATTAN, scaled, blocks, centres, offsets)
+    unit = 1.0 / metric.unit(quantum)
+    jit.in_threads(_arrange, rows, order, widest_first, unit, metric.code, scaled, blocks, centres, offsets)
     return Cells(order, scaled, blocks, centres, offsets, quantum, metric, diameter)
 
 
@@ -88,7 +92,7 @@ def _variances(rows: np.ndarray) -> np.ndarray:
 
 
 @njit
-def _arrange(thread, threads, rows, order, columns, unit, manhattan, scaled, blocks, centres, offsets):
+def _arrange(thread, threads, rows, order, columns, unit, metric, scaled, blocks, centres, offsets):
     """The rows in order, their columns too and in the unit, transposed cell by cell, with the centres and offsets."""
     n_rows, n_features = rows.shape
     for c in range(thread, len(blocks), threads):
@@ -106,11 +110,10 @@ def _arrange(thread, threads, rows, order, columns, unit, manhattan, scaled, blo
                     total += value
             centres[c // WIDTH, k, c % WIDTH] = total / count
         for p in range(WIDTH):
-            distance = 0.0
+            total = 0.0
             for k in range(n_features):
-                gap = abs(blocks[c, k, p] - centres[c // WIDTH, k, c % WIDTH])
-                distance += gap if manhattan else gap * gap
-            offsets[first + p] = distance if manhattan else np.sqrt(distance)
+                total = add_term(total, blocks[c, k, p] - centres[c // WIDTH, k, c % WIDTH], metric)
+            offsets[first + p] = norm_of(total, metric)
 
 
 @njit

@@ -21,7 +21,15 @@ from craig_cli import jit
 from craig_cli.dataset import csr_arrays
 from craig_cli.jit import njit, prange
 from craig_cli.selection.distances.bisection import split
-from craig_cli.selection.distances.metrics import COSINE, MANHATTAN, quantum_for
+from craig_cli.selection.distances.metrics import (
+    Metric,
+    add_term,
+    distance_of,
+    quantum_for,
+    shared_term,
+    sum_of,
+    sum_of_pair,
+)
 
 SKETCH = 24  # dimensions in which nearby sparse rows are grouped
 
@@ -32,7 +40,7 @@ class Index:
 
     values, columns, starts       CSR arrays (float64, int32, int64)
     t_values, t_rows, t_starts    the same of the transpose
-    norms (n,) float64            ||x_i||^2, or ||x_i||_1 for Manhattan
+    sums (n,) float64             over the coordinates of each row (metrics.py): ||x_i||^2, or ||x_i||_1 for Manhattan
     """
 
     values: np.ndarray
@@ -41,9 +49,9 @@ class Index:
     t_values: np.ndarray
     t_rows: np.ndarray
     t_starts: np.ndarray
-    norms: np.ndarray
+    sums: np.ndarray
     quantum: float
-    metric: int
+    metric: Metric
     diameter: float
     order: np.ndarray  # nearby rows in each run of a block, if blocks were asked for
 
@@ -54,7 +62,7 @@ class Index:
         used, columns = np.unique(rows.indices, return_inverse=True)
         rows = sp.csr_matrix((rows.data, columns, rows.indptr), shape=(len(members), max(1, len(used))))
         transposed = csr_arrays(rows.T.tocsr())
-        _fill(*csr_arrays(rows), *transposed, self.norms[members], self.metric, scale, matrix)
+        _fill(*csr_arrays(rows), *transposed, self.sums[members], self.metric.code, scale, matrix)
 
     @property
     def matrix(self) -> sp.csr_matrix:
@@ -67,15 +75,14 @@ class Index:
 
     @property
     def arrays(self) -> tuple:
-        return (self.values, self.columns, self.starts, self.t_values, self.t_rows, self.t_starts, self.norms,
-                self.metric)  # fmt: skip
+        return (self.values, self.columns, self.starts, self.t_values, self.t_rows, self.t_starts, self.sums,
+                self.metric.code)  # fmt: skip
 
 
-def diameter_bound(rows: sp.csr_matrix, metric: int) -> float:
-    """No two of the ``rows`` (n, d) are farther apart: twice the greatest norm."""
+def diameter_bound(rows: sp.csr_matrix, metric: Metric) -> float:
+    """No two of the ``rows`` (n, d) are farther apart: judged from 0."""
     values, _, starts = csr_arrays(rows)
-    largest = float(_norms(values, starts, metric).max(initial=0.0))  # ||x||^2, or ||x||_1
-    return 2.0 * (largest if metric in (MANHATTAN, COSINE) else float(np.sqrt(largest)))
+    return metric.diameter(float(_sums(values, starts, metric.code).max(initial=0.0)))
 
 
 def occurring_columns(rows: sp.csr_matrix) -> sp.csr_matrix:
@@ -85,8 +92,8 @@ def occurring_columns(rows: sp.csr_matrix) -> sp.csr_matrix:
     return sp.csr_matrix((rows.data, columns.astype(np.int32).reshape(-1), rows.indptr), shape=shape)
 
 
-def build_index(rows: sp.csr_matrix, metric: int, total: float, block: int | None = None) -> Index:
-    """Index ``rows`` (n, d). ``total`` is the sum of the multiplicities; unit rows for the cosine metric.
+def build_index(rows: sp.csr_matrix, metric: Metric, total: float, block: int | None = None) -> Index:
+    """Index ``rows`` (n, d). They are prepared for the metric; ``total`` is the sum of the multiplicities.
 
     With ``block``, the index comes with an order of the rows in which each run of that many is a group of nearby
     rows, judged by a random projection to SKETCH dimensions (Johnson and Lindenstrauss).
@@ -94,13 +101,13 @@ def build_index(rows: sp.csr_matrix, metric: int, total: float, block: int | Non
     values, columns, starts = csr_arrays(rows)
     diameter = diameter_bound(rows, metric)
     quantum = quantum_for(diameter, metric, total)
-    values = values / (np.sqrt(quantum) if metric == COSINE else quantum)
+    values = values / metric.unit(quantum)
     matrix = occurring_columns(sp.csr_matrix((values, columns, starts), shape=rows.shape))
     columns = csr_arrays(matrix)[1]
     transposed = csr_arrays(matrix.T.tocsr())
-    norms = _norms(values, starts, metric)
+    sums = _sums(values, starts, metric.code)
     order = np.arange(rows.shape[0]) if block is None else split(_sketch(values, columns, starts), block, block)
-    return Index(values, columns, starts, *transposed, norms, quantum, metric, diameter, order)
+    return Index(values, columns, starts, *transposed, sums, quantum, metric, diameter, order)
 
 
 def sketch(rows: sp.csr_matrix) -> np.ndarray:
@@ -126,24 +133,22 @@ def _sketch(values, columns, starts):
 
 
 @njit
-def _fill(values, columns, starts, t_values, t_rows, t_starts, norms, metric, scale, matrix):
-    size = len(norms)
+def _fill(values, columns, starts, t_values, t_rows, t_starts, sums, metric, scale, matrix):
+    size = len(sums)
     shared = np.empty(size)
     for e in range(size):
         fill_shared(e, values, columns, starts, t_values, t_rows, t_starts, metric, shared)
         for i in range(size):
-            matrix[e, i] = np.float32(np.rint(np.rint(distance_of(shared[i], norms[i], norms[e], metric)) * scale))
+            matrix[e, i] = np.float32(np.rint(np.rint(pair_distance(shared[i], sums[i], sums[e], metric)) * scale))
 
 
 @njit
-def _norms(values, starts, metric):
-    norms = np.empty(len(starts) - 1)
-    for i in range(len(norms)):
-        total = 0.0
+def _sums(values, starts, metric):
+    sums = np.zeros(len(starts) - 1)
+    for i in range(len(sums)):
         for t in range(starts[i], starts[i + 1]):
-            total += abs(values[t]) if metric == MANHATTAN else values[t] * values[t]
-        norms[i] = total
-    return norms
+            sums[i] = add_term(sums[i], values[t], metric)
+    return sums
 
 
 @njit
@@ -153,18 +158,12 @@ def fill_shared(e, values, columns, starts, t_values, t_rows, t_starts, metric, 
     for t in range(starts[e], starts[e + 1]):
         value = values[t]
         for u in range(t_starts[columns[t]], t_starts[columns[t] + 1]):
-            if metric == MANHATTAN:
-                shared[t_rows[u]] += abs(t_values[u] - value) - abs(t_values[u]) - abs(value)
-            else:
-                shared[t_rows[u]] += t_values[u] * value
+            shared[t_rows[u]] += shared_term(t_values[u], value, metric)
 
 
 @njit
-def distance_of(shared, norm_i, norm_e, metric):
-    if metric == MANHATTAN:
-        return max(0.0, norm_i + norm_e + shared)
-    square = max(0.0, norm_i + norm_e - 2.0 * shared)
-    return 0.5 * square if metric == COSINE else np.sqrt(square)
+def pair_distance(shared, sum_i, sum_e, metric):
+    return distance_of(sum_of_pair(sum_i, sum_e, shared, metric), metric)
 
 
 def assign(index: Index, picks: np.ndarray, constants: np.ndarray, grid: float) -> tuple[np.ndarray, np.ndarray]:
@@ -176,19 +175,19 @@ def assign(index: Index, picks: np.ndarray, constants: np.ndarray, grid: float) 
     place = np.full(index.n_rows, -1, dtype=np.int64)
     place[picks] = np.arange(len(picks))
     _assign(
-        index.values, index.columns, index.starts, index.norms, index.metric, t_values, t_picks, t_starts,
-        index.norms[picks], constants * (index.quantum / grid), place, threads, nearest, change,
+        index.values, index.columns, index.starts, index.sums, index.metric.code, t_values, t_picks, t_starts,
+        index.sums[picks], constants * (index.quantum / grid), place, threads, nearest, change,
     )  # fmt: skip
     return nearest, np.cumsum(change.sum(axis=0)) * grid
 
 
 @njit(parallel=True)
 def _assign(
-    values, columns, starts, norms, metric, t_values, t_picks, t_starts, pick_norms, factor, place, threads, nearest,
+    values, columns, starts, sums, metric, t_values, t_picks, t_starts, pick_sums, factor, place, threads, nearest,
     change,
 ):  # fmt: skip
-    n_rows = len(norms)
-    n_picks = len(pick_norms)
+    n_rows = len(sums)
+    n_picks = len(pick_sums)
     for thread in prange(threads):
         shared = np.empty(n_picks)
         for i in range(thread, n_rows, threads):
@@ -198,7 +197,7 @@ def _assign(
             current = np.inf
             value = 0.0
             for j in range(n_picks):
-                distance = distance_of(shared[j], norms[i], pick_norms[j], metric)
+                distance = pair_distance(shared[j], sums[i], pick_sums[j], metric)
                 if place[i] == j:
                     distance = -1.0  # its own exemplar, whatever duplicates there are
                 if distance < current:
@@ -207,14 +206,8 @@ def _assign(
                     if distance < 0.0:
                         terms = 0.0
                     else:
-                        size = slack * (norms[i] + pick_norms[j])
-                        if metric == MANHATTAN:
-                            upper = distance + size
-                        elif metric == COSINE:
-                            upper = distance + 0.5 * size
-                        else:
-                            upper = np.sqrt(distance * distance + size)
-                        terms = np.ceil(factor[i] * upper)
+                        hidden = slack * (sums[i] + pick_sums[j])
+                        terms = np.ceil(factor[i] * distance_of(sum_of(distance, metric) + hidden, metric))
                     terms = min(terms, value) if j > 0 else terms
                     change[thread, j] += terms - value
                     value = terms

@@ -1,55 +1,65 @@
-"""The metrics: their codes in kernels, and whatever a metric means besides its sum over the coordinates.
+"""The metrics: what each is to kernels, and whatever it means besides its sum over the coordinates.
 
 euclidean   d = sqrt(sum_k (x_k - y_k)^2)
 cosine      d = 1 - <x, y> of rows of unit length  =  sum_k (x_k - y_k)^2 / 2
 manhattan   d = sum_k |x_k - y_k|
 
-Pruning goes by the triangle inequality, which cosine distances do not obey; there the bounds are of the euclidean
-distance of the unit rows. Vector code (simd.py) sums squares or absolute values and knows no more of a metric.
+Pruning goes by a norm, which obeys the triangle inequality. It is the distance itself, but for cosine, where it is that
+of the difference of the unit rows. Vector code (simd.py) sums squares or absolute values and knows no more of a metric.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
 
 from craig_cli.errors import DataError
 from craig_cli.jit import njit
-from craig_cli.selection.distances.simd import (
-    WIDTH,
-    distances,
-    distances_within,
-    whole_distances,
-    whole_distances_within,
-)
+from craig_cli.selection.distances import simd
+from craig_cli.selection.distances.simd import WIDTH
 
-EUCLIDEAN, COSINE, MANHATTAN = 0, 1, 2
-METRIC_CODES = {"euclidean": EUCLIDEAN, "cosine": COSINE, "manhattan": MANHATTAN}
+# Kernels take the metric as one of these numbers: numba caches an if/elif, but no function as an argument.
+_EUCLIDEAN, _COSINE, _MANHATTAN = range(3)
 
 
-def quantum_for(diameter: float, metric: int, total: float) -> float:
-    """The grid of distances: a power of two (of four for cosine) such that ``total`` times the diameter stays exact."""
-    if diameter == 0.0:
-        return 1.0
-    if not np.log2(diameter) + np.log2(total) < 1000:
-        raise DataError("expected distances that fit in float64, found features too large for that; --scale minmax")
-    exponent = int(np.ceil(np.log2(diameter) + np.log2(total) - 51))
-    return 2.0 ** (exponent + (exponent % 2 if metric == COSINE else 0))
+@dataclass(frozen=True)
+class Metric:
+    """A metric: all that is particular to it, but for its branch in the kernels below.
+
+    name              as registered; code: its number in kernels
+    sums              differences (n, d) float64 -> the sum over the coordinates of each, (n,)
+    diameter          the largest sum of a difference from some one point -> no two rows are farther apart
+    prepare           rows (n, d), dense or CSR -> the rows that distances are of; None: as they are
+    squared           the distance is half the square of a norm, so that coordinates are in units of its root
+    bounds_gradients  no distance is below the Euclidean one, which is what the bound on gradients takes (bounds.py)
+    """
+
+    name: str
+    code: int
+    sums: Callable[[np.ndarray], np.ndarray]
+    diameter: Callable[[float], float]
+    prepare: Callable | None = None
+    squared: bool = False
+    bounds_gradients: bool = False
+
+    def unit(self, quantum: float) -> float:
+        """The unit of coordinates in which one ``quantum`` of distance is 1."""
+        return float(np.sqrt(quantum)) if self.squared else quantum
 
 
-def diameter_bound(rows: np.ndarray, metric: int) -> float:
-    """No two of the ``rows`` (n, d) are farther apart: twice the greatest distance from any one of them."""
-    if metric == COSINE:  # ||u - v||^2 / 2
-        return 2.0 * float(np.einsum("ij,ij->i", rows, rows).max())
-    farthest = 0.0
-    for start in range(0, len(rows), 8192):
-        spread = np.abs(rows[start : start + 8192] - rows[0])
-        distance = spread.sum(axis=1) if metric == MANHATTAN else np.sqrt(np.einsum("ij,ij->i", spread, spread))
-        farthest = max(farthest, float(distance.max()))
-    return 2.0 * farthest
+def _squares(differences: np.ndarray) -> np.ndarray:
+    return np.einsum("ij,ij->i", differences, differences)
 
 
-def unit_rows(rows):
+def _absolutes(differences: np.ndarray) -> np.ndarray:
+    return np.abs(differences).sum(axis=1)
+
+
+def _unit_rows(rows):
+    """Rows of zeros stay."""
     if sp.issparse(rows):
         norms = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
         scaled = rows.copy()
@@ -59,79 +69,153 @@ def unit_rows(rows):
     return rows / np.where(norms > 0, norms, 1.0)[:, None]
 
 
-@njit
-def distance_of(squares_or_sum, metric):
-    if metric == MANHATTAN:
-        return squares_or_sum
-    return 0.5 * squares_or_sum if metric == COSINE else np.sqrt(squares_or_sum)
+def _twice(largest: float) -> float:
+    return 2.0 * largest
+
+
+EUCLIDEAN = Metric(
+    "euclidean", _EUCLIDEAN, _squares, lambda largest: 2.0 * float(np.sqrt(largest)), bounds_gradients=True
+)
+COSINE = Metric("cosine", _COSINE, _squares, _twice, prepare=_unit_rows, squared=True)
+MANHATTAN = Metric("manhattan", _MANHATTAN, _absolutes, _twice, bounds_gradients=True)
+
+
+def quantum_for(diameter: float, metric: Metric, total: float) -> float:
+    """The grid of distances: a power of two (of four where squared) such that ``total`` times the diameter is exact."""
+    if diameter == 0.0:
+        return 1.0
+    if not np.log2(diameter) + np.log2(total) < 1000:
+        raise DataError("expected distances that fit in float64, found features too large for that; --scale minmax")
+    exponent = int(np.ceil(np.log2(diameter) + np.log2(total) - 51))
+    return 2.0 ** (exponent + (exponent % 2 if metric.squared else 0))
+
+
+def diameter_bound(rows: np.ndarray, metric: Metric) -> float:
+    """No two of the ``rows`` (n, d) are farther apart: judged from the first of them, or from 0 where on a sphere."""
+    centre = rows[0] if metric.prepare is None else np.zeros(rows.shape[1])
+    largest = 0.0
+    for start in range(0, len(rows), 8192):
+        largest = max(largest, float(metric.sums(rows[start : start + 8192] - centre).max()))
+    return metric.diameter(largest)
 
 
 @njit
-def _half_squares(distance):
-    """1 - cos = ||u - v||^2 / 2 for unit vectors, in whole quanta."""
-    for p in range(WIDTH):
-        distance[p] = np.rint(0.5 * distance[p] * distance[p])
+def add_term(total, difference, metric):
+    """The sum over the coordinates, ``total``, with one more."""
+    return total + abs(difference) if metric == _MANHATTAN else total + difference * difference
 
 
 @njit
-def block_distances(block, point, metric, out):
-    """Distances from ``point`` (d,) to the WIDTH rows of ``block`` (d, WIDTH), into ``out``.
+def norm_of(total, metric):
+    """The norm that pruning goes by of a whole sum."""
+    return total if metric == _MANHATTAN else np.sqrt(total)
 
-    Euclidean, or Manhattan for Manhattan: the kind that obeys the triangle inequality.
+
+@njit
+def distance_of(total, metric):
+    """The distance of a whole sum."""
+    if metric == _MANHATTAN:
+        return total
+    return 0.5 * total if metric == _COSINE else np.sqrt(total)
+
+
+@njit
+def sum_of(distance, metric):
+    """The sum over the coordinates that has this distance: below it is what has to stay below the distance."""
+    if metric == _EUCLIDEAN:
+        return distance * distance
+    return 2.0 * distance if metric == _COSINE else distance
+
+
+@njit
+def shared_term(a, b, metric):
+    """What a coordinate that two sparse rows share, ``a`` and ``b`` there, contributes, see ``sum_of_pair``."""
+    return abs(a - b) - abs(a) - abs(b) if metric == _MANHATTAN else a * b
+
+
+@njit
+def sum_of_pair(sum_a, sum_b, shared, metric):
+    """The sum of the difference of two rows, by their own sums and that of the terms they share."""
+    return max(0.0, sum_a + sum_b + shared if metric == _MANHATTAN else sum_a + sum_b - 2.0 * shared)
+
+
+@njit
+def aim(start, end, norm, metric, direction):
+    """``direction`` (d,) from ``start`` to ``end``, whose difference has this norm, with |<x, direction>| <= norm of x.
+
+    False where they are the same.
     """
-    distances(block, point, metric == MANHATTAN, out)
+    if norm == 0.0:
+        return False
+    for k in range(len(start)):
+        difference = end[k] - start[k]
+        direction[k] = np.sign(difference) if metric == _MANHATTAN else difference / norm
+    return True
 
 
 @njit
-def block_distances_within(block, point, metric, limit, out):
-    """As ``block_distances``, but False as soon as no row of the block can be nearer than its limit.
+def block_norms(block, point, metric, out):
+    """Norms of the differences of ``point`` (d,) and the WIDTH rows of ``block`` (d, WIDTH), into ``out``."""
+    if metric == _MANHATTAN:
+        simd.absolutes(block, point, out)
+    else:
+        simd.roots(block, point, out)
 
-    ``limit`` (WIDTH,) comes from ``limit_of``. The distances are those of ``block_distances``, to the bit.
+
+@njit
+def block_norms_within(block, point, metric, limit, out):
+    """As ``block_norms``, but False as soon as no row of the block can be nearer than its limit.
+
+    ``limit`` (WIDTH,) comes from ``sum_of``. The norms are those of ``block_norms``, to the bit.
     """
-    return distances_within(block, point, metric == MANHATTAN, limit, out)
+    if metric == _MANHATTAN:
+        return simd.absolutes_within(block, point, out, limit)
+    return simd.roots_within(block, point, out, limit)
 
 
 @njit
 def block_quanta(block, point, metric, out):
     """Distances of the metric from ``point`` (d,) to the rows of ``block`` (d, WIDTH) in whole quanta, into ``out``."""
-    if metric == COSINE:
-        distances(block, point, False, out)
+    if metric == _MANHATTAN:
+        simd.whole_absolutes(block, point, out)
+    elif metric == _COSINE:
+        simd.roots(block, point, out)
         _half_squares(out)
     else:
-        whole_distances(block, point, metric == MANHATTAN, out)
+        simd.whole_roots(block, point, out)
 
 
 @njit
 def block_quanta_within(block, point, metric, limit, out):
     """As ``block_quanta``, but False as soon as no row of the block can be nearer than its limit."""
-    if metric == COSINE:
-        near = distances_within(block, point, False, limit, out)
+    if metric == _MANHATTAN:
+        return simd.whole_absolutes_within(block, point, out, limit)
+    if metric == _COSINE:
+        near = simd.roots_within(block, point, out, limit)
         if near:
             _half_squares(out)
         return near
-    return whole_distances_within(block, point, metric == MANHATTAN, limit, out)
+    return simd.whole_roots_within(block, point, out, limit)
 
 
 @njit
-def limit_of(distance, metric):
-    """What a sum over coordinates has to stay below for the distance to be below ``distance`` (quanta)."""
-    if metric == EUCLIDEAN:
-        return distance * distance
-    return 2.0 * distance if metric == COSINE else distance
+def distance_of_norm(norm, metric):
+    """The distance of the metric where a difference has this norm."""
+    return 0.5 * norm * norm if metric == _COSINE else norm
 
 
 @njit
-def quanta_of(distance, metric):
-    """The distance of the metric in whole quanta of a Euclidean (Manhattan) ``distance``."""
-    return np.rint(0.5 * distance * distance) if metric == COSINE else np.rint(distance)
+def _half_squares(norms):
+    for p in range(WIDTH):
+        norms[p] = np.rint(distance_of_norm(norms[p], _COSINE))
 
 
 @njit
 def reach_of(distance, offset, metric):
-    """A candidate at least this far from the cell's centre (Euclidean, Manhattan) is no closer than ``distance``.
+    """A candidate whose norm from the cell's centre is at least this is no closer than ``distance``.
 
     One quantum more than the triangle inequality asks for covers rounding.
     """
-    if metric == COSINE:  # 1 - cos = ||u - v||^2 / 2 for unit vectors
+    if metric == _COSINE:  # 1 - cos = ||u - v||^2 / 2 for unit vectors
         return (np.sqrt(2.0 * distance + 2.0) + offset) * (1.0 + 1e-12)
     return (distance + offset + 1.0) * (1.0 + 1e-12)

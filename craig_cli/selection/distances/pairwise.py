@@ -5,25 +5,32 @@ from __future__ import annotations
 import numpy as np
 
 from craig_cli.jit import njit
-from craig_cli.selection.distances.metrics import MANHATTAN
+from craig_cli.selection.distances.metrics import add_term, distance_of
 
 
 @njit
-def sparse_gap(values, columns, starts, a, b, metric):
-    """Sum of squares (or of absolute values, for Manhattan) of the difference of two sparse rows."""
+def dense_distance(rows, a, b, metric):
+    total = 0.0
+    for k in range(rows.shape[1]):
+        total = add_term(total, rows[a, k] - rows[b, k], metric)
+    return distance_of(total, metric)
+
+
+@njit
+def sparse_distance(values, columns, starts, a, b, metric):
     total = 0.0
     s, t = starts[a], starts[b]
     while s < starts[a + 1] or t < starts[b + 1]:
-        gap = 0.0
+        difference = 0.0
         column = min(
             columns[s] if s < starts[a + 1] else np.int32(2147483647),
             columns[t] if t < starts[b + 1] else np.int32(2147483647),
         )
         if s < starts[a + 1] and columns[s] == column:
-            gap += values[s]
+            difference += values[s]
             s += 1
         if t < starts[b + 1] and columns[t] == column:
-            gap -= values[t]
+            difference -= values[t]
             t += 1
-        total += abs(gap) if metric == MANHATTAN else gap * gap
-    return total
+        total = add_term(total, difference, metric)
+    return distance_of(total, metric)

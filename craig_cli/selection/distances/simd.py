@@ -187,7 +187,7 @@ def _spread(builder, number):
 
 
 def _function(write, term: str, finish: str):
-    """An intrinsic: the call of a function that ``write`` writes once in each module."""
+    """An intrinsic on arrays: the call of a function that ``write`` writes once in each module."""
     name = f"craig.{write.__name__}.{term}.{finish}".replace(" ", "_")
 
     def build(context, builder, signature, arguments):
@@ -198,51 +198,32 @@ def _function(write, term: str, finish: str):
             for attribute in ("noinline", "nounwind"):
                 function.attributes.add(attribute)
             write(function, term, finish)
-        return builder.call(function, arguments)
+        arrays = [context.make_array(kind)(context, builder, each) for kind, each in zip(signature.args, arguments)]
+        block, point, out, *limit = (builder.ptrtoint(each.data, _INTEGER) for each in arrays)
+        count = builder.extract_value(arrays[1].shape, 0)
+        return builder.call(function, [block, point, out, count, *(limit or [_integer(0)])])
 
-    def typed(typing_context, block, point, sums, count, limit):
-        return types.boolean(*[types.int64] * 5), build
+    def typed(typing_context, block, point, out):
+        return types.boolean(block, point, out), build
 
-    return intrinsic(typed)
+    def typed_within(typing_context, block, point, out, limit):
+        return types.boolean(block, point, out, limit), build
 
-
-_products = _function(_write_sums, "product", "sum")
-_absolutes = _function(_write_sums, "absolute", "sum")
-_whole_absolutes = _function(_write_sums, "absolute", "rounded")
-_absolutes_within = _function(_write_sums_within, "absolute", "sum")
-_whole_absolutes_within = _function(_write_sums_within, "absolute", "rounded")
-_roots = _function(_write_sums, "square", "root")
-_whole_roots = _function(_write_sums, "square", "rounded root")
-_roots_within = _function(_write_sums_within, "square", "root")
-_whole_roots_within = _function(_write_sums_within, "square", "rounded root")
+    return intrinsic(typed if write is _write_sums else typed_within)
 
 
-# ``block`` (d, WIDTH), ``point`` (d,), ``limit`` (WIDTH,) and ``out`` (WIDTH,) are C-contiguous float64 arrays; nothing
-# is checked.
-
-
-@njit
-def products(block, point, out):
-    """out[p] = <row p of the block, point>."""
-    _products(address_of(block), address_of(point), address_of(out), len(point), 0)
-
-
-@njit
-def distances(block, point, manhattan, out):
-    """out[p] = Euclidean, or Manhattan, distance of row p of the block from the point."""
-    if manhattan:
-        _absolutes(address_of(block), address_of(point), address_of(out), len(point), 0)
-    else:
-        _roots(address_of(block), address_of(point), address_of(out), len(point), 0)
-
-
-@njit
-def whole_distances(block, point, manhattan, out):
-    """As ``distances``, rounded to whole numbers."""
-    if manhattan:
-        _whole_absolutes(address_of(block), address_of(point), address_of(out), len(point), 0)
-    else:
-        _whole_roots(address_of(block), address_of(point), address_of(out), len(point), 0)
+# Of ``block`` (d, WIDTH), ``point`` (d,), ``out`` (WIDTH,) and ``limit`` (WIDTH,), C-contiguous float64 arrays of which
+# nothing is checked: out[p] is made of row p of the block and the point. ``whole`` ones are rounded to whole numbers,
+# and those within a limit return False as soon as no sum (of squares, for roots) can be below its limit.
+products = _function(_write_sums, "product", "sum")
+absolutes = _function(_write_sums, "absolute", "sum")
+whole_absolutes = _function(_write_sums, "absolute", "rounded")
+absolutes_within = _function(_write_sums_within, "absolute", "sum")
+whole_absolutes_within = _function(_write_sums_within, "absolute", "rounded")
+roots = _function(_write_sums, "square", "root")
+whole_roots = _function(_write_sums, "square", "rounded root")
+roots_within = _function(_write_sums_within, "square", "root")
+whole_roots_within = _function(_write_sums_within, "square", "rounded root")
 
 
 @njit
@@ -255,24 +236,6 @@ def near(distance, limit):
 def below(distance, limit):
     """uint64, bit p set where distance[p], (WIDTH,), < limit."""
     return _below(address_of(distance), limit)
-
-
-@njit
-def distances_within(block, point, manhattan, limit, out):
-    """As ``distances``, but False as soon as no sum (of squares, for Euclidean ones) can be below its limit."""
-    if manhattan:
-        return _absolutes_within(address_of(block), address_of(point), address_of(out), len(point), address_of(limit))
-    return _roots_within(address_of(block), address_of(point), address_of(out), len(point), address_of(limit))
-
-
-@njit
-def whole_distances_within(block, point, manhattan, limit, out):
-    """As ``distances_within``, rounded to whole numbers."""
-    if manhattan:
-        return _whole_absolutes_within(
-            address_of(block), address_of(point), address_of(out), len(point), address_of(limit)
-        )
-    return _whole_roots_within(address_of(block), address_of(point), address_of(out), len(point), address_of(limit))
 
 
 @intrinsic

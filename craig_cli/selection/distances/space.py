@@ -8,20 +8,21 @@ from functools import cached_property
 import numpy as np
 import scipy.sparse as sp
 
+from craig_cli.registry import METRICS, load
 from craig_cli.selection.distances import assignment, cells, metrics
 from craig_cli.selection.distances import inverted_index as sparse
-from craig_cli.selection.distances.metrics import COSINE, METRIC_CODES, unit_rows
+from craig_cli.selection.distances.metrics import Metric
 
 
 @dataclass(frozen=True)
 class Arrangement:
-    """``rows`` (n, d), of unit length for cosine, and the code of their metric; arranged when first asked for.
+    """``rows`` (n, d), prepared for their metric; arranged when first asked for.
 
     Algorithms that never look for nearest rows (strata) never ask.
     """
 
     rows: np.ndarray | sp.csr_matrix
-    metric: int
+    metric: Metric
     total: float
     block: int | None
 
@@ -73,11 +74,11 @@ class Space:
 def build_space(
     rows: np.ndarray | sp.csr_matrix, metric: str, multiplicity: np.ndarray, block: int | None = None
 ) -> Space:
-    """A space of ``rows`` (n, d) for the metric; for cosine they are brought to unit length (rows of zeros stay).
+    """A space of ``rows`` (n, d) for the metric of that name.
 
     ``block``: arrange them in blocks of that many nearby rows too, as ``partition`` wants them.
     """
-    code = METRIC_CODES[metric]
-    if code == COSINE:
-        rows = unit_rows(rows)
-    return Space(Arrangement(rows, code, float(multiplicity.sum()), block), multiplicity, block)
+    the_metric = load(METRICS, metric)
+    if the_metric.prepare is not None:
+        rows = the_metric.prepare(rows)
+    return Space(Arrangement(rows, the_metric, float(multiplicity.sum()), block), multiplicity, block)

@@ -1,10 +1,9 @@
-"""Incremental gradient with momentum (Qian 1999), and Nesterov's:
+"""Incremental gradient with momentum (Qian 1999):
 
     v <- beta v + (1 - beta) g_j grad phi_j(w),      w <- P(w - alpha (v + g_j penalty * w))
-    Nesterov: w moves by beta v + (1 - beta) g_j grad phi_j instead of v
 
 With the factor 1 - beta, alpha means what it means for sgd. The penalty acts at once: it carries no noise
-to average.
+to average. Looking ahead (nesterov.py), w moves by beta v + (1 - beta) g_j grad phi_j instead of v.
 
 Of sparse data, a column goes on moving with the velocity it has left though no row touches it; the t steps
 it missed are made up for in closed form, alpha v (beta + ... + beta^t), when a row next does.
@@ -23,6 +22,8 @@ from craig_cli.training.optimizers.batches import add_batch_gradient
 from craig_cli.training.projection import project
 from craig_cli.training.rows import settle, settle_all, span
 
+OPTIONS = (("momentum", 0.9),)
+
 
 @dataclass
 class State:
@@ -37,12 +38,12 @@ class State:
     moved: np.ndarray
     batch: int
     beta: float
-    nesterov: bool
+    ahead: bool
     radius: float
     every: int
 
 
-def start(problem, visits, coef, options) -> State:
+def start(problem, visits, coef, options, ahead: bool = False) -> State:
     return State(
         coef=coef,
         velocity=np.zeros_like(coef),
@@ -53,7 +54,7 @@ def start(problem, visits, coef, options) -> State:
         moved=np.zeros(problem.n_columns, np.int64),
         batch=options["batch_size"],
         beta=options["momentum"],
-        nesterov=options["nesterov"],
+        ahead=ahead,
         radius=options["radius"],
         every=problem.steps_a_projection(options["batch_size"]),
     )
@@ -69,7 +70,7 @@ def run(problem, visits, state: State, order, step) -> int:
         problem.ball,
         step,
         state.beta,
-        state.nesterov,
+        state.ahead,
         state.batch,
         state.radius,
         state.every,
@@ -97,7 +98,7 @@ def _epoch(
     ball,
     step,
     beta,
-    nesterov,
+    ahead,
     batch,
     radius,
     every,
@@ -119,64 +120,62 @@ def _epoch(
             for turn in range(first, last):
                 lo, hi = span(indices, indptr, order[turn], n_columns)
                 settle(indices, lo, hi, clock, settled, penalty, coef)
-                _coast(indices, lo, hi, time - 1, step, beta, nesterov, coef, velocity, moved)
+                _coast(indices, lo, hi, time - 1, step, beta, ahead, coef, velocity, moved)
         due = step * add_batch_gradient(
             data, indices, indptr, labels, share, order, first, last, loss, coef, margins, gradient
         )
         clock += due
         if indices is None:
             for output in range(n_outputs):
-                _move(
-                    due, penalty, step, beta, nesterov, coef[output], velocity[output], gradient[output], drift[output]
-                )
+                _move(due, penalty, step, beta, ahead, coef[output], velocity[output], gradient[output], drift[output])
         else:
             for turn in range(first, last):
                 lo, hi = span(indices, indptr, order[turn], n_columns)
-                _move_touched(indices, lo, hi, time, step, beta, nesterov, coef, velocity, gradient, moved)
+                _move_touched(indices, lo, hi, time, step, beta, ahead, coef, velocity, gradient, moved)
         if radius > 0.0 and (time % every == 0 or last == order.size):
-            _coast_all(indices, time, step, beta, nesterov, coef, velocity, moved)
+            _coast_all(indices, time, step, beta, ahead, coef, velocity, moved)
             settle_all(indices, clock, settled, penalty, coef)
             clock = 0.0
             time = 0
             project(coef, ball, None, radius)
-    _coast_all(indices, time, step, beta, nesterov, coef, velocity, moved)
+    _coast_all(indices, time, step, beta, ahead, coef, velocity, moved)
     settle_all(indices, clock, settled, penalty, coef)
 
 
 @njit
-def _speed(speed, gradient, beta, nesterov):
+def _speed(speed, gradient, beta, ahead):
     """(velocity, what w moves by) after a gradient."""
     fresh = (1.0 - beta) * gradient
     speed = beta * speed + fresh
-    return speed, (beta * speed + fresh if nesterov else speed)
+    return speed, (beta * speed + fresh if ahead else speed)
 
 
 @njit
-def _move(due, penalty, step, beta, nesterov, coef, velocity, gradient, drift):
+def _move(due, penalty, step, beta, ahead, coef, velocity, gradient, drift):
     for k in range(coef.size):
-        velocity[k], move = _speed(velocity[k], gradient[k], beta, nesterov)
+        velocity[k], move = _speed(velocity[k], gradient[k], beta, ahead)
         coef[k] -= step * move + due * penalty[k] * coef[k]
         gradient[k] = drift[k]
 
 
 @njit
-def _move_touched(indices, lo, hi, time, step, beta, nesterov, coef, velocity, gradient, moved):
+def _move_touched(indices, lo, hi, time, step, beta, ahead, coef, velocity, gradient, moved):
     for position in range(lo, hi):
         k = indices[position]
         if moved[k] < time:  # once a batch
             moved[k] = time
             for output in range(coef.shape[0]):
-                velocity[output, k], move = _speed(velocity[output, k], gradient[output, k], beta, nesterov)
+                velocity[output, k], move = _speed(velocity[output, k], gradient[output, k], beta, ahead)
                 coef[output, k] -= step * move
                 gradient[output, k] = 0.0
 
 
 @njit
-def _coast(indices, lo, hi, time, step, beta, nesterov, coef, velocity, moved):
+def _coast(indices, lo, hi, time, step, beta, ahead, coef, velocity, moved):
     for position in range(lo, hi):
         k = indices[position]
         if moved[k] < time:
-            way, left = _way(time - moved[k], step, beta, nesterov)
+            way, left = _way(time - moved[k], step, beta, ahead)
             moved[k] = time
             for output in range(coef.shape[0]):
                 coef[output, k] -= way * velocity[output, k]
@@ -184,10 +183,10 @@ def _coast(indices, lo, hi, time, step, beta, nesterov, coef, velocity, moved):
 
 
 @njit
-def _coast_all(indices, time, step, beta, nesterov, coef, velocity, moved):
+def _coast_all(indices, time, step, beta, ahead, coef, velocity, moved):
     if indices is not None:
         for k in range(moved.size):
-            way, left = _way(time - moved[k], step, beta, nesterov)
+            way, left = _way(time - moved[k], step, beta, ahead)
             moved[k] = 0
             for output in range(coef.shape[0]):
                 coef[output, k] -= way * velocity[output, k]
@@ -195,11 +194,11 @@ def _coast_all(indices, time, step, beta, nesterov, coef, velocity, moved):
 
 
 @njit
-def _way(missed, step, beta, nesterov):
+def _way(missed, step, beta, ahead):
     """(how far a velocity of 1 goes in the steps missed, what is left of it)."""
     left = math.exp(missed * math.log(beta)) if beta > 0.0 and missed > 0 else 1.0 - (missed > 0)
     way = step * beta * (1.0 - left) / (1.0 - beta)
-    return (beta * way if nesterov else way), left
+    return (beta * way if ahead else way), left
 
 
-MOMENTUM = Optimizer("momentum", start, run, sgd.auto_steps, options=(("momentum", 0.9), ("nesterov", False)))
+MOMENTUM = Optimizer("momentum", start, run, sgd.auto_steps, options=OPTIONS)
