@@ -49,12 +49,16 @@ import numba  # noqa: E402  (the environment has to be set first)
 from llvmlite import ir  # noqa: E402
 from llvmlite.binding import get_host_cpu_features  # noqa: E402
 from numba import prange  # noqa: E402
-from numba.core import caching, types  # noqa: E402
+from numba.core import caching, codegen, types  # noqa: E402
+from numba.core.compiler import CompilerBase, DefaultPassBuilder  # noqa: E402
+from numba.core.compiler_machinery import AnalysisPass, register_pass  # noqa: E402
+from numba.core.untyped_passes import IRProcessing  # noqa: E402
 from numba.extending import intrinsic  # noqa: E402
 
 __all__ = [
     "available_threads",
     "in_threads",
+    "inner",
     "intrinsic",
     "ir",
     "is_cold",
@@ -96,8 +100,70 @@ def njit(*args, **options):
     ``error_model="numpy"`` makes a division by zero give inf or nan as in C, which keeps loops vectorisable.
     No explicit signatures: they would compile at import.
     """
-    defaults = {"cache": True, "nogil": True, "error_model": "numpy"}
+    defaults = {"cache": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
     return numba.njit(*args, **{**defaults, **options})
+
+
+class _InnerLibrary(codegen.JITCodeLibrary):
+    """The code of a function that only kernels call: it is optimised with theirs, and has no machine code itself."""
+
+    class codegen:  # noqa: N801  (whoever places a function asks for this to fill in its environment)
+        set_env = staticmethod(lambda name, environment: None)
+
+    def _optimize_functions(self, module) -> None:
+        module.data_layout = self._codegen._data_layout
+
+    def _optimize_final_module(self) -> None:
+        pass
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()
+        self._finalized = True
+
+    def get_pointer_to_function(self, name: str) -> int:
+        self._ensure_finalized()
+        return 0
+
+
+@register_pass(mutates_CFG=False, analysis_only=True)
+class _IntoItsCallers(AnalysisPass):
+    _name = "craig_into_its_callers"
+
+    def __init__(self):
+        super().__init__()
+
+    def run_pass(self, state) -> bool:
+        state.library = _InnerLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+        return False
+
+
+class _InnerCompiler(CompilerBase):
+    def define_pipelines(self):
+        passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        passes.add_pass_after(_IntoItsCallers, IRProcessing)
+        passes.finalize()
+        return [passes]
+
+
+def inner(*args, **options):
+    """As ``njit``, for functions that only kernels call, never Python: compiled in half the time.
+
+    No wrapper for Python, no machine code but what goes into the kernels that call them, nothing on disk. They raise
+    nothing: what an exception needs is not filled in.
+    """
+    if not args:
+        return lambda function: inner(function, **options)
+    only_inside = {"cache": False, "no_cpython_wrapper": True, "pipeline_class": _InnerCompiler}
+    function = njit(*args, **{**only_inside, **options})
+    if not numba.config.DISABLE_JIT:
+        name = args[0].__qualname__
+
+        def refuse(*arguments, **keywords):
+            raise TypeError(f"{name} is for kernels to call")
+
+        function._insert = lambda *arguments: None  # the table for calls from Python
+        function._compile_for_args = refuse
+    return function
 
 
 @intrinsic

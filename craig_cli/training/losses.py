@@ -25,7 +25,7 @@ import numpy as np
 
 from craig_cli.dataset import class_values, has_classes
 from craig_cli.errors import DataError
-from craig_cli.jit import njit
+from craig_cli.jit import inner, njit
 from craig_cli.training import loss_differences as differences
 
 # Kernels take the loss as one of these numbers: numba caches an if/elif, but no function as an argument.
@@ -90,7 +90,7 @@ HUBER = Loss("huber", _HUBER, "numbers", 1.0, 1.0, differences.huber, "L2R_L2LOS
 # assignments): that is two seconds of the first run.
 
 
-@njit
+@inner
 def _largest(margins):
     largest = margins[0]
     for output in range(1, margins.size):
@@ -99,7 +99,7 @@ def _largest(margins):
     return largest
 
 
-@njit
+@inner
 def value(loss, label, margins):
     """phi(label, margins); ``margins`` (k,), where k = 1 but for the multinomial loss."""
     if loss == _MULTINOMIAL:
@@ -124,7 +124,7 @@ def value(loss, label, margins):
     return 0.5 * short * short
 
 
-@njit
+@inner
 def to_slopes(loss, label, margins):
     """Replace ``margins`` (k,) by the slopes d phi / d margin."""
     if loss == _MULTINOMIAL:
@@ -155,7 +155,7 @@ def to_slopes(loss, label, margins):
         margins[0] = math.nan
 
 
-@njit
+@inner
 def second_derivative(loss, slope):
     """The second derivative of phi in one of the margins, which its slope there determines; nan for no loss at all."""
     if loss in (_LOGISTIC, _MULTINOMIAL):
@@ -180,7 +180,7 @@ def second_derivatives(loss, slopes):
     return found
 
 
-@njit
+@inner
 def error(loss, label, margins):
     """1 where the margins (k,) predict another class than ``label``, else 0; of a regression (m - y)^2."""
     if loss in (_SQUARED, _HUBER):

@@ -19,7 +19,7 @@ import scipy.sparse as sp
 
 from craig_cli import jit
 from craig_cli.dataset import csr_arrays
-from craig_cli.jit import njit, prange
+from craig_cli.jit import inner, njit, prange
 from craig_cli.selection.distances.bisection import split
 from craig_cli.selection.distances.metrics import COSINE, MANHATTAN, quantum_for
 
@@ -146,7 +146,7 @@ def _norms(values, starts, metric):
     return norms
 
 
-@njit
+@inner
 def fill_shared(e, values, columns, starts, t_values, t_rows, t_starts, metric, shared):
     """What the features in common contribute: shared[i] (n,) of row e with every row i."""
     shared[:] = 0.0
@@ -159,7 +159,7 @@ def fill_shared(e, values, columns, starts, t_values, t_rows, t_starts, metric, 
                 shared[t_rows[u]] += t_values[u] * value
 
 
-@njit
+@inner
 def distance_of(shared, norm_i, norm_e, metric):
     if metric == MANHATTAN:
         return max(0.0, norm_i + norm_e + shared)

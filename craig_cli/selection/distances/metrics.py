@@ -14,7 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from craig_cli.errors import DataError
-from craig_cli.jit import njit
+from craig_cli.jit import inner
 from craig_cli.selection.distances.simd import (
     WIDTH,
     distances,
@@ -59,21 +59,21 @@ def unit_rows(rows):
     return rows / np.where(norms > 0, norms, 1.0)[:, None]
 
 
-@njit
+@inner
 def distance_of(squares_or_sum, metric):
     if metric == MANHATTAN:
         return squares_or_sum
     return 0.5 * squares_or_sum if metric == COSINE else np.sqrt(squares_or_sum)
 
 
-@njit
+@inner
 def _half_squares(distance):
     """1 - cos = ||u - v||^2 / 2 for unit vectors, in whole quanta."""
     for p in range(WIDTH):
         distance[p] = np.rint(0.5 * distance[p] * distance[p])
 
 
-@njit
+@inner
 def block_distances(block, point, metric, out):
     """Distances from ``point`` (d,) to the WIDTH rows of ``block`` (d, WIDTH), into ``out``.
 
@@ -82,7 +82,7 @@ def block_distances(block, point, metric, out):
     distances(block, point, metric == MANHATTAN, out)
 
 
-@njit
+@inner
 def block_distances_within(block, point, metric, limit, out):
     """As ``block_distances``, but False as soon as no row of the block can be nearer than its limit.
 
@@ -91,7 +91,7 @@ def block_distances_within(block, point, metric, limit, out):
     return distances_within(block, point, metric == MANHATTAN, limit, out)
 
 
-@njit
+@inner
 def block_quanta(block, point, metric, out):
     """Distances of the metric from ``point`` (d,) to the rows of ``block`` (d, WIDTH) in whole quanta, into ``out``."""
     if metric == COSINE:
@@ -101,7 +101,7 @@ def block_quanta(block, point, metric, out):
         whole_distances(block, point, metric == MANHATTAN, out)
 
 
-@njit
+@inner
 def block_quanta_within(block, point, metric, limit, out):
     """As ``block_quanta``, but False as soon as no row of the block can be nearer than its limit."""
     if metric == COSINE:
@@ -112,7 +112,7 @@ def block_quanta_within(block, point, metric, limit, out):
     return whole_distances_within(block, point, metric == MANHATTAN, limit, out)
 
 
-@njit
+@inner
 def limit_of(distance, metric):
     """What a sum over coordinates has to stay below for the distance to be below ``distance`` (quanta)."""
     if metric == EUCLIDEAN:
@@ -120,13 +120,13 @@ def limit_of(distance, metric):
     return 2.0 * distance if metric == COSINE else distance
 
 
-@njit
+@inner
 def quanta_of(distance, metric):
     """The distance of the metric in whole quanta of a Euclidean (Manhattan) ``distance``."""
     return np.rint(0.5 * distance * distance) if metric == COSINE else np.rint(distance)
 
 
-@njit
+@inner
 def reach_of(distance, offset, metric):
     """A candidate at least this far from the cell's centre (Euclidean, Manhattan) is no closer than ``distance``.
 

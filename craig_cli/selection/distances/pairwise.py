@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from craig_cli.jit import njit
+from craig_cli.jit import inner
 from craig_cli.selection.distances.metrics import MANHATTAN
 
 
-@njit
+@inner
 def sparse_gap(values, columns, starts, a, b, metric):
     """Sum of squares (or of absolute values, for Manhattan) of the difference of two sparse rows."""
     total = 0.0

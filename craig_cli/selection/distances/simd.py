@@ -12,7 +12,7 @@ the 8-element vectors into whatever the processor has.
 
 from __future__ import annotations
 
-from craig_cli.jit import address_of, cpu_has, intrinsic, ir, njit, types
+from craig_cli.jit import address_of, cpu_has, inner, intrinsic, ir, types
 
 WIDTH = 64  # rows a block
 STEP = 8  # coordinates between two looks at whether a block still holds anything near
@@ -221,13 +221,13 @@ _whole_roots_within = _function(_write_sums_within, "square", "rounded root")
 # is checked.
 
 
-@njit
+@inner
 def products(block, point, out):
     """out[p] = <row p of the block, point>."""
     _products(address_of(block), address_of(point), address_of(out), len(point), 0)
 
 
-@njit
+@inner
 def distances(block, point, manhattan, out):
     """out[p] = Euclidean, or Manhattan, distance of row p of the block from the point."""
     if manhattan:
@@ -236,7 +236,7 @@ def distances(block, point, manhattan, out):
         _roots(address_of(block), address_of(point), address_of(out), len(point), 0)
 
 
-@njit
+@inner
 def whole_distances(block, point, manhattan, out):
     """As ``distances``, rounded to whole numbers."""
     if manhattan:
@@ -245,19 +245,19 @@ def whole_distances(block, point, manhattan, out):
         _whole_roots(address_of(block), address_of(point), address_of(out), len(point), 0)
 
 
-@njit
+@inner
 def near(distance, limit):
     """uint64, bit p set where distance[p] < limit[p]; (WIDTH,) each."""
     return _near(address_of(distance), address_of(limit))
 
 
-@njit
+@inner
 def below(distance, limit):
     """uint64, bit p set where distance[p], (WIDTH,), < limit."""
     return _below(address_of(distance), limit)
 
 
-@njit
+@inner
 def distances_within(block, point, manhattan, limit, out):
     """As ``distances``, but False as soon as no sum (of squares, for Euclidean ones) can be below its limit."""
     if manhattan:
@@ -265,7 +265,7 @@ def distances_within(block, point, manhattan, limit, out):
     return _roots_within(address_of(block), address_of(point), address_of(out), len(point), address_of(limit))
 
 
-@njit
+@inner
 def whole_distances_within(block, point, manhattan, limit, out):
     """As ``distances_within``, rounded to whole numbers."""
     if manhattan:
@@ -314,7 +314,7 @@ def _dot(typing_context, row, direction, count):
     return types.float64(types.int64, types.int64, types.int64), build
 
 
-@njit
+@inner
 def dot(row, direction):
     """<row, direction> of C-contiguous float64 arrays (d,), in sums of a fixed order: the same on every machine."""
     whole = direction.size // _LANES * _LANES

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from craig_cli.jit import njit
+from craig_cli.jit import inner, njit
 from craig_cli.training.optimizers import Optimizer, sgd
 from craig_cli.training.optimizers.batches import add_batch_gradient
 from craig_cli.training.projection import project
@@ -143,7 +143,7 @@ def _epoch(
     settle_all(indices, clock, settled, penalty, coef)
 
 
-@njit
+@inner
 def _speed(speed, gradient, beta, nesterov):
     """(velocity, what w moves by) after a gradient."""
     fresh = (1.0 - beta) * gradient
@@ -151,7 +151,7 @@ def _speed(speed, gradient, beta, nesterov):
     return speed, (beta * speed + fresh if nesterov else speed)
 
 
-@njit
+@inner
 def _move(due, penalty, step, beta, nesterov, coef, velocity, gradient, drift):
     for k in range(coef.size):
         velocity[k], move = _speed(velocity[k], gradient[k], beta, nesterov)
@@ -159,7 +159,7 @@ def _move(due, penalty, step, beta, nesterov, coef, velocity, gradient, drift):
         gradient[k] = drift[k]
 
 
-@njit
+@inner
 def _move_touched(indices, lo, hi, time, step, beta, nesterov, coef, velocity, gradient, moved):
     for position in range(lo, hi):
         k = indices[position]
@@ -171,7 +171,7 @@ def _move_touched(indices, lo, hi, time, step, beta, nesterov, coef, velocity, g
                 gradient[output, k] = 0.0
 
 
-@njit
+@inner
 def _coast(indices, lo, hi, time, step, beta, nesterov, coef, velocity, moved):
     for position in range(lo, hi):
         k = indices[position]
@@ -183,7 +183,7 @@ def _coast(indices, lo, hi, time, step, beta, nesterov, coef, velocity, moved):
                 velocity[output, k] *= left
 
 
-@njit
+@inner
 def _coast_all(indices, time, step, beta, nesterov, coef, velocity, moved):
     if indices is not None:
         for k in range(moved.size):
@@ -194,7 +194,7 @@ def _coast_all(indices, time, step, beta, nesterov, coef, velocity, moved):
                 velocity[output, k] *= left
 
 
-@njit
+@inner
 def _way(missed, step, beta, nesterov):
     """(how far a velocity of 1 goes in the steps missed, what is left of it)."""
     left = math.exp(missed * math.log(beta)) if beta > 0.0 and missed > 0 else 1.0 - (missed > 0)
