@@ -10,6 +10,7 @@ import click
 from craig_cli.cli import options
 from craig_cli.cli.options import Integer, Number, note
 from craig_cli.cli.reading import data_argument, read_data, reading_options
+from craig_cli.cli.select_ahead import run_ahead, runs_ahead
 from craig_cli.cli.select_at import reweighed, select_at
 from craig_cli.cli.select_summary import peak_memory, summarise, tell, warn
 from craig_cli.cli.two_parts import TwoPartCommand
@@ -228,6 +229,7 @@ def select(
     others = [name for name in (reading["weight_file"], at_model, from_coreset) if name is not None]
     check_output(output, [*data, *others], binary=True)
 
+    from craig_cli.compiling import Ahead
     from craig_cli.selection.plan import Plan
 
     plan = Plan(
@@ -265,35 +267,35 @@ def select(
 
         model = read_model(at_model)
         encoding = encoding or model.encoding
-    dataset = read_data(data, **reading, encoding=encoding, threads=threads, gradients=gradients)
-    read = time.perf_counter()
+    with Ahead(threads, note) as ahead:
+        ahead.needs(*runs_ahead(plan, by_model))
+        dataset = read_data(data, **reading, encoding=encoding, threads=threads, gradients=gradients)
+        read = time.perf_counter()
 
-    from craig_cli.jit import is_cold
+        if chosen is not None:
+            check_matches(chosen, from_coreset, dataset)
+        elif not gradients:
+            ahead.needs(run_ahead(plan, by_model, dataset))
+        by_distance = not (gradients or by_model) and chosen is None and plan.method.greedy
+        if scale == "none" and by_distance:
+            options.note_uneven_ranges(dataset, "the widest decide the distance")
+        with options.progress_bar("select") as progress:
+            if pilot:
+                from craig_cli.guided.pilot import select_with_pilot
 
-    if chosen is not None:
-        check_matches(chosen, from_coreset, dataset)
-    by_distance = not (gradients or by_model) and chosen is None and plan.method.greedy
-    if scale == "none" and by_distance:
-        options.note_uneven_ranges(dataset, "the widest decide the distance")
-    if is_cold("distances") and is_cold("algorithms"):
-        note("compiling kernels, once (some seconds)")
-    with options.progress_bar("select") as progress:
-        if pilot:
-            from craig_cli.guided.pilot import select_with_pilot
+                coreset, _ = select_with_pilot(dataset, plan, progress=progress, note=note)
+            elif by_model:
+                coreset = select_at(dataset, plan, model, at_model, chosen, from_coreset, progress)
+            elif chosen is not None:
+                coreset = reweighed(dataset, plan, chosen, from_coreset)
+            elif gradients:
+                from craig_cli.deep.gradients import select_at_gradients
 
-            coreset, _ = select_with_pilot(dataset, plan, progress=progress, note=note)
-        elif by_model:
-            coreset = select_at(dataset, plan, model, at_model, chosen, from_coreset, progress)
-        elif chosen is not None:
-            coreset = reweighed(dataset, plan, chosen, from_coreset)
-        elif gradients:
-            from craig_cli.deep.gradients import select_at_gradients
+                coreset = select_at_gradients(dataset, plan, progress=progress, note=note)
+            else:
+                from craig_cli.selection.select import select_dataset
 
-            coreset = select_at_gradients(dataset, plan, progress=progress, note=note)
-        else:
-            from craig_cli.selection.select import select_dataset
-
-            coreset = select_dataset(dataset, plan, progress=progress, note=note)
+                coreset = select_dataset(dataset, plan, progress=progress, note=note)
     selected = time.perf_counter()
     write_coreset(output, coreset)
     written = time.perf_counter()

@@ -217,8 +217,8 @@ def train(
     ]
     read = time.perf_counter()
 
-    from craig_cli.dataset import task_in_words
-    from craig_cli.jit import is_cold
+    from craig_cli.compiling import Ahead
+    from craig_cli.dataset import is_csr, task_in_words
     from craig_cli.training.fit import fit
 
     words = None
@@ -228,9 +228,9 @@ def train(
         note(words)
     if settings["scale"] == "none" and settings["l2"] > 0.0:
         options.note_uneven_ranges(dataset, "the penalty holds the narrow ones back")
-    if is_cold("training"):
-        note("compiling kernels, once (some seconds)")
-    with options.progress_bar("train", "epoch") as progress:
+    layout = "sparse" if is_csr(dataset.features) else "dense"
+    with Ahead(settings["threads"], note) as ahead, options.progress_bar("train", "epoch") as progress:
+        ahead.needs(f"train {settings['optimizer']} {layout}")
         result = fit(
             dataset,
             init=start,
