@@ -58,8 +58,8 @@ class Ahead:
 
     def __exit__(self, *unused) -> None:
         if self._worker is not None:
-            self._worker.kill()
-            self._worker.wait()
+            with contextlib.suppress(OSError), self._worker:
+                self._worker.kill()
 
     def needs(self, *runs: str) -> None:
         """One of ``runs`` follows, each a name in ``recorded``, or a run that is not: compile what all of them need."""
@@ -100,9 +100,7 @@ def compile_all(kernels: Iterable[Kernel], threads: int, progress: Callable[[flo
                 progress(total - len(waiting), total)
 
     with contextlib.ExitStack() as stack:
-        workers = [start_worker(subprocess.PIPE) for _ in range(min(threads, total))]
-        for worker in workers:
-            stack.callback(worker.wait)
+        workers = [stack.enter_context(start_worker(subprocess.PIPE)) for _ in range(min(threads, total))]
         pool = stack.enter_context(ThreadPoolExecutor(max(1, len(workers))))
         try:
             for done in [pool.submit(keep_busy, worker) for worker in workers]:
