@@ -28,6 +28,7 @@ from numba import prange  # noqa: E402
 from numba.core import caching, codegen, types  # noqa: E402
 from numba.core.compiler import CompilerBase, DefaultPassBuilder  # noqa: E402
 from numba.core.compiler_machinery import AnalysisPass, register_pass  # noqa: E402
+from numba.core.runtime import rtsys  # noqa: E402
 from numba.core.untyped_passes import IRProcessing  # noqa: E402
 from numba.extending import intrinsic  # noqa: E402
 
@@ -48,7 +49,6 @@ __all__ = [
 ]
 
 _save_overload = caching.FunctionCache.save_overload
-_load_overload = caching.FunctionCache.load_overload
 PATIENCE = 60.0  # seconds to wait for another process that compiles a kernel, which may have been stopped
 _claims: dict = {}  # "file": the file of claims, open while the process lasts; place in it -> True for the kernels that this process compiles
 
@@ -95,6 +95,13 @@ def _release(cache) -> None:
 
 def _place(cache) -> int:
     return zlib.crc32(cache._cache_file._index_path.encode())
+
+
+def _load_overload(cache, signature, context):
+    """As numba's, but for what only compiling needs, its registries, which take as long to load as all kernels of a run."""
+    rtsys.initialize(context)
+    with cache._guard_against_spurious_io_errors():
+        return cache._load_overload(signature, context)
 
 
 def _load_or_claim(cache, signature, context):
