@@ -50,7 +50,7 @@ __all__ = [
 
 _save_overload = caching.FunctionCache.save_overload
 PATIENCE = 60.0  # seconds to wait for another process that compiles a kernel, which may have been stopped
-_claims: dict = {}  # "file": the file of claims, open while the process lasts; place in it -> True for the kernels that this process compiles
+_claims: dict = {}  # "file": that of claims, open as long as the process; place in it -> True for what is compiled here
 
 
 def _claim(cache, patience: float = 0.0) -> bool:
@@ -98,7 +98,7 @@ def _place(cache) -> int:
 
 
 def _load_overload(cache, signature, context):
-    """As numba's, but for what only compiling needs, its registries, which take as long to load as all kernels of a run."""
+    """As numba's, but for the registries, which only compiling needs; they take as long to load as a run's kernels."""
     rtsys.initialize(context)
     with cache._guard_against_spurious_io_errors():
         return cache._load_overload(signature, context)
@@ -295,10 +295,8 @@ def types_in_words(signature) -> list[str] | None:
     for kind in signature:
         if isinstance(kind, types.Array):
             words.append(f"{kind.dtype} {kind.ndim} {kind.layout}{'' if kind.mutable else ' readonly'}")
-        elif (
-            kind is types.none
-            or (isinstance(kind, (types.Number, types.Boolean))
-            and not isinstance(kind, types.Literal))
+        elif kind is types.none or (
+            isinstance(kind, (types.Number, types.Boolean)) and not isinstance(kind, types.Literal)
         ):
             words.append(str(kind))
         else:

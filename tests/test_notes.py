@@ -37,7 +37,7 @@ def test_epsilon_of_moved_weights_names_the_construction_with_the_small_one(crai
     counts = craig.ok(
         "select", BINARY, "--size", "300", "--exemplar", "medoid", "--weights", "count", "-o", "b.parquet"
     ).stderr
-    named = "--exemplar medoid --weights count has the smallest"
+    named = "--for distance has the smallest"
     assert named in moved and named not in counts
     epsilons = [float(text.split("epsilon ")[1].split()[0]) for text in (moved, counts)]
     assert epsilons[1] <= epsilons[0]

@@ -9,10 +9,10 @@ import click
 
 from craig_cli.cli import options
 from craig_cli.cli.options import Integer, Number, note
-from craig_cli.cli.reading import data_argument, read_data, reading_options
+from craig_cli.cli.reading import data_argument, read_data, reading_again, reading_options
 from craig_cli.cli.select_ahead import run_ahead, runs_ahead
 from craig_cli.cli.select_at import reweighed, select_at
-from craig_cli.cli.select_summary import peak_memory, summarise, tell, warn
+from craig_cli.cli.select_summary import note_of_pilot, peak_memory, summarise, tell, warn, what_next
 from craig_cli.cli.two_parts import TwoPartCommand
 from craig_cli.registry import (
     ALGORITHMS,
@@ -168,6 +168,7 @@ PICKING = (*OF_FEATURES, "epsilon", "algorithm", "exemplar", "per_class", "block
 @options.threads_option
 @options.memory_option
 @options.json_option
+@options.verbose_option
 @options.common_options
 def select(
     data,
@@ -283,7 +284,7 @@ def select(
             if pilot:
                 from craig_cli.guided.pilot import select_with_pilot
 
-                coreset, _ = select_with_pilot(dataset, plan, progress=progress, note=note)
+                coreset, _ = select_with_pilot(dataset, plan, progress=progress, note=note_of_pilot)
             elif by_model:
                 coreset = select_at(dataset, plan, model, at_model, chosen, from_coreset, progress)
             elif chosen is not None:
@@ -311,6 +312,8 @@ def select(
     else:
         tell(summary)
     warn(coreset, by_epsilon=epsilon is not None)
+    if not as_json:
+        what_next(summary, data, [*reading_again(), *(["--scale", scale] if scale != "none" else [])])
 
 
 def _suffix(algorithm: str) -> str:

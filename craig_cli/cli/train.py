@@ -11,7 +11,7 @@ import click
 
 from craig_cli.cli import options
 from craig_cli.cli.options import Integer, Number, note
-from craig_cli.cli.reading import data_argument, reading_options
+from craig_cli.cli.reading import data_argument, reading_again, reading_options
 from craig_cli.cli.rows import read_rows, task_of
 from craig_cli.cli.two_parts import TwoPartCommand
 from craig_cli.errors import DataError
@@ -282,6 +282,8 @@ def train(
             error = f"error rate {found['error_rate']:.5g}" if "error_rate" in found else f"RMSE {found['rmse']:.5g}"
             note(f"on {found['data']}: loss {found['loss']:.6g}, {error}")
         note(f"wrote {output} (read {read - began:.2f} s, trained {trained - read:.2f} s)")
+        if "-" not in (*data, output):
+            note(f"next: {options.command_line('eval', output, *data, *reading_again())}, or data it has not seen")
 
 
 def _of_coreset(dataset, coreset, path: str, settings: dict) -> tuple[dict, dict, dict]:
