@@ -52,6 +52,11 @@ def _made() -> Path:
         return Path(temporary)
 
 
+def count_kernels() -> int:
+    """Number of kernels that are compiled; one for other types is another."""
+    return sum(1 for _ in kernel_folder().glob("*/*.nbc"))
+
+
 def kernels_there() -> set[str]:
     """The kernels that are compiled, for whatever types: "file.function" of each."""
     return {path.name.rsplit("-", 1)[0] for path in kernel_folder().glob("*/*.nbi")}

@@ -29,7 +29,7 @@ def compile_kernels(commands, threads, as_json) -> None:
     starts with an empty cache folder. The folder is $XDG_CACHE_HOME/craig, or ~/.cache/craig, one for each version of
     the sources. Standard output is its name.
     """
-    from craig_cli.cache import is_kept, kernel_folder, kernels_there
+    from craig_cli.cache import count_kernels, is_kept, kernel_folder
     from craig_cli.compiling import compile_all, cores, not_there, recorded
 
     folder = kernel_folder()
@@ -45,7 +45,7 @@ def compile_kernels(commands, threads, as_json) -> None:
         wrong = compile_all(missing, threads or cores(), progress)
     if wrong:
         raise DataError(f"{len(wrong)} kernels could not be compiled: {wrong[0]}")
-    facts = {"folder": str(folder), "kernels": len(kernels_there()), "compiled": len(missing)}
+    facts = {"folder": str(folder), "kernels": count_kernels(), "compiled": len(missing)}
     if as_json:
         click.echo(json.dumps(facts | {"seconds": round(time.perf_counter() - started, 4)}))
         return

@@ -95,12 +95,12 @@ def _bound_in_words(summary: dict) -> str:
         return "epsilon: none; a class has no element"
     text = f"epsilon {epsilon:.6g}: "
     if summary["units"] == "gradient norm":
-        text += f"the mean gradient of a model within the radius is off by at most {per_row:.3g}"
+        text += f"a model's mean gradient is off by at most {per_row:.3g}"
     else:
-        text += f"on average a row is {per_row:.3g} away from what stands for it"
+        text += f"a row is {per_row:.3g} from what stands for it on average"
     if tenth is not None and tenth > 1.01 * per_row:
         text += f", with a tenth of the picks {tenth:.3g}"
-    return text if summary["weights"] in ("count", None) else f"{text} (--for distance has the smallest)"
+    return text if summary["weights"] in ("count", None) else f"{text}; --for distance has less"
 
 
 def note_of_pilot(text: str) -> None:
@@ -112,7 +112,7 @@ def what_next(summary: dict, data: tuple[str, ...], again: list[str]) -> None:
     """The command that trains on the coreset; ``again``: the options that read the same."""
     if "-" not in (*data, summary["output"]):
         train = command_line("train", *data, *again, "--coreset", summary["output"])
-        note(f"next: {train} (for other trainers: craig guide trainers)")
+        note(f"next: {train} (other trainers: craig guide trainers)")
 
 
 def warn(coreset, by_epsilon: bool) -> None:
