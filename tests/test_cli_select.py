@@ -147,8 +147,8 @@ def test_uneven_ranges_get_a_note(craig):
     (craig.folder / "d.libsvm").write_text(text)
     uneven = ("select", "d.libsvm", "--size", "6")
     assert "--scale standard" in craig.ok(*uneven).stderr
-    assert "--scale standard" not in craig.ok(*uneven, "--scale", "standard").stderr
-    assert "--scale standard" not in craig.ok("select", SAMPLE / "binary.libsvm", "--size", "6").stderr
+    assert "consider --scale standard" not in craig.ok(*uneven, "--scale", "standard").stderr
+    assert "consider --scale standard" not in craig.ok("select", SAMPLE / "binary.libsvm", "--size", "6").stderr
 
 
 @needs_real_data

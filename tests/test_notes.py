@@ -41,7 +41,7 @@ def test_epsilon_of_moved_weights_names_the_construction_with_the_small_one(crai
     ).stderr
     named = "--for distance has less"
     assert named in moved and named not in counts
-    epsilons = [float(text.split("epsilon ")[1].split()[0]) for text in (moved, counts)]
+    epsilons = [float(text.split("epsilon ")[1].split(":")[0]) for text in (moved, counts)]
     assert epsilons[1] <= epsilons[0]
 
 
