@@ -153,9 +153,6 @@ class _InnerLibrary(codegen.JITCodeLibrary):
     class codegen:
         set_env = staticmethod(lambda name, environment: None)
 
-    def _optimize_functions(self, module) -> None:
-        module.data_layout = self._codegen._data_layout
-
     def _optimize_final_module(self) -> None:
         pass
 
