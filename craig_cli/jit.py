@@ -1,46 +1,22 @@
 """The only place that imports numba.
 
-Kernels are compiled on first use and kept on disk. The folder is named by a hash of the package's own sources,
-because numba does not notice a change in a function that was inlined from another file, and it lies under the
-user's cache directory, because an installed package may be read-only. Where that cannot be written either, a
-temporary folder serves for the one process.
+Kernels are compiled on first use and kept on disk (cache.py). One process at a time compiles a kernel: others that want
+it wait for it.
 """
 
-import atexit
+from __future__ import annotations
+
 import contextlib
-import hashlib
 import os
-import shutil
-import tempfile
+import time
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+from craig_cli.cache import kernel_folder
 
-def _source_hash() -> str:
-    digest = hashlib.sha256()
-    package = Path(__file__).parent
-    for path in sorted(package.rglob("*.py")):
-        digest.update(str(path.relative_to(package)).encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def _cache_folder() -> Path:
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "craig"
-    folder = base / f"kernels-{_source_hash()}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-        return folder
-    except OSError:
-        temporary = tempfile.mkdtemp(prefix="craig-kernels-")
-        atexit.register(shutil.rmtree, temporary, ignore_errors=True)
-        return Path(temporary)
-
-
-if "NUMBA_CACHE_DIR" not in os.environ:
-    os.environ["NUMBA_CACHE_DIR"] = str(_cache_folder())
+kernel_folder()
 
 # Threads that wait for each other should sleep: spinning makes a busy machine several times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -49,24 +25,93 @@ import numba  # noqa: E402  (the environment has to be set first)
 from llvmlite import ir  # noqa: E402
 from llvmlite.binding import get_host_cpu_features  # noqa: E402
 from numba import prange  # noqa: E402
-from numba.core import caching, types  # noqa: E402
+from numba.core import caching, codegen, types  # noqa: E402
+from numba.core.compiler import CompilerBase, DefaultPassBuilder  # noqa: E402
+from numba.core.compiler_machinery import AnalysisPass, register_pass  # noqa: E402
+from numba.core.runtime import rtsys  # noqa: E402
+from numba.core.untyped_passes import IRProcessing  # noqa: E402
 from numba.extending import intrinsic  # noqa: E402
 
 __all__ = [
     "available_threads",
+    "compile_kernel",
     "in_threads",
+    "inner",
     "intrinsic",
     "ir",
-    "is_cold",
     "njit",
     "prange",
     "prefetch",
     "set_threads",
     "threads_in_force",
     "types",
+    "types_in_words",
 ]
 
 _save_overload = caching.FunctionCache.save_overload
+PATIENCE = 60.0  # seconds to wait for another process that compiles a kernel, which may have been stopped
+_claims: dict = {}  # "file": that of claims, open as long as the process; place in it -> True for what is compiled here
+
+
+def _claim(cache, patience: float = 0.0) -> bool:
+    """Whether this process may compile the kernel of ``cache``: no other is at it, or there are no such locks here.
+
+    Of kernels that call each other none is called by what it calls, so no two processes wait for each other.
+    """
+    place = _place(cache)
+    if place in _claims:
+        return True
+    try:
+        import fcntl
+
+        if "file" not in _claims:
+            os.makedirs(numba.config.CACHE_DIR, exist_ok=True)
+            _claims["file"] = os.open(Path(numba.config.CACHE_DIR, "claims"), os.O_RDWR | os.O_CREAT, 0o666)
+        file = _claims["file"]
+    except (ImportError, OSError):
+        return True
+    until = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                return False
+            time.sleep(0.01)
+        except OSError:
+            return True
+        else:
+            _claims[place] = True
+            return True
+
+
+def _release(cache) -> None:
+    if _claims.pop(_place(cache), False):
+        import fcntl
+
+        with contextlib.suppress(OSError):
+            fcntl.lockf(_claims["file"], fcntl.LOCK_UN, 1, _place(cache))
+
+
+def _place(cache) -> int:
+    return zlib.crc32(cache._cache_file._index_path.encode())
+
+
+def _load_overload(cache, signature, context):
+    """As numba's, but for the registries, which only compiling needs; they take as long to load as a run's kernels."""
+    rtsys.initialize(context)
+    with cache._guard_against_spurious_io_errors():
+        return cache._load_overload(signature, context)
+
+
+def _load_or_claim(cache, signature, context):
+    """What is on disk, perhaps after waiting for the process that compiles it; else it is this one's to compile."""
+    found = _load_overload(cache, signature, context)
+    if found is None and _claim(cache, PATIENCE):
+        found = _load_overload(cache, signature, context)
+    if found is not None:
+        _release(cache)
+    return found
 
 
 def _save_where_possible(cache, signature, data) -> None:
@@ -83,9 +128,11 @@ def _save_where_possible(cache, signature, data) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX)
         with contextlib.suppress(OSError):
             _save_overload(cache, signature, data)
+    _release(cache)
 
 
 caching.FunctionCache.save_overload = _save_where_possible
+caching.FunctionCache.load_overload = _load_or_claim
 # Where numba was imported before, the environment came too late.
 numba.config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]
 
@@ -96,8 +143,67 @@ def njit(*args, **options):
     ``error_model="numpy"`` makes a division by zero give inf or nan as in C, which keeps loops vectorisable.
     No explicit signatures: they would compile at import.
     """
-    defaults = {"cache": True, "nogil": True, "error_model": "numpy"}
+    defaults = {"cache": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
     return numba.njit(*args, **{**defaults, **options})
+
+
+class _InnerLibrary(codegen.JITCodeLibrary):
+    """The code of a function that only kernels call: it is optimised with theirs, and has no machine code itself."""
+
+    class codegen:
+        set_env = staticmethod(lambda name, environment: None)
+
+    def _optimize_final_module(self) -> None:
+        pass
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()
+        self._finalized = True
+
+    def get_pointer_to_function(self, name: str) -> int:
+        self._ensure_finalized()
+        return 0
+
+
+@register_pass(mutates_CFG=False, analysis_only=True)
+class _IntoItsCallers(AnalysisPass):
+    _name = "craig_into_its_callers"
+
+    def __init__(self):
+        super().__init__()
+
+    def run_pass(self, state) -> bool:
+        state.library = _InnerLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+        return False
+
+
+class _InnerCompiler(CompilerBase):
+    def define_pipelines(self):
+        passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        passes.add_pass_after(_IntoItsCallers, IRProcessing)
+        passes.finalize()
+        return [passes]
+
+
+def inner(*args, **options):
+    """As ``njit``, for functions that only kernels call, never Python: compiled in half the time.
+
+    No wrapper for Python, no machine code but what goes into the kernels that call them, nothing on disk. They raise
+    nothing: what an exception needs is not filled in.
+    """
+    if not args:
+        return lambda function: inner(function, **options)
+    only_inside = {"cache": False, "no_cpython_wrapper": True, "pipeline_class": _InnerCompiler}
+    function = njit(*args, **{**only_inside, **options})
+    if not numba.config.DISABLE_JIT:
+        name = args[0].__qualname__
+
+        def refuse(*arguments, **keywords):
+            raise TypeError(f"{name} is for kernels to call")
+
+        function._insert = lambda *arguments: None  # the table for calls from Python
+        function._compile_for_args = refuse
+    return function
 
 
 @intrinsic
@@ -180,6 +286,34 @@ def in_threads(kernel, *arguments) -> None:
             done.result()
 
 
-def is_cold(part: str) -> bool:
-    """True where no kernel of the sub-package ``part`` ("selection", "training", ...) was compiled yet."""
-    return not any(Path(os.environ["NUMBA_CACHE_DIR"]).glob(f"{part}_*/*.nbi"))
+def types_in_words(signature) -> list[str] | None:
+    """Types of arguments as ``compile_kernel`` takes them; None where one is no number, array or None."""
+    words = []
+    for kind in signature:
+        if isinstance(kind, types.Array):
+            words.append(f"{kind.dtype} {kind.ndim} {kind.layout}{'' if kind.mutable else ' readonly'}")
+        elif kind is types.none or (
+            isinstance(kind, (types.Number, types.Boolean)) and not isinstance(kind, types.Literal)
+        ):
+            words.append(str(kind))
+        else:
+            return None
+    return words
+
+
+def _type_of(words: str) -> Any:
+    array: Any
+    dtype, *array = words.split()
+    kind = {"bool": types.boolean, "none": types.none}.get(dtype) or getattr(types, dtype)
+    return types.Array(kind, int(array[0]), array[1], readonly="readonly" in array) if array else kind
+
+
+def compile_kernel(kernel, arguments: list[str]) -> bool:
+    """Have the kernel on disk for these types of arguments; False where another process is compiling it."""
+    if not _claim(kernel._cache):
+        return False
+    try:
+        kernel.compile(tuple(_type_of(words) for words in arguments))
+    finally:
+        _release(kernel._cache)
+    return True

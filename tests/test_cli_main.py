@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -167,3 +168,13 @@ def test_a_full_disk_behind_stdout_is_one_line(craig):
 def test_shell_completion_knows_the_commands(craig):
     result = craig.ok(env={"_CRAIG_COMPLETE": "bash_complete", "COMP_WORDS": "craig s", "COMP_CWORD": "1"})
     assert "select" in result.text
+
+
+def test_compiling_ahead_says_where(craig, tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    facts = json.loads(craig.ok("compile", "eval", "--json", "--threads", "2").text)
+    assert facts["folder"] == str(tmp_path)
+    assert facts["compiled"] == facts["kernels"] > 1
+    again = craig.ok("compile", "eval")
+    assert again.text == f"{tmp_path}\n"
+    assert again.stderr.startswith("compiled 0 kernels in ")

@@ -10,17 +10,32 @@ import scipy.special
 
 from craig_cli.dataset import from_arrays
 from craig_cli.errors import DataError
+from craig_cli.jit import njit
 from craig_cli.registry import LOSSES, load
+from craig_cli.training import losses
 from craig_cli.training.labels import encode_labels, guess_loss
-from craig_cli.training.losses import (
-    error,
-    second_derivative,
-    second_derivatives,
-    slope_changes,
-    to_slopes,
-    value,
-)
+from craig_cli.training.losses import second_derivatives, slope_changes
 from tests.naive import training as naive
+
+
+@njit
+def value(code, label, margins):
+    return losses.value(code, label, margins)
+
+
+@njit
+def to_slopes(code, label, margins):
+    losses.to_slopes(code, label, margins)
+
+
+@njit
+def second_derivative(code, slope):
+    return losses.second_derivative(code, slope)
+
+
+@njit
+def error(code, label, margins):
+    return losses.error(code, label, margins)
 
 
 def _cases(loss, rng):

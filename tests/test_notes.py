@@ -1,11 +1,13 @@
 """What a command says beside its result, so that no mistake passes without a word."""
 
 import json
+import shlex
 
 import numpy as np
 import pytest
 
 from craig_cli import select_coreset
+from craig_cli.artifacts.coreset import read_coreset
 from craig_cli.artifacts.model import Model
 from craig_cli.dataset import from_arrays
 from craig_cli.errors import DataError
@@ -37,10 +39,31 @@ def test_epsilon_of_moved_weights_names_the_construction_with_the_small_one(crai
     counts = craig.ok(
         "select", BINARY, "--size", "300", "--exemplar", "medoid", "--weights", "count", "-o", "b.parquet"
     ).stderr
-    named = "--exemplar medoid --weights count has the smallest"
+    named = "--for distance has less"
     assert named in moved and named not in counts
-    epsilons = [float(text.split("epsilon ")[1].split()[0]) for text in (moved, counts)]
+    epsilons = [float(text.split("epsilon ")[1].split(":")[0]) for text in (moved, counts)]
     assert epsilons[1] <= epsilons[0]
+
+
+def test_the_next_command_can_be_typed_as_it_stands(craig):
+    people = ("select", SAMPLE / "people.csv", "--label", "paid", "--exclude", "since,town", "--fraction", "0.1")
+    told = craig.ok(*people, "--scale", "standard", "-o", "a b.parquet").stderr
+    line = told.splitlines()[-1].removeprefix("next: craig ").partition(" (other")[0]
+    told = craig.ok(*shlex.split(line), "--epochs", "2").stderr.splitlines()[-1]
+    craig.ok(*shlex.split(told.removeprefix("next: craig ").partition(", or")[0]))
+
+
+def test_a_selection_in_words(craig):
+    """Weights, what the bound is for one row, and how it was done with -v alone."""
+    command = ("select", BINARY, "--size", "300", "--for", "distance", "-o", "a.parquet")
+    plain, verbose = craig.ok(*command).stderr, craig.ok(*command, "-v").stderr
+    coreset = read_coreset(craig.folder / "a.parquet")
+    weights, per_row = coreset.weight, coreset.epsilon / 3000
+    assert f"weights {weights.min():.4g} to {weights.max():.4g}, median {np.median(weights):.4g}" in plain
+    assert f"a row is {per_row[-1]:.3g} from what stands for it on average" in plain
+    assert f"with a tenth of the picks {per_row[29]:.3g}" in plain
+    assert "algorithm lazy" not in plain and "algorithm lazy, weights count; read " in verbose
+    assert "round 1" not in craig.ok("select", BINARY, "--size", "300", "--for", "linear", "-o", "b.parquet").stderr
 
 
 def test_rows_picked_at_a_model_are_for_linear_models(craig):

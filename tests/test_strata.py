@@ -13,7 +13,7 @@ from craig_cli.guided.influence import influence
 from craig_cli.guided.policy import select_for
 from craig_cli.registry import METRICS
 from craig_cli.selection.algorithms.strata import Strata, masses, stratify
-from craig_cli.selection.distances.simd import dot
+from craig_cli.selection.distances import simd
 from craig_cli.selection.distances.space import build_space
 from craig_cli.selection.plan import Plan
 from craig_cli.selection.weights.calibrate import HIGHEST, LOWEST, calibrate
@@ -98,6 +98,11 @@ def test_strata_cover_all_rows_along_the_main_direction_at_any_number_of_threads
     widest = np.linalg.svd(vectors - vectors.mean(axis=0))[2][0]
     gap = abs(vectors[left].mean(axis=0) @ widest - vectors[right].mean(axis=0) @ widest)
     assert gap > 0.8 * np.std(vectors @ widest)
+
+
+@jit.njit
+def dot(left, right):
+    return simd.dot(left, right)
 
 
 @pytest.mark.parametrize("width", [1, 7, 8, 9, 54, 64])

@@ -26,6 +26,7 @@ COMMANDS = {
     "eval": "craig_cli.cli.eval:evaluate",
     "columns": "craig_cli.cli.columns:columns",
     "export": "craig_cli.cli.export:export",
+    "compile": "craig_cli.cli.compile:compile_kernels",
     "guide": "craig_cli.cli.guide:guide",
     "help": "craig_cli.cli.guide:help_of",
 }

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from typing import Any
 
 import click
 
@@ -127,7 +128,7 @@ def run(asked: dict, dataset, test, coresets: dict, reading: dict, loss, seed: i
     if asked["scale"] in (None, "none"):
         options.note_uneven_ranges(train, "the widest decide the distance")
     seeds = range(seed, seed + (asked["seeds"] or SEEDS))
-    shared = {"scale": asked["scale"] or "none", "task": asked["task"] or "auto"}
+    shared: dict[str, Any] = {"scale": asked["scale"] or "none", "task": asked["task"] or "auto"}
     shared |= {"loss": loss, "l2": DEFAULT_L2 if asked["l2"] is None else asked["l2"]}
     trainer: lib.Trainer
     with ExitStack() as stack:
@@ -140,7 +141,7 @@ def run(asked: dict, dataset, test, coresets: dict, reading: dict, loss, seed: i
 
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="craig-"))
             trainer = Command(asked["trainer"], train, test, kept, test_rows, reading["label"], folder)
-        recipes = functools.partial(_recipes, asked, bool(coresets), shared)
+        recipes = functools.partial(_recipes, asked, bool(coresets), shared | {"threads": threads})
         ways = recipes(train) + [lib.stored(os.path.basename(name), each) for name, each in coresets.items()]
         whole, runs = _trained(train, trainer, ways, recipes, _sizes(asked, train, coresets), seeds)
     within = WITHIN if asked["within"] is None else asked["within"]
@@ -197,12 +198,12 @@ def _sizes(asked: dict, train, coresets: dict) -> list[int]:
 
 def _trained(train, trainer, ways, recipes, sizes, seeds) -> tuple[list, list]:
     """(the runs on all rows, lists of the runs of each size and way)."""
+    from craig_cli.compiling import Ahead
     from craig_cli.evaluation import compare as lib
-    from craig_cli.jit import is_cold
 
-    if is_cold("distances") and is_cold("algorithms"):
-        note("compiling kernels, once (some seconds)")
-    lib.warm_up(train, recipes, sizes, trainer)
+    with Ahead(None, note) as ahead:
+        ahead.needs("select any dense partition")
+        lib.warm_up(train, recipes, sizes, trainer)
     with options.progress_bar("compare", "training") as progress:
         total, done = (len(sizes) * len(ways) + 1) * len(seeds), itertools.count(len(seeds))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 
@@ -241,6 +242,15 @@ quiet_option = click.option(
     callback=_remember("quiet"),
     help="No progress, notes or summary on standard error.",
 )
+verbose_option = click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_remember("verbose"),
+    help="Also say on standard error how it was done, and what that took.",
+)
 debug_option = click.option(
     "--debug",
     is_flag=True,
@@ -278,6 +288,18 @@ def note(text: str) -> None:
         sys.modules["tqdm"].tqdm.write(text, file=sys.stderr)
     else:
         click.echo(text, err=True)
+
+
+def detail(text: str) -> None:
+    """A line for those who want to know more, on stderr, with -v."""
+    context = click.get_current_context(silent=True)
+    if context is not None and (context.obj or {}).get("verbose"):
+        note(text)
+
+
+def command_line(*words: str) -> str:
+    """What to type, quoted for the shell where needed."""
+    return shlex.join(["craig", *words])
 
 
 @contextlib.contextmanager

@@ -97,6 +97,22 @@ def reading_options(command: Callable) -> Callable:
     return collect
 
 
+def reading_again() -> list[str]:
+    """The options of reading that stand on the command line, for a command that is to read the same."""
+    context, words = click.get_current_context(), []
+    for parameter in context.command.params:
+        if parameter.name not in _READING or not isinstance(parameter, click.Option):
+            continue
+        if context.get_parameter_source(parameter.name) != click.core.ParameterSource.COMMANDLINE:
+            continue
+        value = context.params[parameter.name]
+        if isinstance(value, bool):
+            words.append(parameter.opts[0] if value else (parameter.secondary_opts or [""])[0])
+        else:
+            words += [parameter.opts[0], ",".join(value) if isinstance(value, (list, tuple)) else str(value)]
+    return words
+
+
 def read_data(data: Sequence[str], **reading):
     """The Dataset of ``data``, read as ``formats.read_dataset`` is told; a note says what weights there are."""
     from craig_cli.formats import read_dataset

@@ -9,9 +9,10 @@ import click
 
 from craig_cli.cli import options
 from craig_cli.cli.options import Integer, Number, note
-from craig_cli.cli.reading import data_argument, read_data, reading_options
+from craig_cli.cli.reading import data_argument, read_data, reading_again, reading_options
+from craig_cli.cli.select_ahead import run_ahead, runs_ahead
 from craig_cli.cli.select_at import reweighed, select_at
-from craig_cli.cli.select_summary import peak_memory, summarise, tell, warn
+from craig_cli.cli.select_summary import peak_memory, summarise, tell, warn, what_next
 from craig_cli.cli.two_parts import TwoPartCommand
 from craig_cli.registry import (
     ALGORITHMS,
@@ -174,6 +175,7 @@ PICKING = (*OF_FEATURES, "epsilon", "algorithm", "exemplar", "per_class", "block
 @options.threads_option
 @options.memory_option
 @options.json_option
+@options.verbose_option
 @options.common_options
 def select(
     data,
@@ -237,6 +239,7 @@ def select(
     others = [name for name in (reading["weight_file"], at_model, from_coreset) if name is not None]
     check_output(output, [*data, *others], binary=True)
 
+    from craig_cli.compiling import Ahead
     from craig_cli.selection.plan import Plan, wants_rough_model
 
     plan = Plan(
@@ -275,30 +278,31 @@ def select(
 
         model = read_model(at_model)
         encoding = encoding or model.encoding
-    dataset = read_data(data, **reading, encoding=encoding, threads=threads, gradients=gradients)
-    read = time.perf_counter()
-    from craig_cli.jit import is_cold
+    with Ahead(threads, note) as ahead:
+        ahead.needs(*runs_ahead(plan, by_model))
+        dataset = read_data(data, **reading, encoding=encoding, threads=threads, gradients=gradients)
+        read = time.perf_counter()
 
-    if chosen is not None:
-        check_matches(chosen, from_coreset, dataset)
-    by_distance = not (gradients or by_model or wants_rough_model(plan)) and chosen is None and plan.method.greedy
-    if scale == "none" and by_distance:
-        options.note_uneven_ranges(dataset, "the widest decide the distance")
-    if is_cold("distances") and is_cold("algorithms"):
-        note("compiling kernels, once (some seconds)")
-    with options.progress_bar("select") as progress:
-        if at_model is not None:
-            coreset = select_at(dataset, plan, model, at_model, chosen, from_coreset, progress)
-        elif chosen is not None:
-            coreset = reweighed(dataset, plan, chosen, from_coreset)
-        elif gradients:
-            from craig_cli.deep.gradients import select_at_gradients
+        if chosen is not None:
+            check_matches(chosen, from_coreset, dataset)
+        elif not gradients:
+            ahead.needs(run_ahead(plan, by_model, dataset))
+        by_distance = not (gradients or by_model or wants_rough_model(plan)) and chosen is None and plan.method.greedy
+        if scale == "none" and by_distance:
+            options.note_uneven_ranges(dataset, "the widest decide the distance")
+        with options.progress_bar("select") as progress:
+            if at_model is not None:
+                coreset = select_at(dataset, plan, model, at_model, chosen, from_coreset, progress)
+            elif chosen is not None:
+                coreset = reweighed(dataset, plan, chosen, from_coreset)
+            elif gradients:
+                from craig_cli.deep.gradients import select_at_gradients
 
-            coreset = select_at_gradients(dataset, plan, progress=progress, note=note)
-        else:
-            from craig_cli.guided.policy import select_for
+                coreset = select_at_gradients(dataset, plan, progress=progress, note=note)
+            else:
+                from craig_cli.guided.policy import select_for
 
-            coreset = select_for(dataset, plan, progress=progress, note=note)
+                coreset = select_for(dataset, plan, progress=progress, note=note)
     selected = time.perf_counter()
     write_coreset(output, coreset)
     written = time.perf_counter()
@@ -314,6 +318,8 @@ def select(
     else:
         tell(summary)
     warn(coreset, by_epsilon=epsilon is not None)
+    if not as_json:
+        what_next(summary, data, [*reading_again(), *(["--scale", scale] if scale != "none" else [])])
 
 
 def _suffix(algorithm: str) -> str:

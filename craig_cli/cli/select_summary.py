@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import sys
 
-from craig_cli.cli.options import note
+from craig_cli.cli.options import command_line, detail, note
 
 LEFT = 0.1  # of the gradient's error, which weights are to take away: of more a note says so
 SHARES = (0.01, 0.05, 0.1)  # of the rows, whose epsilon is told where the one asked for takes most of them
 
 
 def summarise(coreset) -> dict:
-    """What a coreset is, as plain values: n, size, mean weight n / r, epsilon, units, algorithm, and of its classes."""
+    """What a coreset is, as plain values: n, size, weights, epsilon, units, algorithm, and of its classes."""
+    import numpy as np
+
     facts = coreset.metadata
     return {
         "n": facts["n"],
         "size": len(coreset),
         "mean_weight": float(coreset.weight.mean()),
+        "weight": {
+            "smallest": float(coreset.weight.min()),
+            "median": float(np.median(coreset.weight)),
+            "largest": float(coreset.weight.max()),
+        },
         "epsilon": _finite(coreset.epsilon[-1]),
+        "epsilon_per_row": _finite(coreset.epsilon[-1] / facts["n"]),
+        "epsilon_per_row_of_tenth": _finite(coreset.epsilon[(len(coreset) - 1) // 10] / facts["n"]),
         "units": facts["units"],
         "algorithm": facts["algorithm"],
         "for": facts.get("for"),
@@ -59,25 +68,30 @@ def peak_memory() -> int | None:
 def tell(summary: dict) -> None:
     from craig_cli.dataset import label_in_words
 
-    n, size, epsilon = summary["n"], summary["size"], summary["epsilon"]
-    ratio = f"mean weight n/r {summary['mean_weight']:.4g}"
-    text = f"selected {size:,} of {n:,} rows ({100 * size / n:.3g} %, {ratio}) by {summary['algorithm']}"
-    classes = summary["classes"]
+    n, size, classes = summary["n"], summary["size"], summary["classes"]
+    text = f"selected {size:,} of {n:,} rows ({100 * size / n:.3g} %)"
     if 1 < len(classes) <= 10:
-        parts = [f"class {label_in_words(c['label'])}: {c['size']:,} of {c['count']:,}" for c in classes]
-        text += "; " + ", ".join(parts)
+        parts = [f"{c['size']:,} of {c['count']:,} of class {label_in_words(c['label'])}" for c in classes]
+        text += ": " + ", ".join(parts)
     elif classes:
-        text += f"; {len(classes)} classes"
+        text += f" of {len(classes)} classes"
     note(text)
-    aside = "" if summary["weights"] in ("count", None) else "; --exemplar medoid --weights count has the smallest"
-    note("epsilon: none" if epsilon is None else f"epsilon {epsilon:.6g} ({summary['units']}{aside})")
+    weight = {name: f"{value:.4g}" for name, value in summary["weight"].items()}
+    if weight["smallest"] == weight["largest"]:
+        text = f"weight {weight['median']}"
+    else:
+        text = f"weights {weight['smallest']} to {weight['largest']}, median {weight['median']}"
+    note(f"{text}: how many rows each stands for")
+    note(_bound_in_words(summary))
     for each in summary.get("sizes", ())[:-1]:
         share = f"{100 * each['size'] / n:.3g} %"
         note(f"  --size {each['size']} ({share}): epsilon {each['epsilon']:.6g}{_weights_of(each)}")
     seconds = summary["seconds"]
-    note(
-        f"wrote {summary['output']} in {sum(seconds.values()):.2f} s"
-        f" (read {seconds['read']:.2f}, select {seconds['select']:.2f}, write {seconds['write']:.2f})"
+    note(f"wrote {summary['output']} in {sum(seconds.values()):.2f} s")
+    memory = (summary["peak_memory"] or 0) / 1e6
+    detail(
+        f"algorithm {summary['algorithm']}, weights {summary['weights']}; read {seconds['read']:.2f} s, "
+        f"select {seconds['select']:.2f}, write {seconds['write']:.2f}; peak memory {memory:.0f} MB"
     )
     if summary["at_model"]:
         note("these rows are for linear models; boosters, kernel machines and neighbours want those of the default")
@@ -88,6 +102,27 @@ def _weights_of(entry: dict) -> str:
         return f", weights {entry['weights']}"
     left = f", which leave {100 * entry['left']:.2g} % of the error of the gradient" if entry["left"] > LEFT else ""
     return f", weights {entry['weights']}{left}"
+
+
+def _bound_in_words(summary: dict) -> str:
+    epsilon, per_row, tenth = summary["epsilon"], summary["epsilon_per_row"], summary["epsilon_per_row_of_tenth"]
+    if epsilon is None:
+        return "epsilon: none; a class has no element"
+    text = f"epsilon {epsilon:.6g}: "
+    if summary["units"] == "gradient norm":
+        text += f"a model's mean gradient is off by at most {per_row:.3g}"
+    else:
+        text += f"a row is {per_row:.3g} from what stands for it on average"
+    if tenth is not None and tenth > 1.01 * per_row:
+        text += f", with a tenth of the picks {tenth:.3g}"
+    return text if summary["weights"] in ("count", None) else f"{text}; --for distance has less"
+
+
+def what_next(summary: dict, data: tuple[str, ...], again: list[str]) -> None:
+    """The command that trains on the coreset; ``again``: the options that read the same."""
+    if "-" not in (*data, summary["output"]):
+        train = command_line("train", *data, *again, "--coreset", summary["output"])
+        note(f"next: {train} (other trainers: craig guide trainers)")
 
 
 def warn(coreset, by_epsilon: bool) -> None:

@@ -11,7 +11,7 @@ import click
 
 from craig_cli.cli import options
 from craig_cli.cli.options import Integer, Number, note
-from craig_cli.cli.reading import data_argument, reading_options
+from craig_cli.cli.reading import data_argument, reading_again, reading_options
 from craig_cli.cli.rows import check_size, read_rows, task_of
 from craig_cli.cli.two_parts import TwoPartCommand
 from craig_cli.errors import DataError
@@ -227,8 +227,8 @@ def train(
     ]
     read = time.perf_counter()
 
-    from craig_cli.dataset import task_in_words
-    from craig_cli.jit import is_cold
+    from craig_cli.compiling import Ahead
+    from craig_cli.dataset import is_csr, task_in_words
     from craig_cli.training.fit import fit
 
     words = None
@@ -238,9 +238,9 @@ def train(
         note(words)
     if settings["scale"] == "none" and settings["l2"] > 0.0:
         options.note_uneven_ranges(dataset, "the penalty holds the narrow ones back")
-    if is_cold("training"):
-        note("compiling kernels, once (some seconds)")
-    with options.progress_bar("train", "epoch") as progress:
+    layout = "sparse" if is_csr(dataset.features) else "dense"
+    with Ahead(settings["threads"], note) as ahead, options.progress_bar("train", "epoch") as progress:
+        ahead.needs(f"train {settings['optimizer']} {layout}")
         result = fit(
             dataset,
             init=start,
@@ -292,6 +292,8 @@ def train(
             error = f"error rate {found['error_rate']:.5g}" if "error_rate" in found else f"RMSE {found['rmse']:.5g}"
             note(f"on {found['data']}: loss {found['loss']:.6g}, {error}")
         note(f"wrote {output} (read {read - began:.2f} s, trained {trained - read:.2f} s)")
+        if "-" not in (*data, output):
+            note(f"next: {options.command_line('eval', output, *data, *reading_again())}, or data it has not seen")
 
 
 def _of_coreset(dataset, coreset, path: str, settings: dict) -> tuple[dict, dict, dict]:

@@ -27,7 +27,7 @@ from craig_cli.formats.scan import (
     word_at,
     zeros_after_space,
 )
-from craig_cli.jit import address_of, lowest_bit, njit
+from craig_cli.jit import address_of, inner, lowest_bit, njit
 
 LETTER_Q = 113
 SPACES = (1 << 9) | (1 << 13) | (1 << SPACE)  # bit b is set where byte b separates tokens: tab, return, space
@@ -39,7 +39,7 @@ QID = np.uint64(int.from_bytes(b"qid:", "little"))
 LARGEST_INDEX = 2**31 - 1
 
 
-@njit(forceinline=True)
+@inner(forceinline=True)
 def _is_in(byte, kind):
     return byte < 64 and (kind >> byte) & 1 == 1
 
@@ -72,7 +72,7 @@ def row_starts(block, starts):
     return rows, lines
 
 
-@njit
+@inner
 def _long_index(text, start):
     """(end, value) of the digits at ``start``, however many; value is more than LARGEST_INDEX if the index is."""
     index = np.int64(0)
@@ -115,7 +115,7 @@ def has_index_zero(block):
     return False
 
 
-@njit(forceinline=True)
+@inner(forceinline=True)
 def _number(text, start, end):
     """(True, value) where text[start:end] is a number; nan where ``float`` has to decide."""
     good, value = short_number(text, start, end)
@@ -125,14 +125,14 @@ def _number(text, start, end):
     return good, value
 
 
-@njit
+@inner
 def _missing(text, start, end):
     """(True, MISSING) where text[start:end] is nan, as XGBoost writes a value that is missing."""
     word = word_at(text, start) & np.uint64(0xDFDFDF)  # in capitals
     return (end == start + 3) & (word == NAN), MISSING
 
 
-@njit
+@inner
 def _weighted_label(text, start, end):
     """(good, label, weight) of ``label:weight`` (XGBoost); nan where ``float`` has to decide."""
     colon, label = parse_number(text, start)
@@ -142,7 +142,7 @@ def _weighted_label(text, start, end):
     return stop == end and not weight <= 0.0, label, weight
 
 
-@njit(forceinline=True)
+@inner(forceinline=True)
 def _line_feed(text, base, bits, end):
     """(base, bits, place) of the line feed at or behind ``end``, which is a separator."""
     while byte_at(text, end) != LINE_FEED:

@@ -17,7 +17,7 @@ import math
 import numpy as np
 
 from craig_cli.formats.scan import U0, U1, byte_at, word_at
-from craig_cli.jit import lowest_bit, njit
+from craig_cli.jit import inner, lowest_bit
 
 MAX_DIGITS = 18  # so that w fits int64
 LEAST_POWER, GREATEST_POWER = -342, 308  # w * 10^q is below the normal range, or above it, outside these
@@ -53,7 +53,7 @@ def _powers_of_five() -> tuple[np.ndarray, np.ndarray]:
 FIVES_HIGH, FIVES_LOW = _powers_of_five()
 
 
-@njit
+@inner
 def _multiply(a, b):
     """(high, low) 64-bit words of the 128-bit product of two uint64."""
     a_high, a_low = a >> SHIFT_32, a & MASK_32
@@ -64,7 +64,7 @@ def _multiply(a, b):
     return a_high * b_high + (middle >> SHIFT_32) + (other >> SHIFT_32), (other << SHIFT_32) | (low & MASK_32)
 
 
-@njit
+@inner
 def nearest(w, q):
     """The float64 nearest to w * 10^q, w a positive int64; nan where that is not decided here."""
     if w <= EXACT_INTEGER and -EXACT_POWER <= q <= EXACT_POWER:
@@ -97,13 +97,13 @@ def nearest(w, q):
     return math.ldexp(np.float64(rounded), exponent - 52)
 
 
-@njit(forceinline=True)
+@inner(forceinline=True)
 def _not_digits(word):
     """The top bit of each byte of ``word``, digits less the character 0, that is none; maybe of bytes above it too."""
     return ((word + np.uint64(0x7676767676767676)) | word) & np.uint64(0x8080808080808080)
 
 
-@njit(forceinline=True)
+@inner(forceinline=True)
 def _value_of(digits):
     """The integer of 8 decimal digits, one a byte, the first of them lowest."""
     pairs = digits * np.uint64(10) + (digits >> np.uint64(8))
@@ -113,13 +113,13 @@ def _value_of(digits):
     return np.int64((high + low) >> SHIFT_32)
 
 
-@njit(forceinline=True)
+@inner(forceinline=True)
 def _last_characters(text, start, length):
     """The ``length`` 1..8 bytes from ``start`` on, less the character 0, behind as many 0 as make them 8."""
     return (word_at(text, start) ^ ZEROS) << (np.uint64(8 * (8 - length)) & np.uint64(63))
 
 
-@njit(forceinline=True)
+@inner(forceinline=True)
 def short_integer(text, start):
     """(end, value) of the digits that are at ``start``, of which at most 7 are looked at."""
     digits = word_at(text, start) ^ ZEROS
@@ -128,7 +128,7 @@ def short_integer(text, start):
     return start + count, _value_of((digits << np.uint64(8 * (7 - count))) << np.uint64(8))
 
 
-@njit(forceinline=True)
+@inner(forceinline=True)
 def short_number(text, start, end):
     """(True, value) where text[start:end] is a number of at most 8 digits and point, without exponent.
 
@@ -155,7 +155,7 @@ def short_number(text, start, end):
     return good, _value_of(digits) / SIGNED_TENS[np.uint64(decimals + 8 * negative)]
 
 
-@njit(forceinline=True)
+@inner(forceinline=True)
 def _leading_digits(word):
     """(count, value) of the decimal digits that the 8 bytes of ``word`` begin with."""
     digits = word ^ ZEROS
@@ -166,7 +166,7 @@ def _leading_digits(word):
     return count, _value_of((digits << np.uint64(8 * (7 - count))) << np.uint64(8))  # leading zeros in front
 
 
-@njit(forceinline=True)
+@inner(forceinline=True)
 def parse_digits(text, position, w):
     """(end, value): the digits from ``position`` on appended to the integer w, which may wrap around."""
     while True:
@@ -177,7 +177,7 @@ def parse_digits(text, position, w):
             return position, w
 
 
-@njit
+@inner
 def _long_number(text, begin, end, exponent):
     """As ``nearest`` for the digits, with or without a point, of begin..end - 1: too many for int64.
 
@@ -211,7 +211,7 @@ def _long_number(text, begin, end, exponent):
     return low
 
 
-@njit
+@inner
 def parse_number(text, position):
     """(end, value) of the number that starts at ``position``; end is -1 where there is none.
 
@@ -238,7 +238,7 @@ def parse_number(text, position):
     return _any_number(text, position)
 
 
-@njit
+@inner
 def _any_number(text, position):
     byte = byte_at(text, position)
     negative = byte == MINUS

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from craig_cli.jit import intrinsic, ir, lowest_bit, njit, types
+from craig_cli.jit import inner, intrinsic, ir, lowest_bit, types
 
 PADDING = 72
 WIDTH = 64
@@ -102,7 +102,7 @@ def unlikely(typing_context, condition):
     return types.boolean(types.boolean), generate
 
 
-@njit(forceinline=True)
+@inner(forceinline=True)
 def next_separator(text, base, bits):
     """(base, bits, position of the next separator); ``bits`` are those not yet used of the 64 bytes from ``base``."""
     while bits == U0:

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from craig_cli.dataset import csr_arrays
-from craig_cli.jit import njit
+from craig_cli.jit import inner, njit
 
 
 def representatives(rows: np.ndarray | sp.csr_matrix) -> np.ndarray:
@@ -19,19 +19,21 @@ def representatives(rows: np.ndarray | sp.csr_matrix) -> np.ndarray:
         columns = np.arange(n_features, dtype=np.int32)
         starts = np.arange(n_rows + 1, dtype=np.int64) * n_features
     bits = values.view(np.uint64)
-    hashes = _hashes(bits, columns, starts)
+    hashes = np.empty(len(starts) - 1, dtype=np.uint64)
+    _hashes(bits, columns, starts, hashes)
     order = np.argsort(hashes, kind="stable")
-    return _first_equal(bits, columns, starts, hashes, order)
+    result = np.arange(len(order))
+    _first_equal(bits, columns, starts, hashes, order, result)
+    return result
 
 
-@njit
+@inner
 def _column(columns, t):
     return columns[t % len(columns)]  # one list of columns serves all rows of dense data
 
 
 @njit
-def _hashes(bits, columns, starts):
-    hashes = np.empty(len(starts) - 1, dtype=np.uint64)
+def _hashes(bits, columns, starts, hashes):
     for i in range(len(hashes)):
         state = np.uint64(1)
         for t in range(starts[i], starts[i + 1]):
@@ -39,12 +41,10 @@ def _hashes(bits, columns, starts):
                 state = (state ^ part) * np.uint64(0x9E3779B97F4A7C15)
                 state ^= state >> np.uint64(29)
         hashes[i] = state
-    return hashes
 
 
 @njit
-def _first_equal(bits, columns, starts, hashes, order):
-    result = np.arange(len(order))
+def _first_equal(bits, columns, starts, hashes, order, result):
     begin = 0
     while begin < len(order):
         end = begin + 1
@@ -65,4 +65,3 @@ def _first_equal(bits, columns, starts, hashes, order):
                     break
             end += 1
         begin = end
-    return result

@@ -314,10 +314,8 @@ def _algorithm(dataset: Dataset, parts: list[Part], at: AtModel | None, note: No
     chosen = "lazy" if work <= EXACT_WORK else "partition"
     if note is not None:
         seconds = seconds_of(work)
-        why = f"exact greedy takes some {seconds:.0f} seconds" if seconds >= 5.0 else "exact greedy takes a moment"
         if chosen == "partition":
-            why = f"exact greedy would take some {seconds:.0f} seconds; --algorithm lazy does it"
-        largest = max(len(members) for _, members in parts)
-        rows = f"{largest:,} rows" if len(parts) == 1 else f"up to {largest:,} rows a class"
-        note(f"algorithm {chosen} for {rows} ({why})")
+            note(f"selecting in blocks of nearby rows; exact greedy (--algorithm lazy) would take some {seconds:.0f} s")
+        elif seconds >= 5.0:
+            note(f"exact greedy takes some {seconds:.0f} s; --algorithm partition is faster")
     return chosen

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from craig_cli.jit import njit
+from craig_cli.jit import inner, njit
 from craig_cli.training.objective import map_blocks
 from craig_cli.training.rows import span
 
@@ -148,7 +148,7 @@ def _multiply(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return np.einsum("ij,jk->ik", left, right)
 
 
-@njit
+@inner
 def _centred(data, indices, lo, hi, shift, factor, out):
     if indices is None:
         for k in range(out.size):
@@ -243,7 +243,7 @@ def _diagonalise(work, vectors):
             break
 
 
-@njit
+@inner
 def _rotate_rows(matrix, p, q, cosine, sine):
     for k in range(matrix.shape[1]):
         a, b = matrix[p, k], matrix[q, k]

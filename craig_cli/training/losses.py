@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from craig_cli.jit import njit
+from craig_cli.jit import inner, njit
 from craig_cli.training import loss_differences as differences
 
 # Kernels take the loss as one of these numbers: numba caches an if/elif, but no function as an argument.
@@ -88,7 +88,7 @@ HUBER = Loss("huber", _HUBER, "numbers", 1.0, 1.0, differences.huber, "L2R_L2LOS
 # assignments): that is two seconds of the first run.
 
 
-@njit
+@inner
 def _largest(margins):
     largest = margins[0]
     for output in range(1, margins.size):
@@ -97,7 +97,7 @@ def _largest(margins):
     return largest
 
 
-@njit
+@inner
 def value(loss, label, margins):
     """phi(label, margins); ``margins`` (k,), where k = 1 but for the multinomial loss."""
     if loss == _MULTINOMIAL:
@@ -122,7 +122,7 @@ def value(loss, label, margins):
     return 0.5 * short * short
 
 
-@njit
+@inner
 def to_slopes(loss, label, margins):
     """Replace ``margins`` (k,) by the slopes d phi / d margin."""
     if loss == _MULTINOMIAL:
@@ -153,7 +153,7 @@ def to_slopes(loss, label, margins):
         margins[0] = math.nan
 
 
-@njit
+@inner
 def second_derivative(loss, slope):
     """The second derivative of phi in one of the margins, which its slope there determines; nan for no loss at all."""
     if loss in (_LOGISTIC, _MULTINOMIAL):
@@ -192,7 +192,7 @@ def slope_changes(
     return shares * (changes - (shares * changes).sum(axis=1, keepdims=True))
 
 
-@njit
+@inner
 def error(loss, label, margins):
     """1 where the margins (k,) predict another class than ``label``, else 0; of a regression (m - y)^2."""
     if loss in (_SQUARED, _HUBER):

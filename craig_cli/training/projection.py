@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import math
 
-from craig_cli.jit import njit
+from craig_cli.jit import inner
 
 
-@njit
+@inner
 def project(coef, ball, metric, radius):
     """Project ``coef`` (k, columns) in place; ``metric`` (k, columns) is D, or None for 1."""
     if _norm_square(coef, ball) <= radius * radius:
@@ -43,7 +43,7 @@ def project(coef, ball, metric, radius):
             coef[output, k] /= 1.0 + multiplier * ratio
 
 
-@njit
+@inner
 def _norm_square(coef, ball):
     total = 0.0
     for output in range(coef.shape[0]):

@@ -12,7 +12,7 @@ now and then, where they stay small.
 
 from __future__ import annotations
 
-from craig_cli.jit import njit, prefetch
+from craig_cli.jit import inner, prefetch
 
 # Sums may be split over vector lanes; nothing else of IEEE arithmetic is given up (nan and inf must survive).
 SUMS = {"reassoc", "contract", "nsz"}
@@ -21,7 +21,7 @@ AHEAD = 8  # rows between the one that is asked for and the one that is read
 _MOST_LINES = 16
 
 
-@njit
+@inner
 def span(indices, indptr, row, n_columns):
     """(lo, hi) of ``row``."""
     if indices is None:
@@ -29,7 +29,7 @@ def span(indices, indptr, row, n_columns):
     return indptr[row], indptr[row + 1]
 
 
-@njit
+@inner
 def fetch(data, indices, indptr, row, n_columns):
     """Ask for ``row`` to be brought into the cache."""
     lo, hi = span(indices, indptr, row, n_columns)
@@ -44,7 +44,7 @@ def fetch(data, indices, indptr, row, n_columns):
         prefetch(indices, hi - 1)
 
 
-@njit(fastmath=SUMS)
+@inner(fastmath=SUMS)
 def dot(data, indices, lo, hi, vector):
     """<x, vector> for the row at lo:hi."""
     total = 0.0
@@ -59,7 +59,7 @@ def dot(data, indices, lo, hi, vector):
     return total
 
 
-@njit(fastmath=SUMS)
+@inner(fastmath=SUMS)
 def add(data, indices, lo, hi, scale, vector):
     """vector += scale * x."""
     values = data[lo:hi]
@@ -72,7 +72,7 @@ def add(data, indices, lo, hi, scale, vector):
             vector[columns[position]] += scale * values[position]
 
 
-@njit(fastmath=SUMS)
+@inner(fastmath=SUMS)
 def shrink_and_add(data, indices, lo, hi, rate, penalty, scale, vector):
     """vector <- (1 - rate * penalty) * vector + scale * x; of sparse data the latter only, see ``settle``."""
     if indices is None:
@@ -83,7 +83,7 @@ def shrink_and_add(data, indices, lo, hi, rate, penalty, scale, vector):
         add(data, indices, lo, hi, scale, vector)
 
 
-@njit
+@inner
 def settle(indices, lo, hi, clock, settled, penalty, coef):
     """Sparse data only: the penalty that fell due on the columns of the row at lo:hi since last time."""
     if indices is not None:
@@ -96,7 +96,7 @@ def settle(indices, lo, hi, clock, settled, penalty, coef):
             settled[k] = clock
 
 
-@njit
+@inner
 def shrink_all(due, penalty, coef):
     """coef <- coef / (1 + due * penalty)"""
     for output in range(coef.shape[0]):
@@ -105,7 +105,7 @@ def shrink_all(due, penalty, coef):
             vector[k] /= 1.0 + due * penalty[k]
 
 
-@njit
+@inner
 def settle_all(indices, clock, settled, penalty, coef):
     """Sparse data only: the same for every column, and set the clock's marks back to zero."""
     if indices is not None:

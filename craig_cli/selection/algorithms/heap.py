@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from craig_cli.jit import njit
+from craig_cli.jit import inner
 
 
-@njit
+@inner
 def _before(a, b, bound, row_of):
     """True where position a goes before position b: a larger bound, of equals the lower row."""
     return bound[a] > bound[b] or (bound[a] == bound[b] and row_of[a] < row_of[b])
 
 
-@njit
+@inner
 def pop(heap, size, bound, row_of):
     top = heap[0]
     last = heap[size - 1]
@@ -31,7 +31,7 @@ def pop(heap, size, bound, row_of):
     return top
 
 
-@njit
+@inner
 def push(heap, size, item, bound, row_of):
     i = size
     while i > 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from craig_cli.jit import lowest_bit, njit, prange
+from craig_cli.jit import inner, lowest_bit, njit, prange
 from craig_cli.selection.algorithms.heap import pop, push
 from craig_cli.selection.distances.metrics import (
     block_norms,
@@ -22,7 +22,7 @@ FEW = 8  # candidates that one thread evaluates sooner than others wake up
 
 
 # Sums of whole quanta are exact in any order, so the compiler may take the fastest.
-@njit(fastmath={"reassoc", "nsz"})
+@inner(fastmath={"reassoc", "nsz"})
 def _total(multiplicity, quanta):
     total = 0.0
     for p in range(WIDTH):
@@ -30,7 +30,7 @@ def _total(multiplicity, quanta):
     return total
 
 
-@njit(fastmath={"reassoc", "nsz"})
+@inner(fastmath={"reassoc", "nsz"})
 def _gain(multiplicity, current, quanta):
     gain = 0.0
     for p in range(WIDTH):
@@ -89,14 +89,14 @@ def pair_stripes(thread, threads, rows, blocks, metric, multiplicity, current, b
                     _add(multiplicity[e], current[e], quanta, total_b, gain_b)
 
 
-@njit
+@inner
 def _add(multiplicity, level, quanta, total, gain):
     for p in range(WIDTH):
         total[p] += multiplicity * quanta[p]
         gain[p] += multiplicity * max(0.0, level - quanta[p])
 
 
-@njit
+@inner
 def _reach(current, offsets, metric, n_rows, c):
     farthest = 0.0
     for p in range(c * WIDTH, min((c + 1) * WIDTH, n_rows)):
@@ -113,7 +113,7 @@ def evaluate(rows, blocks, centres, metric, multiplicity, current, limit, reach,
         _evaluate_tile(rows, blocks, centres, metric, multiplicity, current, limit, reach, here, bound)
 
 
-@njit
+@inner
 def _evaluate_tile(rows, blocks, centres, metric, multiplicity, current, limit, reach, candidates, bound):
     n_cells = blocks.shape[0]
     gains = np.zeros(TILE)
@@ -176,7 +176,7 @@ def pick(e, rows, blocks, centres, offsets, metric, current, limit, reach):
     return influence
 
 
-@njit
+@inner
 def _felt(point, since, rounds, pick_blocks, influence, metric, distance):
     """True where one of the picks ``since`` .. ``rounds`` - 1 may have changed the gain of ``point``."""
     for block in range(since // WIDTH, (rounds + WIDTH - 1) // WIDTH):

@@ -22,7 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from craig_cli import jit
-from craig_cli.jit import njit
+from craig_cli.jit import inner, njit
 from craig_cli.selection.algorithms import Algorithm, Options, Progress
 from craig_cli.selection.algorithms.heap import pop, push
 from craig_cli.selection.algorithms.lazy import greedy_among
@@ -197,7 +197,7 @@ def _greedy_in_block(matrix, weight, row_of, depth, chosen, gain):
 
 
 # Sums of whole numbers are exact in any order, so the compiler may take the fastest.
-@njit(fastmath={"reassoc", "nsz"})
+@inner(fastmath={"reassoc", "nsz"})
 def _row_total(row, weight):
     total = 0.0
     for p in range(len(weight)):
@@ -205,7 +205,7 @@ def _row_total(row, weight):
     return total
 
 
-@njit(fastmath={"reassoc", "nsz"})
+@inner(fastmath={"reassoc", "nsz"})
 def _row_gain(row, current, weight):
     gain = 0.0
     for p in range(len(weight)):

@@ -17,7 +17,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from craig_cli import jit
-from craig_cli.jit import njit
+from craig_cli.jit import inner, njit
 from craig_cli.selection.algorithms import Algorithm, Options, Progress
 from craig_cli.selection.distances.assignment import assigned_loss
 from craig_cli.selection.distances.bisection import (
@@ -204,7 +204,7 @@ def _cut_up(thread, threads, vectors, mass, order, keys, runs, strata):
             stack.append((start, middle, first, left))
 
 
-@njit
+@inner
 def _cut(vectors, mass, order, keys, start, stop, parts, direction, sample):
     """Where to cut a run that is to become ``parts`` strata, parts // 2 of them to the left; reorders it."""
     total = 0.0
@@ -222,13 +222,13 @@ def _cut(vectors, mass, order, keys, start, stop, parts, direction, sample):
     return middle
 
 
-@njit
+@inner
 def _settle(keys, order, start, stop, middle):
     if start < middle < stop:
         select_nth(keys, order, start, stop, middle)
 
 
-@njit
+@inner
 def _split_mass(keys, order, mass, start, stop, target):
     """Reorder so that the rows before the returned position have the lower keys and about ``target`` mass."""
     low = start

@@ -20,7 +20,7 @@ import scipy.sparse as sp
 
 from craig_cli import jit
 from craig_cli.dataset import csr_arrays
-from craig_cli.jit import lowest_bit, njit
+from craig_cli.jit import inner, lowest_bit, njit
 from craig_cli.selection.distances.bisection import split
 from craig_cli.selection.distances.cells import Cells
 from craig_cli.selection.distances.metrics import (
@@ -100,7 +100,10 @@ def _arrange(points, order, starts, metric):
         for k in range(n_features):
             for t in range(BUNCH):
                 bunches[b, k, t] = points[order[b, t], k]
-            centres[b, k] = bunches[b, k].mean()
+            total = 0.0
+            for t in range(BUNCH):
+                total += bunches[b, k, t]
+            centres[b, k] = total / BUNCH
             centre_blocks[b // WIDTH, k, b % WIDTH] = centres[b, k]
         for t in range(BUNCH):
             total = 0.0
@@ -165,7 +168,7 @@ def _assign(
                         reach = _reach(current, offsets, metric, first)
 
 
-@njit
+@inner
 def _rounding(centres, offsets, metric, n_cells, n_features):
     """More than rounding can do to a difference of two products with a unit vector."""
     largest = 0.0
@@ -174,10 +177,13 @@ def _rounding(centres, offsets, metric, n_cells, n_features):
         for k in range(n_features):
             total = add_term(total, centres[c // WIDTH, k, c % WIDTH], metric)
         largest = max(largest, norm_of(total, metric))
-    return 1e-15 * (n_features + 8) * (largest + offsets.max())
+    farthest = 0.0
+    for offset in offsets:
+        farthest = max(farthest, offset)
+    return 1e-15 * (n_features + 8) * (largest + farthest)
 
 
-@njit
+@inner
 def _back(block, direction, current, metric, along):
     """How far along the direction a pick may be and still be nearest to a row of the block."""
     products(block, direction, along)
@@ -187,7 +193,7 @@ def _back(block, direction, current, metric, along):
     return farthest
 
 
-@njit
+@inner
 def _mark(bunch, order, centre, direction, metric, reach, back, apart, wanted, any_wanted):
     """Mark the picks of a bunch that are within reach of the centre, and along the direction not beyond ``back``."""
     bits = ~np.uint64(0)
@@ -203,7 +209,7 @@ def _mark(bunch, order, centre, direction, metric, reach, back, apart, wanted, a
         any_wanted[order[t] // WIDTH] = True
 
 
-@njit
+@inner
 def _take(j, metric, distance, current, limit, value, factor, nearest, changes, first):
     """Give pick ``j`` the rows that are closer to it than to any before; True where there are some."""
     changed = False
@@ -220,7 +226,7 @@ def _take(j, metric, distance, current, limit, value, factor, nearest, changes, 
     return changed
 
 
-@njit
+@inner
 def _reach(current, offsets, metric, first):
     farthest = 0.0
     for p in range(WIDTH):

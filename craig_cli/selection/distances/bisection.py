@@ -9,12 +9,13 @@ from __future__ import annotations
 import numpy as np
 
 from craig_cli import jit
-from craig_cli.jit import njit, prefetch
+from craig_cli.jit import inner, njit, prefetch
 from craig_cli.selection.distances.simd import dot
 
 HALVINGS = 4  # of a large run before its parts go to the threads
 LARGE = 100_000  # rows of a run that is worth it
 SAMPLE = 256  # rows whose main direction is found from all of them; of more, from every second, third, ...
+DEEPEST = 65  # parts of a run that wait: one a halving, and the whole
 _AHEAD = 8  # rows between the one that is asked for and the one that is read, which lie all over memory
 
 
@@ -35,7 +36,7 @@ def split(rows: np.ndarray, width: int, block: int) -> np.ndarray:
     return order
 
 
-@njit
+@inner
 def main_direction(rows, order, start, stop, direction, sample):
     """Principal direction of a sample of the rows, by a few power iterations from the widest coordinate.
 
@@ -52,14 +53,18 @@ def main_direction(rows, order, start, stop, direction, sample):
             copy[k] = row[k]
             mean[k] += row[k]
         count += 1
-    mean /= count
+    for k in range(n_features):
+        mean[k] /= count
     direction[:] = 0.0
     for s in range(count):
         copy = sample[s]
         for k in range(n_features):
             copy[k] -= mean[k]
             direction[k] += copy[k] * copy[k]
-    widest = np.argmax(direction)
+    widest = 0
+    for k in range(n_features):
+        if direction[k] > direction[widest]:
+            widest = k
     if direction[widest] == 0.0:
         return False
     direction[:] = 0.0
@@ -83,7 +88,7 @@ def main_direction(rows, order, start, stop, direction, sample):
     return True
 
 
-@njit
+@inner
 def positions_along(rows, order, start, stop, direction, sample, keys):
     """keys[start:stop] = <row, direction>, up to a constant, for the ``sample`` that ``main_direction`` left."""
     if stop - start < SAMPLE:
@@ -101,7 +106,7 @@ def positions_along(rows, order, start, stop, direction, sample, keys):
         keys[t] = dot(rows[order[t]], direction)
 
 
-@njit
+@inner
 def part_by(pivot, keys, order, low, high):
     """Reorder low .. high by their keys: (end, start), up to end none is above the pivot, from start on none below it.
 
@@ -121,7 +126,7 @@ def part_by(pivot, keys, order, low, high):
     return j, i
 
 
-@njit
+@inner
 def select_nth(keys, order, start, stop, nth):
     """Quickselect: afterwards no key before position ``nth`` is larger than one at or behind it."""
     low = start
@@ -139,7 +144,7 @@ def select_nth(keys, order, start, stop, nth):
             return
 
 
-@njit
+@inner
 def _halve(rows, order, keys, start, stop, width, block, direction, sample):
     """Split a run in two along its main direction; where the second half begins, or -1 where the run stays whole."""
     unit = block if stop - start > block else width
@@ -164,11 +169,16 @@ def _halve_all(thread, threads, rows, order, keys, bounds, width, block, middles
 def _split(thread, threads, rows, order, keys, bounds, width, block):
     direction = np.empty(rows.shape[1])
     sample = np.empty((min(SAMPLE, len(rows)), rows.shape[1]))
+    starts = np.empty(DEEPEST, dtype=np.int64)
+    stops = np.empty(DEEPEST, dtype=np.int64)
     for run in range(thread, len(bounds), threads):
-        stack = [(bounds[run, 0], bounds[run, 1])]
-        while len(stack) > 0:
-            start, stop = stack.pop()
+        starts[0], stops[0] = bounds[run, 0], bounds[run, 1]
+        waiting = 1
+        while waiting > 0:
+            waiting -= 1
+            start, stop = starts[waiting], stops[waiting]
             middle = _halve(rows, order, keys, start, stop, width, block, direction, sample)
             if middle >= 0:
-                stack.append((middle, stop))
-                stack.append((start, middle))
+                starts[waiting], stops[waiting] = middle, stop
+                starts[waiting + 1], stops[waiting + 1] = start, middle
+                waiting += 2

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from craig_cli import jit
-from craig_cli.jit import njit
+from craig_cli.jit import inner, njit
 from craig_cli.selection.distances.bisection import split
 from craig_cli.selection.distances.metrics import (
     Metric,
@@ -131,7 +131,7 @@ def _fill(rows, blocks, metric, begin, end, scale, matrix):
     mirror(matrix, end - begin)
 
 
-@njit
+@inner
 def mirror(matrix, size):
     """Fill the tiles below the diagonal from those above, in pieces that fit the cache."""
     for a in range(0, size, WIDTH):

@@ -19,7 +19,7 @@ import scipy.sparse as sp
 
 from craig_cli import jit
 from craig_cli.dataset import csr_arrays
-from craig_cli.jit import njit, prange
+from craig_cli.jit import inner, njit, prange
 from craig_cli.selection.distances.bisection import split
 from craig_cli.selection.distances.metrics import (
     Metric,
@@ -151,7 +151,7 @@ def _sums(values, starts, metric):
     return sums
 
 
-@njit
+@inner
 def fill_shared(e, values, columns, starts, t_values, t_rows, t_starts, metric, shared):
     """What the features in common contribute: shared[i] (n,) of row e with every row i."""
     shared[:] = 0.0
@@ -161,7 +161,7 @@ def fill_shared(e, values, columns, starts, t_values, t_rows, t_starts, metric, 
             shared[t_rows[u]] += shared_term(t_values[u], value, metric)
 
 
-@njit
+@inner
 def pair_distance(shared, sum_i, sum_e, metric):
     return distance_of(sum_of_pair(sum_i, sum_e, shared, metric), metric)
 

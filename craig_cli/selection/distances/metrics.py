@@ -17,7 +17,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from craig_cli.errors import DataError
-from craig_cli.jit import njit
+from craig_cli.jit import inner
 from craig_cli.selection.distances import simd
 from craig_cli.selection.distances.simd import WIDTH
 
@@ -99,19 +99,19 @@ def diameter_bound(rows: np.ndarray, metric: Metric) -> float:
     return metric.diameter(largest)
 
 
-@njit
+@inner
 def add_term(total, difference, metric):
     """The sum over the coordinates, ``total``, with one more."""
     return total + abs(difference) if metric == _MANHATTAN else total + difference * difference
 
 
-@njit
+@inner
 def norm_of(total, metric):
     """The norm that pruning goes by of a whole sum."""
     return total if metric == _MANHATTAN else np.sqrt(total)
 
 
-@njit
+@inner
 def distance_of(total, metric):
     """The distance of a whole sum."""
     if metric == _MANHATTAN:
@@ -119,7 +119,7 @@ def distance_of(total, metric):
     return 0.5 * total if metric == _COSINE else np.sqrt(total)
 
 
-@njit
+@inner
 def sum_of(distance, metric):
     """The sum over the coordinates that has this distance: below it is what has to stay below the distance."""
     if metric == _EUCLIDEAN:
@@ -127,19 +127,19 @@ def sum_of(distance, metric):
     return 2.0 * distance if metric == _COSINE else distance
 
 
-@njit
+@inner
 def shared_term(a, b, metric):
     """What a coordinate that two sparse rows share, ``a`` and ``b`` there, contributes, see ``sum_of_pair``."""
     return abs(a - b) - abs(a) - abs(b) if metric == _MANHATTAN else a * b
 
 
-@njit
+@inner
 def sum_of_pair(sum_a, sum_b, shared, metric):
     """The sum of the difference of two rows, by their own sums and that of the terms they share."""
     return max(0.0, sum_a + sum_b + shared if metric == _MANHATTAN else sum_a + sum_b - 2.0 * shared)
 
 
-@njit
+@inner
 def aim(start, end, norm, metric, direction):
     """``direction`` (d,) from ``start`` to ``end``, whose difference has this norm, with |<x, direction>| <= norm of x.
 
@@ -153,7 +153,7 @@ def aim(start, end, norm, metric, direction):
     return True
 
 
-@njit
+@inner
 def block_norms(block, point, metric, out):
     """Norms of the differences of ``point`` (d,) and the WIDTH rows of ``block`` (d, WIDTH), into ``out``."""
     if metric == _MANHATTAN:
@@ -162,7 +162,7 @@ def block_norms(block, point, metric, out):
         simd.roots(block, point, out)
 
 
-@njit
+@inner
 def block_norms_within(block, point, metric, limit, out):
     """As ``block_norms``, but False as soon as no row of the block can be nearer than its limit.
 
@@ -173,7 +173,7 @@ def block_norms_within(block, point, metric, limit, out):
     return simd.roots_within(block, point, out, limit)
 
 
-@njit
+@inner
 def block_quanta(block, point, metric, out):
     """Distances of the metric from ``point`` (d,) to the rows of ``block`` (d, WIDTH) in whole quanta, into ``out``."""
     if metric == _MANHATTAN:
@@ -185,7 +185,7 @@ def block_quanta(block, point, metric, out):
         simd.whole_roots(block, point, out)
 
 
-@njit
+@inner
 def block_quanta_within(block, point, metric, limit, out):
     """As ``block_quanta``, but False as soon as no row of the block can be nearer than its limit."""
     if metric == _MANHATTAN:
@@ -198,19 +198,19 @@ def block_quanta_within(block, point, metric, limit, out):
     return simd.whole_roots_within(block, point, out, limit)
 
 
-@njit
+@inner
 def distance_of_norm(norm, metric):
     """The distance of the metric where a difference has this norm."""
     return 0.5 * norm * norm if metric == _COSINE else norm
 
 
-@njit
+@inner
 def _half_squares(norms):
     for p in range(WIDTH):
         norms[p] = np.rint(distance_of_norm(norms[p], _COSINE))
 
 
-@njit
+@inner
 def reach_of(distance, offset, metric):
     """A candidate whose norm from the cell's centre is at least this is no closer than ``distance``.
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from craig_cli.jit import njit
+from craig_cli.jit import inner
 from craig_cli.selection.distances.metrics import add_term, distance_of
 
 
-@njit
+@inner
 def dense_distance(rows, a, b, metric):
     total = 0.0
     for k in range(rows.shape[1]):
@@ -16,7 +16,7 @@ def dense_distance(rows, a, b, metric):
     return distance_of(total, metric)
 
 
-@njit
+@inner
 def sparse_distance(values, columns, starts, a, b, metric):
     total = 0.0
     s, t = starts[a], starts[b]

@@ -12,7 +12,7 @@ the 8-element vectors into whatever the processor has.
 
 from __future__ import annotations
 
-from craig_cli.jit import address_of, cpu_has, intrinsic, ir, njit, types
+from craig_cli.jit import address_of, cpu_has, inner, intrinsic, ir, types
 
 WIDTH = 64  # rows a block
 STEP = 8  # coordinates between two looks at whether a block still holds anything near
@@ -226,13 +226,13 @@ roots_within = _function(_write_sums_within, "square", "root")
 whole_roots_within = _function(_write_sums_within, "square", "rounded root")
 
 
-@njit
+@inner
 def near(distance, limit):
     """uint64, bit p set where distance[p] < limit[p]; (WIDTH,) each."""
     return _near(address_of(distance), address_of(limit))
 
 
-@njit
+@inner
 def below(distance, limit):
     """uint64, bit p set where distance[p], (WIDTH,), < limit."""
     return _below(address_of(distance), limit)
@@ -277,7 +277,7 @@ def _dot(typing_context, row, direction, count):
     return types.float64(types.int64, types.int64, types.int64), build
 
 
-@njit
+@inner
 def dot(row, direction):
     """<row, direction> of C-contiguous float64 arrays (d,), in sums of a fixed order: the same on every machine."""
     whole = direction.size // _LANES * _LANES

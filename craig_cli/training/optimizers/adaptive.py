@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from craig_cli.jit import njit
+from craig_cli.jit import inner, njit
 from craig_cli.training.optimizers.batches import add_batch_gradient
 from craig_cli.training.projection import project
 from craig_cli.training.rows import span
@@ -167,7 +167,7 @@ def _epoch(
     return clock
 
 
-@njit
+@inner
 def _update(code, d, rest1, rest2, first, second):
     """(first, second, direction, metric) of a coordinate after the gradient ``d``."""
     if code == ADAGRAD_CODE:
@@ -178,7 +178,7 @@ def _update(code, d, rest1, rest2, first, second):
     return first, second, first / (1.0 - rest1), math.sqrt(second / (1.0 - rest2)) + TINY
 
 
-@njit
+@inner
 def _move(code, due, penalty, step, rest, coef, gradient, drift, first, second, metric):
     rest1, rest2 = rest[0, 0], rest[1, 0]
     for k in range(coef.size):
@@ -188,7 +188,7 @@ def _move(code, due, penalty, step, rest, coef, gradient, drift, first, second, 
         coef[k] -= step * direction / metric[k]
 
 
-@njit
+@inner
 def _move_touched(
     code, indices, begin, end, clock, penalty, step, rest, coef, gradient, first, second, metric, settled
 ):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from craig_cli.jit import njit
+from craig_cli.jit import inner
 from craig_cli.training.losses import to_slopes
 from craig_cli.training.rows import AHEAD, add, dot, fetch, span
 
 
-@njit
+@inner
 def add_batch_gradient(data, indices, indptr, labels, share, order, first, last, loss, coef, margins, gradient):
     """gradient += mean over the batch order[first:last] of share_j grad phi_j; returns the mean share.
 

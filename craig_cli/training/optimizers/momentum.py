@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from craig_cli.jit import njit
+from craig_cli.jit import inner, njit
 from craig_cli.training.optimizers import Optimizer, sgd
 from craig_cli.training.optimizers.batches import add_batch_gradient
 from craig_cli.training.projection import project
@@ -142,7 +142,7 @@ def _epoch(
     settle_all(indices, clock, settled, penalty, coef)
 
 
-@njit
+@inner
 def _speed(speed, gradient, beta, ahead):
     """(velocity, what w moves by) after a gradient."""
     fresh = (1.0 - beta) * gradient
@@ -150,7 +150,7 @@ def _speed(speed, gradient, beta, ahead):
     return speed, (beta * speed + fresh if ahead else speed)
 
 
-@njit
+@inner
 def _move(due, penalty, step, beta, ahead, coef, velocity, gradient, drift):
     for k in range(coef.size):
         velocity[k], move = _speed(velocity[k], gradient[k], beta, ahead)
@@ -158,7 +158,7 @@ def _move(due, penalty, step, beta, ahead, coef, velocity, gradient, drift):
         gradient[k] = drift[k]
 
 
-@njit
+@inner
 def _move_touched(indices, lo, hi, time, step, beta, ahead, coef, velocity, gradient, moved):
     for position in range(lo, hi):
         k = indices[position]
@@ -170,7 +170,7 @@ def _move_touched(indices, lo, hi, time, step, beta, ahead, coef, velocity, grad
                 gradient[output, k] = 0.0
 
 
-@njit
+@inner
 def _coast(indices, lo, hi, time, step, beta, ahead, coef, velocity, moved):
     for position in range(lo, hi):
         k = indices[position]
@@ -182,7 +182,7 @@ def _coast(indices, lo, hi, time, step, beta, ahead, coef, velocity, moved):
                 velocity[output, k] *= left
 
 
-@njit
+@inner
 def _coast_all(indices, time, step, beta, ahead, coef, velocity, moved):
     if indices is not None:
         for k in range(moved.size):
@@ -193,7 +193,7 @@ def _coast_all(indices, time, step, beta, ahead, coef, velocity, moved):
                 velocity[output, k] *= left
 
 
-@njit
+@inner
 def _way(missed, step, beta, ahead):
     """(how far a velocity of 1 goes in the steps missed, what is left of it)."""
     left = math.exp(missed * math.log(beta)) if beta > 0.0 and missed > 0 else 1.0 - (missed > 0)

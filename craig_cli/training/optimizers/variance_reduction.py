@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from craig_cli.jit import njit
+from craig_cli.jit import inner, njit
 from craig_cli.training.losses import to_slopes
 from craig_cli.training.objective import evaluate
 from craig_cli.training.projection import project
@@ -172,7 +172,7 @@ def _sparse_steps(
             _move_in_table(data, indices, lo, hi, -step * share[row] * change, change_of_mean, table[output])
 
 
-@njit(fastmath=SUMS)
+@inner(fastmath=SUMS)
 def _dot_in_table(data, indices, lo, hi, table):
     total = 0.0
     values, columns = data[lo:hi], indices[lo:hi]
@@ -181,7 +181,7 @@ def _dot_in_table(data, indices, lo, hi, table):
     return total
 
 
-@njit(fastmath=SUMS)
+@inner(fastmath=SUMS)
 def _move_in_table(data, indices, lo, hi, scale, change_of_mean, table):
     values, columns = data[lo:hi], indices[lo:hi]
     for position in range(values.size):
@@ -242,7 +242,7 @@ def _epoch(
     _catch_up_all(indices, time, step, penalty, mean, settled, coef)
 
 
-@njit(fastmath=SUMS)
+@inner(fastmath=SUMS)
 def _move(data, indices, lo, hi, step, penalty, scale, change_of_mean, vector, mean):
     if indices is None:
         values = data[lo:hi]
@@ -255,7 +255,7 @@ def _move(data, indices, lo, hi, step, penalty, scale, change_of_mean, vector, m
             add(data, indices, lo, hi, change_of_mean, mean)
 
 
-@njit
+@inner
 def _catch_up(indices, lo, hi, time, step, penalty, mean, settled, coef):
     if indices is not None:
         for position in range(lo, hi):
@@ -268,7 +268,7 @@ def _catch_up(indices, lo, hi, time, step, penalty, mean, settled, coef):
             settled[k] = time
 
 
-@njit
+@inner
 def _catch_up_all(indices, time, step, penalty, mean, settled, coef):
     if indices is not None:
         for k in range(penalty.size):
