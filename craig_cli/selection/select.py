@@ -23,7 +23,7 @@ from craig_cli.selection.finished import coreset_of
 from craig_cli.selection.groups import Group, build_groups, scaled_features
 from craig_cli.selection.limits import check_memory
 from craig_cli.selection.merge import Selection, merge_by_gain, part_of
-from craig_cli.selection.nested import nested
+from craig_cli.selection.nested import Nest, nested
 from craig_cli.selection.plan import Plan, resolve
 from craig_cli.selection.quotas import group_quotas
 from craig_cli.selection.weights.clusters import Clusters, cluster
@@ -71,29 +71,31 @@ def select_dataset(
     begin = partial(plan.method.begin, options=options, generator=generator)
     if plan.epsilon is None:
         every_size = _quotas(groups, plan.nested(dataset) or [budget], plan, at)
-        quotas = every_size[-1]
-        picked = _picked(groups, begin, quotas, plan, grid, progress)
+        picked = _picked(groups, begin, every_size[-1], plan, grid, progress)
     else:
         orders = [begin(group.search, progress=None) for group in groups]
         covering = cover(groups, orders, plan.epsilon, grid, progress)
         picked = [_finish(*each, plan, grid) for each in zip(groups, orders, covering)]
-        quotas = np.array([len(picks) for picks in covering])
+        every_size = [np.array([len(picks) for picks in covering])]
+    make = _whole if plan.sizes is None else nested
+    made = make(dataset, groups, picked, plan, every_size, at, grid, generator)
+    settings = _settings(plan, units, block, made.weighed, scaling, dataset)
+    coreset = as_coreset(dataset, groups, made.selection, settings)
     if plan.sizes is not None:
-        found = nested(dataset, groups, picked, plan, every_size, at, grid, generator)
-        weighed, selection = found.weighed, found.selection
-    else:
-        clusters, own = [each.clusters for each in picked], [each.weights for each in picked]
-        weighed = weigh(dataset, groups, clusters, own, plan, at, grid, generator)
-        chosen = [
-            # Twins of a row that was picked follow it where the quota asks for more than there are different rows.
-            part_of(group, each, weight, grid, int(quota) - len(each.exemplars), ranked=plan.method.greedy)
-            for group, each, weight, quota in zip(groups, weighed.clusters, weighed.own, quotas)
-        ]
-        selection = merge_by_gain(groups, chosen, [each.gains for each in picked])
-    coreset = as_coreset(dataset, groups, selection, _settings(plan, units, block, weighed, scaling, dataset))
-    if plan.sizes is not None:
-        coreset = replace(coreset, metadata=coreset.metadata | {"sizes": found.facts}, sizes=found.smaller)
+        coreset = replace(coreset, metadata=coreset.metadata | {"sizes": made.facts}, sizes=made.smaller)
     return coreset
+
+
+def _whole(dataset, groups: list[Group], picked, plan: Plan, quotas, at, grid: float, generator) -> Nest:
+    """As ``nested``, of one size only."""
+    clusters, own = [each.clusters for each in picked], [each.weights for each in picked]
+    weighed = weigh(dataset, groups, clusters, own, plan, at, grid, generator)
+    chosen = [
+        # Twins of a row that was picked follow it where the quota asks for more than there are different rows.
+        part_of(group, each, weight, grid, int(quota) - len(each.exemplars), ranked=plan.method.greedy)
+        for group, each, weight, quota in zip(groups, weighed.clusters, weighed.own, quotas[-1])
+    ]
+    return Nest(weighed, merge_by_gain(groups, chosen, [each.gains for each in picked]), (), [])
 
 
 def _quotas(groups: list[Group], sizes: list[int], plan: Plan, at: AtModel | None) -> list[np.ndarray]:
