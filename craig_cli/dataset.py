@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeGuard
 
@@ -24,12 +24,33 @@ def is_csr(features: np.ndarray | sp.csr_matrix) -> TypeGuard[sp.csr_matrix]:
 
 @dataclass(frozen=True)
 class Source:
-    """One input: its name (no folder), bytes and fingerprint of its content (after decompression), rows."""
+    """One input: its name (no folder), bytes (after decompression), rows and fingerprint of its content.
+
+    of_bytes  the fingerprint that versions before gave a table, of the bytes of its file, where that can be had
+    """
 
     name: str
     size: int
     rows: int
     fingerprint: str
+    of_bytes: Callable[[], str] | None = field(default=None, compare=False, repr=False)
+
+    def is_data(self, rows: int, fingerprint: str) -> bool:
+        """Whether it is the data of which these were recorded."""
+        if rows != self.rows or fingerprint == self.fingerprint or self.of_bytes is None:
+            return rows == self.rows and fingerprint == self.fingerprint
+        return fingerprint.startswith("sha256:") and fingerprint == self.of_bytes()
+
+    def facts(self) -> dict:
+        """As a file records it."""
+        return {"name": self.name, "size": self.size, "rows": self.rows, "fingerprint": self.fingerprint}
+
+
+def are_recorded(sources: Sequence[Source], recorded: Sequence[dict]) -> bool:
+    """Whether ``sources`` are the data of which a file has ``recorded`` the facts."""
+    return len(sources) == len(recorded) and all(
+        source.is_data(facts.get("rows", -1), facts.get("fingerprint", "")) for source, facts in zip(sources, recorded)
+    )
 
 
 @dataclass(frozen=True)

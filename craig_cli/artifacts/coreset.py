@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from craig_cli.artifacts import strict_json
 from craig_cli.artifacts.files import STDIO, write_bytes
-from craig_cli.dataset import Dataset
+from craig_cli.dataset import Dataset, are_recorded
 from craig_cli.errors import DataError, UsageError, os_error
 from craig_cli.formats.arrow import to_arrow, to_numpy
 from craig_cli.formats.messages import listed, quoted
@@ -164,17 +164,24 @@ def read_coreset(path: str | os.PathLike) -> Coreset:
 def check_matches(coreset: Coreset, path: str, dataset: Dataset) -> None:
     """Raise DataError unless ``coreset`` (read from ``path``) was selected from ``dataset``."""
     facts = coreset.metadata
-    recorded = [(source["rows"], source["fingerprint"]) for source in facts["inputs"]]
-    found = [(source.rows, source.fingerprint) for source in dataset.sources]
-    if recorded and found and recorded != found:
-        names = ", ".join(source["name"] for source in facts["inputs"])
-        given = ", ".join(source.name for source in dataset.sources)
-        detail = f"expected {sum(rows for rows, _ in recorded)} rows of {names}"
-        if sum(rows for rows, _ in recorded) == sum(rows for rows, _ in found):
+    recorded, sources = facts["inputs"], dataset.sources
+    if recorded and sources and not are_recorded(sources, recorded):
+        n_recorded = sum(source["rows"] for source in recorded)
+        names = ", ".join(source["name"] for source in recorded)
+        given = ", ".join(source.name for source in sources)
+        detail = f"expected {n_recorded} rows of {names}"
+        if n_recorded == sum(one.rows for one in sources):
             found_text = f"found other content in {given}"
+            if any(_is_of_bytes(source) for source in recorded) and all(source.of_bytes for source in sources):
+                found_text += " (the coreset is of an earlier version, which went by the bytes of its file)"
         else:
-            found_text = f"found {sum(rows for rows, _ in found)} rows in {given}"
+            found_text = f"found {sum(one.rows for one in sources)} rows in {given}"
         raise DataError(f"{path}: was selected from other data: {detail}, {found_text}")
+
+
+def _is_of_bytes(recorded: dict) -> bool:
+    """Whether the fingerprint of an input is of the bytes of its file, as that of tables was until 0.1.0."""
+    return recorded["fingerprint"].startswith("sha256:")
 
 
 def _unreadable(path: str | os.PathLike, error: OSError) -> DataError:

@@ -36,6 +36,7 @@ def numbers_of(shown: str, name: str, column: pa.ChunkedArray, where: Callable[[
             if infinite.any():
                 row = int(np.argmax(infinite))
                 raise _refusal(shown, name, where(row), "a finite number", f"{vector[row]}")
+            vector = np.where(finite, vector, vector.dtype.type(np.nan))  # there are others, of other bits
     return vector
 
 
@@ -71,13 +72,17 @@ def _refusal(shown: str, name: str, row: int, expected: str, found: str) -> Data
 
 
 def _numbers(column: pa.ChunkedArray) -> np.ndarray:
+    if pa.types.is_null(column.type):
+        return np.full(len(column), np.nan)
     if column.null_count:
         there = to_numpy(column.is_valid()).astype(bool)
-        vector = np.full(len(column), np.nan)
-        vector[there] = _numbers(column.drop_null())
+        if pa.types.is_decimal(column.type):
+            vector = np.empty(len(column))
+            vector[there] = _numbers(column.drop_null())
+        else:
+            vector = to_numpy(column).astype(np.float64)  # whatever lies where there is none
+        vector[~there] = np.nan
         return vector
-    if pa.types.is_null(column.type):
-        return np.empty(0)
     if not pa.types.is_decimal(column.type):
         return to_numpy(column)
     # Arrow multiplies decimals by a rounded power of ten, which may miss the nearest float64 by a bit.

@@ -15,10 +15,11 @@ from craig_cli.dataset import Dataset, from_arrays
 from craig_cli.errors import DataError, UsageError
 from craig_cli.formats.choose import PANDAS_INDEX, Asked, choose
 from craig_cli.formats.messages import first_line
+from craig_cli.formats.pipeline import Workers, cores
 from craig_cli.tables.encoding import Encoding
 from craig_cli.tables.gather import Features
 from craig_cli.tables.labels import EXACT, Labels
-from craig_cli.tables.storage import flattened
+from craig_cli.tables.storage import flat_fields, flattened, is_dictionary
 
 NAME = "data"
 
@@ -56,9 +57,11 @@ def _of_table(features, labels, multiplicity, encoding: Encoding | None) -> Data
     if n_rows == 0:
         raise DataError("features: expected at least one row, found none")
     flat = flattened(table)
-    gathered = Features(chosen.features, chosen.contents, n_rows)
-    gathered.append(NAME, flat, lambda row: row)
-    matrix, found = gathered.finish(NAME, encoding, False, bool(chosen.left_out))
+    declared = {name for name, _, kind in flat_fields(table.schema) if is_dictionary(kind)}
+    with Workers(cores()) as workers:
+        gathered = Features(chosen.features, chosen.contents, n_rows, declared, workers)
+        gathered.append(NAME, flat, lambda row: row)
+        matrix, found = gathered.finish(NAME, encoding, False, bool(chosen.left_out))
     known = None if encoding is None else encoding.labels
     if name is None:
         numbers, names = _labels(labels, known)

@@ -5,17 +5,13 @@ A feature that is not written is 0, and counts as such in the mean.
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
 import scipy.sparse as sp
 
 from craig_cli.dataset import is_csr
 from craig_cli.errors import DataError
 from craig_cli.tables.encoding import Column, Encoding
-from craig_cli.tables.kind import Block, Kind, is_finite
-
-Matrix: TypeAlias = np.ndarray | sp.csr_matrix
+from craig_cli.tables.kind import Kind, Matrix, is_finite
 
 
 def encoded(matrix: Matrix, rows: np.ndarray | None, encoding: Encoding | None, name: str) -> tuple[Matrix, Encoding]:
@@ -75,7 +71,7 @@ def names(column: str, facts: dict) -> list[str]:
     return [*(str(k + 1) for k in range(facts["width"])), *(f"{number} is missing" for number in facts["means"])]
 
 
-def encode(matrix: Matrix, facts: dict) -> list[Block]:
+def encode(matrix: Matrix, facts: dict) -> list[Matrix]:
     row, column = missing_in(matrix)
     numbers = np.array([int(number) - 1 for number in facts["means"]], dtype=np.int64)
     means = np.array(list(facts["means"].values()))

@@ -22,6 +22,11 @@ _is_text_view, _is_binary_view = _first("is_string_view"), _first("is_binary_vie
 is_run_end_encoded = _first("is_run_end_encoded")
 
 
+def is_dictionary(kind: pa.DataType) -> bool:
+    """Whether a column of this type is a category to its writer."""
+    return is_dictionary(kind.storage_type) if isinstance(kind, pa.BaseExtensionType) else pa.types.is_dictionary(kind)
+
+
 def content_of(kind: pa.DataType) -> str:
     """One of NUMBER, TEXT, TIME, VECTOR (a list of numbers), NOTHING (nulls alone) and OTHER."""
     if isinstance(kind, pa.BaseExtensionType):
@@ -52,7 +57,7 @@ def unwrapped(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Text or a number of any type as dictionary<int32, string>, which holds each value once in a chunk."""
+    """Text or a number of any type as dictionary<int32, string>, which holds each value of a chunk once."""
     column = unwrapped(column)
     target = pa.dictionary(pa.int32(), pa.string())
     if pa.types.is_dictionary(column.type):
@@ -61,7 +66,7 @@ def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
             for chunk in column.chunks
         ]
         return pa.chunked_array(chunks, target)
-    return pa.chunked_array([chunk.dictionary_encode() for chunk in column.cast(pa.string()).chunks], target)
+    return column.cast(pa.string()).dictionary_encode()
 
 
 def without_views(table: pa.Table) -> pa.Table:
