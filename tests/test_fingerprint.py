@@ -121,11 +121,23 @@ def test_a_coreset_is_of_the_rows_and_one_of_before_of_the_bytes(table, written,
     pq.write_table(coreset.replace_schema_metadata({"craig": json.dumps(facts)}), tmp_path / "old.parquet")
     craig.ok("train", path, "--coreset", "old.parquet", "-o", "m.json", "-q")
     done = craig("train", tmp_path / "other.parquet", "--coreset", "old.parquet", "-o", "m.json", "-q")
-    assert done.status == 1 and "by the bytes of its file" in done.stderr, done.stderr
+    assert done.status == 1 and "by the bytes of its file" in done.error, done.error
     changed = written(table.set_column(1, "pay", pa.array(np.arange(300.0))))
-    for name in ("old.parquet", "c.parquet"):
+    for name, found in (("old.parquet", "the bytes of its file"), ("c.parquet", '(column "pay")')):
         done = craig("train", changed, "--coreset", name, "-o", "m.json", "-q")
-        assert done.status == 1 and "was selected from other data" in done.stderr, done.stderr
+        assert done.status == 1 and "was selected from other data" in done.error, done.error
+        assert found in done.error
+
+
+def test_a_coreset_may_be_of_other_columns_and_another_label(written, craig):
+    rng = np.random.default_rng(0)
+    table = pa.table({"a": rng.normal(size=60), "b": rng.normal(size=60), "one": [0, 1] * 30, "two": [0, 1, 1] * 20})
+    path = written(table)
+    craig.ok("select", path, "--size", 9, "--features", "a", "--label", "one", "-o", "c.parquet", "-q")
+    craig.ok("train", path, "--coreset", "c.parquet", "--features", "a,b", "--label", "two", "-o", "m.json", "-q")
+    path = written(table.set_column(0, "a", pa.array(rng.normal(size=60))))
+    done = craig("train", path, "--coreset", "c.parquet", "--features", "a,b", "--label", "two", "-o", "m.json")
+    assert done.status == 1 and '(column "a")' in done.error
 
 
 def test_a_file_that_ends_early_is_refused(written):

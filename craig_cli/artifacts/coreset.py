@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from craig_cli.artifacts import strict_json
 from craig_cli.artifacts.files import STDIO, write_bytes
-from craig_cli.dataset import Dataset, are_recorded
+from craig_cli.dataset import Dataset, Source, are_recorded
 from craig_cli.errors import DataError, UsageError, os_error
 from craig_cli.formats.arrow import to_arrow, to_numpy
 from craig_cli.formats.messages import listed, quoted
@@ -172,11 +172,19 @@ def check_matches(coreset: Coreset, path: str, dataset: Dataset) -> None:
         detail = f"expected {n_recorded} rows of {names}"
         if n_recorded == sum(one.rows for one in sources):
             found_text = f"found other content in {given}"
-            if any(_is_of_bytes(source) for source in recorded) and all(source.of_bytes for source in sources):
+            other = {name for one, facts in zip(sources, recorded) for name in _other_columns(one, facts)}
+            if other:
+                found_text += f" (column {listed(sorted(other))})"
+            if any(_is_of_bytes(facts) for facts in recorded) and all(source.of_bytes for source in sources):
                 found_text += " (the coreset is of an earlier version, which went by the bytes of its file)"
         else:
             found_text = f"found {sum(one.rows for one in sources)} rows in {given}"
         raise DataError(f"{path}: was selected from other data: {detail}, {found_text}")
+
+
+def _other_columns(source: Source, recorded: dict) -> list[str]:
+    found, columns = source.columns or {}, recorded.get("columns")
+    return [name for name in found if isinstance(columns, dict) and columns.get(name, found[name]) != found[name]]
 
 
 def _is_of_bytes(recorded: dict) -> bool:

@@ -26,7 +26,7 @@ from craig_cli.formats.messages import first_line, quoted
 from craig_cli.formats.pipeline import Workers
 from craig_cli.formats.roles import roles_of
 from craig_cli.tables.encoding import Encoding
-from craig_cli.tables.fingerprint import Fingerprint, Values
+from craig_cli.tables.fingerprint import Fingerprint, Values, of_all
 from craig_cli.tables.gather import Features
 from craig_cli.tables.labels import Labels
 from craig_cli.tables.storage import flat_fields, flattened, is_dictionary, without_views
@@ -100,7 +100,10 @@ def read_tables(
         dataset = replace(dataset, original=partial(original_rows, inputs, rows, threads))
     used = [column.name for column in dataset.encoding.columns] if dataset.encoding is not None else []
     names = [*(used or chosen.features), *([] if chosen.label is None else [chosen.label])]
-    sources = [replace(one.source, fingerprint=each.text(names)) for one, each in zip(inputs, fingerprints)]
+    columns = [each.columns(names) for each in fingerprints]
+    sources = [
+        replace(one.source, fingerprint=of_all(found, one.n_rows), columns=found) for one, found in zip(inputs, columns)
+    ]
     return replace(dataset, rows=rows, sources=tuple(sources))
 
 
@@ -142,7 +145,7 @@ def look_at_all(contents: Iterable[Content], look: Look) -> list[TableInput]:
             raise DataError(f"{one.shown}: damaged: says {one.n_rows} rows")
         size = len(kept) if kept is not None else os.path.getsize(content.path)
         of_bytes = None if kept is not None else partial(_of_bytes, content.path)
-        source = Source(content.name, size, one.n_rows, "", of_bytes)
+        source = Source(content.name, size, one.n_rows, "", of_bytes=of_bytes)
         inputs.append(replace(one, source=source, fixed=content.fixed or None))
     return inputs
 
@@ -211,13 +214,14 @@ class _Target:
         weight = self.chosen.weight
         if self.multiplicity is not None:
             vector = vector_of(shown, weight, table.column(weight), where)
-            bad = np.flatnonzero(vector <= 0)
+            positions = np.arange(len(vector)) if kept is None else kept
+            bad = positions[vector[positions] <= 0]
             if len(bad):
                 raise DataError(
                     f"{shown}: column {quoted(weight)}, row {where(int(bad[0]))} (from 0): "
                     f"expected a number greater than 0, found {vector[bad[0]]:g}"
                 )
-            self.multiplicity[begin:end] = vector if kept is None else vector[kept]
+            self.multiplicity[begin:end] = vector[positions]
         return found | self.features.append(shown, table, where, kept)
 
     def finish(self, shown: str) -> Dataset:

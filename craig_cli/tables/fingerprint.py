@@ -58,11 +58,15 @@ class Fingerprint:
             self._sums[name] = (self._sums.get(name, 0) + total) % 2**64
         self.rows += n_rows
 
-    def text(self, names: Iterable[str]) -> str:
-        """The fingerprint of the columns ``names``."""
-        lines = sorted(f"{self._sums[name]:016x} {name}\n" for name in set(names) & self._sums.keys())
-        digest = hashlib.sha256(f"{self.rows}\n{''.join(lines)}".encode("utf-8", "surrogatepass"))
-        return PREFIX + digest.hexdigest()[:32]
+    def columns(self, names: Iterable[str]) -> dict[str, str]:
+        """Name -> fingerprint of each column."""
+        return {name: f"{self._sums[name]:016x}" for name in sorted(set(names) & self._sums.keys())}
+
+
+def of_all(columns: Mapping[str, str], n_rows: int) -> str:
+    """The fingerprint of ``n_rows`` rows from those of their columns."""
+    lines = "".join(sorted(f"{found} {name}\n" for name, found in columns.items()))
+    return PREFIX + hashlib.sha256(f"{n_rows}\n{lines}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def bits_of_text(values: list[str]) -> np.ndarray:

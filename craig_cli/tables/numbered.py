@@ -54,6 +54,12 @@ def missing_in(matrix: Matrix) -> tuple[np.ndarray, np.ndarray]:
     return np.searchsorted(matrix.indptr, places, side="right") - 1, matrix.indices[places]
 
 
+def has_missing(matrix: Matrix) -> bool:
+    """Whether any value is nan."""
+    values = matrix.data if is_csr(matrix) else matrix
+    return bool(values.size) and bool(np.isnan(values.min()))
+
+
 def fit(matrix: Matrix) -> dict:
     """The number of features, and number from 1 -> mean of those that are missing somewhere."""
     n_rows, width = matrix.shape
