@@ -117,13 +117,14 @@ def test_a_coreset_is_of_the_rows_and_one_of_before_of_the_bytes(table, written,
     # As version 0.1.0 wrote it.
     coreset = pq.read_table(tmp_path / "c.parquet")
     facts = json.loads(coreset.schema.metadata[b"craig"])
+    del facts["inputs"][0]["columns"]
     facts["inputs"][0]["fingerprint"] = f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
     pq.write_table(coreset.replace_schema_metadata({"craig": json.dumps(facts)}), tmp_path / "old.parquet")
     craig.ok("train", path, "--coreset", "old.parquet", "-o", "m.json", "-q")
     done = craig("train", tmp_path / "other.parquet", "--coreset", "old.parquet", "-o", "m.json", "-q")
     assert done.status == 1 and "by the bytes of its file" in done.error, done.error
     changed = written(table.set_column(1, "pay", pa.array(np.arange(300.0))))
-    for name, found in (("old.parquet", "the bytes of its file"), ("c.parquet", '(column "pay")')):
+    for name, found in (("old.parquet", "the bytes of its file"), ("c.parquet", "(column pay)")):
         done = craig("train", changed, "--coreset", name, "-o", "m.json", "-q")
         assert done.status == 1 and "was selected from other data" in done.error, done.error
         assert found in done.error
@@ -137,7 +138,7 @@ def test_a_coreset_may_be_of_other_columns_and_another_label(written, craig):
     craig.ok("train", path, "--coreset", "c.parquet", "--features", "a,b", "--label", "two", "-o", "m.json", "-q")
     path = written(table.set_column(0, "a", pa.array(rng.normal(size=60))))
     done = craig("train", path, "--coreset", "c.parquet", "--features", "a,b", "--label", "two", "-o", "m.json")
-    assert done.status == 1 and '(column "a")' in done.error
+    assert done.status == 1 and "(column a)" in done.error
 
 
 def test_a_file_that_ends_early_is_refused(written):
