@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from craig_cli.errors import DataError
 from craig_cli.formats.arrow import to_numpy
@@ -48,14 +47,16 @@ def matrix_of(shown: str, name: str, column: pa.ChunkedArray, where: Callable[[i
     n_rows = len(column)
     if pa.types.is_fixed_size_list(column.type):
         width = column.type.list_size
+        chunks = [chunk.values.slice(chunk.offset * width, len(chunk) * width) for chunk in column.chunks]
     else:
-        lengths = np.concatenate([to_numpy(pc.list_value_length(chunk)) for chunk in column.chunks])
+        lengths = np.concatenate([to_numpy(chunk.value_lengths()) for chunk in column.chunks])
         width = int(lengths[0])
         other = np.flatnonzero(lengths != width)
         if len(other):
             row = int(other[0])
             raise _refusal(shown, name, where(row), f"{width} numbers, as in the rows before", f"{lengths[row]}")
-    flat = pa.chunked_array([chunk.flatten() for chunk in column.chunks], type=column.type.value_type)
+        chunks = [chunk.flatten() for chunk in column.chunks]
+    flat = pa.chunked_array(chunks, type=column.type.value_type)
     values = vector_of(shown, name, flat, lambda item: where(item // width))
     return values.reshape(n_rows, width)
 

@@ -86,14 +86,10 @@ def read_tables(
     tops = list(dict.fromkeys(chosen.tops[name] for name in chosen.all))
     with Workers(threads) as workers:
         target = _Target(len(rows) if rows is not None else n_rows, chosen, asked, declared, workers)
-        first, fingerprints = 0, [Fingerprint(workers) for _ in inputs]
-        for one, fingerprint in zip(inputs, fingerprints):
-            with refusals(one.shown, one.what):
-                for begin, table in one.tables(tops, lambda begin, end: True, threads):
-                    kept = _within(rows, first + begin, len(table))
-                    fingerprint.add(target.append(one.shown, first + begin, flattened(table), kept), len(table))
-            if fingerprint.rows != one.n_rows:
-                raise DataError(f"{one.shown}: expected {one.n_rows} rows, as the file says, found {fingerprint.rows}")
+        first, fingerprints = 0, []
+        for one in inputs:
+            fingerprints.append(Fingerprint(workers))
+            _read_one(one, tops, first, rows, target, fingerprints[-1], threads)
             first += one.n_rows
         dataset = target.finish(inputs[0].shown)
     if asked.original:
@@ -105,6 +101,18 @@ def read_tables(
         replace(one.source, fingerprint=of_all(found, one.n_rows), columns=found) for one, found in zip(inputs, columns)
     ]
     return replace(dataset, rows=rows, sources=tuple(sources))
+
+
+def _read_one(
+    one: TableInput, tops: list[str], first: int, rows, target: _Target, fingerprint: Fingerprint, threads: int
+) -> None:
+    """The rows of an input, which follow row ``first`` of the data; no piece of it is kept."""
+    with refusals(one.shown, one.what):
+        for begin, table in one.tables(tops, lambda begin, end: True, threads):
+            kept = _within(rows, first + begin, len(table))
+            fingerprint.add(target.append(one.shown, first + begin, flattened(table), kept), len(table))
+    if fingerprint.rows != one.n_rows:
+        raise DataError(f"{one.shown}: expected {one.n_rows} rows, as the file says, found {fingerprint.rows}")
 
 
 def _within(rows: np.ndarray | None, first: int, count: int) -> np.ndarray | None:

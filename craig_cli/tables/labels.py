@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from craig_cli.dataset import MOST_CLASSES
 from craig_cli.errors import DataError
@@ -62,10 +61,10 @@ class Labels:
             return False
         if not pa.types.is_integer(kind) or kind.bit_width < 64 or not len(column):
             return True
-        bounds = pc.min_max(column).as_py()
-        if bounds["min"] >= -EXACT and bounds["max"] <= EXACT:
+        values = to_numpy(column)
+        if values.min() >= -EXACT and values.max() <= EXACT:
             return True
-        return pc.count_distinct(column).as_py() > MOST_CLASSES  # numbers to be predicted
+        return len(np.unique(values)) > MOST_CLASSES  # numbers to be predicted
 
     def _append_values(self, values, codes: np.ndarray) -> None:
         if isinstance(values, np.ndarray):

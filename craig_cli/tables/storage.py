@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 NUMBER, TEXT, TIME, VECTOR, NOTHING, OTHER = "number", "text", "time", "vector", "nothing", "other"
 PLAIN = (NUMBER, VECTOR)  # go into the matrix as they are
@@ -50,6 +49,8 @@ def unwrapped(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if isinstance(kind, pa.BaseExtensionType):
         return unwrapped(pa.chunked_array([chunk.storage for chunk in column.chunks], kind.storage_type))
     if is_run_end_encoded(kind):
+        import pyarrow.compute as pc  # takes as long as to read a small file
+
         return unwrapped(pa.chunked_array([pc.run_end_decode(chunk) for chunk in column.chunks], kind.value_type))
     if pa.types.is_dictionary(kind) and content_of(kind) != TEXT:
         return unwrapped(column.cast(kind.value_type))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from craig_cli.formats.arrow import to_numpy
 from craig_cli.tables.fingerprint import Bits, bits_of_text
@@ -34,7 +33,7 @@ class Texts:
                 known, at = self._known(chunk.dictionary), where
             indices = chunk.indices
             if indices.null_count:
-                indices = pc.fill_null(indices, len(known) - 1)
+                indices = indices.fill_null(len(known) - 1)
             codes.append(known[to_numpy(indices)])
         return codes[0] if len(codes) == 1 else np.concatenate([np.empty(0, np.int32), *codes])
 
