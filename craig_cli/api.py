@@ -20,8 +20,8 @@ def select_coreset(
 ) -> Coreset:
     """Select a coreset of arrays: ``index``, ``weight``, ``rank`` and ``epsilon``, all (r,), in greedy order.
 
-    features      (n, d) array-like or scipy sparse matrix, or a table of pandas, polars or pyarrow, whose columns may
-                  be of any kind
+    features      (n, d) array-like or scipy sparse matrix, in which nan is a missing value (the mean of its column, and
+                  1 in one that is added), or a table of pandas, polars or pyarrow, whose columns may be of any kind
     labels        (n,) class labels of any kind, or targets of a regression, or the name of a column of the
                   table; None for rows without labels
     multiplicity  (n,) positive numbers, how many rows each row stands for

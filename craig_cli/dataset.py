@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeGuard
 
@@ -24,12 +24,45 @@ def is_csr(features: np.ndarray | sp.csr_matrix) -> TypeGuard[sp.csr_matrix]:
 
 @dataclass(frozen=True)
 class Source:
-    """One input: its name (no folder), bytes and fingerprint of its content (after decompression), rows."""
+    """One input: its name (no folder), bytes (after decompression), rows and fingerprint of its content.
+
+    columns   of a table: name -> fingerprint of each feature column that was used and of the label
+    of_bytes  the fingerprint that version 0.1.0 gave a table, of the bytes of its file, where that can be had
+    """
 
     name: str
     size: int
     rows: int
     fingerprint: str
+    columns: dict[str, str] | None = None
+    of_bytes: Callable[[], str] | None = field(default=None, compare=False, repr=False)
+
+    def facts(self) -> dict:
+        """As a file records it."""
+        facts = {"name": self.name, "size": self.size, "rows": self.rows, "fingerprint": self.fingerprint}
+        return facts if self.columns is None else {**facts, "columns": self.columns}
+
+    def is_data(self, recorded: dict) -> bool:
+        """Whether it is the data of which a file has these facts.
+
+        Of tables the columns that both have are compared: a coreset may have been selected by others.
+        """
+        if recorded.get("rows") != self.rows:
+            return False
+        fingerprint = recorded.get("fingerprint")
+        if fingerprint == self.fingerprint:
+            return True
+        columns = recorded.get("columns")
+        if self.columns is not None and isinstance(columns, dict):
+            common = self.columns.keys() & columns.keys()
+            return bool(common) and all(self.columns[name] == columns[name] for name in common)
+        of_bytes = isinstance(fingerprint, str) and fingerprint.startswith("sha256:") and self.of_bytes is not None
+        return of_bytes and fingerprint == self.of_bytes()
+
+
+def are_recorded(sources: Sequence[Source], recorded: Sequence[dict]) -> bool:
+    """Whether ``sources`` are the data of which a file has ``recorded`` the facts."""
+    return len(sources) == len(recorded) and all(one.is_data(facts) for one, facts in zip(sources, recorded))
 
 
 @dataclass(frozen=True)
@@ -148,10 +181,11 @@ def labels_in_words(labels, most: int = 10) -> str:
     return ", ".join(map(label_in_words, labels[:most])) + (", ..." if len(labels) > most else "")
 
 
-def from_arrays(features, labels=None, multiplicity=None) -> Dataset:
+def from_arrays(features, labels=None, multiplicity=None, missing: bool = False) -> Dataset:
     """A Dataset from arrays: ``features`` (n, d) array-like or scipy sparse, ``labels`` (n,), ``multiplicity`` (n,).
 
-    Raises UsageError for shapes that do not fit and DataError for values that are not finite.
+    ``missing``: nan among the features stays, for whoever fills it in. Raises UsageError for shapes that do not fit
+    and DataError for values that are not finite.
     """
     if sp.issparse(features):
         matrix = sp.csr_matrix(features, dtype=np.float64, copy=True)
@@ -166,8 +200,8 @@ def from_arrays(features, labels=None, multiplicity=None) -> Dataset:
     if n_rows == 0:
         raise DataError("features: expected at least one row, found none")
     labels = _vector(np.zeros(n_rows) if labels is None else labels, n_rows, "labels")
-    if not np.isfinite(values).all():
-        raise DataError("features: expected finite numbers, found nan or inf")
+    if np.isinf(values).any() if missing else not np.isfinite(values).all():
+        raise DataError(f"features: expected finite numbers, found {'inf' if missing else 'nan or inf'}")
     if multiplicity is not None:
         multiplicity = _vector(multiplicity, n_rows, "multiplicity")
         if (multiplicity <= 0).any():

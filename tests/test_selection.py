@@ -312,8 +312,10 @@ def test_labels_that_are_no_classes_are_refused():
         paper_coreset(rows, np.ones(50), size=5)
     with pytest.raises(DataError, match="regression targets"):
         paper_coreset(rows, rows[:, 0], size=5, loss="logistic")
+    with pytest.raises(DataError, match="found inf"):
+        paper_coreset(np.full((50, 2), np.inf), np.ones(50), size=5)
     with pytest.raises(DataError, match="nan or inf"):
-        paper_coreset(rows * np.nan, np.ones(50), size=5)
+        paper_coreset(rows, np.full(50, np.nan), size=5)
     assert len(paper_coreset(rows, np.ones(50), size=5, per_class=False)) == 5
 
 

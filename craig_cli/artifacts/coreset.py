@@ -24,7 +24,7 @@ from craig_cli.amounts import Amount
 from craig_cli.artifacts import nested, strict_json
 from craig_cli.artifacts.facts import CoresetFacts, facts_of
 from craig_cli.artifacts.files import STDIO, write_bytes
-from craig_cli.dataset import Dataset
+from craig_cli.dataset import Dataset, Source, are_recorded
 from craig_cli.errors import DataError, UsageError, os_error
 from craig_cli.formats.arrow import to_arrow, to_numpy
 from craig_cli.formats.messages import listed, quoted
@@ -194,18 +194,33 @@ def read_coreset(path: str | os.PathLike) -> Coreset:
 
 def check_matches(coreset: Coreset, path: str, dataset: Dataset) -> None:
     """Raise DataError unless ``coreset`` (read from ``path``) was selected from ``dataset``."""
-    inputs = coreset.facts.inputs
-    recorded = [(rows, fingerprint) for _, rows, fingerprint in inputs]
-    found = [(source.rows, source.fingerprint) for source in dataset.sources]
-    if recorded and found and recorded != found:
-        names = ", ".join(name for name, _, _ in inputs)
-        given = ", ".join(source.name for source in dataset.sources)
-        detail = f"expected {sum(rows for rows, _ in recorded)} rows of {names}"
-        if sum(rows for rows, _ in recorded) == sum(rows for rows, _ in found):
+    recorded = coreset.metadata["inputs"] if coreset.facts.inputs else []
+    sources = dataset.sources
+    if recorded and sources and not are_recorded(sources, recorded):
+        n_recorded = sum(source["rows"] for source in recorded)
+        names = ", ".join(source["name"] for source in recorded)
+        given = ", ".join(source.name for source in sources)
+        detail = f"expected {n_recorded} rows of {names}"
+        if n_recorded == sum(one.rows for one in sources):
             found_text = f"found other content in {given}"
+            other = {name for one, facts in zip(sources, recorded) for name in _other_columns(one, facts)}
+            if other:
+                found_text += f" (column {listed(sorted(other))})"
+            if any(_is_of_bytes(facts) for facts in recorded) and all(source.of_bytes for source in sources):
+                found_text += " (the coreset is of an earlier version, which went by the bytes of its file)"
         else:
-            found_text = f"found {sum(rows for rows, _ in found)} rows in {given}"
+            found_text = f"found {sum(one.rows for one in sources)} rows in {given}"
         raise DataError(f"{path}: was selected from other data: {detail}, {found_text}")
+
+
+def _other_columns(source: Source, recorded: dict) -> list[str]:
+    found, columns = source.columns or {}, recorded.get("columns")
+    return [name for name in found if isinstance(columns, dict) and columns.get(name, found[name]) != found[name]]
+
+
+def _is_of_bytes(recorded: dict) -> bool:
+    """Whether the fingerprint of an input is of the bytes of its file, as that of tables was until 0.1.0."""
+    return recorded["fingerprint"].startswith("sha256:")
 
 
 def _unreadable(path: str | os.PathLike, error: OSError) -> DataError:

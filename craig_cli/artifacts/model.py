@@ -6,7 +6,7 @@ import itertools
 import json
 import os
 import sys
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -129,7 +129,7 @@ def with_encoding(model: Model, encoding: Encoding | None) -> Model:
 
 def provenance(sources) -> list[dict]:
     """The inputs as they are recorded in models and coresets."""
-    return [asdict(source) for source in sources]
+    return [source.facts() for source in sources]
 
 
 def _model(path: str | os.PathLike, values: dict) -> Model:

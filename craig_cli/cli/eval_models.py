@@ -105,6 +105,7 @@ def find_references(models: dict, dataset, choice: str) -> dict:
     ``choice`` "auto" is the optimum on ``dataset``, from the file beside a model or found now; else a model file.
     """
     from craig_cli.artifacts.model import read_model
+    from craig_cli.dataset import are_recorded
     from craig_cli.evaluation.reference import Objective, measure
     from craig_cli.evaluation.residual import check_kind
 
@@ -118,9 +119,8 @@ def find_references(models: dict, dataset, choice: str) -> dict:
     for objective in dict.fromkeys(objectives.values()):
         names = [name for name in models if objectives[name] == objective]
         found |= dict.fromkeys(names, _optimum(objective, names, dataset))
-    sources = [source.fingerprint for source in dataset.sources]
     for name, model in models.items():
-        if model.data and [source.get("fingerprint") for source in model.data] != sources:
+        if model.data and not are_recorded(dataset.sources, model.data):
             note(f"{name}: was trained on other data than {dataset.name}, whose optimum this is")
     return found
 

@@ -17,6 +17,7 @@ from craig_cli.errors import DataError, UsageError
 from craig_cli.formats.choose import LABEL, Asked
 from craig_cli.formats.content import STDIN, Content, open_content
 from craig_cli.formats.folders import expand
+from craig_cli.formats.pipeline import cores
 from craig_cli.formats.sniff import is_delimited
 from craig_cli.formats.weight_file import with_weights
 from craig_cli.registry import FORMATS, load
@@ -76,7 +77,7 @@ def read_dataset(
     names = None if features is None else list(features)
     asked = Asked(label, weight_column, names, tuple(exclude or ()), numeric_only, encoding, gradients, original)
     kept = None if rows is None else _checked_rows(rows)
-    threads = threads or _cores()
+    threads = threads or cores()
     with _opened(paths, format) as (found, contents, shown):
         if found == "libsvm":
             _check_libsvm(shown, asked, delimiter, header)
@@ -115,10 +116,6 @@ def _dialect(found: str, delimiter: str | None, header: bool | None, zero_based:
         if value is not None:
             raise UsageError(f"{option}: is for CSV data, found {TITLES[found]}")
     return {}
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _as_list(paths) -> list[str]:

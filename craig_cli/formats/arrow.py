@@ -9,9 +9,9 @@ import pyarrow as pa
 
 
 def to_numpy(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
-    """(n,) array of a column of booleans, integers or floats without nulls; of one chunk a view that cannot be written.
+    """(n,) array of booleans (uint8), integers or floats; of one chunk a view that cannot be written.
 
-    Booleans come as uint8.
+    Where there is a null it has anything.
     """
     chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
     parts = [_of_chunk(chunk) for chunk in chunks if len(chunk)]
@@ -33,6 +33,8 @@ def _dtype(kind: pa.DataType) -> np.dtype:
 def _of_chunk(chunk: pa.Array) -> np.ndarray:
     end = chunk.offset + len(chunk)
     whole = chunk.buffers()[1]
+    if whole is None:  # of nulls alone
+        return np.zeros(len(chunk), _dtype(chunk.type))
     if pa.types.is_boolean(chunk.type):
         return np.unpackbits(np.frombuffer(whole, np.uint8), count=end, bitorder="little")[chunk.offset :]
     return np.frombuffer(whole, _dtype(chunk.type), count=end)[chunk.offset :]

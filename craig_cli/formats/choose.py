@@ -163,6 +163,8 @@ def _fresh(shown: str, contents: dict, tops: dict, others: list[str], asked: Ask
 
 def _of_encoding(shown: str, contents: dict, others: list[str], encoding: Encoding):
     """(features, left out, notes) of a table that is encoded as other data was."""
+    if encoding.columns[0].kind == "numbered":
+        raise DataError(f"{shown}: expected LIBSVM data or an array, as the training data was, found a table")
     for column in encoding.columns:
         found = contents.get(column.name)
         if found is None:

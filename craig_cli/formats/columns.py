@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from craig_cli.errors import DataError
 from craig_cli.formats.arrow import to_numpy
@@ -36,6 +35,7 @@ def numbers_of(shown: str, name: str, column: pa.ChunkedArray, where: Callable[[
             if infinite.any():
                 row = int(np.argmax(infinite))
                 raise _refusal(shown, name, where(row), "a finite number", f"{vector[row]}")
+            vector = np.where(finite, vector, vector.dtype.type(np.nan))  # there are others, of other bits
     return vector
 
 
@@ -47,14 +47,16 @@ def matrix_of(shown: str, name: str, column: pa.ChunkedArray, where: Callable[[i
     n_rows = len(column)
     if pa.types.is_fixed_size_list(column.type):
         width = column.type.list_size
+        chunks = [chunk.values.slice(chunk.offset * width, len(chunk) * width) for chunk in column.chunks]
     else:
-        lengths = np.concatenate([to_numpy(pc.list_value_length(chunk)) for chunk in column.chunks])
+        lengths = np.concatenate([to_numpy(chunk.value_lengths()) for chunk in column.chunks])
         width = int(lengths[0])
         other = np.flatnonzero(lengths != width)
         if len(other):
             row = int(other[0])
             raise _refusal(shown, name, where(row), f"{width} numbers, as in the rows before", f"{lengths[row]}")
-    flat = pa.chunked_array([chunk.flatten() for chunk in column.chunks], type=column.type.value_type)
+        chunks = [chunk.flatten() for chunk in column.chunks]
+    flat = pa.chunked_array(chunks, type=column.type.value_type)
     values = vector_of(shown, name, flat, lambda item: where(item // width))
     return values.reshape(n_rows, width)
 
@@ -71,13 +73,17 @@ def _refusal(shown: str, name: str, row: int, expected: str, found: str) -> Data
 
 
 def _numbers(column: pa.ChunkedArray) -> np.ndarray:
+    if pa.types.is_null(column.type):
+        return np.full(len(column), np.nan)
     if column.null_count:
         there = to_numpy(column.is_valid()).astype(bool)
-        vector = np.full(len(column), np.nan)
-        vector[there] = _numbers(column.drop_null())
+        if pa.types.is_decimal(column.type):
+            vector = np.empty(len(column))
+            vector[there] = _numbers(column.drop_null())
+        else:
+            vector = to_numpy(column).astype(np.float64)  # whatever lies where there is none
+        vector[~there] = np.nan
         return vector
-    if pa.types.is_null(column.type):
-        return np.empty(0)
     if not pa.types.is_decimal(column.type):
         return to_numpy(column)
     # Arrow multiplies decimals by a rounded power of ten, which may miss the nearest float64 by a bit.

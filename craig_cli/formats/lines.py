@@ -198,10 +198,12 @@ def parse_rows(block, wanted, starts, lowest_index, labels, weights, lengths, in
                 break
             starts[np.uint64(row)] = start
         good, label = _number(text, start, end)
-        weight = 1.0
+        weights[np.uint64(row)] = 1.0  # at once, so that no register has to keep it through the features
         if unlikely(not good):
             good, label, weight = _weighted_label(text, start, end)
+            weights[np.uint64(row)] = weight
             weighted += good
+            undecided += weight != weight
         begin = k
         previous = np.int64(-1)
         increasing = True
@@ -243,9 +245,8 @@ def parse_rows(block, wanted, starts, lowest_index, labels, weights, lengths, in
             k = begin
             break
         labels[np.uint64(row)] = label
-        weights[np.uint64(row)] = weight
         lengths[np.uint64(row)] = k - begin
-        undecided += (label != label) | (weight != weight)
+        undecided += label != label
         unsorted += not increasing
         row += 1
         if wanted < 0:

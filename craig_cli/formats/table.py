@@ -7,8 +7,9 @@ piece, and whatever columns there are that are no numbers.
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -20,13 +21,15 @@ from craig_cli.errors import CraigError, DataError, OtherDataError
 from craig_cli.formats.arrow import to_arrow
 from craig_cli.formats.choose import Asked, Chosen, choose
 from craig_cli.formats.columns import vector_of
-from craig_cli.formats.content import BLOCK, Content, Fingerprint
+from craig_cli.formats.content import Content
 from craig_cli.formats.messages import first_line, quoted
+from craig_cli.formats.pipeline import Workers
 from craig_cli.formats.roles import roles_of
 from craig_cli.tables.encoding import Encoding
+from craig_cli.tables.fingerprint import Fingerprint, Values, of_all
 from craig_cli.tables.gather import Features
 from craig_cli.tables.labels import Labels
-from craig_cli.tables.storage import flattened, without_views
+from craig_cli.tables.storage import flat_fields, flattened, is_dictionary, without_views
 
 MOST_ROWS = 2**40  # more is damage, and too much even to ask memory for
 Pieces = Callable[[list[str] | None, Callable[[int, int], bool], int], Iterator[tuple[int, pa.Table]]]
@@ -47,7 +50,7 @@ class TableInput:
     schema: pa.Schema
     n_rows: int
     pieces: Pieces
-    source: Future[Source] | None = None
+    source: Source | None = None
     fixed: dict[str, pa.Scalar] | None = None
 
     @property
@@ -59,30 +62,14 @@ class TableInput:
                 schema = schema.append(pa.field(name, value.type))
         return schema
 
-    def tables(self, columns: list[str] | None, rows: np.ndarray | None, first: int, threads: int):
-        """(row numbers, table) of each piece with rows that are wanted; only those rows.
-
-        The row numbers are int64, or the first of them where all rows are wanted. ``first`` is that of the input.
-        """
-
-        def numbers(begin: int, end: int):
-            if rows is None:
-                return None
-            return rows[slice(*np.searchsorted(rows, (first + begin, first + end)))]
-
-        def wanted(begin: int, end: int) -> bool:
-            return rows is None or len(numbers(begin, end)) > 0
-
+    def tables(self, columns: list[str] | None, wanted: Callable[[int, int], bool], threads: int):
+        """``pieces`` with the columns of the path."""
         own = None if columns is None else [name for name in columns if name in self.schema.names]
         for begin, table in self.pieces(own, wanted, threads):
             for name, value in (self.fixed or {}).items():
                 if name not in self.schema.names and (columns is None or name in columns):
                     table = table.append_column(name, pa.repeat(value, len(table)))
-            if rows is None:
-                yield first + begin, table
-            else:
-                kept = numbers(begin, begin + len(table))
-                yield kept, without_views(table).take(to_arrow(kept - first - begin))
+            yield begin, table
 
 
 Look = Callable[[Content, bytearray | None], TableInput]  # the second the content of what is no file on disk
@@ -92,34 +79,60 @@ def read_tables(
     contents: Iterable[Content], look: Look, asked: Asked, rows: np.ndarray | None, threads: int
 ) -> Dataset:
     """The rows of all ``contents`` as one Dataset; ``look`` makes a TableInput of each, without its source."""
-    with ThreadPoolExecutor(1) as hasher:
-        inputs = look_at_all(contents, look, hasher)
-        chosen = choose([(one.shown, one.whole_schema) for one in inputs], asked)
-        n_rows = _check_rows(inputs, rows)
-        target = _Target(len(rows) if rows is not None else n_rows, chosen, asked)
-        tops = list(dict.fromkeys(chosen.tops[name] for name in chosen.all))
-        first = 0
+    inputs = look_at_all(contents, look)
+    chosen = choose([(one.shown, one.whole_schema) for one in inputs], asked)
+    n_rows = _check_rows(inputs, rows)
+    declared = {name for one in inputs for name, _, kind in flat_fields(one.whole_schema) if is_dictionary(kind)}
+    tops = list(dict.fromkeys(chosen.tops[name] for name in chosen.all))
+    with Workers(threads) as workers:
+        target = _Target(len(rows) if rows is not None else n_rows, chosen, asked, declared, workers)
+        first, fingerprints = 0, []
         for one in inputs:
-            with refusals(one.shown, one.what):
-                for numbers, table in one.tables(tops, rows, first, threads):
-                    target.append(one.shown, numbers, flattened(table))
+            fingerprints.append(Fingerprint(workers))
+            _read_one(one, tops, first, rows, target, fingerprints[-1], threads)
             first += one.n_rows
-        if target.filled < target.n_rows:
-            expected, found = target.n_rows, target.filled
-            raise DataError(f"{inputs[-1].shown}: expected {expected} rows, as the file says, found {found}")
         dataset = target.finish(inputs[0].shown)
-        if asked.original:
-            dataset = replace(dataset, original=partial(original_rows, inputs, rows, threads))
-        sources = tuple(one.source.result() for one in inputs)
-    return replace(dataset, rows=rows, sources=sources)
+    if asked.original:
+        dataset = replace(dataset, original=partial(original_rows, inputs, rows, threads))
+    used = [column.name for column in dataset.encoding.columns] if dataset.encoding is not None else []
+    names = [*(used or chosen.features), *([] if chosen.label is None else [chosen.label])]
+    columns = [each.columns(names) for each in fingerprints]
+    sources = [
+        replace(one.source, fingerprint=of_all(found, one.n_rows), columns=found) for one, found in zip(inputs, columns)
+    ]
+    return replace(dataset, rows=rows, sources=tuple(sources))
+
+
+def _read_one(
+    one: TableInput, tops: list[str], first: int, rows, target: _Target, fingerprint: Fingerprint, threads: int
+) -> None:
+    """The rows of an input, which follow row ``first`` of the data; no piece of it is kept."""
+    with refusals(one.shown, one.what):
+        for begin, table in one.tables(tops, lambda begin, end: True, threads):
+            kept = _within(rows, first + begin, len(table))
+            fingerprint.add(target.append(one.shown, first + begin, flattened(table), kept), len(table))
+    if fingerprint.rows != one.n_rows:
+        raise DataError(f"{one.shown}: expected {one.n_rows} rows, as the file says, found {fingerprint.rows}")
+
+
+def _within(rows: np.ndarray | None, first: int, count: int) -> np.ndarray | None:
+    """Of ascending row numbers those of ``count`` rows from ``first``, as positions in these; None where all are."""
+    return None if rows is None else rows[slice(*np.searchsorted(rows, (first, first + count)))] - first
 
 
 def original_rows(inputs: list[TableInput], rows: np.ndarray | None, threads: int) -> pa.Table:
     """The rows, all or those, with all columns as they are, but for weight and rank of a table that craig wrote."""
     parts, first = [], 0
     for one in inputs:
+
+        def wanted(begin: int, end: int, first: int = first) -> bool:
+            kept = _within(rows, first + begin, end - begin)
+            return kept is None or len(kept) > 0
+
         with refusals(one.shown, one.what):
-            parts += [table for _, table in one.tables(None, rows, first, threads)]
+            for begin, table in one.tables(None, wanted, threads):
+                kept = _within(rows, first + begin, len(table))
+                parts.append(table if kept is None else without_views(table).take(to_arrow(kept)))
         first += one.n_rows
     try:
         whole = pa.concat_tables(parts, promote_options="permissive").unify_dictionaries()
@@ -130,15 +143,17 @@ def original_rows(inputs: list[TableInput], rows: np.ndarray | None, threads: in
     return whole.replace_schema_metadata(inputs[0].schema.metadata)
 
 
-def look_at_all(contents: Iterable[Content], look: Look, hasher: ThreadPoolExecutor) -> list[TableInput]:
-    """The inputs, whose fingerprints are being made meanwhile."""
+def look_at_all(contents: Iterable[Content], look: Look) -> list[TableInput]:
+    """The inputs; the fingerprint of their content is made as it is read."""
     inputs = []
     for content in contents:
         kept = None if content.whole_file else content.read_all()
         one = look(content, kept)
         if not 0 <= one.n_rows < MOST_ROWS:
             raise DataError(f"{one.shown}: damaged: says {one.n_rows} rows")
-        source = hasher.submit(_source, content.path, kept, content.name, one.n_rows)
+        size = len(kept) if kept is not None else os.path.getsize(content.path)
+        of_bytes = None if kept is not None else partial(_of_bytes, content.path)
+        source = Source(content.name, size, one.n_rows, "", of_bytes=of_bytes)
         inputs.append(replace(one, source=source, fixed=content.fixed or None))
     return inputs
 
@@ -152,18 +167,13 @@ def _check_rows(inputs: list[TableInput], rows: np.ndarray | None) -> int:
     return n_rows
 
 
-def _source(path: str, kept: bytearray | None, name: str, n_rows: int) -> Source:
-    with Fingerprint(in_thread=False) as fingerprint:
-        if kept is not None:
-            fingerprint.update(memoryview(kept))
-        else:
-            try:
-                with open(path, "rb") as stream:
-                    while block := stream.read(BLOCK):
-                        fingerprint.update(memoryview(block))
-            except OSError as error:
-                raise DataError(f"{path}: cannot read: {error.strerror or error}") from error
-        return fingerprint.source(name, n_rows)
+def _of_bytes(path: str) -> str:
+    """The fingerprint that a table had until 0.1.0: of the bytes of its file."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return f"sha256:{digest.hexdigest()}"
 
 
 @contextlib.contextmanager
@@ -182,9 +192,9 @@ def refusals(shown: str, what: str) -> Iterator[None]:
 class _Target:
     """The arrays of the Dataset, filled piece by piece."""
 
-    def __init__(self, n_rows: int, chosen: Chosen, asked: Asked) -> None:
+    def __init__(self, n_rows: int, chosen: Chosen, asked: Asked, declared: set[str], workers) -> None:
         self.chosen, self.asked, self.n_rows = chosen, asked, n_rows
-        self.features = Features(chosen.features, chosen.contents, n_rows, narrow=asked.gradients)
+        self.features = Features(chosen.features, chosen.contents, n_rows, declared, workers, asked.gradients)
         self.labels = None if chosen.label is None else Labels(chosen.label, n_rows)
         self.multiplicity = None if chosen.weight is None else np.empty(n_rows)
 
@@ -192,30 +202,35 @@ class _Target:
     def filled(self) -> int:
         return self.features.filled
 
-    def append(self, shown: str, numbers: np.ndarray | int, table: pa.Table) -> None:
-        """Add the rows of ``table``, which are ``numbers`` in the ground set (or follow that number)."""
+    def append(self, shown: str, first: int, table: pa.Table, kept: np.ndarray | None) -> dict[str, Values]:
+        """Add the rows of ``table``, which follow row ``first`` of the data, or of them those at positions ``kept``.
+
+        Returns all its rows for a fingerprint.
+        """
         if len(table) == 0:
-            return
-        begin, end = self.filled, self.filled + len(table)
+            return {}
+        begin, end = self.filled, self.filled + (len(table) if kept is None else len(kept))
         if end > self.n_rows:
             raise DataError(f"{shown}: expected {self.n_rows} rows, as the file says, found more")
 
         def where(row: int) -> int:
-            return numbers + row if isinstance(numbers, int) else int(numbers[row])
+            return first + row
 
-        weight = self.chosen.weight
+        found: dict[str, Values] = {}
         if self.labels is not None:
-            self.labels.append(shown, table.column(self.chosen.label), where)
-        if weight is not None:
+            found[self.labels.name] = self.labels.append(shown, table.column(self.labels.name), where, kept)
+        weight = self.chosen.weight
+        if self.multiplicity is not None:
             vector = vector_of(shown, weight, table.column(weight), where)
-            bad = np.flatnonzero(vector <= 0)
+            positions = np.arange(len(vector)) if kept is None else kept
+            bad = positions[vector[positions] <= 0]
             if len(bad):
                 raise DataError(
                     f"{shown}: column {quoted(weight)}, row {where(int(bad[0]))} (from 0): "
                     f"expected a number greater than 0, found {vector[bad[0]]:g}"
                 )
-            self.multiplicity[begin:end] = vector
-        self.features.append(shown, table, where)
+            self.multiplicity[begin:end] = vector[positions]
+        return found | self.features.append(shown, table, where, kept)
 
     def finish(self, shown: str) -> Dataset:
         """The Dataset, without sources."""

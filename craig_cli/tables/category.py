@@ -7,41 +7,21 @@ missing, and space around a value does not count.
 from __future__ import annotations
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from craig_cli.formats.arrow import to_numpy
-from craig_cli.tables.kind import Block, Kind, one_hot
-from craig_cli.tables.storage import NUMBER, TEXT, as_text
+from craig_cli.tables.kind import Block, Kind, OneHot
+from craig_cli.tables.storage import NUMBER, TEXT
+from craig_cli.tables.texts import Texts
 
 MOST_VALUES = 32  # with a column of their own
-MISSING = -1
 
 
-def values_of(column: pa.ChunkedArray) -> tuple[list[str], np.ndarray]:
-    """(different values in the order of their first rows, position in them of each row int64 or MISSING)."""
-    if pa.types.is_null(column.type):
-        return [], np.full(len(column), MISSING)
-    places: dict[str, int] = {}
-    codes = []
-    for chunk in as_text(column).chunks:
-        known = np.array(
-            [
-                MISSING if value is None or not value.strip() else places.setdefault(value.strip(), len(places))
-                for value in chunk.dictionary.to_pylist()
-            ]
-            + [MISSING]
-        )
-        codes.append(known[to_numpy(pc.fill_null(chunk.indices, len(known) - 1))])
-    return list(places), np.concatenate(codes) if codes else np.empty(0, np.int64)
-
-
-def fit(values: list[str], codes: np.ndarray) -> dict:
+def fit(texts: Texts) -> dict:
     """The most frequent values, the more frequent first, and whether there are others and missing ones."""
-    counts = np.bincount(codes[codes >= 0], minlength=len(values))
+    values, codes = texts.values, texts.codes
+    missing, *counts = np.bincount(codes + 1, minlength=len(values) + 1).tolist()  # MISSING is -1
     order = sorted((place for place in range(len(values)) if counts[place]), key=lambda k: (-counts[k], values[k]))
     chosen = [values[place] for place in order[:MOST_VALUES]]
-    return {"values": chosen, "rest": len(order) > MOST_VALUES, "missing": bool((codes < 0).any())}
+    return {"values": chosen, "rest": len(order) > MOST_VALUES, "missing": missing > 0}
 
 
 def names(column: str, facts: dict) -> list[str]:
@@ -49,14 +29,13 @@ def names(column: str, facts: dict) -> list[str]:
     return [f"{column}={value}" for value in facts["values"]] + more
 
 
-def encode(values: pa.ChunkedArray, facts: dict) -> list[Block]:
-    found, codes = values_of(values)
+def encode(texts: Texts, facts: dict) -> list[Block]:
     n_values = len(facts["values"])
     places = {value: place for place, value in enumerate(facts["values"])}
     rest = n_values if facts["rest"] else -1
     missing = n_values + facts["rest"] if facts["missing"] else -1
-    columns = np.array([*(places.get(value, rest) for value in found), missing], dtype=np.int64)
-    return [one_hot(columns[codes], n_values + facts["rest"] + facts["missing"])]  # MISSING is the last
+    columns = np.array([*(places.get(value, rest) for value in texts.values), missing], dtype=np.int16)
+    return [OneHot(columns[texts.codes], n_values + facts["rest"] + facts["missing"])]  # MISSING is the last
 
 
 def check(facts: dict) -> bool:

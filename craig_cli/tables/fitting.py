@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import pyarrow as pa
 
 from craig_cli.tables import category, number, text, time
 from craig_cli.tables.category import MOST_VALUES
 from craig_cli.tables.encoding import Column
 from craig_cli.tables.storage import NUMBER, TEXT, TIME, VECTOR
+from craig_cli.tables.texts import Texts
 
 WORDS_OF_A_SENTENCE = 4.0  # on average, in text that is no category
 OF_AN_IDENTIFIER = 0.9  # of the rows have values of their own
@@ -24,19 +24,17 @@ def fit_column(name: str, content: str, values, wanted: bool, category: bool) ->
         return "no value in any row" if np.isnan(values).all() else Column(name, "number", number.fit(values))
     if content == VECTOR:
         return Column(name, "vector", {"width": values.shape[1]})
-    if values.null_count == len(values):
-        return "no value in any row"
     if content == TIME:
-        facts = time.fit(values)
-        days = time.encode(values, facts)[0]
-        return (
-            "one value in all rows" if days.min() == days.max() and not facts["missing"] else Column(name, TIME, facts)
-        )
+        if not values.there.any():
+            return "no value in any row"
+        if values.there.all() and values.micros.min() == values.micros.max():
+            return "one value in all rows"
+        return Column(name, TIME, time.fit(values))
     return _fit_text(name, values, wanted, category)
 
 
-def _fit_text(name: str, values: pa.ChunkedArray, wanted: bool, declared: bool) -> Column | str:
-    found, codes = category.values_of(values)
+def _fit_text(name: str, values: Texts, wanted: bool, declared: bool) -> Column | str:
+    found, codes = values.values, values.codes
     present = int(np.count_nonzero(codes >= 0))
     if not found:
         return "no value in any row"
@@ -47,4 +45,4 @@ def _fit_text(name: str, values: pa.ChunkedArray, wanted: bool, declared: bool) 
             return Column(name, TEXT, text.fit(missing=present < len(codes)))
         if len(found) > OF_AN_IDENTIFIER * present and not wanted:
             return f"{len(found):,} different values in {present:,} rows, as an identifier has"
-    return Column(name, "category", category.fit(found, codes))
+    return Column(name, "category", category.fit(values))

@@ -15,10 +15,12 @@ from craig_cli.dataset import Dataset, from_arrays
 from craig_cli.errors import DataError, UsageError
 from craig_cli.formats.choose import PANDAS_INDEX, Asked, choose
 from craig_cli.formats.messages import first_line
+from craig_cli.formats.pipeline import Workers, cores
 from craig_cli.tables.encoding import Encoding
 from craig_cli.tables.gather import Features
 from craig_cli.tables.labels import EXACT, Labels
-from craig_cli.tables.storage import flattened
+from craig_cli.tables.numbered import encoded, has_missing, width_of
+from craig_cli.tables.storage import flat_fields, flattened, is_dictionary
 
 NAME = "data"
 
@@ -26,7 +28,8 @@ NAME = "data"
 def dataset_of(features, labels=None, multiplicity=None, encoding: Encoding | None = None) -> Dataset:
     """A Dataset of what ``select_coreset`` takes.
 
-    features      (n, d) array-like, scipy sparse matrix, or a table with an Arrow C stream
+    features      (n, d) array-like, scipy sparse matrix, in which nan is a missing value, as in LIBSVM data, or a table
+                  with an Arrow C stream
     labels        (n,) numbers, text or booleans, the name of a column of the table, or None
     multiplicity  (n,) positive numbers, how many rows each row stands for, or None
     encoding      by which tables and labels are encoded; None to fit one
@@ -38,9 +41,16 @@ def dataset_of(features, labels=None, multiplicity=None, encoding: Encoding | No
     if isinstance(labels, str):
         raise UsageError(f"labels: expected one for each row, found the name {labels!r}, which is for tables")
     numbers, names = _labels(labels, None if encoding is None else encoding.labels)
-    dataset = from_arrays(features, numbers, multiplicity)
-    if encoding is not None and encoding.columns and not encoding.is_plain:
-        raise UsageError(f"features: expected a table with the column {encoding.columns[0].name!r}, found an array")
+    dataset = from_arrays(features, numbers, multiplicity, missing=True)
+    columns = () if encoding is None or encoding.is_plain else encoding.columns
+    if columns and columns[0].kind != "numbered":
+        raise UsageError(f"features: expected a table with the column {columns[0].name!r}, found an array")
+    if columns or has_missing(dataset.features):
+        known = Encoding(columns) if columns else None
+        if known is not None:
+            dataset = dataset.with_features(width_of(known), "the training data")
+        matrix, found = encoded(dataset.features, None, known, "features")
+        return replace(dataset, features=matrix, encoding=replace(found, labels=names))
     return dataset if names is None else replace(dataset, encoding=Encoding(labels=names))
 
 
@@ -56,9 +66,11 @@ def _of_table(features, labels, multiplicity, encoding: Encoding | None) -> Data
     if n_rows == 0:
         raise DataError("features: expected at least one row, found none")
     flat = flattened(table)
-    gathered = Features(chosen.features, chosen.contents, n_rows)
-    gathered.append(NAME, flat, lambda row: row)
-    matrix, found = gathered.finish(NAME, encoding, False, bool(chosen.left_out))
+    declared = {name for name, _, kind in flat_fields(table.schema) if is_dictionary(kind)}
+    with Workers(cores()) as workers:
+        gathered = Features(chosen.features, chosen.contents, n_rows, declared, workers)
+        gathered.append(NAME, flat, lambda row: row)
+        matrix, found = gathered.finish(NAME, encoding, False, bool(chosen.left_out))
     known = None if encoding is None else encoding.labels
     if name is None:
         numbers, names = _labels(labels, known)
@@ -82,10 +94,10 @@ def _labels(labels, known: tuple | None):
     if values.ndim != 1:
         return labels, None
     beyond = values.dtype.kind in "iu" and len(values) and (values.max() > EXACT or values.min() < -EXACT)
-    if values.dtype.kind not in "OUST" and not beyond and known is None:
+    if values.dtype.kind not in "OUSTb" and not beyond and known is None:
         return values, None
     if values.dtype.kind == "O":
-        missing = [row for row, value in enumerate(values) if value is None or value != value]
+        missing = [row for row, value in enumerate(values) if _is_missing(value)]
         if missing:
             raise DataError(f"labels: row {missing[0]} (from 0): expected a label, found none")
     try:
@@ -93,6 +105,11 @@ def _labels(labels, known: tuple | None):
     except (pa.ArrowException, OverflowError) as error:
         raise DataError(f"labels: expected numbers or text: {first_line(error)}") from error
     return _gathered(column, "labels", known)
+
+
+def _is_missing(value) -> bool:
+    """None, nan, or what pandas calls NA, which is equal to nothing and says so of no comparison."""
+    return value is None or not isinstance(value == value, (bool, np.bool_)) or value != value
 
 
 def _gathered(column: pa.ChunkedArray, name: str, known: tuple | None):

@@ -4,50 +4,86 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
-import scipy.sparse as sp
 
-from craig_cli.dataset import is_csr
 from craig_cli.errors import DataError
 from craig_cli.formats.columns import matrix_of, vector_of
 from craig_cli.formats.messages import first_line, printable, quoted
+from craig_cli.formats.pipeline import Workers
+from craig_cli.tables.assemble import assembled
 from craig_cli.tables.encoding import Column, Encoding
+from craig_cli.tables.fingerprint import Values
 from craig_cli.tables.fitting import fit_column
 from craig_cli.tables.kind import Block
-from craig_cli.tables.storage import NOTHING, NUMBER, PLAIN, TEXT, VECTOR, as_text, unwrapped
+from craig_cli.tables.storage import NOTHING, NUMBER, PLAIN, TEXT, TIME, VECTOR, unwrapped
+from craig_cli.tables.texts import Texts
+from craig_cli.tables.time import Times, bits
 
+COLUMNS_TOGETHER = 8
 ROWS_TOGETHER = 2048  # written into the matrix at a time, so that the lines of it stay in the cache
-DENSE_CELLS_PER_NONZERO = 8  # as of LIBSVM: of more the matrix is sparse
 
 
 class Features:
-    """The feature columns of ``n_rows`` rows; ``contents`` says what each of ``names`` holds."""
+    """The feature columns of ``n_rows`` rows; ``contents`` says what each of ``names`` holds.
 
-    def __init__(self, names: list[str], contents: dict[str, str], n_rows: int, narrow: bool = False) -> None:
+    categories  those that their writer called so; narrow: of float16 and float32 the matrix is of that type
+    """
+
+    def __init__(
+        self,
+        names: list[str],
+        contents: dict[str, str],
+        n_rows: int,
+        categories: set[str],
+        workers: Workers,
+        narrow: bool = False,
+    ) -> None:
+        self.workers = workers
         self.names, self.contents, self.n_rows, self.narrow = names, contents, n_rows, narrow
+        self.categories = categories
         self.plain = [name for name in names if contents[name] in PLAIN]
-        self.others: dict[str, list[pa.ChunkedArray]] = {name: [] for name in names if contents[name] not in PLAIN}
+        self.read = [name for name in names if contents[name] in (*PLAIN, TEXT, TIME)]
+        self.texts = {name: Texts() for name in names if contents[name] == TEXT}
+        self.times = {name: Times(n_rows) for name in names if contents[name] == TIME}
         self.matrix: np.ndarray | None = None  # the widths of lists are known when the first of them are read
         self.filled = 0
-        self.categories: set[str] = set()  # that their writer called so
         self.missing = False  # whether any number is
 
-    def append(self, shown: str, table: pa.Table, where: Callable[[int], int]) -> None:
-        """Add the rows of ``table``, flat; ``where`` says which row of the data a row of it is."""
+    def append(
+        self, shown: str, table: pa.Table, where: Callable[[int], int], kept: np.ndarray | None = None
+    ) -> dict[str, Values]:
+        """Add the rows of ``table``, flat, of which only ``kept`` (positions) where that is given.
+
+        ``where`` says which row of the data a row of it is. Returns all its rows for a fingerprint.
+        """
         there = set(table.column_names)
         columns = {
             name: unwrapped(table.column(name)) if name in there else pa.chunked_array([pa.nulls(len(table))])
             for name in self.names
         }
-        arrays = [self._array(shown, name, columns[name], where) for name in self.plain]
-        self._write(shown, arrays, len(table), where)
-        for name, kept in self.others.items():
-            if pa.types.is_dictionary(columns[name].type):
-                self.categories.add(name)
-            kept.append(as_text(columns[name]) if self.contents[name] == TEXT else columns[name])
-        self.filled += len(table)
+        rows = slice(None) if kept is None else kept
+
+        def add(name: str) -> Values:
+            if name in self.texts:
+                texts = self.texts[name]
+                codes = texts.coded(columns[name])
+                texts.keep(codes[rows])
+                return texts.bits(codes)
+            if name in self.times:
+                with _about(shown, name):
+                    micros, given = self.times[name].read(columns[name])
+                self.times[name].keep(micros[rows], given[rows])
+                return bits(micros, given)
+            return self._array(shown, name, columns[name], where)
+
+        found = dict(zip(self.read, self.workers.map(add, self.read)))
+        numbers = [values for values in found.values() if isinstance(values, np.ndarray)]
+        self._write(shown, [values[rows] for values in numbers], where)
+        self.filled += len(table) if kept is None else len(kept)
+        return found
 
     def _array(self, shown: str, name: str, column: pa.ChunkedArray, where: Callable[[int], int]) -> np.ndarray:
         if pa.types.is_null(column.type):
@@ -59,7 +95,7 @@ class Features:
             self.missing = True
         return array
 
-    def _write(self, shown: str, arrays: list[np.ndarray], n_rows: int, where: Callable[[int], int]) -> None:
+    def _write(self, shown: str, arrays: list[np.ndarray], where: Callable[[int], int]) -> None:
         widths = [1 if array.ndim == 1 else array.shape[1] for array in arrays]
         if self.matrix is None:
             self._allocate(shown, widths, np.result_type(*arrays) if self.narrow and arrays else np.dtype(np.float64))
@@ -69,9 +105,11 @@ class Features:
                     f"{shown}: column {quoted(name)}, row {where(0)} (from 0): expected {expected} numbers, "
                     f"as in the rows before, found {width}"
                 )
-        for start in range(0, n_rows, ROWS_TOGETHER):
-            stop = min(start + ROWS_TOGETHER, n_rows)
-            part = self.matrix[self.filled + start : self.filled + stop]
+        matrix, filled = self.matrix, self.filled
+
+        def write(start: int) -> None:
+            stop = min(start + ROWS_TOGETHER, len(arrays[0]))
+            part = matrix[filled + start : filled + stop]
             column = 0
             for array, width in zip(arrays, widths):
                 if array.ndim == 1:
@@ -80,20 +118,25 @@ class Features:
                     part[:, column : column + width] = array[start:stop]
                 column += width
 
+        for _ in self.workers.map(write, range(0, len(arrays[0]) if arrays else 0, ROWS_TOGETHER)):
+            pass
+
     def _allocate(self, shown: str, widths: list[int], dtype: np.dtype) -> None:
         self.widths = widths
-        if sum(widths) == 0 and not self.others:
+        if sum(widths) == 0 and len(self.names) == len(self.plain):
             raise DataError(f"{shown}: expected features, found empty lists")
         starts = np.cumsum([0, *widths]).tolist()
         self.places = {name: (start, width) for name, start, width in zip(self.plain, starts, widths)}
-        self.matrix = np.empty((self.n_rows, sum(widths)), dtype=dtype if dtype.kind == "f" else np.float64)
+        kind = dtype if dtype.kind == "f" else np.dtype(np.float64)
+        order: Literal["C", "F"] = "F" if self.texts or self.times else "C"  # column by column where it is not the last
+        self.matrix = np.empty((self.n_rows, sum(widths)), kind, order)
 
     def finish(self, shown: str, encoding: Encoding | None, wanted: bool, left_out: bool):
         """(matrix, Encoding): by ``encoding``, or one that is fitted where not all columns can stay as they are.
 
         ``wanted``: the columns were asked for by name; ``left_out``: others are no features, which is to be recorded.
         """
-        as_it_is = not self.others and not self.missing
+        as_it_is = len(self.names) == len(self.plain) and not self.missing
         if encoding is None or not encoding.columns:
             if as_it_is and not left_out and self.narrow:
                 return self.matrix, encoding  # gradients, which no model is trained on
@@ -104,77 +147,78 @@ class Features:
             and self.names == [each.name for each in encoding.columns]
         ):
             return self.matrix, encoding
-        return _assembled(list(self._blocks(shown, encoding)), self.n_rows), encoding
+        return assembled(list(self._blocks(shown, encoding)), self.n_rows, self.workers), encoding
 
     def _values(self, name: str):
-        if name in self.others:
-            chunks = [chunk for kept in self.others[name] for chunk in kept.chunks]
-            kinds = {chunk.type for chunk in chunks}
-            if len(kinds) > 1:
-                return _together(chunks, kinds)
-            return pa.chunked_array(chunks, next(iter(kinds), pa.null()))
+        if name in self.texts or name in self.times:
+            return self.texts.get(name) or self.times[name]
         start, width = self.places[name]
         return self.matrix[:, start] if self.contents[name] == NUMBER else self.matrix[:, start : start + width]
 
     def _fit(self, shown: str, wanted: bool) -> Encoding:
+        def fit(item) -> Column | str:
+            name, values = item
+            if self.contents[name] == NOTHING:
+                return "no value in any row"
+            with _about(shown, name):
+                return fit_column(name, self.contents[name], values, wanted, name in self.categories)
+
         columns, left_out = [], {}
-        for name in self.names:
-            content = self.contents[name]
-            if content == NOTHING:
-                found: Column | str = "no value in any row"
-            else:
-                with _about(shown, name):
-                    found = fit_column(name, content, self._values(name), wanted, name in self.categories)
-            if isinstance(found, Column):
-                columns.append(found)
-            else:
-                left_out[name] = found
+        for items in self._few_together():
+            for (name, _), found in zip(items, self.workers.map(fit, items)):
+                if isinstance(found, Column):
+                    columns.append(found)
+                else:
+                    left_out[name] = found
         if not columns:
             whys = "; ".join(f"{printable(name[:40])}: {why}" for name, why in left_out.items())
             raise DataError(f"{shown}: expected columns that can be features, found none ({whys[:200]})")
         return Encoding(tuple(columns), left_out)
 
+    def _few_together(self) -> Iterator[list[tuple[str, Any]]]:
+        """(name, values), in order; numbers one after the other in memory, for as long as it takes to the next few.
+
+        A pass over a column of a matrix reads all lines of it, eight columns wide.
+        """
+        room = np.empty((COLUMNS_TOGETHER, self.n_rows))
+        for begin in range(0, len(self.names), COLUMNS_TOGETHER):
+            names = self.names[begin : begin + COLUMNS_TOGETHER]
+            items = {name: None if self.contents[name] == NOTHING else self._values(name) for name in names}
+            apart = [name for name in names if self.contents[name] == NUMBER and not items[name].flags.c_contiguous]
+
+            def copy(start: int, apart=apart, items=items) -> None:
+                rows = slice(start, start + ROWS_TOGETHER)
+                for place, name in enumerate(apart):
+                    room[place, rows] = items[name][rows]
+
+            for _ in self.workers.map(copy, range(0, self.n_rows, ROWS_TOGETHER) if apart else ()):
+                pass
+            yield list((items | {name: room[place] for place, name in enumerate(apart)}).items())
+
     def _blocks(self, shown: str, encoding: Encoding) -> Iterator[Block]:
-        for column in encoding.columns:
+        def encode(column: Column) -> list[Block]:
             with _about(shown, column.name):
-                yield from column.record.encode(self._as_its_kind(shown, column), column.facts)
+                return column.record.encode(self._as_its_kind(shown, column), column.facts)
+
+        for blocks in self.workers.map(encode, encoding.columns):
+            yield from blocks
 
     def _as_its_kind(self, shown: str, column: Column):
         """The values as the kind takes them, which here may hold nothing, or numbers, where there was text."""
-        values, content = self._values(column.name), self.contents[column.name]
-        if column.kind == NUMBER and content == NOTHING:
-            return np.full(self.n_rows, np.nan)
+        content = self.contents[column.name]
+        values = None if content == NOTHING else self._values(column.name)
         if column.kind == VECTOR:
             found, expected = values.shape[1] if content == VECTOR else 0, column.facts["width"]
             if found != expected:
                 raise DataError(
                     f"{shown}: column {quoted(column.name)}: expected {expected} numbers a row, found {found}"
                 )
+        if content == NOTHING:
+            nothing = {NUMBER: lambda: np.full(self.n_rows, np.nan), TIME: lambda: Times(self.n_rows)}
+            return nothing.get(column.kind, lambda: Texts(pa.chunked_array([pa.nulls(self.n_rows)])))()
         if content == NUMBER and column.kind != NUMBER:
-            missing = np.isnan(values)
-            return pa.chunked_array([pa.array(values, mask=missing)])
+            return Texts(pa.chunked_array([pa.array(values, mask=np.isnan(values))]))
         return values
-
-
-def _together(chunks: list[pa.Array], kinds: set) -> pa.ChunkedArray:
-    """Chunks of different types of the same content, such as dates and timestamps, as one."""
-    kinds = {kind for kind in kinds if not pa.types.is_null(kind)}
-    if len(kinds) == 1:
-        target = next(iter(kinds))
-    else:
-        durations = [pa.types.is_duration(kind) for kind in kinds]
-        times = [pa.types.is_time(kind) for kind in kinds]
-        if all(durations):
-            target = pa.duration("ns")
-        elif all(times):
-            target = pa.time64("ns")
-        elif any(durations) or any(times):
-            raise pa.ArrowInvalid("expected times of one kind, found dates, times of day or durations together")
-        else:
-            target = pa.timestamp("us")
-            chunks = [chunk.cast(pa.timestamp("us", getattr(chunk.type, "tz", None)), safe=False) for chunk in chunks]
-            chunks = [chunk.cast(pa.int64()).cast(target) for chunk in chunks]
-    return pa.chunked_array([chunk.cast(target) for chunk in chunks], target)
 
 
 @contextlib.contextmanager
@@ -184,53 +228,3 @@ def _about(shown: str, name: str) -> Iterator[None]:
         yield
     except (pa.ArrowException, OverflowError) as error:
         raise DataError(f"{shown}: column {quoted(name)}: {first_line(error)}") from error
-
-
-def _assembled(blocks: list[Block], n_rows: int) -> np.ndarray | sp.csr_matrix:
-    """The blocks side by side, sparse where that is smaller; ``blocks`` is emptied on the way."""
-    widths = [1 if block.ndim == 1 else block.shape[1] for block in blocks]
-    nonzeros = sum(block.nnz if is_csr(block) else int(np.count_nonzero(block)) for block in blocks)
-    if n_rows * sum(widths) > DENSE_CELLS_PER_NONZERO * nonzeros:
-        return _sparse(blocks, n_rows, widths, nonzeros)
-    matrix = np.empty((n_rows, sum(widths)))
-    column = 0
-    for number, width in enumerate(widths):
-        block, blocks[number] = blocks[number], None
-        for start in range(0, n_rows, ROWS_TOGETHER):
-            part = block[start : start + ROWS_TOGETHER]
-            dense = part.toarray() if is_csr(part) else part.reshape(len(part), width)
-            matrix[start : start + ROWS_TOGETHER, column : column + width] = dense
-        column += width
-    return matrix
-
-
-def _sparse(blocks: list[Block], n_rows: int, widths: list[int], nonzeros: int) -> sp.csr_matrix:
-    """The blocks side by side as CSR, each put in its place at once."""
-    pieces = [_nonzero(block) for block in blocks]
-    ends = np.zeros(n_rows + 1, np.int64)
-    for counts, _, _ in pieces:
-        ends[1:] += counts
-    np.cumsum(ends, out=ends)
-    indices, values = np.empty(nonzeros, np.int32), np.empty(nonzeros)
-    free, column = ends[:-1].copy(), 0  # where the next value of each row goes
-    for number, width in enumerate(widths):
-        (counts, columns, found), pieces[number], blocks[number] = pieces[number], None, None
-        if counts.dtype == bool:  # of one value in a row at most
-            places = free[counts]
-        else:
-            first = np.cumsum(counts) - counts
-            places = np.repeat(free - first, counts) + np.arange(len(found))
-        indices[places], values[places] = columns + column, found
-        free += counts
-        column += width
-    return sp.csr_matrix((values, indices, ends), shape=(n_rows, column))
-
-
-def _nonzero(block: Block) -> tuple[np.ndarray, np.ndarray | int, np.ndarray]:
-    """(values of each row, booleans where there is one at most, their columns, values) of what is not zero."""
-    if not is_csr(block) and block.ndim == 1:
-        there = block != 0
-        return there, 0, block[there]
-    block = block if is_csr(block) else sp.csr_matrix(block)
-    counts = np.diff(block.indptr)
-    return counts.astype(bool) if counts.max(initial=0) <= 1 else counts, block.indices, block.data

@@ -9,7 +9,22 @@ from typing import TypeAlias
 import numpy as np
 import scipy.sparse as sp
 
-Block: TypeAlias = np.ndarray | sp.csr_matrix  # (n,) or (n, w) float64: the columns of the matrix that a column became
+
+@dataclass(frozen=True)
+class OneHot:
+    """(n, width) with a 1 in column codes[i], int16, of row i; none where the code is negative."""
+
+    codes: np.ndarray
+    width: int
+
+    @classmethod
+    def where(cls, true: np.ndarray) -> OneHot:
+        """A column with a 1 where ``true`` (n,) is."""
+        return cls(true.astype(np.int16) - np.int16(1), 1)
+
+
+Matrix: TypeAlias = np.ndarray | sp.csr_matrix
+Block: TypeAlias = Matrix | OneHot  # the columns of the matrix that a column became: (n,) or (n, w) float64
 
 
 @dataclass(frozen=True)
@@ -19,7 +34,7 @@ class Kind:
     reads   contents (``storage.content_of``) that it can be encoded from; nulls alone always can
     names   ``names(column, facts)``: of the columns of the matrix
     encode  ``encode(values, facts)``: the blocks; values are (n,) or (n, w) float64, nan where one is missing, of a
-            number and a vector, else a chunked array
+            number and a vector, ``Texts`` of text, a chunked array of times
     check   whether facts that were read from a file are such facts
     says    ``says(facts)``: a line for people
     """
@@ -29,13 +44,6 @@ class Kind:
     encode: Callable[..., list[Block]]
     check: Callable[[dict], bool]
     says: Callable[[dict], str]
-
-
-def one_hot(codes: np.ndarray, width: int) -> sp.csr_matrix:
-    """(n, width) with a 1 in column codes[i] of row i; none where the code is negative."""
-    there = codes >= 0
-    ends = np.concatenate([[0], np.cumsum(there)]).astype(np.int32)
-    return sp.csr_matrix((np.ones(int(ends[-1])), codes[there].astype(np.int32), ends), shape=(len(codes), width))
 
 
 def is_finite(value) -> bool:

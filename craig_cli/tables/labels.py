@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from craig_cli.dataset import MOST_CLASSES
 from craig_cli.errors import DataError
@@ -12,6 +11,7 @@ from craig_cli.formats.arrow import to_numpy
 from craig_cli.formats.columns import refuse_nulls, vector_of
 from craig_cli.formats.messages import printable, quoted
 from craig_cli.tables.encoding import Label
+from craig_cli.tables.fingerprint import Bits, Values, bits_of_text, bits_of_whole
 from craig_cli.tables.storage import NUMBER, TEXT, as_text, content_of, unwrapped
 
 EXACT = 2**53  # integers beyond it are no float64
@@ -27,21 +27,30 @@ class Labels:
         self.values: dict[tuple[bool, Label | float], int] = {}
         self.filled = 0
 
-    def append(self, shown: str, column: pa.ChunkedArray, where) -> None:
-        """The labels of the next rows; ``where`` says which row of the data a row here is."""
+    def append(self, shown: str, column: pa.ChunkedArray, where, kept: np.ndarray | None = None) -> Values:
+        """The labels of the next rows, or of them those at positions ``kept``; all of them for a fingerprint.
+
+        ``where`` says which row of the data a row here is.
+        """
         column = unwrapped(column)
-        end = self.filled + len(column)
+        end = self.filled + (len(column) if kept is None else len(kept))
+        rows = slice(None) if kept is None else kept
         refuse_nulls(shown, self.name, column, where, "a label")
         if self._is_plain(shown, column):
-            vector = vector_of(shown, self.name, column, where)
-            self.numbers[self.filled : end] = vector
+            found: Values = (numbers := vector_of(shown, self.name, column, where))
+            self.numbers[self.filled : end] = vector = numbers[rows]
             if self.codes:
                 self._append_values(*np.unique(vector, return_inverse=True))
         else:
             if not self.codes and self.filled:
                 self._append_values(*np.unique(self.numbers[: self.filled], return_inverse=True))
-            self._append_values(*_distinct(column))
+            values, codes = _coded(column)
+            found = Bits(bits_of_text(values), codes) if content_of(column.type) == TEXT else to_numpy(column)
+            self._append_values(*_used(values, codes[rows]))
         self.filled = end
+        if isinstance(found, np.ndarray) and found.dtype.kind in "iu" and found.dtype.itemsize == 8:
+            return Bits(bits_of_whole(found, EXACT))
+        return found
 
     def _is_plain(self, shown: str, column: pa.ChunkedArray) -> bool:
         kind = column.type
@@ -52,10 +61,10 @@ class Labels:
             return False
         if not pa.types.is_integer(kind) or kind.bit_width < 64 or not len(column):
             return True
-        bounds = pc.min_max(column).as_py()
-        if bounds["min"] >= -EXACT and bounds["max"] <= EXACT:
+        values = to_numpy(column)
+        if values.min() >= -EXACT and values.max() <= EXACT:
             return True
-        return pc.count_distinct(column).as_py() > MOST_CLASSES  # numbers to be predicted
+        return len(np.unique(values)) > MOST_CLASSES  # numbers to be predicted
 
     def _append_values(self, values, codes: np.ndarray) -> None:
         if isinstance(values, np.ndarray):
@@ -92,19 +101,18 @@ def _keyed(value) -> tuple:
     return isinstance(value, str), value
 
 
-def _distinct(column: pa.ChunkedArray) -> tuple[list, np.ndarray]:
-    """(the different values, position in them of each row)."""
-    if content_of(column.type) != TEXT:
-        encoded = column.dictionary_encode()
-    else:
-        encoded = as_text(column)
+def _coded(column: pa.ChunkedArray) -> tuple[list, np.ndarray]:
+    """(values, position in them of each row)."""
+    encoded = column.dictionary_encode() if content_of(column.type) != TEXT else as_text(column)
     encoded = pa.chunked_array(encoded.chunks, encoded.type).unify_dictionaries()
-    parts = [to_numpy(chunk.indices) for chunk in encoded.chunks]
-    if not parts:
+    if not encoded.num_chunks:
         return [], np.empty(0, np.int64)
-    values = encoded.chunk(0).dictionary.to_pylist()
-    codes = np.concatenate(parts)
-    used = np.unique(codes)  # a category may have values that no row has
+    return encoded.chunk(0).dictionary.to_pylist(), to_numpy(pa.chunked_array([c.indices for c in encoded.chunks]))
+
+
+def _used(values: list, codes: np.ndarray) -> tuple[list, np.ndarray]:
+    """The same without values that no row has, as a category may have."""
+    used = np.flatnonzero(np.bincount(codes, minlength=len(values)))
     places = np.zeros(len(values), np.int64)
     places[used] = np.arange(len(used))
     return [values[place] for place in used.tolist()], places[codes]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from craig_cli.tables.kind import Block, Kind, is_finite
+from craig_cli.tables.kind import Block, Kind, OneHot, is_finite
 from craig_cli.tables.storage import NUMBER as NUMBERS
 
 
@@ -21,8 +21,8 @@ def names(column: str, facts: dict) -> list[str]:
 
 def encode(values: np.ndarray, facts: dict) -> list[Block]:
     missing = np.isnan(values)
-    blocks = [np.where(missing, facts["mean"], values)]
-    return [*blocks, missing.astype(np.float64)] if facts["missing"] else blocks
+    blocks: list[Block] = [np.where(missing, facts["mean"], values) if missing.any() else values]
+    return [*blocks, OneHot.where(missing)] if facts["missing"] else blocks
 
 
 def check(facts: dict) -> bool:

@@ -5,17 +5,13 @@ A feature that is not written is 0, and counts as such in the mean.
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
 import scipy.sparse as sp
 
 from craig_cli.dataset import is_csr
 from craig_cli.errors import DataError
 from craig_cli.tables.encoding import Column, Encoding
-from craig_cli.tables.kind import Block, Kind, is_finite
-
-Matrix: TypeAlias = np.ndarray | sp.csr_matrix
+from craig_cli.tables.kind import Kind, Matrix, is_finite
 
 
 def encoded(matrix: Matrix, rows: np.ndarray | None, encoding: Encoding | None, name: str) -> tuple[Matrix, Encoding]:
@@ -58,6 +54,12 @@ def missing_in(matrix: Matrix) -> tuple[np.ndarray, np.ndarray]:
     return np.searchsorted(matrix.indptr, places, side="right") - 1, matrix.indices[places]
 
 
+def has_missing(matrix: Matrix) -> bool:
+    """Whether any value is nan."""
+    values = matrix.data if is_csr(matrix) else matrix
+    return bool(values.size) and bool(np.isnan(values.min()))
+
+
 def fit(matrix: Matrix) -> dict:
     """The number of features, and number from 1 -> mean of those that are missing somewhere."""
     n_rows, width = matrix.shape
@@ -75,7 +77,7 @@ def names(column: str, facts: dict) -> list[str]:
     return [*(str(k + 1) for k in range(facts["width"])), *(f"{number} is missing" for number in facts["means"])]
 
 
-def encode(matrix: Matrix, facts: dict) -> list[Block]:
+def encode(matrix: Matrix, facts: dict) -> list[Matrix]:
     row, column = missing_in(matrix)
     numbers = np.array([int(number) - 1 for number in facts["means"]], dtype=np.int64)
     means = np.array(list(facts["means"].values()))

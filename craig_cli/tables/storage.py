@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 NUMBER, TEXT, TIME, VECTOR, NOTHING, OTHER = "number", "text", "time", "vector", "nothing", "other"
 PLAIN = (NUMBER, VECTOR)  # go into the matrix as they are
@@ -20,6 +19,11 @@ is_time = _first("is_date", "is_timestamp", "is_time", "is_duration")
 is_list = _first("is_list", "is_large_list", "is_fixed_size_list", "is_list_view", "is_large_list_view")
 _is_text_view, _is_binary_view = _first("is_string_view"), _first("is_binary_view")
 is_run_end_encoded = _first("is_run_end_encoded")
+
+
+def is_dictionary(kind: pa.DataType) -> bool:
+    """Whether a column of this type is a category to its writer."""
+    return is_dictionary(kind.storage_type) if isinstance(kind, pa.BaseExtensionType) else pa.types.is_dictionary(kind)
 
 
 def content_of(kind: pa.DataType) -> str:
@@ -45,6 +49,8 @@ def unwrapped(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if isinstance(kind, pa.BaseExtensionType):
         return unwrapped(pa.chunked_array([chunk.storage for chunk in column.chunks], kind.storage_type))
     if is_run_end_encoded(kind):
+        import pyarrow.compute as pc  # takes as long as to read a small file
+
         return unwrapped(pa.chunked_array([pc.run_end_decode(chunk) for chunk in column.chunks], kind.value_type))
     if pa.types.is_dictionary(kind) and content_of(kind) != TEXT:
         return unwrapped(column.cast(kind.value_type))
@@ -52,7 +58,7 @@ def unwrapped(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Text or a number of any type as dictionary<int32, string>, which holds each value once in a chunk."""
+    """Text or a number of any type as dictionary<int32, string>, which holds each value of a chunk once."""
     column = unwrapped(column)
     target = pa.dictionary(pa.int32(), pa.string())
     if pa.types.is_dictionary(column.type):
@@ -61,7 +67,7 @@ def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
             for chunk in column.chunks
         ]
         return pa.chunked_array(chunks, target)
-    return pa.chunked_array([chunk.dictionary_encode() for chunk in column.cast(pa.string()).chunks], target)
+    return column.cast(pa.string()).dictionary_encode()
 
 
 def without_views(table: pa.Table) -> pa.Table:

@@ -6,12 +6,11 @@ import re
 import zlib
 
 import numpy as np
-import pyarrow as pa
 import scipy.sparse as sp
 
-from craig_cli.tables.category import values_of
-from craig_cli.tables.kind import Block, Kind, one_hot
+from craig_cli.tables.kind import Block, Kind, OneHot
 from craig_cli.tables.storage import TEXT as TEXTS
+from craig_cli.tables.texts import Texts
 
 BUCKETS = 256
 WORD = re.compile(r"\w+")
@@ -26,13 +25,14 @@ def names(column: str, facts: dict) -> list[str]:
     return hashed + [f"{column} is missing"] * facts["missing"]
 
 
-def encode(values: pa.ChunkedArray, facts: dict) -> list[Block]:
-    found, codes = values_of(values)
+def encode(texts: Texts, facts: dict) -> list[Block]:
+    found, codes = texts.values, texts.codes
     buckets = facts["buckets"]
     places: dict[str, tuple[int, float]] = {}
     columns, signs, ends = [], [], [0]
-    for text in found:
-        for word in WORD.findall(text.lower()):
+    used = np.bincount(codes[codes >= 0], minlength=len(found)).astype(bool).tolist()
+    for text, is_used in zip(found, used):
+        for word in WORD.findall(text.lower()) if is_used else ():
             if word not in places:
                 digest = zlib.crc32(word.encode())
                 places[word] = digest % buckets, 1.0 if digest >> 31 else -1.0
@@ -48,7 +48,7 @@ def encode(values: pa.ChunkedArray, facts: dict) -> list[Block]:
     norms = np.sqrt(np.asarray(words.multiply(words).sum(axis=1)).ravel())
     words = sp.csr_matrix(sp.diags(1.0 / np.where(norms > 0, norms, 1.0)) @ words)
     blocks = [words[codes]]  # MISSING is the last
-    return [*blocks, one_hot(np.where(codes < 0, 0, -1), 1)] if facts["missing"] else blocks
+    return [*blocks, OneHot.where(codes < 0)] if facts["missing"] else blocks
 
 
 def check(facts: dict) -> bool:

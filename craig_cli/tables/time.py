@@ -7,49 +7,73 @@ import pyarrow as pa
 
 from craig_cli.formats.arrow import to_numpy
 from craig_cli.tables import number
+from craig_cli.tables.fingerprint import MISSING, Bits
 from craig_cli.tables.kind import Block, Kind
 from craig_cli.tables.storage import TIME as TIMES
-from craig_cli.tables.storage import unwrapped
 
 DAY = 86_400_000_000  # microseconds
 
 
-def fit(values: pa.ChunkedArray) -> dict:
+class Times:
+    """A column of times, piece by piece, as microseconds; of a date and of a timestamp since 1970 in UTC."""
+
+    def __init__(self, n_rows: int) -> None:
+        self.micros, self.there = np.zeros(n_rows, np.int64), np.zeros(n_rows, bool)  # whether there is one
+        self.filled = 0
+        self.of: str | None = None  # "date", "time" or "duration"
+
+    def read(self, column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
+        """(microseconds int64, whether there is one), (n,) each."""
+        kind = column.type
+        if pa.types.is_null(kind):
+            return np.zeros(len(column), np.int64), np.zeros(len(column), bool)
+        of = "date" if _is_date(kind) else "duration" if pa.types.is_duration(kind) else "time"
+        if self.of not in (None, of):
+            raise pa.ArrowInvalid("expected times of one kind, found dates, times of day or durations together")
+        self.of = of
+        if of == "date":
+            target = pa.timestamp("us", getattr(kind, "tz", None))
+        else:
+            target = pa.duration("us") if of == "duration" else pa.time64("us")
+        if pa.types.is_time32(kind):
+            column = column.cast(pa.time32("ms"))
+        # Nanoseconds may be cut off; what is beyond microseconds in 64 bits, the year 294,000, is an error.
+        whole = column.cast(target, safe=getattr(kind, "unit", "s") != "ns").cast(pa.int64())
+        if not whole.null_count:
+            return to_numpy(whole), np.ones(len(whole), bool)
+        return to_numpy(whole.fill_null(0)), to_numpy(whole.is_valid()).astype(bool)
+
+    def keep(self, micros: np.ndarray, there: np.ndarray) -> None:
+        """Those of the next rows of the column."""
+        rows = slice(self.filled, self.filled + len(micros))
+        self.micros[rows], self.there[rows] = micros, there
+        self.filled += len(micros)
+
+
+def bits(micros: np.ndarray, there: np.ndarray) -> Bits:
+    """What a fingerprint makes of them."""
+    return Bits(np.where(there, micros.view(np.uint64), MISSING))
+
+
+def fit(times: Times) -> dict:
     """The first of them, the mean, and whether any is missing."""
-    micros, there = _microseconds(values)
-    since = str(np.datetime64(int(micros[there].min()), "us")) if _is_date(unwrapped(values).type) else None
-    facts = {"since": since}
-    return facts | number.fit(_days(micros, there, since))
+    since = str(np.datetime64(int(times.micros[times.there].min()), "us")) if times.of == "date" else None
+    return {"since": since} | number.fit(_days(times, since))
 
 
-def encode(values: pa.ChunkedArray, facts: dict) -> list[Block]:
-    return number.encode(_days(*_microseconds(values), facts["since"]), facts)
+def encode(times: Times, facts: dict) -> list[Block]:
+    return number.encode(_days(times, facts["since"]), facts)
 
 
-def _days(micros: np.ndarray, there: np.ndarray, since: str | None) -> np.ndarray:
+def _days(times: Times, since: str | None) -> np.ndarray:
     origin = 0 if since is None else int(np.datetime64(since, "us").astype(np.int64))
-    return np.where(there, (micros - origin) / DAY, np.nan)
+    days = (times.micros - origin) / DAY
+    days[~times.there] = np.nan
+    return days
 
 
 def _is_date(kind: pa.DataType) -> bool:
     return pa.types.is_date(kind) or pa.types.is_timestamp(kind)
-
-
-def _microseconds(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
-    """(microseconds int64, whether there is one), (n,) each; of a date and of a timestamp since 1970 in UTC."""
-    column = unwrapped(column)
-    kind = column.type
-    if pa.types.is_null(kind):
-        return np.zeros(len(column), np.int64), np.zeros(len(column), bool)
-    if _is_date(kind):
-        target = pa.timestamp("us", getattr(kind, "tz", None))
-    else:
-        target = pa.duration("us") if pa.types.is_duration(kind) else pa.time64("us")
-    if pa.types.is_time32(kind):
-        column = column.cast(pa.time32("ms"))
-    # Nanoseconds may be cut off; what is beyond microseconds in 64 bits, the year 294,000, is an error.
-    whole = column.cast(target, safe=getattr(kind, "unit", "s") != "ns").cast(pa.int64())
-    return to_numpy(whole.fill_null(0)), to_numpy(whole.is_valid()).astype(bool)
 
 
 def check(facts: dict) -> bool:

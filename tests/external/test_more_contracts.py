@@ -3,7 +3,9 @@ by name. A library that is not installed is skipped by its name."""
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
+import os
 import warnings
 
 import numpy as np
@@ -246,3 +248,80 @@ def test_interpret_is_free_of_scale(few):
     )
     one, eight = (made.fit(features, labels, sample_weight=weight * k).predict_proba(features) for k in (1, 8))
     assert close(one, eight, 1e-6)
+
+
+# --- Keras --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def keras():
+    """Keras with a backend that is installed."""
+    backend = next((name for name in ("torch", "jax", "tensorflow") if importlib.util.find_spec(name)), None)
+    if backend is None:
+        pytest.skip("Keras has no backend here")
+    os.environ.setdefault("KERAS_BACKEND", backend)
+    return pytest.importorskip("keras")
+
+
+def test_keras_divides_by_the_rows_of_the_batch(keras, few):
+    """Its step and its loss; the metrics it is told to weigh are weighted means."""
+    features, labels, weight, _ = few
+    targets = labels.astype("float32")[:, None]
+
+    def model(**options):
+        layer = keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+        model = keras.Sequential([keras.Input((8,)), layer])
+        model.compile(optimizer=keras.optimizers.SGD(0.01), loss=options.pop("loss", "mse"), **options)
+        return model
+
+    def step(weights, **options):
+        one = model(**options)
+        one.fit(features, targets, sample_weight=weights, batch_size=300, shuffle=False, verbose=0)
+        return one.get_weights()[0].ravel()
+
+    total = 2 * (features * targets * weight[:, None]).sum(axis=0)
+    assert close(step(weight), 0.01 * total / len(weight)) and close(step(4 * weight), 0.04 * total / len(weight))
+    by_sum = keras.losses.MeanSquaredError(reduction="mean_with_sample_weight")
+    assert close(step(weight, loss=by_sum), 0.01 * total / weight.sum())
+    one = model(metrics=["mae"], weighted_metrics=["mae"])
+    found = one.evaluate(features, targets, sample_weight=weight, batch_size=300, return_dict=True, verbose=0)
+    size = np.abs(targets.ravel())
+    assert close(found["loss"], np.mean(weight * size**2), 1e-4)
+    assert close(found["mae"], size.mean()) and close(found["weighted_mae"], np.average(size, weights=weight))
+    with pytest.raises(ValueError, match="class_weight"):  # one of the two, not both
+        one.fit(features, targets, sample_weight=weight, class_weight={0: 1.0, 1: 2.0}, verbose=0)
+
+
+# --- where weights are ignored ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("settings", [{}, {"leaf_estimation_method": "Gradient", "leaf_estimation_iterations": 50}])
+def test_catboost_s_leaves_of_absolute_errors_ignore_weights_by_default(settings):
+    catboost = pytest.importorskip("catboost")
+    rows = np.repeat([[0.0], [1.0]], 21, axis=0)
+    labels = np.tile(np.repeat([0.0, 1.0], [10, 11]), 2) + 5 * rows[:, 0]
+    weight = np.tile(np.repeat([100.0, 1.0], [10, 11]), 2)
+    again = np.repeat(np.arange(42), weight.astype(int))
+
+    def says(rows, labels, weight=None):
+        options = {"loss_function": "MAE", "iterations": 1, "depth": 1, "learning_rate": 1.0, "l2_leaf_reg": 0}
+        options |= {"random_strength": 0, "bootstrap_type": "No", "verbose": 0, "allow_writing_files": False}
+        return (
+            catboost.CatBoostRegressor(**options, **settings).fit(rows, labels, sample_weight=weight).predict(rows[:1])
+        )
+
+    weighted, repeated, unweighted = says(rows, labels, weight), says(rows[again], labels[again]), says(rows, labels)
+    assert close(weighted, repeated) == bool(settings) and close(weighted, unweighted) != bool(settings)
+
+
+def test_bagging_of_all_rows_ignores_weights(few):
+    ensemble, models = pytest.importorskip("sklearn.ensemble"), pytest.importorskip("sklearn.linear_model")
+    features, labels, weight, _ = few
+    weight = np.where(features[:, 0] > 0, 100.0, weight)
+
+    def moved(**options):
+        model = ensemble.BaggingRegressor(models.Ridge(), random_state=0, **options)
+        found = [model.fit(features, labels, sample_weight=each).predict(features) for each in (weight, None)]
+        return np.abs(found[0] - found[1]).max()
+
+    assert moved(bootstrap=False) == 0.0 < 1e-2 < moved()
