@@ -52,7 +52,13 @@ class AtModel:
         """(m, width) float64: what the ``rows`` (m,) are near to each other by."""
         if self.beside is None:
             return self.influence[rows]
-        return np.column_stack([self.influence[rows] / self.beside.unit, self.beside.of(rows)])
+        width = self.influence.shape[1]
+        found = np.empty((len(rows), self.width))
+        for start in range(0, len(rows), CHUNK):  # no second copy of the data
+            part, out = rows[start : start + CHUNK], found[start : start + CHUNK]
+            np.divide(self.influence[part], self.beside.unit, out=out[:, :width])
+            self.beside.fill(part, out[:, width:])
+        return found
 
 
 @dataclass(frozen=True)
@@ -72,10 +78,11 @@ class Beside:
     def width(self) -> int:
         return self.features.shape[1] + (self.targets is not None)
 
-    def of(self, rows: np.ndarray) -> np.ndarray:
-        """(m, width) of the ``rows``."""
-        part = self.scaling.apply(self.features[rows])
-        return part if self.targets is None else np.column_stack([part, self.targets[rows]])
+    def fill(self, rows: np.ndarray, out: np.ndarray) -> None:
+        """Write what is beside the influence of the ``rows`` (m,) into ``out`` (m, width)."""
+        self.scaling.apply(self.features[rows], out=out[:, : self.features.shape[1]])
+        if self.targets is not None:
+            out[:, -1] = self.targets[rows]
 
 
 def joint(dataset: Dataset, influence: np.ndarray, share: float, scale: str, is_regression: bool) -> Beside:

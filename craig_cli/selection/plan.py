@@ -211,7 +211,10 @@ def resolve(plan: Plan, dataset: Dataset, at: AtModel | None = None, note: Note 
         weights=weights,
     )
     _check_together(plan, at)
-    return replace(plan, swaps=plan.method.swaps if plan.swaps is None else plan.swaps), parts
+    if plan.swaps is None:  # which medoid a member is drawn around matters little
+        swaps = 0 if at is not None and plan.exemplar == "member" else plan.method.swaps
+        plan = replace(plan, swaps=swaps)
+    return plan, parts
 
 
 def _with_task(plan: Plan, dataset: Dataset, note: Note) -> Plan:

@@ -159,7 +159,7 @@ def _finish(group: Group, order, picks: np.ndarray, plan: Plan, grid: float) -> 
     gains = order.gains[: len(picks)]
     if plan.swaps and plan.method.greedy:
         picks = swap_medoids(group.search, picks, plan.swaps)
-    clusters = cluster(group, picks, grid, getattr(order, "assign", None))
+    clusters = cluster(group, picks, grid, getattr(order, "assign", None), plan.exemplar == "member")
     for space in (group.search, group.space):
         space.arrangement.release()
     return _Picked(picks, clusters, gains, getattr(order, "weights", None), getattr(order, "strata", None))

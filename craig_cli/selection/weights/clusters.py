@@ -37,17 +37,20 @@ class Clusters:
     losses: np.ndarray
 
 
-def cluster(group: Group, picks: np.ndarray, grid: float, assign: Callable | None = None) -> Clusters:
+def cluster(
+    group: Group, picks: np.ndarray, grid: float, assign: Callable | None = None, by_members: bool = False
+) -> Clusters:
     """The clusters of ``picks`` (r,) int64 rows of the group, represented by themselves.
 
-    grid    a power of two of which the losses are whole multiples, from ``exact_grid``
-    assign  says which pick each row belongs to, as ``Space.assign``; None: the nearest one of the search
+    grid        a power of two of which the losses are whole multiples, from ``exact_grid``
+    assign      says which pick each row belongs to, as ``Space.assign``; None: the nearest one of the search
+    by_members  others will be drawn to represent them, so that the losses need not be those of the features
     """
     nearest, losses = (assign or group.search.assign)(picks, group.constants, grid)
     counts = np.bincount(nearest, weights=group.space.multiplicity, minlength=len(picks))
     clusters = Clusters(picks, nearest, counts, losses)
     by_features = group.search.arrangement is group.space.arrangement
-    return clusters if by_features else represented(group, clusters, picks, grid)
+    return clusters if by_features or by_members else represented(group, clusters, picks, grid)
 
 
 def represented(group: Group, clusters: Clusters, exemplars: np.ndarray, grid: float) -> Clusters:
