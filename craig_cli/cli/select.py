@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 
 import click
@@ -11,7 +10,8 @@ from craig_cli.cli import options
 from craig_cli.cli.options import Integer, Number, note
 from craig_cli.cli.reading import data_argument, read_data, reading_options
 from craig_cli.cli.select_at import reweighed, select_at
-from craig_cli.cli.select_summary import peak_memory, summarise, tell, warn
+from craig_cli.cli.select_summary import finish
+from craig_cli.cli.streaming import select_in_pieces, stream_options
 from craig_cli.cli.two_parts import TwoPartCommand
 from craig_cli.registry import (
     ALGORITHMS,
@@ -162,6 +162,7 @@ PICKING = (*OF_FEATURES, "epsilon", "algorithm", "exemplar", "per_class", "block
     show_default=True,
     help="Accuracy of the stochastic algorithm: 1 - 1/e - delta of the optimum in expectation.",
 )
+@stream_options
 @reading_options
 @options.seed_option
 @options.threads_option
@@ -171,6 +172,7 @@ PICKING = (*OF_FEATURES, "epsilon", "algorithm", "exemplar", "per_class", "block
 def select(
     data,
     reading,
+    streaming,
     fraction,
     size,
     epsilon,
@@ -221,7 +223,6 @@ def select(
     if by_model and weights == "equal":
         raise click.UsageError("--weights equal: is for strata or random rows by features, found --for linear or --at")
     options.check_stdin(*data, reading["weight_file"], at_model, from_coreset)
-    from craig_cli.artifacts.coreset import write_coreset
     from craig_cli.artifacts.files import check_output
 
     output = options.output_path(output, data[0], _suffix(algorithm), as_json)
@@ -254,6 +255,14 @@ def select(
         memory_limit=memory_limit,
     )
     started = time.perf_counter()
+    if streaming is not None:
+        for found in _given(("at_model", "from_coreset", "gradients")):
+            raise click.UsageError(f"--stream selects by features, found {found}")
+        with options.progress_bar("select") as progress:
+            coreset, stages = select_in_pieces(data, reading, plan, streaming, output, progress)
+        read = started + stages["survey"] + stages["route"]
+        finish(coreset, output, (started, read, time.perf_counter()), as_json, epsilon, stages)
+        return
     encoding, chosen = None, None
     if from_coreset is not None:
         from craig_cli.artifacts.coreset import check_matches, read_coreset
@@ -294,21 +303,7 @@ def select(
             from craig_cli.selection.select import select_dataset
 
             coreset = select_dataset(dataset, plan, progress=progress, note=note)
-    selected = time.perf_counter()
-    write_coreset(output, coreset)
-    written = time.perf_counter()
-
-    seconds = {"read": read - started, "select": selected - read, "write": written - selected}
-    summary = summarise(coreset) | {
-        "seconds": {stage: round(value, 4) for stage, value in seconds.items()},
-        "peak_memory": peak_memory(),
-        "output": output,
-    }
-    if as_json:
-        click.echo(json.dumps(summary))
-    else:
-        tell(summary)
-    warn(coreset, by_epsilon=epsilon is not None)
+    finish(coreset, output, (started, read, time.perf_counter()), as_json, epsilon)
 
 
 def _suffix(algorithm: str) -> str:

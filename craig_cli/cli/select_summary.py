@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+import json
 import sys
+import time
+
+import click
 
 from craig_cli.cli.options import note
 
 LEFT = 0.1  # of the gradient's error, which weights are to take away: of more a note says so
 SHARES = (0.01, 0.05, 0.1)  # of the rows, whose epsilon is told where the one asked for takes most of them
+
+
+def finish(coreset, output: str, times: tuple[float, float, float], as_json: bool, epsilon, stages=None) -> None:
+    """Write the coreset and say what it is; ``times`` when it began, had read and had selected."""
+    from craig_cli.artifacts.coreset import write_coreset
+
+    started, read, selected = times
+    write_coreset(output, coreset)
+    seconds = {"read": read - started, "select": selected - read, "write": time.perf_counter() - selected}
+    summary = summarise(coreset) | {
+        "seconds": {stage: round(value, 4) for stage, value in seconds.items()},
+        **({} if stages is None else {"stages": {stage: round(value, 4) for stage, value in stages.items()}}),
+        "peak_memory": peak_memory(),
+        "output": output,
+    }
+    if as_json:
+        click.echo(json.dumps(summary))
+    else:
+        tell(summary)
+    warn(coreset, by_epsilon=epsilon is not None)
 
 
 def summarise(coreset) -> dict:

@@ -138,7 +138,7 @@ def look_at_all(contents: Iterable[Content], look: Look, hasher: ThreadPoolExecu
         one = look(content, kept)
         if not 0 <= one.n_rows < MOST_ROWS:
             raise DataError(f"{one.shown}: damaged: says {one.n_rows} rows")
-        source = hasher.submit(_source, content.path, kept, content.name, one.n_rows)
+        source = hasher.submit(source_of, content.path, kept, content.name, one.n_rows)
         inputs.append(replace(one, source=source, fixed=content.fixed or None))
     return inputs
 
@@ -152,7 +152,8 @@ def _check_rows(inputs: list[TableInput], rows: np.ndarray | None) -> int:
     return n_rows
 
 
-def _source(path: str, kept: bytearray | None, name: str, n_rows: int) -> Source:
+def source_of(path: str, kept: bytearray | None, name: str, n_rows: int) -> Source:
+    """The Source of an input, whose content is ``kept`` or in the file ``path``; DataError where it cannot be read."""
     with Fingerprint(in_thread=False) as fingerprint:
         if kept is not None:
             fingerprint.update(memoryview(kept))
@@ -230,11 +231,11 @@ class _Target:
             encoding = replace(encoding or Encoding(), labels=names)
         if encoding is not None and encoding.columns and given is None:
             encoding = replace(encoding, left_out=self.chosen.left_out | encoding.left_out)
-        notes = [*self.chosen.notes, *(_left_out(encoding) if given is None else [])]
+        notes = [*self.chosen.notes, *(left_out_notes(encoding) if given is None else [])]
         return Dataset(matrix, labels, self.multiplicity, encoding=encoding, notes=tuple(notes))
 
 
-def _left_out(encoding: Encoding | None) -> list[str]:
+def left_out_notes(encoding: Encoding | None) -> list[str]:
     """A line on the columns that are no features, by the reason; those that were excluded are known."""
     reasons: dict[str, list[str]] = {}
     for name, why in (encoding.left_out if encoding is not None else {}).items():

@@ -47,6 +47,19 @@ def swap_medoids(space: Space, picks: np.ndarray, rounds: int) -> np.ndarray:
     return picks
 
 
+def medoids_within(
+    rows: np.ndarray, metric: int, multiplicity: np.ndarray, nearest: np.ndarray, picks: np.ndarray
+) -> np.ndarray:
+    """The medoids (r,) int64 of the clusters of ``picks`` (r,), by which the ``rows`` (n, d) go: nearest (n,) int64 is
+    the place of each row's pick, or -1 of a row that belongs to none of them.
+    """
+    members = np.argsort(nearest, kind="stable")
+    starts = np.searchsorted(nearest[members], np.arange(len(picks) + 1))
+    exemplars = picks.copy()
+    jit.in_threads(_dense_medoids, rows, metric, multiplicity, members, starts, exemplars)
+    return exemplars
+
+
 @njit
 def _dense_medoids(thread, threads, rows, metric, multiplicity, members, starts, picks):
     n_features = rows.shape[1]

@@ -15,6 +15,8 @@ rounded up to a grid on which sums are exact: the loss stays an upper bound, and
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -40,6 +42,53 @@ FIRST_LEVEL = 64  # picks that all rows are held against
 BUNCH = WIDTH  # picks a bunch, so that it is a block to the vector instructions
 
 
+@dataclass(frozen=True)
+class Points:
+    """Picks in the units of cells, arranged for ``nearest_of``: in bunches of nearby ones, level by level.
+
+    coordinates (r, d) float64; largest: no coordinates are farther from 0; the others see ``_bunches``, ``_arrange``
+    """
+
+    coordinates: np.ndarray
+    metric: int
+    largest: float
+    levels: np.ndarray
+    starts: np.ndarray
+    order: np.ndarray
+    bunched: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
+def arrange_points(coordinates: np.ndarray, metric: int) -> Points:
+    """The picks with these ``coordinates`` (r, d) float64, in greedy order."""
+    levels, starts, order = _bunches(coordinates)
+    if metric == MANHATTAN:
+        norms = np.abs(coordinates).sum(axis=1)
+    else:
+        norms = np.sqrt(np.einsum("ij,ij->i", coordinates, coordinates))
+    bunched = _arrange(coordinates, order, starts, metric)
+    return Points(coordinates, metric, float(norms.max()), levels, starts, order, bunched)
+
+
+def nearest_of(cells: Cells, points: Points, constants: np.ndarray, grid: float) -> tuple[np.ndarray, np.ndarray]:
+    """(nearest, change): of ``points`` the nearest to each row of ``cells``, of equals the first.
+
+    constants  (n,) float64 c_i by row; grid: a power of two, from ``exact_grid``
+    nearest    (n,) int64 by row: place of the point
+    change     (r,) float64 whole numbers: by how many grids each point changes the sum of c_i d_i, itself in ``cumsum``
+    """
+    n_rows = len(cells.order)
+    change = np.zeros((jit.threads_in_force(), len(points.coordinates)))
+    nearest = np.empty(n_rows, dtype=np.int64)
+    factor = constants[cells.order] * (cells.quantum / grid)
+    jit.in_threads(
+        _assign, n_rows, cells.blocks, cells.centres, cells.offsets, cells.metric, points.coordinates, points.largest,
+        points.levels, points.starts, points.order, *points.bunched, factor, nearest, change,
+    )  # fmt: skip
+    by_row = np.empty(n_rows, dtype=np.int64)
+    by_row[cells.order] = nearest
+    return by_row, change.sum(axis=0)
+
+
 def assign(cells: Cells, picks: np.ndarray, constants: np.ndarray, grid: float) -> tuple[np.ndarray, np.ndarray]:
     """(nearest, loss) for ``picks`` (r,) int64 rows in greedy order.
 
@@ -48,24 +97,13 @@ def assign(cells: Cells, picks: np.ndarray, constants: np.ndarray, grid: float) 
     nearest    (n,) int64 by row: place in ``picks`` of the nearest one, of equals the first; a pick is its own
     loss       (r,) float64, whole multiples of the grid: entry k is the loss of picks[: k + 1]
     """
-    n_rows = len(cells.order)
-    position = np.empty(n_rows, dtype=np.int64)
-    position[cells.order] = np.arange(n_rows)
-    points = cells.rows[position[picks]]
+    position = np.empty(len(cells.order), dtype=np.int64)
+    position[cells.order] = np.arange(len(cells.order))
+    points = arrange_points(cells.rows[position[picks]], cells.metric)
     del position
-    levels, starts, order = _bunches(points)
-    bunched = _arrange(points, order, starts, cells.metric)
-    change = np.zeros((jit.threads_in_force(), len(picks)))
-    nearest = np.empty(n_rows, dtype=np.int64)
-    factor = constants[cells.order] * (cells.quantum / grid)
-    jit.in_threads(
-        _assign, n_rows, cells.blocks, cells.centres, cells.offsets, cells.metric, points, levels, starts, order,
-        *bunched, factor, nearest, change,
-    )  # fmt: skip
-    by_row = np.empty(n_rows, dtype=np.int64)
-    by_row[cells.order] = nearest
-    by_row[picks] = np.arange(len(picks))
-    return by_row, np.cumsum(change.sum(axis=0)) * grid
+    nearest, change = nearest_of(cells, points, constants, grid)
+    nearest[picks] = np.arange(len(picks))
+    return nearest, np.cumsum(change) * grid
 
 
 def _bunches(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -111,8 +149,8 @@ def _arrange(points, order, starts, metric):
 
 @njit
 def _assign(
-    thread, threads, n_rows, blocks, cell_centres, offsets, metric, points, levels, starts, order, bunches, centres,
-    centre_blocks, radii, factor, nearest, change,
+    thread, threads, n_rows, blocks, cell_centres, offsets, metric, points, largest, levels, starts, order, bunches,
+    centres, centre_blocks, radii, factor, nearest, change,
 ):  # fmt: skip
     n_cells, n_features, _ = blocks.shape
     changes = change[thread]
@@ -125,7 +163,7 @@ def _assign(
     value = np.empty(WIDTH)
     wanted = np.zeros(len(points) + WIDTH, dtype=np.bool_)
     any_wanted = np.zeros(len(points) // WIDTH + 1, dtype=np.bool_)  # in each run of WIDTH picks
-    slack = _rounding(cell_centres, offsets, metric, n_cells, n_features)
+    slack = _rounding(cell_centres, offsets, metric, n_cells, n_features, largest)
     for cell in range(thread, n_cells, threads):
         first = cell * WIDTH
         for k in range(n_features):
@@ -165,9 +203,8 @@ def _assign(
 
 
 @njit
-def _rounding(centres, offsets, metric, n_cells, n_features):
-    """More than rounding can do to a difference of two products with a unit vector."""
-    largest = 0.0
+def _rounding(centres, offsets, metric, n_cells, n_features, largest):
+    """More than rounding can do to a difference of two products with a unit vector; ``largest`` is that of a pick."""
     for c in range(n_cells):
         norm = 0.0
         for k in range(n_features):
