@@ -297,6 +297,20 @@ def test_the_command(craig, folder):
     craig.ok("train", folder, "--coreset", "a", "-o", "model", "-q")
 
 
+def test_it_streams_where_memory_does_not_do(craig, folder, monkeypatch):
+    reading = {**READING, "exclude": ("weight", "number")}
+    assert streaming.fits_memory([str(folder)], PLAN, reading)
+    assert not streaming.fits_memory([str(folder)], replace(PLAN, memory_limit=400_000), reading)
+    with pytest.raises(UsageError):
+        streaming.fits_memory([str(folder)], replace(PLAN, purpose="any"), reading)
+    options = ("--fraction", "0.1", "--for", "distance", "--exclude", "weight,number")
+    assert "--stream" not in craig.ok("select", folder, *options, "-o", "b").stderr
+    craig.ok("select", folder, *options, "--stream", "-o", "a", "-q")
+    monkeypatch.setattr(streaming, "fits_memory", lambda *_: False)
+    assert "does not fit the memory: --stream" in craig.ok("select", folder, *options, "-o", "b").stderr
+    assert (craig.folder / "a").read_bytes() == (craig.folder / "b").read_bytes()
+
+
 @pytest.mark.parametrize(
     "options, says",
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,6 +47,19 @@ def stream_options(command: Callable) -> Callable:
     for option in reversed(_OPTIONS.values()):
         collect = option(collect)
     return collect
+
+
+def has_to_stream(data, reading: dict, plan) -> bool:
+    """Whether selecting in memory would not fit it, and selecting in pieces can do what is asked."""
+    from craig_cli.errors import CraigError
+    from craig_cli.streaming.select import fits_memory
+
+    if not all(os.path.isfile(path) or os.path.isdir(path) for path in data):
+        return False  # a pipe can be read once
+    try:
+        return not fits_memory(list(data), plan, reading)
+    except CraigError:  # reading it all will say it, or can do it
+        return False
 
 
 def select_in_pieces(data, reading: dict, plan, streaming: dict, output: str, progress):

@@ -155,12 +155,12 @@ def open_pieces(paths: Sequence[str], **reading) -> Pieces:
 
     reading  as ``formats.read_dataset`` takes it. Raises UsageError for what only reading into memory can do.
     """
-    unknown = [name for name in ("weight_file", "delimiter", "header", "zero_based") if reading.pop(name, None)]
-    if unknown:
-        raise UsageError(f"--stream: does not go with --{unknown[0].replace('_', '-')} yet")
+    for name in ("weight_file", "delimiter", "header", "zero_based"):
+        if reading.get(name) is not None:
+            raise UsageError(f"--stream: does not go with --{name.replace('_', '-')} so far")
     asked = Asked(
-        reading.pop("label"),
-        reading.pop("weight_column", None),
+        reading["label"],
+        reading.get("weight_column"),
         None if reading.get("features") is None else list(reading["features"]),
         tuple(reading.get("exclude") or ()),
         reading.get("numeric_only", False),

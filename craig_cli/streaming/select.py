@@ -83,6 +83,17 @@ def select_streamed(
         return run.coreset(leaf_rows), run.clock.seconds
 
 
+def fits_memory(paths: Sequence[str], plan: Plan, reading: dict) -> bool:
+    """Whether ``paths`` can be selected from in memory. Raises UsageError and DataError for what cannot be streamed."""
+    _check(plan)
+    pieces = open_pieces(paths, **reading)
+    n_rows, width = pieces.n_rows, len(pieces.chosen.features)
+    selecting, read = 3 * 8.0 * n_rows * width + 200.0 * n_rows, 8.0 * n_rows * width  # as limits.estimate has it
+    if plan.memory_limit is not None and selecting > plan.memory_limit:
+        return False
+    return read + selecting <= available_memory()
+
+
 def _check(plan: Plan) -> None:
     """Refuse what is not there yet."""
     recipe = RECIPES[plan.purpose]
