@@ -35,11 +35,12 @@ from craig_cli.selection.distances.metrics import (
     reach_of,
 )
 from craig_cli.selection.distances.pairwise import sparse_gap
-from craig_cli.selection.distances.simd import WIDTH, below, dot, products
+from craig_cli.selection.distances.simd import WIDTH, below, products
 
 LEVEL = 3  # a level ends at so many times the rank it begins at
 FIRST_LEVEL = 64  # picks that all rows are held against
 BUNCH = WIDTH  # picks a bunch, so that it is a block to the vector instructions
+GROUP = 16  # cells that a bunch is held against while it is in the cache
 
 
 @dataclass(frozen=True)
@@ -153,53 +154,94 @@ def _assign(
     centres, centre_blocks, radii, factor, nearest, change,
 ):  # fmt: skip
     n_cells, n_features, _ = blocks.shape
-    changes = change[thread]
-    centre = np.empty(n_features)
-    direction = np.empty(n_features)
-    distance = np.empty(WIDTH)
-    to_bunches = np.empty(WIDTH)
-    current = np.empty(WIDTH)
-    limit = np.empty(WIDTH)
-    value = np.empty(WIDTH)
-    wanted = np.zeros(len(points) + WIDTH, dtype=np.bool_)
-    any_wanted = np.zeros(len(points) // WIDTH + 1, dtype=np.bool_)  # in each run of WIDTH picks
+    own_centres = np.empty((GROUP, n_features))
+    current = np.empty((GROUP, WIDTH))
+    limit = np.empty((GROUP, WIDTH))
+    value = np.empty((GROUP, WIDTH))
+    reach = np.empty(GROUP)
+    wanted = np.zeros((GROUP, len(points) + WIDTH), dtype=np.bool_)
+    any_wanted = np.zeros((GROUP, len(points) // WIDTH + 1), dtype=np.bool_)  # in each run of WIDTH picks
     slack = _rounding(cell_centres, offsets, metric, n_cells, n_features, largest)
-    for cell in range(thread, n_cells, threads):
-        first = cell * WIDTH
-        for k in range(n_features):
-            centre[k] = cell_centres[cell // WIDTH, k, cell % WIDTH]
-        for p in range(WIDTH):  # padding never asks for anything
-            current[p] = np.inf if first + p < n_rows else 0.0
-            limit[p] = current[p]
-            value[p] = 0.0
-        reach = np.inf
+    for group in range(thread, (n_cells + GROUP - 1) // GROUP, threads):
+        size = min(GROUP, n_cells - group * GROUP)
+        for c in range(size):
+            cell = group * GROUP + c
+            for k in range(n_features):
+                own_centres[c, k] = cell_centres[cell // WIDTH, k, cell % WIDTH]
+            for p in range(WIDTH):  # padding never asks for anything
+                current[c, p] = np.inf if cell * WIDTH + p < n_rows else 0.0
+                limit[c, p] = current[c, p]
+                value[c, p] = 0.0
+            reach[c] = np.inf
         for level in range(len(levels) - 1):
-            for b in range(starts[level], starts[level + 1]):
-                if b == starts[level] or b % WIDTH == 0:
-                    block_distances(centre_blocks[b // WIDTH], centre, metric, to_bunches)
-                apart = to_bunches[b % WIDTH]
-                if (apart - radii[b]) * (1.0 - 1e-12) - slack >= reach:
-                    continue
-                back = np.inf
-                if level > 0 and _aim(centre, centres[b], apart, metric, direction):
-                    back = _back(blocks[cell], direction, current, metric, distance) + slack
-                    if (apart - radii[b]) * (1.0 - 1e-12) - slack >= back - dot(centre, direction):
-                        continue
-                _mark(
-                    bunches[b], order[b], centre, direction, metric, reach + slack, back, distance, wanted, any_wanted
-                )
-            for run in range(levels[level] // WIDTH, (levels[level + 1] + WIDTH - 1) // WIDTH):
-                if not any_wanted[run]:
-                    continue
-                any_wanted[run] = False
-                for j in range(run * WIDTH, (run + 1) * WIDTH):
-                    if not wanted[j]:
-                        continue
-                    wanted[j] = False
-                    if block_distances_within(blocks[cell], points[j], metric, limit, distance) and _take(
-                        j, metric, distance, current, limit, value, factor, nearest, changes, first
-                    ):
-                        reach = _reach(current, offsets, metric, first)
+            _look(
+                own_centres[:size], blocks[group * GROUP : group * GROUP + size], current, reach, level > 0,
+                starts[level], starts[level + 1], bunches, order, centres, centre_blocks, radii, metric, slack, wanted,
+                any_wanted,
+            )  # fmt: skip
+            for c in range(size):
+                cell = group * GROUP + c
+                reach[c] = _take_all(
+                    levels[level], levels[level + 1], blocks[cell], points, metric, current[c], limit[c], value[c],
+                    reach[c], offsets, factor, nearest, change[thread], cell * WIDTH, wanted[c], any_wanted[c],
+                )  # fmt: skip
+
+
+@njit
+def _look(
+    own_centres, blocks, current, reach, aims, first, stop, bunches, order, centres, centre_blocks, radii, metric,
+    slack, wanted, any_wanted,
+):  # fmt: skip
+    """Mark for each cell of a group the picks of the bunches first .. stop that may be nearest to a row of it.
+
+    A bunch is held against one cell after the other while it is in the cache.
+    """
+    size = len(blocks)
+    direction = np.empty(own_centres.shape[1])
+    distance = np.empty(WIDTH)
+    to_bunches = np.empty((size, WIDTH))
+    for b in range(first, stop):
+        for c in range(size):
+            if b == first or b % WIDTH == 0:
+                block_distances(centre_blocks[b // WIDTH], own_centres[c], metric, to_bunches[c])
+            apart = to_bunches[c, b % WIDTH]
+            if (apart - radii[b]) * (1.0 - 1e-12) - slack >= reach[c]:
+                continue
+            block_distances(bunches[b], own_centres[c], metric, distance)
+            bits = below(distance, (reach[c] + slack) * (1.0 + 1e-12))
+            if bits == 0:
+                continue
+            if aims and _aim(own_centres[c], centres[b], apart, metric, direction):
+                back = _back(blocks[c], direction, current[c], metric, distance) + slack
+                products(bunches[b], direction, distance)
+                bits &= below(distance, back)
+            while bits != 0:
+                t = lowest_bit(bits)
+                bits &= bits - np.uint64(1)
+                wanted[c, order[b, t]] = True
+                any_wanted[c, order[b, t] // WIDTH] = True
+
+
+@njit
+def _take_all(
+    begin, end, block, points, metric, current, limit, value, reach, offsets, factor, nearest, changes, first, wanted,
+    any_wanted,
+):  # fmt: skip
+    """Give the marked picks of ranks begin .. end the rows that are closer to them; the cell's reach from then on."""
+    distance = np.empty(WIDTH)
+    for run in range(begin // WIDTH, (end + WIDTH - 1) // WIDTH):
+        if not any_wanted[run]:
+            continue
+        any_wanted[run] = False
+        for j in range(run * WIDTH, (run + 1) * WIDTH):
+            if not wanted[j]:
+                continue
+            wanted[j] = False
+            if block_distances_within(block, points[j], metric, limit, distance) and _take(
+                j, metric, distance, current, limit, value, factor, nearest, changes, first
+            ):
+                reach = _reach(current, offsets, metric, first)
+    return reach
 
 
 @njit
@@ -233,22 +275,6 @@ def _back(block, direction, current, metric, along):
     for p in range(WIDTH):
         farthest = max(farthest, along[p] + reach_of(current[p], 0.0, metric))
     return farthest
-
-
-@njit
-def _mark(bunch, order, centre, direction, metric, reach, back, apart, wanted, any_wanted):
-    """Mark the picks of a bunch that are within reach of the centre, and along the direction not beyond ``back``."""
-    bits = ~np.uint64(0)
-    if back < np.inf:
-        block_distances(bunch, centre, metric, apart)
-        bits = below(apart, reach * (1.0 + 1e-12))
-        products(bunch, direction, apart)
-        bits &= below(apart, back)
-    while bits != 0:
-        t = lowest_bit(bits)
-        bits &= bits - np.uint64(1)
-        wanted[order[t]] = True
-        any_wanted[order[t] // WIDTH] = True
 
 
 @njit
