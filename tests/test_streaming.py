@@ -20,7 +20,7 @@ from craig_cli.selection.plan import Plan
 from craig_cli.selection.select import select_dataset
 from craig_cli.streaming import select as streaming
 from craig_cli.streaming.leaves import TOO_LARGE, leaves_of
-from craig_cli.streaming.scratch import Scratch
+from craig_cli.streaming.scratch import Folder
 from craig_cli.streaming.survey import survey
 from craig_cli.streaming.tree import grow
 
@@ -47,12 +47,13 @@ def folder(tmp_path_factory):
     return path
 
 
-def stream(data, scratch, plan=PLAN, leaf_rows=LEAF, resume=False, **reading):
+def stream(data, scratch, plan=PLAN, leaf_rows=LEAF, resume=False, on_disk=True, **reading):
     reading = {**READING, "exclude": ("weight", "number"), **reading}
     names = {"label", "weight_column"} & reading.keys()
     reading["exclude"] = tuple(set(reading["exclude"]) - {reading[name] for name in names})
     path = scratch / "scratch"
-    coreset, _ = streaming.select_streamed([str(data)], plan, reading, path, resume=resume, leaf_rows=leaf_rows)
+    options = {"resume": resume, "on_disk": on_disk, "leaf_rows": leaf_rows}
+    coreset, _ = streaming.select_streamed([str(data)], plan, reading, path, **options)
     assert not path.exists()
     return coreset
 
@@ -96,8 +97,9 @@ def test_memory_and_threads_change_nothing(folder, tmp_path):
     expected = stream(folder, tmp_path)
     assert expected.metadata["leaf_rows"] == LEAF
     least = streaming.BASE + 200_000
-    for limit, threads in ((least, 1), (least, 3), (2**33, 2)):
-        assert same(stream(folder, tmp_path, replace(PLAN, memory_limit=limit, threads=threads)), expected)
+    for limit, threads, on_disk in ((least, 1, True), (least, 3, False), (2**33, 2, True), (2**33, 2, False)):
+        plan = replace(PLAN, memory_limit=limit, threads=threads)
+        assert same(stream(folder, tmp_path, plan, on_disk=on_disk), expected)
 
 
 @pytest.mark.parametrize("changes", [{}, {"fraction": None, "size": 40}, {"loss": "logistic", "radius": 3.0}])
@@ -244,7 +246,7 @@ def test_a_folder_of_another_run_is_not_resumed(folder, tmp_path, monkeypatch):
             stream(folder, tmp_path, resume=True)
     with pytest.raises(UsageError, match="other options"):
         stream(folder, tmp_path, replace(PLAN, seed=1), resume=True)
-    with Scratch(tmp_path / "scratch", resume=True), pytest.raises(DataError, match="in use"):
+    with Folder(tmp_path / "scratch", resume=True), pytest.raises(DataError, match="in use"):
         stream(folder, tmp_path, resume=True)
     assert same(stream(folder, tmp_path, replace(PLAN, seed=1)), stream(folder, tmp_path, replace(PLAN, seed=1)))
 
@@ -297,17 +299,19 @@ def test_the_command(craig, folder):
     craig.ok("train", folder, "--coreset", "a", "-o", "model", "-q")
 
 
-def test_it_streams_where_memory_does_not_do(craig, folder, monkeypatch):
+def test_it_streams_of_itself_where_there_are_many_rows_or_too_little_memory(craig, folder, monkeypatch):
     reading = {**READING, "exclude": ("weight", "number")}
-    assert streaming.fits_memory([str(folder)], PLAN, reading)
-    assert not streaming.fits_memory([str(folder)], replace(PLAN, memory_limit=400_000), reading)
+    auto = replace(PLAN, algorithm="auto")
+    assert streaming.reason_to_stream([str(folder)], auto, reading) is None
+    assert "memory" in streaming.reason_to_stream([str(folder)], replace(PLAN, memory_limit=400_000), reading)
     with pytest.raises(UsageError):
-        streaming.fits_memory([str(folder)], replace(PLAN, purpose="any"), reading)
+        streaming.reason_to_stream([str(folder)], replace(PLAN, purpose="any"), reading)
     options = ("--fraction", "0.1", "--for", "distance", "--exclude", "weight,number")
-    assert "--stream" not in craig.ok("select", folder, *options, "-o", "b").stderr
+    assert "leaf by leaf" not in craig.ok("select", folder, *options, "-o", "b").stderr
     craig.ok("select", folder, *options, "--stream", "-o", "a", "-q")
-    monkeypatch.setattr(streaming, "fits_memory", lambda *_: False)
-    assert "does not fit the memory: --stream" in craig.ok("select", folder, *options, "-o", "b").stderr
+    monkeypatch.setattr(streaming, "LARGE", 2999)
+    assert streaming.reason_to_stream([str(folder)], PLAN, reading) is None  # another algorithm was asked for
+    assert "3,000 rows, leaf by leaf" in craig.ok("select", folder, *options, "-o", "b").stderr
     assert (craig.folder / "a").read_bytes() == (craig.folder / "b").read_bytes()
 
 
@@ -348,7 +352,20 @@ def test_killed_in_the_middle(craig, tmp_path_factory, number):
     rows = np.random.default_rng(0).standard_normal((40_000, 12)).astype(np.float32)
     columns = {f"x{k}": rows[:, k] for k in range(12)}
     pq.write_table(pa.table({**columns, "label": np.arange(40_000) % 2}), data, row_group_size=10_000)
-    options = ("select", data, "--fraction", "0.1", "--for", "distance", "--stream", "-q", "--threads", "1")
+    options = (
+        "select",
+        data,
+        "--fraction",
+        "0.1",
+        "--for",
+        "distance",
+        "--stream",
+        "-q",
+        "--threads",
+        "1",
+        "--scratch",
+        ".",
+    )
     process = craig.start(*options, "-o", "out")
     scratch = craig.folder / ".out.scratch"
     until = time.monotonic() + 60

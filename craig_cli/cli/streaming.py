@@ -15,8 +15,9 @@ _OPTIONS = {
     "stream": click.option(
         "--stream",
         is_flag=True,
-        help="Read DATA in pieces, twice, and select from leaves of nearby rows that are kept on disk: --memory-limit "
-        "is then what the whole command may use. For Parquet files of numbers, with --for distance.",
+        show_default="more than 1,000,000 rows, or too many for the memory",
+        help="Read DATA in pieces, twice, and select from leaves of nearby rows, on disk where they do not fit: "
+        "--memory-limit is then what the whole command may use. For Parquet files of numbers, with --for distance.",
     ),
     "scratch": click.option(
         "--scratch",
@@ -49,17 +50,17 @@ def stream_options(command: Callable) -> Callable:
     return collect
 
 
-def has_to_stream(data, reading: dict, plan) -> bool:
-    """Whether selecting in memory would not fit it, and selecting in pieces can do what is asked."""
+def reason_to_stream(data, reading: dict, plan) -> str | None:
+    """Why to stream where nobody said so; None where all is to be read into memory."""
     from craig_cli.errors import CraigError
-    from craig_cli.streaming.select import fits_memory
+    from craig_cli.streaming.select import reason_to_stream
 
     if not all(os.path.isfile(path) or os.path.isdir(path) for path in data):
-        return False  # a pipe can be read once
+        return None  # a pipe can be read once
     try:
-        return not fits_memory(list(data), plan, reading)
+        return reason_to_stream(list(data), plan, reading)
     except CraigError:  # reading it all will say it, or can do it
-        return False
+        return None
 
 
 def select_in_pieces(data, reading: dict, plan, streaming: dict, output: str, progress):
@@ -73,5 +74,12 @@ def select_in_pieces(data, reading: dict, plan, streaming: dict, output: str, pr
     name = "craig" if output == options.STDIO else Path(output).name
     scratch = folder / f".{name}.scratch"
     return select_streamed(
-        list(data), plan, reading, scratch, resume=streaming["resume"], progress=progress, note=options.note
+        list(data),
+        plan,
+        reading,
+        scratch,
+        on_disk=streaming["scratch"] is not None,
+        resume=streaming["resume"],
+        progress=progress,
+        note=options.note,
     )

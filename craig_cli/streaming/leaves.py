@@ -11,7 +11,6 @@ memory, threads or the process that does it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -73,7 +72,7 @@ class Job:
     rulers  of each class; masses (k,) what its rows count; block: rows of a block; grid: see ``exact_grid``
     """
 
-    scratch: Path
+    folder: Scratch
     runs: dict[str, tuple[list[int], list[int]]]
     width: int
     view: View
@@ -82,10 +81,6 @@ class Job:
     block: int
     grid: float
     bound: Bound | None
-
-    @property
-    def folder(self) -> Scratch:
-        return Scratch(self.scratch, resume=True)
 
 
 @dataclass(frozen=True)

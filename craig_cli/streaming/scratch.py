@@ -1,8 +1,9 @@
-"""The folder that a run keeps on disk what does not fit the memory: compressed Arrow files, and a manifest.
+"""Where a run keeps the leaves and what it makes of them: compressed Arrow files, in memory or in a folder on disk.
 
-A file is written beside its place and moved there, so a name that is there is a step that is done. The manifest says
-which data, plan and program the folder belongs to: a run that is told to resume goes on from what there is, any other
-starts over. The folder is removed when a run ends, well or not, but where it is to be resumed only when it ends well.
+In a folder a file is written beside its place and moved there, so a name that is there is a step that is done. The
+manifest says which data, plan and program the folder belongs to: a run that is told to resume goes on from what there
+is, any other starts over. The folder is removed when a run ends, well or not, but where it is to be resumed only when
+it ends well.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,13 +29,92 @@ LOCK = "lock"
 
 
 class Scratch:
-    """The folder at ``path``; a context manager that makes it and, unless it is to be kept, removes it."""
+    """Files in memory; a context manager, as ``Folder``."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, pa.Buffer] = {}
+
+    def __enter__(self) -> Scratch:
+        return self
+
+    def __exit__(self, kind, *_) -> None:
+        self._files.clear()
+
+    def begin(self, facts: dict, inputs: dict[str, list]) -> None:
+        """Make it that of a run with these facts and inputs."""
+
+    def has(self, name: str) -> bool:
+        return name in self._files
+
+    def names(self, prefix: str) -> list[str]:
+        """The files that begin so, ascending."""
+        return sorted(name for name in list(self._files) if name.startswith(prefix))
+
+    def remove(self, prefix: str) -> None:
+        """The files that begin so."""
+        for name in self.names(prefix):
+            del self._files[name]
+
+    def write(self, name: str, batches: Iterator[dict[str, pa.Array]], schema: pa.Schema, facts: dict) -> None:
+        """The file ``name`` of record batches, each the columns of the schema, with facts."""
+        schema = schema.with_metadata({FACTS: json.dumps(facts).encode()})
+        options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
+
+        def fill(sink: pa.NativeFile) -> None:
+            with pa.ipc.new_file(sink, schema, options=options) as writer:
+                for columns in batches:
+                    writer.write_batch(pa.record_batch(list(columns.values()), schema=schema))
+
+        self._put(name, fill)
+
+    def save(self, name: str, arrays: dict[str, np.ndarray], **facts) -> None:
+        """The file ``name`` of ``arrays`` of any shapes."""
+        columns = {
+            key: pa.LargeListArray.from_arrays(pa.array([0, array.size], pa.int64()), to_arrow(array.reshape(-1)))
+            for key, array in arrays.items()
+        }
+        shapes = {key: list(array.shape) for key, array in arrays.items()}
+        schema = pa.schema([(key, column.type) for key, column in columns.items()])
+        self.write(name, iter([columns]), schema, {"facts": facts, "shapes": shapes})
+
+    def load(self, name: str, *only: str) -> tuple[dict[str, np.ndarray], dict]:
+        """(arrays, facts) of what was saved, all arrays or ``only`` those."""
+        with self.open(name, only) as (reader, found):
+            batch = reader.get_batch(0)
+            names = batch.schema.names
+            arrays = {key: to_numpy(batch.column(key).flatten()).reshape(found["shapes"][key]) for key in names}
+            return arrays, found["facts"]
+
+    @contextlib.contextmanager
+    def open(self, name: str, only: tuple[str, ...] = ()) -> Iterator[tuple[pa.ipc.RecordBatchFileReader, dict]]:
+        """(reader, facts) of a file, of all its columns or ``only`` those."""
+        with self._get(name) as source:
+            options = pa.ipc.IpcReadOptions(use_threads=False)
+            if only:
+                names = pa.ipc.open_file(source).schema.names
+                options.included_fields = [names.index(each) for each in only]
+            reader = pa.ipc.open_file(source, options=options)
+            yield reader, json.loads(reader.schema.metadata[FACTS])
+
+    def _put(self, name: str, fill: Callable[[pa.NativeFile], object]) -> None:
+        """The file that ``fill(sink)`` writes, whole."""
+        sink = pa.BufferOutputStream()
+        fill(sink)
+        self._files[name] = sink.getvalue()
+
+    @contextlib.contextmanager
+    def _get(self, name: str) -> Iterator[pa.NativeFile]:
+        yield pa.BufferReader(self._files[name])
+
+
+class Folder(Scratch):
+    """Files in the folder at ``path``, which is made and, unless the run ends early and is to be resumed, removed."""
 
     def __init__(self, path: Path, resume: bool) -> None:
         self.path, self._resume = path, resume
         self._lock: BinaryIO | None = None
 
-    def __enter__(self) -> Scratch:
+    def __enter__(self) -> Folder:
         with self._writing(self.path):
             self.path.mkdir(exist_ok=True)
             self._lock = lock = open(self.path / LOCK, "ab")
@@ -61,21 +141,19 @@ class Scratch:
         """
         whole = json.loads(json.dumps({**facts, "inputs": inputs}))
         found = self._manifest() if self._resume else None
-        if found is not None:
-            for name in inputs:
-                if found.get("inputs", {}).get(name) != whole["inputs"][name]:
-                    raise DataError(
-                        f"{name}: has changed since the run that left {self.path}; remove that to start over"
-                    )
-            for what in whole.keys() | found.keys():
-                if found.get(what) != whole.get(what):
-                    raise UsageError(f"--resume: {self.path} is of a run with other {what}; remove it to start over")
-        else:
+        if found is None:
             with self._writing(self.path):
                 for name in os.listdir(self.path):
                     if name != LOCK:
                         (self.path / name).unlink()
-            self._write(MANIFEST, lambda name: Path(name).write_text(json.dumps(whole), encoding="utf-8"))
+            self._put(MANIFEST, lambda sink: sink.write(json.dumps(whole).encode()))
+            return
+        for name in inputs:
+            if found.get("inputs", {}).get(name) != whole["inputs"][name]:
+                raise DataError(f"{name}: has changed since the run that left {self.path}; remove that to start over")
+        for what in whole.keys() | found.keys():
+            if found.get(what) != whole.get(what):
+                raise UsageError(f"--resume: {self.path} is of a run with other {what}; remove it to start over")
 
     def _manifest(self) -> dict | None:
         try:
@@ -89,65 +167,28 @@ class Scratch:
         return (self.path / name).exists()
 
     def names(self, prefix: str) -> list[str]:
-        """The files that begin so, ascending."""
         return sorted(name for name in os.listdir(self.path) if name.startswith(prefix) and not name.endswith(".tmp"))
 
     def remove(self, prefix: str) -> None:
-        """The files that begin so."""
         for name in self.names(prefix):
             (self.path / name).unlink()
 
-    def write(self, name: str, batches: Iterator[dict[str, pa.Array]], schema: pa.Schema, facts: dict) -> None:
-        """The file ``name`` of record batches, each the columns of the schema, with facts."""
-        schema = schema.with_metadata({FACTS: json.dumps(facts).encode()})
-        options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
-
-        def fill(path: str) -> None:
-            with pa.OSFile(path, "wb") as sink, pa.ipc.new_file(sink, schema, options=options) as writer:
-                for columns in batches:
-                    writer.write_batch(pa.record_batch(list(columns.values()), schema=schema))
-
-        self._write(name, fill)
-
-    def save(self, name: str, arrays: dict[str, np.ndarray], **facts) -> None:
-        """The file ``name`` of ``arrays`` of any shapes."""
-        columns = {
-            key: pa.LargeListArray.from_arrays(pa.array([0, array.size], pa.int64()), to_arrow(array.reshape(-1)))
-            for key, array in arrays.items()
-        }
-        shapes = {key: list(array.shape) for key, array in arrays.items()}
-        schema = pa.schema([(key, column.type) for key, column in columns.items()])
-        self.write(name, iter([columns]), schema, {"facts": facts, "shapes": shapes})
-
-    def load(self, name: str, *only: str) -> tuple[dict[str, np.ndarray], dict]:
-        """(arrays, facts) of what was saved, all arrays or ``only`` those."""
-        with self.open(name, only) as (reader, found):
-            batch = reader.get_batch(0)
-            names = batch.schema.names
-            arrays = {key: to_numpy(batch.column(key).flatten()).reshape(found["shapes"][key]) for key in names}
-            return arrays, found["facts"]
-
     @contextlib.contextmanager
-    def open(self, name: str, only: tuple[str, ...] = ()) -> Iterator[tuple[pa.ipc.RecordBatchFileReader, dict]]:
-        """(reader, facts) of a file, of all its columns or ``only`` those."""
+    def _get(self, name: str) -> Iterator[pa.NativeFile]:
         try:
             with pa.OSFile(str(self.path / name), "rb") as source:
-                options = pa.ipc.IpcReadOptions(use_threads=False)
-                if only:
-                    names = pa.ipc.open_file(source).schema.names
-                    options.included_fields = [names.index(each) for each in only]
-                reader = pa.ipc.open_file(source, options=options)
-                yield reader, json.loads(reader.schema.metadata[FACTS])
+                yield source
         except (OSError, pa.ArrowException, ValueError) as error:
             raise DataError(f"{self.path / name}: cannot read: {first_line(error)}") from error
 
-    def _write(self, name: str, fill) -> None:
-        """``fill(path)`` a file of its own, then move it to ``name``."""
+    def _put(self, name: str, fill: Callable[[pa.NativeFile], object]) -> None:
+        """Beside its place, then moved there."""
         place = self.path / name
         temporary = place.with_name(f"{name}.{os.getpid()}.tmp")
         with self._writing(place):
             try:
-                fill(str(temporary))
+                with pa.OSFile(str(temporary), "wb") as sink:
+                    fill(sink)
                 with open(temporary, "rb") as written:
                     os.fsync(written.fileno())
                 os.replace(temporary, place)

@@ -40,15 +40,18 @@ from craig_cli.streaming.frame import FILE, Frame, frame_of, load_frame
 from craig_cli.streaming.leaves import Bound, Job, Leaf, greedy, leaves_of, picks_of, swap, weigh
 from craig_cli.streaming.merged import merged
 from craig_cli.streaming.route import Router, route, run_facts
-from craig_cli.streaming.scratch import Scratch
+from craig_cli.streaming.scratch import Folder, Scratch
 from craig_cli.streaming.survey import survey
 from craig_cli.streaming.work import Clock, Crew
+from craig_cli.tables.storage import NUMBER
 from craig_cli.version import __version__
 
 LEAF = 1 << 25  # bytes of the rows of a leaf, as float64
 MOST_ROWS, LEAST_BLOCKS = 131_072, 8  # of a leaf
+LARGE = 1_000_000  # rows, of more it streams unless another algorithm is asked for
 SAMPLED, SAMPLE = 256, 4096  # rows of the sample: for each leaf, and at least
 BASE = 400 << 20  # bytes of the program itself
+MOST_WAITING = 1 << 28  # bytes of rows that wait to be written
 COPIES = 6  # of the rows of a leaf that is worked on
 Note = Callable[[str], None] | None
 
@@ -59,6 +62,7 @@ def select_streamed(
     reading: dict,
     scratch: Path,
     *,
+    on_disk: bool = True,
     resume: bool = False,
     leaf_rows: int | None = None,
     progress: Callable[[float, float], None] | None = None,
@@ -66,7 +70,8 @@ def select_streamed(
 ) -> tuple[Coreset, dict[str, float]]:
     """(the coreset, the seconds of each stage) of Parquet files that are read in pieces.
 
-    reading    how, as ``formats.read_dataset`` takes it; scratch: the folder to make and remove
+    reading    how, as ``formats.read_dataset`` takes it
+    scratch    the folder to make and remove; without ``on_disk`` only where the leaves are too much for the memory
     resume     go on from what is in the folder, and leave it there where this run ends early
     leaf_rows  of a leaf, about; None goes by their width. The coreset depends on it, and on nothing else here
 
@@ -76,22 +81,38 @@ def select_streamed(
     pieces = open_pieces(paths, **reading)
     for text in pieces.chosen.notes if note is not None else ():
         note(text)
-    with Scratch(scratch, resume) as folder:
+    limit = available_memory() if plan.memory_limit is None else float(plan.memory_limit)
+    kept = 0.0 if on_disk or resume else _leaves_in_memory(pieces, limit)
+    with Scratch() if kept else Folder(scratch, resume) as folder:
         inputs = {os.path.abspath(state.path): [state.size, state.modified] for state in pieces.states}
         folder.begin(_facts(plan, reading, leaf_rows), inputs)
-        run = _Run(pieces, plan, folder, Clock(progress, 5.0 * pieces.n_rows), note)
+        run = _Run(pieces, plan, folder, limit - kept, Clock(progress, 5.0 * pieces.n_rows), note)
         return run.coreset(leaf_rows), run.clock.seconds
 
 
-def fits_memory(paths: Sequence[str], plan: Plan, reading: dict) -> bool:
-    """Whether ``paths`` can be selected from in memory. Raises UsageError and DataError for what cannot be streamed."""
+def _leaves_in_memory(pieces: Pieces, limit: float) -> float:
+    """Bytes that the leaves take in memory, 0 where that is more than half of what there is."""
+    if any(pieces.chosen.contents[name] != NUMBER for name in pieces.chosen.features):
+        return 0.0  # lists, whose lengths are not known
+    size = pieces.n_rows * (8.0 * len(pieces.chosen.features) + 32)
+    return size if size <= 0.5 * (limit - BASE) else 0.0
+
+
+def reason_to_stream(paths: Sequence[str], plan: Plan, reading: dict) -> str | None:
+    """Why to stream what nobody said how to select from, or None: the data is large, or does not fit the memory.
+
+    Raises UsageError and DataError for what cannot be streamed.
+    """
     _check(plan)
     pieces = open_pieces(paths, **reading)
     n_rows, width = pieces.n_rows, len(pieces.chosen.features)
+    if n_rows > LARGE and plan.algorithm == "auto":  # by the data alone: the same on every machine
+        return f"{n_rows:,} rows, leaf by leaf (craig guide scale)"
     selecting, read = 3 * 8.0 * n_rows * width + 200.0 * n_rows, 8.0 * n_rows * width  # as limits.estimate has it
-    if plan.memory_limit is not None and selecting > plan.memory_limit:
-        return False
-    return read + selecting <= available_memory()
+    most = np.inf if plan.memory_limit is None else plan.memory_limit
+    if selecting <= most and read + selecting <= available_memory():
+        return None
+    return "leaf by leaf, as it does not fit the memory: not the rows that would be picked in memory"
 
 
 def _check(plan: Plan) -> None:
@@ -118,12 +139,11 @@ def _facts(plan: Plan, reading: dict, leaf_rows: int | None) -> dict:
 class _Run:
     """The stages, one after the other, of one run in ``folder``."""
 
-    def __init__(self, pieces: Pieces, plan: Plan, folder: Scratch, clock: Clock, note: Note) -> None:
+    def __init__(self, pieces: Pieces, plan: Plan, folder: Scratch, memory: float, clock: Clock, note: Note) -> None:
         self.pieces, self.plan, self.folder, self.clock, self.note = pieces, plan, folder, clock, note
         self.threads = jit.set_threads(plan.threads)
         self.block = -(-plan.block_size // WIDTH) * WIDTH
-        limit = available_memory() if plan.memory_limit is None else float(plan.memory_limit)
-        self.memory = min(limit, 2.0**50)
+        self.memory = min(memory, 2.0**50)
 
     def coreset(self, leaf_rows: int | None) -> Coreset:
         clock = self.clock
@@ -206,7 +226,7 @@ class _Run:
             labels=frame.labels,
             dtype=frame.dtype if frame.dtype.itemsize >= 4 else np.dtype(np.float32),
             extras=tuple(name for name, there in wanted.items() if there),
-            memory=self.room / 3,
+            memory=min(self.room / 3, MOST_WAITING),
             threads=self.threads,
             progress=self.clock.rows,
         )
@@ -226,7 +246,7 @@ class _Run:
             steepest = bound.most(frame.largest_label)
         grid = exact_grid(sum(mass * ruler.diameter * steepest for mass, ruler in zip(frame.masses.tolist(), rulers)))
         known = {name: (facts["leaves"], facts["sizes"]) for name, facts in runs.items()}
-        job = Job(self.folder.path, known, frame.width, frame.view, rulers, frame.masses, self.block, grid, bound)
+        job = Job(self.folder, known, frame.width, frame.view, rulers, frame.masses, self.block, grid, bound)
         return job, leaves_of(runs, frame.tree.classes, leaf_rows)
 
     def _part(self, job: Job, leaves: list[Leaf], quota: int, crew: Crew) -> tuple[Part, np.ndarray]:
