@@ -345,6 +345,47 @@ def test_what_cannot_be_read_in_pieces_is_refused(craig):
     assert sorted(os.listdir(craig.folder)) == ["a.libsvm", "missing.parquet", "text.parquet"]
 
 
+def test_missing_values_are_read_into_memory_unless_told_to_stream(craig, monkeypatch):
+    columns = {"x": [*range(50), np.nan], "label": np.arange(51) % 2}
+    pq.write_table(pa.table(columns), craig.folder / "missing.parquet")
+    monkeypatch.setattr(streaming, "LARGE", 50)
+    options = ("select", "missing.parquet", "--size", "4", "--for", "distance", "-o", "out")
+    assert "leaf by leaf" not in craig.ok(*options).stderr
+    assert 'column "x", row 50 (from 0): expected a finite number, found nan' in craig(*options, "--stream").error
+
+
+@pytest.mark.parametrize("kind", ["text", "boolean", "folders", "lists", "targets"])
+def test_columns_of_any_layout(tmp_path, kind):
+    """Labels that are no numbers, columns in the paths, lists of numbers, and labels that are found to be numbers."""
+    generator = np.random.default_rng(0)
+    for part in range(2):
+        path = tmp_path / "data" / (f"year=202{part}" if kind == "folders" else "")
+        path.mkdir(parents=True, exist_ok=True)
+        x = generator.standard_normal((400, 3))
+        labels = {
+            "text": generator.choice(["cat", "dog", "emu"][part:], 400),
+            "boolean": x[:, 0] > 0.3,
+            "targets": x @ np.ones(3),
+        }
+        rest = {"b": x[:, 1], "c": x[:, 2]}
+        if kind == "lists":
+            rest = {"b": pa.FixedSizeListArray.from_arrays(pa.array(x[:, 1:].ravel()), 2)}
+        label = labels.get(kind, np.arange(400) % 3)
+        pq.write_table(pa.table({"a": x[:, 0], **rest, "label": label}), path / f"{part}.parquet")
+    data = tmp_path / "data"
+    streamed, expected = (
+        stream(data, tmp_path, leaf_rows=10_000, exclude=()),
+        select_dataset(read_dataset([data]), PLAN),
+    )
+    assert np.array_equal(streamed.index, expected.index) and np.array_equal(streamed.weight, expected.weight)
+    for key in ("n", "features", "classes", "loss", "inputs"):
+        found = streamed.metadata[key]
+        assert found == pytest.approx(expected.metadata[key]) if key == "features" else found == expected.metadata[key]
+    assert streamed.encoding.labels == expected.encoding.labels
+    assert [column.name for column in streamed.encoding.columns] == [each.name for each in expected.encoding.columns]
+    assert stream(data, tmp_path, leaf_rows=100, exclude=()).weight.sum() == 800
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_killed_in_the_middle(craig, tmp_path_factory, number):
     """Ctrl-C leaves nothing; after kill -9 a run that resumes makes the same bytes."""

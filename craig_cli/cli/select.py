@@ -11,7 +11,7 @@ from craig_cli.cli.options import Integer, Number, note
 from craig_cli.cli.reading import data_argument, read_data, reading_options
 from craig_cli.cli.select_at import reweighed, select_at
 from craig_cli.cli.select_summary import finish
-from craig_cli.cli.streaming import reason_to_stream, select_in_pieces, stream_options
+from craig_cli.cli.streaming import select_in_pieces, stream_options
 from craig_cli.cli.two_parts import TwoPartCommand
 from craig_cli.registry import (
     ALGORITHMS,
@@ -258,15 +258,14 @@ def select(
     if streaming is not None:
         for found in _given(("at_model", "from_coreset", "gradients")):
             raise click.UsageError(f"--stream selects by features, found {found}")
-    elif not (gradients or by_model or from_coreset) and (reason := reason_to_stream(data, reading, plan)):
-        streaming = {"scratch": None, "resume": False}
-        note(reason)
-    if streaming is not None:
+    if streaming is not None or not (gradients or by_model or from_coreset):
         with options.progress_bar("select") as progress:
-            coreset, stages = select_in_pieces(data, reading, plan, streaming, output, progress)
-        read = started + stages["survey"] + stages["route"]
-        finish(coreset, output, (started, read, time.perf_counter()), as_json, epsilon, stages)
-        return
+            streamed = select_in_pieces(data, reading, plan, streaming, output, progress)
+        if streamed is not None:
+            coreset, stages = streamed
+            read = started + stages["survey"] + stages["route"]
+            finish(coreset, output, (started, read, time.perf_counter()), as_json, epsilon, stages)
+            return
     encoding, chosen = None, None
     if from_coreset is not None:
         from craig_cli.artifacts.coreset import check_matches, read_coreset

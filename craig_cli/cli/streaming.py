@@ -63,23 +63,34 @@ def reason_to_stream(data, reading: dict, plan) -> str | None:
         return None
 
 
-def select_in_pieces(data, reading: dict, plan, streaming: dict, output: str, progress):
-    """(the coreset, seconds of each stage)"""
+def select_in_pieces(data, reading: dict, plan, streaming: dict | None, output: str, progress):
+    """(the coreset, seconds of each stage); None without --stream where all is to be read into memory."""
     from craig_cli.errors import DataError
-    from craig_cli.streaming.select import select_streamed
+    from craig_cli.streaming.select import NotInPieces, select_streamed
 
-    folder = Path(streaming["scratch"] or Path(output).parent)
+    asked = streaming or {"scratch": None, "resume": False}
+    reason = None if streaming is not None else reason_to_stream(data, reading, plan)
+    if streaming is None and reason is None:
+        return None
+    folder = Path(asked["scratch"] or Path(output).parent)
     if not folder.is_dir():
         raise DataError(f"{folder}: expected a folder for --scratch, found none")
     name = "craig" if output == options.STDIO else Path(output).name
-    scratch = folder / f".{name}.scratch"
-    return select_streamed(
-        list(data),
-        plan,
-        reading,
-        scratch,
-        on_disk=streaming["scratch"] is not None,
-        resume=streaming["resume"],
-        progress=progress,
-        note=options.note,
-    )
+    try:
+        found = select_streamed(
+            list(data),
+            plan,
+            reading,
+            folder / f".{name}.scratch",
+            on_disk=asked["scratch"] is not None,
+            resume=asked["resume"],
+            progress=progress,
+            note=options.note,
+        )
+    except NotInPieces:
+        if streaming is not None:
+            raise
+        return None
+    if reason is not None:
+        options.note(reason)
+    return found

@@ -183,7 +183,10 @@ def _groups(found: Survey, plan: Plan, name: str, note) -> tuple[list, str | Non
         raise DataError(f"{name}: expected numbers as labels of a regression, found {values[0]}")
     if plan.task == "regression" or not classes:
         if plan.loss is not None:
-            raise DataError(f"{name}: expected class labels, found what looks like regression targets; --task says so")
+            raise DataError(
+                f"{name}: expected class labels, found what looks like regression targets; "
+                "give --loss squared, --task classification, or --no-per-class to leave the labels out"
+            )
         if note is not None and plan.task == "auto":
             note("label: regression, as the labels do not look like classes; --task classification for classes")
         return [None], "squared"

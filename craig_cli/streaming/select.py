@@ -46,6 +46,11 @@ from craig_cli.streaming.work import Clock, Crew
 from craig_cli.tables.storage import NUMBER
 from craig_cli.version import __version__
 
+
+class NotInPieces(DataError):
+    """Something in the data that only reading all of it can make a number of, or say more of."""
+
+
 LEAF = 1 << 25  # bytes of the rows of a leaf, as float64
 MOST_ROWS, LEAST_BLOCKS = 131_072, 8  # of a leaf
 LARGE = 1_000_000  # rows, of more it streams unless another algorithm is asked for
@@ -183,7 +188,10 @@ class _Run:
         rate = min(1.0, max(SAMPLED / (leaf_rows or self._leaf_rows(width)), SAMPLE / self.pieces.n_rows))
         with ThreadPoolExecutor(1) as hasher:
             sources = self.pieces.sources(hasher)
-            found = survey(self.pieces(), rate, self.plan.seed, self.threads, self.clock.rows)
+            try:
+                found = survey(self.pieces(), rate, self.plan.seed, self.threads, self.clock.rows)
+            except DataError as error:
+                raise NotInPieces(str(error)) from error
             if found.features.rows < self.pieces.n_rows:
                 expected = self.pieces.n_rows
                 raise DataError(f"{self.pieces.shown}: expected {expected} rows, found {found.features.rows}")
