@@ -151,6 +151,8 @@ def test_the_tree_puts_every_row_into_one_leaf_of_nearby_rows():
 def test_pieces_are_the_rows_of_the_files_from_any_row_on(folder):
     pieces = open_pieces([str(folder)], label="label", weight_column="weight", exclude=("number",))
     whole = read_dataset([str(folder)], weight_column="weight", exclude=("number",))
+    assert pieces.number_bytes == 4 == next(pieces()).features.itemsize
+    assert open_pieces([str(folder)], label="label").number_bytes == 8
     for start in (0, 350, 900, 2250):
         parts = list(pieces(start))
         assert parts[0].first == start

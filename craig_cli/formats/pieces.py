@@ -28,6 +28,7 @@ from craig_cli.tables.storage import PLAIN, flattened
 
 PIECE = 1 << 24  # bytes of a piece as float64
 MOST, LEAST = 65_536, 1024  # rows of one
+NARROW = {pa.float32(), pa.float16(), pa.bool_(), pa.int8(), pa.int16(), pa.uint8(), pa.uint16()}  # exact in float32
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,17 @@ class Pieces:
     @property
     def shown(self) -> str:
         return self.inputs[0].shown
+
+    @property
+    def number_bytes(self) -> int:
+        """Of a feature, at most: 4 where all pieces are of float32, as they are of float32 and narrow integers."""
+        kinds = {
+            one.whole_schema.field(self.chosen.tops[name]).type
+            for one in self.inputs
+            for name in self.chosen.features
+            if self.chosen.tops[name] in one.whole_schema.names
+        }
+        return 4 if pa.float32() in kinds and kinds <= NARROW else 8
 
     def sources(self, threads: ThreadPoolExecutor):
         """A Future of the Source of each input."""

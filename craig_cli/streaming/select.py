@@ -99,7 +99,7 @@ def _leaves_in_memory(pieces: Pieces, limit: float) -> float:
     """Bytes that the leaves take in memory, 0 where that is more than half of what there is."""
     if any(pieces.chosen.contents[name] != NUMBER for name in pieces.chosen.features):
         return 0.0  # lists, whose lengths are not known
-    size = pieces.n_rows * (8.0 * len(pieces.chosen.features) + 32)
+    size = pieces.n_rows * (float(pieces.number_bytes) * len(pieces.chosen.features) + 32)
     return size if size <= 0.5 * (limit - BASE) else 0.0
 
 
