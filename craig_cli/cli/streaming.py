@@ -72,16 +72,18 @@ def select_in_pieces(data, reading: dict, plan, streaming: dict | None, output: 
     reason = None if streaming is not None else reason_to_stream(data, reading, plan)
     if streaming is None and reason is None:
         return None
-    folder = Path(asked["scratch"] or Path(output).parent)
+    target = Path(output)
+    if output == options.STDIO or (target.exists() and not target.is_file()):  # a pipe, or /dev/null
+        target = Path("craig")
+    folder = Path(asked["scratch"] or target.parent)
     if not folder.is_dir():
         raise DataError(f"{folder}: expected a folder for --scratch, found none")
-    name = "craig" if output == options.STDIO else Path(output).name
     try:
         found = select_streamed(
             list(data),
             plan,
             reading,
-            folder / f".{name}.scratch",
+            folder / f".{target.name}.scratch",
             on_disk=asked["scratch"] is not None,
             resume=asked["resume"],
             progress=progress,

@@ -125,7 +125,7 @@ class Folder(Scratch):
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 lock.close()
-                raise DataError(f"{self.path}: in use by another run") from None
+                raise DataError(f"{self.path}: in use by another run; give another --scratch") from None
         return self
 
     def __exit__(self, kind, *_) -> None:
