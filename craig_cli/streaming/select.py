@@ -27,6 +27,7 @@ from craig_cli.errors import DataError, UsageError
 from craig_cli.formats.pieces import Pieces, open_pieces
 from craig_cli.formats.table import left_out_notes
 from craig_cli.registry import RECIPES
+from craig_cli.selection.algorithms.partition import pool_size
 from craig_cli.selection.bounds import FEATURE_DISTANCE, GRADIENT_NORM, exact_grid
 from craig_cli.selection.distances.cells import Ruler
 from craig_cli.selection.distances.metrics import quantum_for
@@ -165,7 +166,9 @@ class _Run:
         with clock.stage("greedy"):
             for group, quota in enumerate(quotas):
                 own = [leaf for leaf in leaves if leaf.group == group]
-                crew(greedy, job, own, "greedy", clock, float(quota / frame.sizes[group]))
+                rows = int(frame.sizes[group])
+                wanted = pool_size(int(quota), -(-rows // self.block), rows) or int(quota)
+                crew(greedy, job, own, "greedy", clock, wanted / rows)
         for group, quota in enumerate(quotas):
             own = [leaf for leaf in leaves if leaf.group == group]
             part, gain = self._part(job, own, int(quota), crew)
