@@ -235,15 +235,17 @@ def has_classes(labels: np.ndarray, task: str = "auto") -> bool:
     most SURELY_CLASSES of them, or at most sqrt(n) and MOST_CLASSES which count through from 0 or 1 without a gap, as
     codes of classes do and ages, years and numbers of rings do not.
     """
-    if task != "auto":
-        return task == "classification"
-    distinct = np.unique(labels)
+    return task == "classification" if task != "auto" else look_like_classes(np.unique(labels), len(labels))
+
+
+def look_like_classes(distinct: np.ndarray, n_rows: int) -> bool:
+    """Whether labels of ``n_rows`` with these different values, ascending, look like classes, see ``has_classes``."""
     if len(distinct) <= 2:
         return True
     if not (distinct == np.floor(distinct)).all():
         return False
     counted = distinct[0] in (0, 1) and distinct[-1] - distinct[0] == len(distinct) - 1
-    most = min(MOST_CLASSES, int(np.sqrt(len(labels)))) if counted else 0
+    most = min(MOST_CLASSES, int(np.sqrt(n_rows))) if counted else 0
     return len(distinct) <= max(SURELY_CLASSES, most)
 
 

@@ -211,7 +211,8 @@ memory_option = click.option(  # memory_limit
     type=Size(),
     metavar="SIZE",
     show_default="what the machine has free",
-    help="Memory the selection may use beside the data, such as 500M or 2G; where the estimate is more, it stops.",
+    help="Memory the selection may use beside the data, such as 500M or 2G; where the estimate is more, it reads in "
+    "pieces (--stream) or stops.",
 )
 
 

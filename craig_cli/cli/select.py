@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import functools
 import time
 
 import click
 
 from craig_cli.cli import options
 from craig_cli.cli.options import Integer, Number, note
-from craig_cli.cli.reading import data_argument, read_data, reading_again, reading_options
+from craig_cli.cli.reading import data_argument, read_data, reading_options
 from craig_cli.cli.select_ahead import run_ahead, runs_ahead
-from craig_cli.cli.select_at import reweighed, select_at
-from craig_cli.cli.select_summary import peak_memory, summarise, tell, warn, what_next
+from craig_cli.cli.select_at import artifacts_of, reweighed, select_at
+from craig_cli.cli.select_summary import finish
+from craig_cli.cli.streaming import select_in_pieces, stream_options
 from craig_cli.cli.two_parts import TwoPartCommand
 from craig_cli.registry import (
     ALGORITHMS,
@@ -170,6 +171,7 @@ PICKING = (*OF_FEATURES, "epsilon", "algorithm", "exemplar", "per_class", "block
     show_default=True,
     help="Accuracy of the stochastic algorithm: 1 - 1/e - delta of the optimum in expectation.",
 )
+@stream_options
 @reading_options
 @options.seed_option
 @options.threads_option
@@ -180,6 +182,7 @@ PICKING = (*OF_FEATURES, "epsilon", "algorithm", "exemplar", "per_class", "block
 def select(
     data,
     reading,
+    streaming,
     fraction,
     size,
     sizes,
@@ -222,6 +225,9 @@ def select(
         _check_only_weights()
     if gradients:
         _check_gradients()
+    if streaming is not None:
+        for found in _given(("at_model", "from_coreset", "gradients")):
+            raise click.UsageError(f"--stream selects by features, found {found}")
     purpose = "linear" if pilot else purpose
     linear = RECIPES[purpose].always and from_coreset is None and not gradients
     if linear and at_model is not None:
@@ -232,7 +238,6 @@ def select(
     if by_model and weights == "equal":
         raise click.UsageError("--weights equal: is for strata or random rows by features, found --for linear or --at")
     options.check_stdin(*data, reading["weight_file"], at_model, from_coreset)
-    from craig_cli.artifacts.coreset import write_coreset
     from craig_cli.artifacts.files import check_output
 
     output = options.output_path(output, data[0], _suffix(algorithm), as_json)
@@ -266,24 +271,26 @@ def select(
         threads=threads,
         memory_limit=memory_limit,
     )
+    done = functools.partial(
+        finish, output=output, data=data, scale=scale, as_json=as_json, by_epsilon=epsilon is not None
+    )
     started = time.perf_counter()
-    encoding, chosen = None, None
-    if from_coreset is not None:
-        from craig_cli.artifacts.coreset import check_matches, read_coreset
-
-        chosen = read_coreset(from_coreset)
-        encoding = chosen.encoding
-    if at_model is not None:
-        from craig_cli.artifacts.model import read_model
-
-        model = read_model(at_model)
-        encoding = encoding or model.encoding
+    chosen, model, encoding = artifacts_of(from_coreset, at_model)
     with Ahead(threads, note) as ahead:
         ahead.needs(*runs_ahead(plan, by_model))
+        if streaming is not None or not (gradients or by_model or from_coreset):
+            with options.progress_bar("select") as progress:
+                streamed = select_in_pieces(data, reading, plan, streaming, output, progress)
+            if streamed is not None:
+                coreset, stages = streamed
+                read = started + stages["survey"] + stages["route"]
+                return done(coreset, times=(started, read, time.perf_counter()), stages=stages)
         dataset = read_data(data, **reading, encoding=encoding, threads=threads, gradients=gradients)
         read = time.perf_counter()
 
         if chosen is not None:
+            from craig_cli.artifacts.coreset import check_matches
+
             check_matches(chosen, from_coreset, dataset)
         elif not gradients:
             ahead.needs(run_ahead(plan, by_model, dataset))
@@ -303,23 +310,7 @@ def select(
                 from craig_cli.guided.policy import select_for
 
                 coreset = select_for(dataset, plan, progress=progress, note=note)
-    selected = time.perf_counter()
-    write_coreset(output, coreset)
-    written = time.perf_counter()
-
-    seconds = {"read": read - started, "select": selected - read, "write": written - selected}
-    summary = summarise(coreset) | {
-        "seconds": {stage: round(value, 4) for stage, value in seconds.items()},
-        "peak_memory": peak_memory(),
-        "output": output,
-    }
-    if as_json:
-        click.echo(json.dumps(summary))
-    else:
-        tell(summary)
-    warn(coreset, by_epsilon=epsilon is not None)
-    if not as_json:
-        what_next(summary, data, [*reading_again(), *(["--scale", scale] if scale != "none" else [])])
+    done(coreset, times=(started, read, time.perf_counter()))
 
 
 def _suffix(algorithm: str) -> str:

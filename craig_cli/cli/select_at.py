@@ -7,6 +7,21 @@ import os
 from craig_cli.cli.options import note
 
 
+def artifacts_of(from_coreset: str | None, at_model: str | None):
+    """(the coreset of ``--from``, the model of ``--at``, the encoding that data is to have), None for what is not."""
+    chosen, model = None, None
+    if from_coreset is not None:
+        from craig_cli.artifacts.coreset import read_coreset
+
+        chosen = read_coreset(from_coreset)
+    if at_model is not None:
+        from craig_cli.artifacts.model import read_model
+
+        model = read_model(at_model)
+    known = [each.encoding for each in (chosen, model) if each is not None and each.encoding]
+    return chosen, model, known[0] if known else None
+
+
 def select_at(dataset, plan, model, at_model: str, chosen, name, progress):
     """Select at a model, or give the rows of the coreset ``chosen`` new weights there."""
     from craig_cli.evaluation.pointwise import check_label_names

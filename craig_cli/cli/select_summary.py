@@ -2,12 +2,42 @@
 
 from __future__ import annotations
 
+import json
 import sys
+import time
+
+import click
 
 from craig_cli.cli.options import command_line, detail, note
+from craig_cli.cli.reading import reading_again
 
 LEFT = 0.1  # of the gradient's error, which weights are to take away: of more a note says so
 SHARES = (0.01, 0.05, 0.1)  # of the rows, whose epsilon is told where the one asked for takes most of them
+
+
+def finish(coreset, output: str, data, scale: str, as_json: bool, by_epsilon: bool, times, stages=None) -> None:
+    """Write the coreset of ``data`` and say what it is.
+
+    times  when it began, had read and had selected; stages: name -> seconds of each, where it was read in pieces
+    """
+    from craig_cli.artifacts.coreset import write_coreset
+
+    started, read, selected = times
+    write_coreset(output, coreset)
+    seconds = {"read": read - started, "select": selected - read, "write": time.perf_counter() - selected}
+    summary = summarise(coreset) | {
+        "seconds": {stage: round(value, 4) for stage, value in seconds.items()},
+        **({} if stages is None else {"stages": {stage: round(value, 4) for stage, value in stages.items()}}),
+        "peak_memory": peak_memory(),
+        "output": output,
+    }
+    if as_json:
+        click.echo(json.dumps(summary))
+    else:
+        tell(summary)
+    warn(coreset, by_epsilon)
+    if not as_json:
+        what_next(summary, data, [*reading_again(), *(["--scale", scale] if scale != "none" else [])])
 
 
 def summarise(coreset) -> dict:

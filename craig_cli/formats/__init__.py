@@ -78,7 +78,7 @@ def read_dataset(
     asked = Asked(label, weight_column, names, tuple(exclude or ()), numeric_only, encoding, gradients, original)
     kept = None if rows is None else _checked_rows(rows)
     threads = threads or cores()
-    with _opened(paths, format) as (found, contents, shown):
+    with opened(paths, format) as (found, contents, shown):
         if found == "libsvm":
             _check_libsvm(shown, asked, delimiter, header)
             particular = {"zero_based": zero_based, "n_features": n_features, "encoding": encoding}
@@ -130,7 +130,7 @@ def _checked_rows(rows: np.ndarray) -> np.ndarray:
 
 
 @contextlib.contextmanager
-def _opened(paths, format: str | None) -> Iterator[tuple[str, Iterator[Content], str]]:
+def opened(paths, format: str | None) -> Iterator[tuple[str, Iterator[Content], str]]:
     """(format, the inputs one after the other, the first's name)"""
     paths = _as_list(paths)
     if not paths:

@@ -96,11 +96,7 @@ def read_tables(
         dataset = replace(dataset, original=partial(original_rows, inputs, rows, threads))
     used = [column.name for column in dataset.encoding.columns] if dataset.encoding is not None else []
     names = [*(used or chosen.features), *([] if chosen.label is None else [chosen.label])]
-    columns = [each.columns(names) for each in fingerprints]
-    sources = [
-        replace(one.source, fingerprint=of_all(found, one.n_rows), columns=found) for one, found in zip(inputs, columns)
-    ]
-    return replace(dataset, rows=rows, sources=tuple(sources))
+    return replace(dataset, rows=rows, sources=sources_of(inputs, fingerprints, names))
 
 
 def _read_one(
@@ -151,9 +147,7 @@ def look_at_all(contents: Iterable[Content], look: Look) -> list[TableInput]:
         one = look(content, kept)
         if not 0 <= one.n_rows < MOST_ROWS:
             raise DataError(f"{one.shown}: damaged: says {one.n_rows} rows")
-        size = len(kept) if kept is not None else os.path.getsize(content.path)
-        of_bytes = None if kept is not None else partial(_of_bytes, content.path)
-        source = Source(content.name, size, one.n_rows, "", of_bytes=of_bytes)
+        source = source_of(content, kept, one.n_rows)
         inputs.append(replace(one, source=source, fixed=content.fixed or None))
     return inputs
 
@@ -165,6 +159,23 @@ def _check_rows(inputs: list[TableInput], rows: np.ndarray | None) -> int:
     if rows is not None and rows[-1] >= n_rows:
         raise OtherDataError(f"{inputs[-1].shown}: expected a row {rows[-1]}, found {n_rows} rows in all")
     return n_rows
+
+
+def source_of(content: Content, kept: bytearray | None, n_rows: int) -> Source:
+    """The Source of an input, whose bytes are ``kept`` or in its file; its fingerprint is not known yet."""
+    if kept is not None:
+        return Source(content.name, len(kept), n_rows, "")
+    return Source(content.name, os.path.getsize(content.path), n_rows, "", of_bytes=partial(_of_bytes, content.path))
+
+
+def sources_of(inputs: list[TableInput], fingerprints: list[Fingerprint], names: Iterable[str]) -> tuple[Source, ...]:
+    """The Sources of inputs whose rows have these fingerprints, of which the columns ``names`` count."""
+    found = []
+    for one, fingerprint in zip(inputs, fingerprints):
+        assert one.source is not None
+        columns = fingerprint.columns(names)
+        found.append(replace(one.source, fingerprint=of_all(columns, one.n_rows), columns=columns))
+    return tuple(found)
 
 
 def _of_bytes(path: str) -> str:
@@ -245,11 +256,11 @@ class _Target:
             encoding = replace(encoding or Encoding(), labels=names)
         if encoding is not None and encoding.columns and given is None:
             encoding = replace(encoding, left_out=self.chosen.left_out | encoding.left_out)
-        notes = [*self.chosen.notes, *(_left_out(encoding) if given is None else [])]
+        notes = [*self.chosen.notes, *(left_out_notes(encoding) if given is None else [])]
         return Dataset(matrix, labels, self.multiplicity, encoding=encoding, notes=tuple(notes))
 
 
-def _left_out(encoding: Encoding | None) -> list[str]:
+def left_out_notes(encoding: Encoding | None) -> list[str]:
     """A line on the columns that are no features, by the reason; those that were excluded are known."""
     reasons: dict[str, list[str]] = {}
     for name, why in (encoding.left_out if encoding is not None else {}).items():

@@ -43,15 +43,20 @@ def row_norms(features: np.ndarray | sp.csr_matrix) -> np.ndarray:
 
 
 def gradient_constants(
-    features: np.ndarray | sp.csr_matrix, labels: np.ndarray, loss: str, radius: float, label_unit: float
+    features: np.ndarray | sp.csr_matrix,
+    labels: np.ndarray,
+    loss: str,
+    radius: float,
+    label_unit: float,
+    largest: float | None = None,
 ) -> np.ndarray:
     """(n,) float64 c_i with || grad f_i(w) - grad f_j(w) || <= c_i d_ij for all ||(w, b)|| <= ``radius``.
 
     d_ij is the Euclidean distance of the features (n, d), or for the loss of a regression of the rows
-    (features, labels / label_unit).
+    (features, labels / label_unit). ``largest`` is the greatest norm (``row_norms``) of all rows where these are some.
     """
     norms = row_norms(features)
-    largest = float(norms.max())
+    largest = float(norms.max()) if largest is None else largest
     the_loss = load(LOSSES, loss)
     if the_loss.is_regression:
         residual = np.minimum(the_loss.slope_bound, radius * norms + np.abs(labels))

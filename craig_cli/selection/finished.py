@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 
 from craig_cli.artifacts.coreset import Coreset
 from craig_cli.artifacts.model import provenance
-from craig_cli.dataset import Dataset
+from craig_cli.dataset import Source
 from craig_cli.selection.merge import Selection
+from craig_cli.tables.encoding import Encoding, Label
 from craig_cli.version import __version__
 
 
+class Described(Protocol):
+    """What a coreset says of its data: a Dataset, or what is known of one that is not in memory."""
+
+    @property
+    def n_rows(self) -> int: ...
+    @property
+    def total(self) -> float: ...
+    @property
+    def n_features(self) -> int: ...
+    @property
+    def encoding(self) -> Encoding | None: ...
+    @property
+    def sources(self) -> tuple[Source, ...]: ...
+    @property
+    def rows(self) -> np.ndarray | None: ...
+    def label_value(self, label: float) -> Label | float: ...
+
+
 def coreset_of(
-    dataset: Dataset,
+    dataset: Described,
     classes: list[tuple[float | None, int]],
     selection: Selection,
     settings: dict,

@@ -37,10 +37,11 @@ Values: TypeAlias = np.ndarray | Bits  # (n,) or (n, w) numbers, nan as numpy ha
 
 
 class Fingerprint:
-    """Of the rows of one input, which are added piece by piece."""
+    """Of the rows of one input from row ``first`` on, which are added piece by piece."""
 
-    def __init__(self, workers: Workers) -> None:
+    def __init__(self, workers: Workers, first: int = 0) -> None:
         self._workers = workers
+        self._first = first
         self.rows = 0
         self._sums: dict[str, int] = {}
 
@@ -51,9 +52,17 @@ class Fingerprint:
         }
         flat = [name for name in columns if name not in vectors]
         parts = [flat[start :: self._workers.threads] for start in range(self._workers.threads)]
-        totals = [(name, _sum_of_vectors(values, self.rows)) for name, values in vectors.items()]
-        for names, sums in zip(parts, self._workers.map(lambda part: _sums(columns, part, self.rows, n_rows), parts)):
+        first = self._first + self.rows
+        totals = [(name, _sum_of_vectors(values, first)) for name, values in vectors.items()]
+        for names, sums in zip(parts, self._workers.map(lambda part: _sums(columns, part, first, n_rows), parts)):
             totals += zip(names, sums)
+        self._add(totals, n_rows)
+
+    def join(self, other: Fingerprint) -> None:
+        """Add rows that another has, wherever they are in the input."""
+        self._add(other._sums.items(), other.rows)
+
+    def _add(self, totals: Iterable[tuple[str, int]], n_rows: int) -> None:
         for name, total in totals:
             self._sums[name] = (self._sums.get(name, 0) + total) % 2**64
         self.rows += n_rows

@@ -36,79 +36,39 @@ SPARE = 16  # columns of that matrix, without which rows would be a power of two
 MARGIN = 0.75  # go this far below the gain at which the budget is expected to end
 
 
-class PartitionGreedy:
-    """Picks of all blocks down to a common gain; ``extend`` goes deeper.
+class Blocks:
+    """The blocks of arranged rows, in each of which greedy goes as deep as it is told."""
 
-    picks (r,) int64 rows in greedy order; gains (r,) float64 in the units of the rows, never rising, inf first
-    """
-
-    def __init__(self, space, block: int):
-        """``space``: a Space arranged in blocks of ``block`` rows."""
-        arranged = space.arranged
-        self._space = space
-        self._arranged = arranged
-        self._order = arranged.order
-        self._multiplicity = space.multiplicity[self._order]
-        self._size = block
-        self._n_blocks = (len(self._order) + block - 1) // block
+    def __init__(self, arranged, multiplicity: np.ndarray, block: int) -> None:
+        """``arranged`` in blocks of ``block`` rows, which count ``multiplicity`` (n,) float64 by row."""
+        self.arranged, self.size = arranged, block
+        self._multiplicity = multiplicity[arranged.order]
         # From quanta to units that leave BITS bits for the largest distance.
         self._scale = 2.0 ** min(0.0, BITS - np.ceil(np.log2(max(1.0, arranged.diameter / arranged.quantum))))
-        self._chosen: list[np.ndarray] = [np.empty(0, dtype=np.int64)] * self._n_blocks
-        self._gain: list[np.ndarray] = [np.empty(0)] * self._n_blocks
-        self._depth = np.full(self._n_blocks, np.inf)  # every pick of a higher gain is known
         self._local = threading.local()
-        self.picks: np.ndarray = np.empty(0, dtype=np.int64)
-        self.gains: np.ndarray = np.empty(0)
 
-    def extend(self, budget: int, min_gain: float = 0.0, progress: Callable[[int], None] | None = None) -> None:
-        """Pick until there are ``budget`` picks or the best gain is below ``min_gain`` (units of the rows)."""
-        pool = max(POOL, FEW * self._n_blocks)
-        if min_gain == 0.0 and budget < FEW * self._n_blocks and 4 * budget <= pool < len(self._order) // 2:
-            self._extend_to(pool, 0.0, progress and (lambda done: progress(done * budget // pool)))
-            self._pick_from_pool(budget)
-        else:
-            self._extend_to(budget, min_gain, progress)
+    def __len__(self) -> int:
+        return -(-len(self.arranged.order) // self.size)
 
-    def _pick_from_pool(self, budget: int) -> None:
-        pool = self.picks
-        nearest, _ = self._space.assign(pool, self._space.multiplicity, 1.0)
-        weights = np.bincount(nearest, weights=self._space.multiplicity, minlength=len(pool))
-        self.picks, self.gains = greedy_among(self._arranged, pool, weights, budget)
-        self.picks = pool[self.picks]
+    @property
+    def unit(self) -> float:
+        """The gain that 1 stands for, in the units of the rows."""
+        return self.arranged.quantum / self._scale
 
-    def _extend_to(self, budget: int, min_gain: float, progress) -> None:
-        unit = self._arranged.quantum / self._scale
-        if budget >= len(self._order):
-            depth = min_gain / unit
-            self._deepen(range(self._n_blocks), depth, progress, budget)
-        else:
-            sample = range(SAMPLED // 2 if self._n_blocks > SAMPLED else 0, self._n_blocks, SAMPLED)
-            share = budget * sum(self._rows_of(b) for b in sample) / len(self._order)
-            limit = 3.0 * budget / len(self._order)
-            results = self._run([(b, 0.0, int(limit * self._rows_of(b)) + 8) for b in sample], None, 0)
-            sampled = np.sort(np.concatenate([gain[1:] for _, gain in results] or [np.empty(0)]))[::-1]
-            at = min(len(sampled) - 1, int(share))
-            depth = max(min_gain / unit, MARGIN * float(sampled[at]) if at >= 0 else 0.0)
-            while True:
-                self._deepen(range(self._n_blocks), depth, progress, budget)
-                found = sum(len(gain) for gain in self._gain)
-                # Enough picks above the depth that all blocks have reached: what is not known cannot be among them.
-                if found >= budget or depth <= min_gain / unit:
-                    break
-                depth = max(min_gain / unit, 0.5 * depth if depth > 1e-3 else 0.0)
-        self._merge(budget, unit)
+    @property
+    def masses(self) -> np.ndarray:
+        """What the rows of each block count."""
+        return np.add.reduceat(self._multiplicity, np.arange(0, len(self._multiplicity), self.size))
 
-    def _rows_of(self, block: int) -> int:
-        return min(self._size, len(self._order) - block * self._size)
+    def rows_of(self, block: int) -> int:
+        """How many it has."""
+        return min(self.size, len(self.arranged.order) - block * self.size)
 
-    def _deepen(self, blocks, depth: float, progress, budget: int) -> None:
-        wanted = [b for b in blocks if self._depth[b] > depth]
-        results = self._run([(b, depth, self._rows_of(b)) for b in wanted], progress, budget)
-        for b, (chosen, gain) in zip(wanted, results):
-            self._chosen[b], self._gain[b], self._depth[b] = chosen, gain, depth
+    def run(self, tasks, progress=None, budget: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
+        """(positions, gains) of greedy in each of the tasks' blocks: (block, least gain, most picks).
 
-    def _run(self, tasks, progress, budget: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Greedy in each of the tasks' blocks: (block, least gain, most picks), a thread taking one after another."""
+        Gains are whole numbers of ``unit``, the first one inf. A thread takes one after another.
+        """
         results = []
         with ThreadPoolExecutor(jit.threads_in_force()) as pool:
             try:
@@ -123,32 +83,111 @@ class PartitionGreedy:
 
     def _greedy(self, block: int, depth: float, limit: int) -> tuple[np.ndarray, np.ndarray]:
         if not hasattr(self._local, "matrix"):
-            self._local.matrix = np.empty((self._size, self._size + SPARE), dtype=np.float32)
-        begin = block * self._size
-        end = begin + self._rows_of(block)
+            self._local.matrix = np.empty((self.size, self.size + SPARE), dtype=np.float32)
+        begin = block * self.size
+        end = begin + self.rows_of(block)
         matrix = self._local.matrix
-        self._arranged.fill_distances(begin, end, self._scale, matrix)
+        self.arranged.fill_distances(begin, end, self._scale, matrix)
         chosen = np.empty(limit, dtype=np.int64)
         gain = np.empty(limit)
-        count = _greedy_in_block(matrix, self._multiplicity[begin:end], self._order[begin:end], depth, chosen, gain)
+        row_of = self.arranged.order[begin:end]
+        count = _greedy_in_block(matrix, self._multiplicity[begin:end], row_of, depth, chosen, gain)
         return begin + chosen[:count], gain[:count].copy()
 
+
+def in_order(
+    medoids: np.ndarray, medoid_gains: np.ndarray, first: np.ndarray, rows: np.ndarray, gains: np.ndarray, budget: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """(places, gains) of the blocks' picks in greedy order: first the medoids' places, then those of the others.
+
+    medoids, medoid_gains  (b,) the blocks in the greedy order of their medoids
+    first                  (b,) by block, the gain of the pick that follows its medoid, which comes before it
+    rows                   of the medoids, by block, and of the other picks, which have the ``gains``
+    """
+    medoid_gains = np.maximum(medoid_gains, first[medoids])
+    places = np.concatenate([medoids, np.arange(len(medoids), len(rows))])
+    merged = np.concatenate([medoid_gains, gains])
+    ranked = np.lexsort((rows[places], places >= len(medoids), -merged))[:budget]
+    merged = merged[ranked]
+    merged[:1] = np.inf
+    return places[ranked], merged
+
+
+class PartitionGreedy:
+    """Picks of all blocks down to a common gain; ``extend`` goes deeper.
+
+    picks (r,) int64 rows in greedy order; gains (r,) float64 in the units of the rows, never rising, inf first
+    """
+
+    def __init__(self, space, block: int):
+        """``space``: a Space arranged in blocks of ``block`` rows."""
+        self._space = space
+        self._blocks = Blocks(space.arranged, space.multiplicity, block)
+        self._order = space.arranged.order
+        self._chosen: list[np.ndarray] = [np.empty(0, dtype=np.int64)] * len(self._blocks)
+        self._gain: list[np.ndarray] = [np.empty(0)] * len(self._blocks)
+        self._depth = np.full(len(self._blocks), np.inf)  # every pick of a higher gain is known
+        self.picks: np.ndarray = np.empty(0, dtype=np.int64)
+        self.gains: np.ndarray = np.empty(0)
+
+    def extend(self, budget: int, min_gain: float = 0.0, progress: Callable[[int], None] | None = None) -> None:
+        """Pick until there are ``budget`` picks or the best gain is below ``min_gain`` (units of the rows)."""
+        pool = pool_size(budget, len(self._blocks), len(self._order))
+        if min_gain == 0.0 and pool:
+            self._extend_to(pool, 0.0, progress and (lambda done: progress(done * budget // pool)))
+            self._pick_from_pool(budget)
+        else:
+            self._extend_to(budget, min_gain, progress)
+
+    def _pick_from_pool(self, budget: int) -> None:
+        pool = self.picks
+        nearest, _ = self._space.assign(pool, self._space.multiplicity, 1.0)
+        weights = np.bincount(nearest, weights=self._space.multiplicity, minlength=len(pool))
+        self.picks, self.gains = greedy_among(self._space.arranged, pool, weights, budget)
+        self.picks = pool[self.picks]
+
+    def _extend_to(self, budget: int, min_gain: float, progress) -> None:
+        blocks, unit = self._blocks, self._blocks.unit
+        if budget >= len(self._order):
+            self._deepen(min_gain / unit, progress, budget)
+        else:
+            sample = range(SAMPLED // 2 if len(blocks) > SAMPLED else 0, len(blocks), SAMPLED)
+            share = budget * sum(blocks.rows_of(b) for b in sample) / len(self._order)
+            limit = 3.0 * budget / len(self._order)
+            results = blocks.run([(b, 0.0, int(limit * blocks.rows_of(b)) + 8) for b in sample])
+            sampled = np.sort(np.concatenate([gain[1:] for _, gain in results] or [np.empty(0)]))[::-1]
+            at = min(len(sampled) - 1, int(share))
+            depth = max(min_gain / unit, MARGIN * float(sampled[at]) if at >= 0 else 0.0)
+            while True:
+                self._deepen(depth, progress, budget)
+                found = sum(len(gain) for gain in self._gain)
+                # Enough picks above the depth that all blocks have reached: what is not known cannot be among them.
+                if found >= budget or depth <= min_gain / unit:
+                    break
+                depth = max(min_gain / unit, 0.5 * depth if depth > 1e-3 else 0.0)
+        self._merge(budget, unit)
+
+    def _deepen(self, depth: float, progress, budget: int) -> None:
+        wanted = [b for b in range(len(self._blocks)) if self._depth[b] > depth]
+        results = self._blocks.run([(b, depth, self._blocks.rows_of(b)) for b in wanted], progress, budget)
+        for b, (chosen, gain) in zip(wanted, results):
+            self._chosen[b], self._gain[b], self._depth[b] = chosen, gain, depth
+
     def _merge(self, budget: int, unit: float) -> None:
-        medoids = np.array([chosen[0] for chosen in self._chosen])
-        later_gains = np.concatenate([gain[1:] for gain in self._gain]) * unit
-        later_picks = np.concatenate([chosen[1:] for chosen in self._chosen])
-        weights = np.add.reduceat(self._multiplicity, np.arange(0, len(self._order), self._size))
-        medoid_order, medoid_gains = greedy_among(self._arranged, self._order[medoids], weights, len(medoids))
-        # A medoid comes before the other picks of its block.
-        highest = np.array([gain[1] * unit if len(gain) > 1 else 0.0 for gain in self._gain])
-        medoid_gains = np.maximum(medoid_gains, highest[medoid_order])
-        gains = np.concatenate([medoid_gains, later_gains])
-        picks = self._order[np.concatenate([medoids[medoid_order], later_picks])]
-        later = np.arange(len(picks)) >= len(medoids)
-        ranked = np.lexsort((picks, later, -gains))[:budget]
-        self.picks = picks[ranked]
-        self.gains = gains[ranked]
-        self.gains[:1] = np.inf
+        medoids = self._order[np.array([chosen[0] for chosen in self._chosen])]
+        later = self._order[np.concatenate([chosen[1:] for chosen in self._chosen])]
+        gains = np.concatenate([gain[1:] for gain in self._gain]) * unit
+        first = np.array([gain[1] * unit if len(gain) > 1 else 0.0 for gain in self._gain])
+        ordered, medoid_gains = greedy_among(self._space.arranged, medoids, self._blocks.masses, len(medoids))
+        rows = np.concatenate([medoids, later])
+        places, self.gains = in_order(ordered, medoid_gains, first, rows, gains, budget)
+        self.picks = rows[places]
+
+
+def pool_size(budget: int, n_blocks: int, n_rows: int) -> int:
+    """Rows of the pool that ``budget`` picks are taken from, 0 where the blocks have enough picks each."""
+    pool = max(POOL, FEW * n_blocks)
+    return pool if budget < FEW * n_blocks and 4 * budget <= pool < n_rows // 2 else 0
 
 
 @njit

@@ -15,6 +15,8 @@ rounded up to a grid on which sums are exact: the loss stays an upper bound, and
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -35,11 +37,52 @@ from craig_cli.selection.distances.metrics import (
     sum_of,
 )
 from craig_cli.selection.distances.pairwise import dense_distance, sparse_distance
-from craig_cli.selection.distances.simd import WIDTH, below, dot, products
+from craig_cli.selection.distances.simd import WIDTH, below, products
 
 LEVEL = 3  # a level ends at so many times the rank it begins at
 FIRST_LEVEL = 64  # picks that all rows are held against
 BUNCH = WIDTH  # picks a bunch, so that it is a block to the vector instructions
+GROUP = 16  # cells that a bunch is held against while it is in the cache
+
+
+@dataclass(frozen=True)
+class Points:
+    """Picks in the units of cells, arranged for ``nearest_of``: in bunches of nearby ones, level by level.
+
+    coordinates (r, d) float64; the others see ``_bunches``, ``_arrange``
+    """
+
+    coordinates: np.ndarray
+    levels: np.ndarray
+    starts: np.ndarray
+    order: np.ndarray
+    bunched: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]
+
+
+def arrange_points(coordinates: np.ndarray, metric: Metric) -> Points:
+    """The picks with these ``coordinates`` (r, d) float64, in greedy order."""
+    levels, starts, order = _bunches(coordinates)
+    return Points(coordinates, levels, starts, order, _arrange(coordinates, order, starts, metric.code))
+
+
+def nearest_of(cells: Cells, points: Points, constants: np.ndarray, grid: float) -> tuple[np.ndarray, np.ndarray]:
+    """(nearest, change): of ``points`` the nearest to each row of ``cells``, of equals the first.
+
+    constants  (n,) float64 c_i by row; grid: a power of two, from ``exact_grid``
+    nearest    (n,) int64 by row: place of the point
+    change     (r,) float64 whole numbers: by how many grids each point changes the sum of c_i d_i, itself in ``cumsum``
+    """
+    n_rows = len(cells.order)
+    change = np.zeros((jit.threads_in_force(), len(points.coordinates)))
+    nearest = np.empty(n_rows, dtype=np.int64)
+    factor = constants[cells.order] * (cells.quantum / grid)
+    jit.in_threads(
+        _assign, n_rows, cells.blocks, cells.centres, cells.offsets, cells.metric.code, points.coordinates,
+        points.levels, points.starts, points.order, *points.bunched, factor, nearest, change,
+    )  # fmt: skip
+    by_row = np.empty(n_rows, dtype=np.int64)
+    by_row[cells.order] = nearest
+    return by_row, change.sum(axis=0)
 
 
 def assign(cells: Cells, picks: np.ndarray, constants: np.ndarray, grid: float) -> tuple[np.ndarray, np.ndarray]:
@@ -50,24 +93,13 @@ def assign(cells: Cells, picks: np.ndarray, constants: np.ndarray, grid: float) 
     nearest    (n,) int64 by row: place in ``picks`` of the nearest one, of equals the first; a pick is its own
     loss       (r,) float64, whole multiples of the grid: entry k is the loss of picks[: k + 1]
     """
-    n_rows = len(cells.order)
-    position = np.empty(n_rows, dtype=np.int64)
-    position[cells.order] = np.arange(n_rows)
-    points = cells.rows[position[picks]]
+    position = np.empty(len(cells.order), dtype=np.int64)
+    position[cells.order] = np.arange(len(cells.order))
+    points = arrange_points(cells.rows[position[picks]], cells.metric)
     del position
-    levels, starts, order = _bunches(points)
-    bunched = _arrange(points, order, starts, cells.metric.code)
-    change = np.zeros((jit.threads_in_force(), len(picks)))
-    nearest = np.empty(n_rows, dtype=np.int64)
-    factor = constants[cells.order] * (cells.quantum / grid)
-    jit.in_threads(
-        _assign, n_rows, cells.blocks, cells.centres, cells.offsets, cells.metric.code, points, levels, starts, order,
-        *bunched, factor, nearest, change,
-    )  # fmt: skip
-    by_row = np.empty(n_rows, dtype=np.int64)
-    by_row[cells.order] = nearest
-    by_row[picks] = np.arange(len(picks))
-    return by_row, np.cumsum(change.sum(axis=0)) * grid
+    nearest, change = nearest_of(cells, points, constants, grid)
+    nearest[picks] = np.arange(len(picks))
+    return nearest, np.cumsum(change) * grid
 
 
 def _bunches(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -89,13 +121,17 @@ def _bunches(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 @njit
 def _arrange(points, order, starts, metric):
-    """The bunches transposed (b, d, BUNCH), their centres (b, d), these in blocks (b', d, WIDTH), their radii (b,)."""
+    """The bunches transposed (b, d, BUNCH), their centres (b, d), these in blocks (b', d, WIDTH), their radii (b,).
+
+    And the largest norm of a pick.
+    """
     n_features = points.shape[1]
     n_bunches = starts[-1]
     bunches = np.empty((n_bunches, n_features, BUNCH))
     centres = np.zeros((n_bunches, n_features))
     centre_blocks = np.zeros(((n_bunches + WIDTH - 1) // WIDTH, n_features, WIDTH))
     radii = np.zeros(n_bunches)
+    largest = 0.0
     for b in range(n_bunches):
         for k in range(n_features):
             for t in range(BUNCH):
@@ -107,71 +143,114 @@ def _arrange(points, order, starts, metric):
             centre_blocks[b // WIDTH, k, b % WIDTH] = centres[b, k]
         for t in range(BUNCH):
             total = 0.0
+            from_centre = 0.0
             for k in range(n_features):
-                total = add_term(total, bunches[b, k, t] - centres[b, k], metric)
-            radii[b] = max(radii[b], norm_of(total, metric))
-    return bunches, centres, centre_blocks, radii
+                total = add_term(total, bunches[b, k, t], metric)
+                from_centre = add_term(from_centre, bunches[b, k, t] - centres[b, k], metric)
+            largest = max(largest, norm_of(total, metric))
+            radii[b] = max(radii[b], norm_of(from_centre, metric))
+    return bunches, centres, centre_blocks, radii, largest
 
 
 @njit
 def _assign(
     thread, threads, n_rows, blocks, cell_centres, offsets, metric, points, levels, starts, order, bunches, centres,
-    centre_blocks, radii, factor, nearest, change,
+    centre_blocks, radii, largest, factor, nearest, change,
 ):  # fmt: skip
     n_cells, n_features, _ = blocks.shape
-    changes = change[thread]
-    centre = np.empty(n_features)
-    direction = np.empty(n_features)
-    distance = np.empty(WIDTH)
-    to_bunches = np.empty(WIDTH)
-    current = np.empty(WIDTH)
-    limit = np.empty(WIDTH)
-    value = np.empty(WIDTH)
-    wanted = np.zeros(len(points) + WIDTH, dtype=np.bool_)
-    any_wanted = np.zeros(len(points) // WIDTH + 1, dtype=np.bool_)  # in each run of WIDTH picks
-    slack = _rounding(cell_centres, offsets, metric, n_cells, n_features)
-    for cell in range(thread, n_cells, threads):
-        first = cell * WIDTH
-        for k in range(n_features):
-            centre[k] = cell_centres[cell // WIDTH, k, cell % WIDTH]
-        for p in range(WIDTH):  # padding never asks for anything
-            current[p] = np.inf if first + p < n_rows else 0.0
-            limit[p] = current[p]
-            value[p] = 0.0
-        reach = np.inf
+    own_centres = np.empty((GROUP, n_features))
+    current = np.empty((GROUP, WIDTH))
+    limit = np.empty((GROUP, WIDTH))
+    value = np.empty((GROUP, WIDTH))
+    reach = np.empty(GROUP)
+    wanted = np.zeros((GROUP, len(points) + WIDTH), dtype=np.bool_)
+    any_wanted = np.zeros((GROUP, len(points) // WIDTH + 1), dtype=np.bool_)  # in each run of WIDTH picks
+    slack = _rounding(cell_centres, offsets, metric, n_cells, n_features, largest)
+    for group in range(thread, (n_cells + GROUP - 1) // GROUP, threads):
+        size = min(GROUP, n_cells - group * GROUP)
+        for c in range(size):
+            cell = group * GROUP + c
+            for k in range(n_features):
+                own_centres[c, k] = cell_centres[cell // WIDTH, k, cell % WIDTH]
+            for p in range(WIDTH):  # padding never asks for anything
+                current[c, p] = np.inf if cell * WIDTH + p < n_rows else 0.0
+                limit[c, p] = current[c, p]
+                value[c, p] = 0.0
+            reach[c] = np.inf
         for level in range(len(levels) - 1):
-            for b in range(starts[level], starts[level + 1]):
-                if b == starts[level] or b % WIDTH == 0:
-                    block_norms(centre_blocks[b // WIDTH], centre, metric, to_bunches)
-                apart = to_bunches[b % WIDTH]
-                if (apart - radii[b]) * (1.0 - 1e-12) - slack >= reach:
-                    continue
-                back = np.inf
-                if level > 0 and aim(centre, centres[b], apart, metric, direction):
-                    back = _back(blocks[cell], direction, current, metric, distance) + slack
-                    if (apart - radii[b]) * (1.0 - 1e-12) - slack >= back - dot(centre, direction):
-                        continue
-                _mark(
-                    bunches[b], order[b], centre, direction, metric, reach + slack, back, distance, wanted, any_wanted
-                )
-            for run in range(levels[level] // WIDTH, (levels[level + 1] + WIDTH - 1) // WIDTH):
-                if not any_wanted[run]:
-                    continue
-                any_wanted[run] = False
-                for j in range(run * WIDTH, (run + 1) * WIDTH):
-                    if not wanted[j]:
-                        continue
-                    wanted[j] = False
-                    if block_norms_within(blocks[cell], points[j], metric, limit, distance) and _take(
-                        j, metric, distance, current, limit, value, factor, nearest, changes, first
-                    ):
-                        reach = _reach(current, offsets, metric, first)
+            _look(
+                own_centres[:size], blocks[group * GROUP : group * GROUP + size], current, reach, level > 0,
+                starts[level], starts[level + 1], bunches, order, centres, centre_blocks, radii, metric, slack, wanted,
+                any_wanted,
+            )  # fmt: skip
+            for c in range(size):
+                cell = group * GROUP + c
+                reach[c] = _take_all(
+                    levels[level], levels[level + 1], blocks[cell], points, metric, current[c], limit[c], value[c],
+                    reach[c], offsets, factor, nearest, change[thread], cell * WIDTH, wanted[c], any_wanted[c],
+                )  # fmt: skip
 
 
 @inner
-def _rounding(centres, offsets, metric, n_cells, n_features):
-    """More than rounding can do to a difference of two products with a unit vector."""
-    largest = 0.0
+def _look(
+    own_centres, blocks, current, reach, aims, first, stop, bunches, order, centres, centre_blocks, radii, metric,
+    slack, wanted, any_wanted,
+):  # fmt: skip
+    """Mark for each cell of a group the picks of the bunches first .. stop that may be nearest to a row of it.
+
+    A bunch is held against one cell after the other while it is in the cache.
+    """
+    size = len(blocks)
+    direction = np.empty(own_centres.shape[1])
+    distance = np.empty(WIDTH)
+    to_bunches = np.empty((size, WIDTH))
+    for b in range(first, stop):
+        for c in range(size):
+            if b == first or b % WIDTH == 0:
+                block_norms(centre_blocks[b // WIDTH], own_centres[c], metric, to_bunches[c])
+            apart = to_bunches[c, b % WIDTH]
+            if (apart - radii[b]) * (1.0 - 1e-12) - slack >= reach[c]:
+                continue
+            block_norms(bunches[b], own_centres[c], metric, distance)
+            bits = below(distance, (reach[c] + slack) * (1.0 + 1e-12))
+            if bits == 0:
+                continue
+            if aims and aim(own_centres[c], centres[b], apart, metric, direction):
+                back = _back(blocks[c], direction, current[c], metric, distance) + slack
+                products(bunches[b], direction, distance)
+                bits &= below(distance, back)
+            while bits != 0:
+                t = lowest_bit(bits)
+                bits &= bits - np.uint64(1)
+                wanted[c, order[b, t]] = True
+                any_wanted[c, order[b, t] // WIDTH] = True
+
+
+@inner
+def _take_all(
+    begin, end, block, points, metric, current, limit, value, reach, offsets, factor, nearest, changes, first, wanted,
+    any_wanted,
+):  # fmt: skip
+    """Give the marked picks of ranks begin .. end the rows that are closer to them; the cell's reach from then on."""
+    distance = np.empty(WIDTH)
+    for run in range(begin // WIDTH, (end + WIDTH - 1) // WIDTH):
+        if not any_wanted[run]:
+            continue
+        any_wanted[run] = False
+        for j in range(run * WIDTH, (run + 1) * WIDTH):
+            if not wanted[j]:
+                continue
+            wanted[j] = False
+            if block_norms_within(block, points[j], metric, limit, distance) and _take(
+                j, metric, distance, current, limit, value, factor, nearest, changes, first
+            ):
+                reach = _reach(current, offsets, metric, first)
+    return reach
+
+
+@inner
+def _rounding(centres, offsets, metric, n_cells, n_features, largest):
+    """More than rounding can do to a difference of two products with a unit vector; ``largest`` is that of a pick."""
     for c in range(n_cells):
         total = 0.0
         for k in range(n_features):
@@ -191,22 +270,6 @@ def _back(block, direction, current, metric, along):
     for p in range(WIDTH):
         farthest = max(farthest, along[p] + reach_of(current[p], 0.0, metric))
     return farthest
-
-
-@inner
-def _mark(bunch, order, centre, direction, metric, reach, back, apart, wanted, any_wanted):
-    """Mark the picks of a bunch that are within reach of the centre, and along the direction not beyond ``back``."""
-    bits = ~np.uint64(0)
-    if back < np.inf:
-        block_norms(bunch, centre, metric, apart)
-        bits = below(apart, reach * (1.0 + 1e-12))
-        products(bunch, direction, apart)
-        bits &= below(apart, back)
-    while bits != 0:
-        t = lowest_bit(bits)
-        bits &= bits - np.uint64(1)
-        wanted[order[t]] = True
-        any_wanted[order[t] // WIDTH] = True
 
 
 @inner

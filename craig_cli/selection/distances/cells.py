@@ -60,26 +60,61 @@ class Cells:
         _fill(self.rows, self.blocks, self.metric.code, begin, end, scale, matrix)
 
 
-def build_cells(rows: np.ndarray, metric: Metric, total: float, block: int | None = None) -> Cells:
+@dataclass(frozen=True)
+class Ruler:
+    """In what distances are measured: that of all rows serves for some of them, so that their distances compare.
+
+    diameter  no two rows are farther apart; quantum: the distance that 1 stands for, a power of two
+    columns   (d,) int64, the order in which coordinates are summed, by falling variance
+    """
+
+    metric: Metric
+    diameter: float
+    quantum: float
+    columns: np.ndarray
+
+    @property
+    def factor(self) -> float:
+        """What coordinates are multiplied by."""
+        return 1.0 / self.metric.unit(self.quantum)
+
+
+def ruler_of(rows: np.ndarray, metric: Metric, total: float) -> Ruler:
+    """The ruler of ``rows`` (n, d) whose multiplicities sum to ``total``."""
+    diameter = diameter_bound(rows, metric)
+    return Ruler(metric, diameter, quantum_for(diameter, metric, total), widest_first(rows))
+
+
+def widest_first(rows: np.ndarray) -> np.ndarray:
+    """(d,) int64, the columns of ``rows`` (n, d) by falling variance."""
+    return np.argsort(-_variances(rows), kind="stable")
+
+
+def build_cells(
+    rows: np.ndarray,
+    metric: Metric,
+    total: float,
+    block: int | None = None,
+    ruler: Ruler | None = None,
+    order: np.ndarray | None = None,
+) -> Cells:
     """Arrange ``rows`` (n, d) float64 in cells. ``total`` is the sum of the multiplicities.
 
     They are prepared for the metric already. With ``block``, a multiple of WIDTH, each run of that many rows is a
-    group of nearby rows as well, so that cells lie within blocks.
+    group of nearby rows as well, so that cells lie within blocks. ``ruler`` is that of the rows that these are some
+    of, ``order`` (n,) that of cells of the same rows before.
     """
-    diameter = diameter_bound(rows, metric)
-    quantum = quantum_for(diameter, metric, total)
+    ruler = ruler or ruler_of(rows, metric, total)
     rows = np.ascontiguousarray(rows, dtype=np.float64)
-    order = split(rows, WIDTH, block or WIDTH)
-    widest_first = np.argsort(-_variances(rows), kind="stable")
+    order = split(rows, WIDTH, block or WIDTH) if order is None else order
     n_rows, n_features = rows.shape
     n_cells = -(-n_rows // WIDTH)
     scaled = np.empty((n_rows, n_features))
     blocks = np.empty((n_cells, n_features, WIDTH))
     centres = np.zeros((-(-n_cells // WIDTH), n_features, WIDTH))
     offsets = np.zeros(n_cells * WIDTH)
-    unit = 1.0 / metric.unit(quantum)
-    jit.in_threads(_arrange, rows, order, widest_first, unit, metric.code, scaled, blocks, centres, offsets)
-    return Cells(order, scaled, blocks, centres, offsets, quantum, metric, diameter)
+    jit.in_threads(_arrange, rows, order, ruler.columns, ruler.factor, metric.code, scaled, blocks, centres, offsets)
+    return Cells(order, scaled, blocks, centres, offsets, ruler.quantum, metric, ruler.diameter)
 
 
 def _variances(rows: np.ndarray) -> np.ndarray:

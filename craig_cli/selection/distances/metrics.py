@@ -90,9 +90,14 @@ def quantum_for(diameter: float, metric: Metric, total: float) -> float:
     return 2.0 ** (exponent + (exponent % 2 if metric.squared else 0))
 
 
+def centre_of(rows: np.ndarray, metric: Metric) -> np.ndarray:
+    """What the diameter of the ``rows`` (n, d) is judged from: the first of them, or 0 where they are on a sphere."""
+    return rows[0] if metric.prepare is None else np.zeros(rows.shape[1])
+
+
 def diameter_bound(rows: np.ndarray, metric: Metric) -> float:
-    """No two of the ``rows`` (n, d) are farther apart: judged from the first of them, or from 0 where on a sphere."""
-    centre = rows[0] if metric.prepare is None else np.zeros(rows.shape[1])
+    """No two of the ``rows`` (n, d) are farther apart."""
+    centre = centre_of(rows, metric)
     largest = 0.0
     for start in range(0, len(rows), 8192):
         largest = max(largest, float(metric.sums(rows[start : start + 8192] - centre).max()))

@@ -1,0 +1,98 @@
+"""``craig select --stream``: data that does not fit the memory."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from craig_cli.cli import options
+
+_OPTIONS = {
+    "stream": click.option(
+        "--stream",
+        is_flag=True,
+        show_default="more than 1,000,000 rows, or too many for the memory",
+        help="Read DATA in pieces, twice, and select from leaves of nearby rows, on disk where they do not fit: "
+        "--memory-limit is then what the whole command may use. For Parquet files of numbers, with --for distance.",
+    ),
+    "scratch": click.option(
+        "--scratch",
+        type=click.Path(),
+        metavar="DIR",
+        show_default="beside the output",
+        help="Of --stream: where to keep what does not fit the memory, about as much as DATA; removed at the end.",
+    ),
+    "resume": click.option(
+        "--resume",
+        is_flag=True,
+        help="Of --stream: go on from what a run of the same command left there, and leave it there if stopped.",
+    ),
+}
+
+
+def stream_options(command: Callable) -> Callable:
+    """--stream, --scratch and --resume; the command gets ``streaming``, None without --stream."""
+
+    @functools.wraps(command)
+    def collect(*args, **params):
+        given = {name: params.pop(name) for name in _OPTIONS}
+        for name in ("scratch", "resume"):
+            if given[name] and not given["stream"]:
+                raise click.UsageError(f"--{name}: goes with --stream")
+        return command(*args, streaming=given if given.pop("stream") else None, **params)
+
+    for option in reversed(_OPTIONS.values()):
+        collect = option(collect)
+    return collect
+
+
+def reason_to_stream(data, reading: dict, plan) -> str | None:
+    """Why to stream where nobody said so; None where all is to be read into memory."""
+    from craig_cli.errors import CraigError
+    from craig_cli.streaming.select import reason_to_stream
+
+    if not all(os.path.isfile(path) or os.path.isdir(path) for path in data):
+        return None  # a pipe can be read once
+    try:
+        return reason_to_stream(list(data), plan, reading)
+    except CraigError:  # reading it all will say it, or can do it
+        return None
+
+
+def select_in_pieces(data, reading: dict, plan, streaming: dict | None, output: str, progress):
+    """(the coreset, seconds of each stage); None without --stream where all is to be read into memory."""
+    from craig_cli.errors import DataError
+    from craig_cli.streaming.select import NotInPieces, select_streamed
+
+    asked = streaming or {"scratch": None, "resume": False}
+    reason = None if streaming is not None else reason_to_stream(data, reading, plan)
+    if streaming is None and reason is None:
+        return None
+    target = Path(output)
+    if output == options.STDIO or (target.exists() and not target.is_file()):  # a pipe, or /dev/null
+        target = Path("craig")
+    folder = Path(asked["scratch"] or target.parent)
+    if not folder.is_dir():
+        raise DataError(f"{folder}: expected a folder for --scratch, found none")
+    try:
+        found = select_streamed(
+            list(data),
+            plan,
+            reading,
+            folder / f".{target.name}.scratch",
+            on_disk=asked["scratch"] is not None,
+            resume=asked["resume"],
+            progress=progress,
+            note=options.note,
+        )
+    except NotInPieces:
+        if streaming is not None:
+            raise
+        return None
+    if reason is not None:
+        options.note(reason)
+    return found

@@ -1,0 +1,201 @@
+"""Parquet data piece by piece, as often as it takes: what is read when it does not fit the memory.
+
+Pieces are of a size that goes by the width of the rows alone and end with their row group, so that sums over pieces
+are the same whoever reads them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from craig_cli.errors import DataError, UsageError, os_error
+from craig_cli.formats import opened, parquet
+from craig_cli.formats.choose import Asked, Chosen, choose
+from craig_cli.formats.columns import vector_of
+from craig_cli.formats.messages import printable, quoted
+from craig_cli.formats.pipeline import Workers
+from craig_cli.formats.table import TableInput, refusals, source_of
+from craig_cli.tables.encoding import Label
+from craig_cli.tables.fingerprint import Values
+from craig_cli.tables.gather import Features
+from craig_cli.tables.labels import Labels
+from craig_cli.tables.storage import PLAIN, flattened
+
+PIECE = 1 << 24  # bytes of a piece as float64
+MOST, LEAST = 65_536, 1024  # rows of one
+NARROW = {pa.float32(), pa.float16(), pa.bool_(), pa.int8(), pa.int16(), pa.uint8(), pa.uint16()}  # exact in float32
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Rows that follow each other: the number of the first, features (m, d) float32 or float64, labels (m,) float64.
+
+    names   values whose positions the labels are, or None where they are numbers
+    weight  (m,) float64, or None where each counts as one row
+    widths  columns of the features for each column of the table
+    place   (input, row): which of the inputs it is of, and the number of its first row in that
+    values  name -> values of the features and the label, as a fingerprint takes them
+    """
+
+    first: int
+    features: np.ndarray
+    labels: np.ndarray
+    names: tuple[Label, ...] | None
+    weight: np.ndarray | None
+    widths: list[int]
+    place: tuple[int, int]
+    values: dict[str, Values]
+
+
+@dataclass(frozen=True)
+class State:
+    """What shows, without reading it, that a file is the one that was read before."""
+
+    path: str
+    size: int
+    modified: int
+
+    @classmethod
+    def of(cls, path: str) -> State:
+        try:
+            found = os.stat(path)
+        except OSError as error:
+            raise os_error(error, printable(path), "read") from error
+        return cls(path, found.st_size, found.st_mtime_ns)
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Parquet files as one ground set of ``n_rows``, opened anew for each pass over them."""
+
+    inputs: list[TableInput]
+    states: list[State]
+    chosen: Chosen
+
+    @property
+    def n_rows(self) -> int:
+        return sum(one.n_rows for one in self.inputs)
+
+    @property
+    def shown(self) -> str:
+        return self.inputs[0].shown
+
+    @property
+    def number_bytes(self) -> int:
+        """Of a feature, at most: 4 where all pieces are of float32, as they are of float32 and narrow integers."""
+        kinds = {
+            one.whole_schema.field(self.chosen.tops[name]).type
+            for one in self.inputs
+            for name in self.chosen.features
+            if self.chosen.tops[name] in one.whole_schema.names
+        }
+        return 4 if pa.float32() in kinds and kinds <= NARROW else 8
+
+    def __call__(self, start: int = 0, labels: tuple[Label, ...] | None = None) -> Iterator[Piece]:
+        """The pieces that begin at row ``start`` or later; labels are positions in ``labels`` where these are given.
+
+        Raises DataError for an input that is no longer what it was.
+        """
+        first = 0
+        for number, (one, state) in enumerate(zip(self.inputs, self.states)):
+            if first + one.n_rows > start:
+                self._check(one, state)
+                yield from self._of(number, first, start, labels)
+                self._check(one, state)
+            first += one.n_rows
+
+    def _check(self, one: TableInput, state: State) -> None:
+        if State.of(state.path) != state:
+            raise DataError(f"{one.shown}: changed while it was read; run again")
+
+    def _of(self, number: int, begin: int, start: int, labels) -> Iterator[Piece]:
+        """Those of an input, which begins at row ``begin`` of the data."""
+        one, first = self.inputs[number], begin
+        tops = list(dict.fromkeys(self.chosen.tops[name] for name in self.chosen.all))
+        own = [name for name in tops if name in one.schema.names]
+        with refusals(one.shown, one.what), pq.ParquetFile(self.states[number].path) as file:
+            for group in range(file.num_row_groups):
+                end = first + file.metadata.row_group(group).num_rows
+                if end > start:
+                    for batch in file.iter_batches(self._rows(file), row_groups=[group], columns=own):
+                        if first >= start and len(batch):
+                            yield self._piece(pa.Table.from_batches([batch]), first, (number, first - begin), labels)
+                        first += len(batch)
+                first = end
+
+    def _rows(self, file: pq.ParquetFile) -> int:
+        """Of a piece."""
+        width = max(1, len(file.schema.names))
+        return min(MOST, max(LEAST, PIECE // (8 * width)))
+
+    def _piece(self, table: pa.Table, first: int, place: tuple[int, int], names) -> Piece:
+        one = self.inputs[place[0]]
+        for name, value in (one.fixed or {}).items():
+            if name not in one.schema.names:
+                table = table.append_column(name, pa.repeat(value, len(table)))
+        table = flattened(table)
+        chosen, size = self.chosen, len(table)
+
+        def where(row: int) -> int:
+            return first + row
+
+        features = Features(chosen.features, chosen.contents, size, set(), Workers(1), narrow=True)
+        values = features.append(one.shown, table, where)
+        labels, weight = np.zeros(size), None
+        if chosen.label is not None:
+            gathered = Labels(chosen.label, size)
+            values[chosen.label] = gathered.append(one.shown, table.column(chosen.label), where)
+            labels, names = gathered.finish(one.shown, names)
+        if chosen.weight is not None:
+            weight = vector_of(one.shown, chosen.weight, table.column(chosen.weight), where).astype(np.float64)
+            bad = np.flatnonzero(weight <= 0)
+            if len(bad):
+                raise DataError(
+                    f"{one.shown}: column {quoted(chosen.weight)}, row {where(int(bad[0]))} (from 0): "
+                    f"expected a number greater than 0, found {weight[bad[0]]:g}"
+                )
+        assert features.matrix is not None
+        return Piece(first, features.matrix, labels, names, weight, features.widths, place, values)
+
+
+def open_pieces(paths: Sequence[str], **reading) -> Pieces:
+    """The inputs of ``paths``, which are to be Parquet files that can be read again, with all features numbers.
+
+    reading  as ``formats.read_dataset`` takes it. Raises UsageError for what only reading into memory can do.
+    """
+    for name in ("weight_file", "delimiter", "header", "zero_based"):
+        if reading.get(name) is not None:
+            raise UsageError(f"--stream: does not go with --{name.replace('_', '-')} so far")
+    asked = Asked(
+        reading["label"],
+        reading.get("weight_column"),
+        None if reading.get("features") is None else list(reading["features"]),
+        tuple(reading.get("exclude") or ()),
+        reading.get("numeric_only", False),
+    )
+    inputs, states = [], []
+    with opened(paths, reading.get("format")) as (found, contents, shown):
+        for content in contents:
+            if found != "parquet" or not content.whole_file:
+                what = f"{found} data" if content.whole_file else "what can be read once only"
+                raise UsageError(f"{shown}: --stream reads Parquet files so far, found {what}")
+            one = parquet.look(content, None)
+            inputs.append(replace(one, source=source_of(content, None, one.n_rows), fixed=content.fixed or None))
+            states.append(State.of(content.path))
+    chosen = choose([(one.shown, one.whole_schema) for one in inputs], asked)
+    for name in chosen.features:
+        if chosen.contents[name] not in PLAIN:
+            raise UsageError(
+                f"{inputs[0].shown}: --stream takes columns of numbers so far, found column {quoted(name)} of "
+                f"{chosen.contents[name]}; --numeric-only leaves it out"
+            )
+    pieces = Pieces(inputs, states, chosen)
+    if pieces.n_rows == 0:
+        raise DataError(f"{pieces.shown}: expected at least one row, found none")
+    return pieces

@@ -1,0 +1,220 @@
+"""What the first pass leads to: the groups, the view of the rows, and the tree that they are routed by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from craig_cli.dataset import Source, look_like_classes
+from craig_cli.errors import DataError, UsageError
+from craig_cli.formats.choose import Chosen
+from craig_cli.formats.pieces import Piece
+from craig_cli.registry import METRICS, load
+from craig_cli.scaling import Scaling
+from craig_cli.selection.distances.cells import widest_first
+from craig_cli.selection.distances.metrics import centre_of
+from craig_cli.selection.plan import Plan
+from craig_cli.streaming.scratch import Scratch
+from craig_cli.streaming.survey import Survey
+from craig_cli.streaming.tree import Tree, grow
+from craig_cli.streaming.view import View
+from craig_cli.tables.encoding import Column, Encoding, Label, encoding_of
+from craig_cli.tables.storage import NUMBER
+
+FILE = "frame"
+
+
+@dataclass(frozen=True)
+class Frame:
+    """All that is known before rows are routed.
+
+    values      of the groups: the labels, or [None] for all rows together; sizes (rows) and masses (k,) of each
+    references  (k, d') a point of each group, from which its diameter is measured
+    columns     (d',) int64, the coordinates by falling variance; largest_label: of the absolute values, of numbers
+    loss        of the plan, or that of a regression, which labels that are numbers have
+    """
+
+    values: list[Label | float | None]
+    sizes: np.ndarray
+    masses: np.ndarray
+    named: bool
+    weighted: bool
+    dtype: np.dtype
+    width: int
+    view: View
+    references: np.ndarray
+    columns: np.ndarray
+    tree: Tree
+    largest_label: float
+    loss: str | None
+    encoding: Encoding
+    sources: tuple[Source, ...]
+    name: str
+
+    @property
+    def n_rows(self) -> int:
+        return int(self.sizes.sum())
+
+    @property
+    def n_features(self) -> int:
+        return self.width
+
+    @property
+    def rows(self) -> None:
+        """All of the data's."""
+
+    @property
+    def total(self) -> float:
+        return float(self.masses.sum())
+
+    @property
+    def labels(self) -> tuple[Label, ...] | None:
+        """What labels are positions in, None where they are numbers."""
+        return self.encoding.labels
+
+    def label_value(self, label: float) -> Label | float:
+        return float(label) if self.labels is None else self.labels[int(label)]
+
+    def codes(self, piece: Piece) -> np.ndarray:
+        """(m,) int64 group of each row."""
+        if self.values == [None]:
+            return np.zeros(len(piece.labels), dtype=np.int64)
+        if self.named:
+            return piece.labels.astype(np.int64)
+        return np.searchsorted(np.array(self.values, dtype=np.float64), piece.labels)
+
+    def save(self, scratch: Scratch) -> None:
+        arrays = {"sizes": self.sizes, "masses": self.masses, "references": self.references, "columns": self.columns}
+        for name, scaling in (("features", self.view.scaling), ("labels", self.view.of_labels)):
+            if scaling is not None and scaling.factor is not None and scaling.shift is not None:
+                arrays |= {f"{name} shift": scaling.shift, f"{name} factor": scaling.factor}
+        scratch.save(
+            FILE,
+            arrays | {f"tree {key}": array for key, array in vars(self.tree).items()},
+            values=self.values,
+            named=self.named,
+            weighted=self.weighted,
+            dtype=self.dtype.str,
+            width=self.width,
+            metric=self.view.metric.name,
+            scale=self.view.scaling.name,
+            regression=self.view.of_labels is not None,
+            largest_label=self.largest_label,
+            loss=self.loss,
+            encoding=self.encoding.facts(),
+            sources=[source.facts() for source in self.sources],
+            called=self.name,
+        )
+
+
+def load_frame(scratch: Scratch) -> Frame:
+    """What was saved."""
+    arrays, facts = scratch.load(FILE)
+
+    def scaling(name: str) -> Scaling:
+        return Scaling(facts["scale"], arrays.get(f"{name} shift"), arrays.get(f"{name} factor"))
+
+    encoding = encoding_of(facts["encoding"], FILE)
+    assert encoding is not None
+    return Frame(
+        values=facts["values"],
+        sizes=arrays["sizes"],
+        masses=arrays["masses"],
+        named=facts["named"],
+        weighted=facts["weighted"],
+        dtype=np.dtype(facts["dtype"]),
+        width=facts["width"],
+        view=View(
+            scaling("features"),
+            load(METRICS, facts["metric"]),
+            scaling("labels") if facts["regression"] else None,
+        ),
+        references=arrays["references"],
+        columns=arrays["columns"],
+        tree=Tree(**{key.removeprefix("tree "): array for key, array in arrays.items() if key.startswith("tree ")}),
+        largest_label=facts["largest_label"],
+        loss=facts["loss"],
+        encoding=encoding,
+        sources=tuple(Source(**source) for source in facts["sources"]),
+        name=facts["called"],
+    )
+
+
+def frame_of(found: Survey, plan: Plan, chosen: Chosen, leaf_rows: int, sources: tuple[Source, ...], note) -> Frame:
+    """The frame of the data that was surveyed. Raises DataError and UsageError as selecting in memory does."""
+    name = sources[0].name
+    values, loss = _groups(found, plan, name, note)
+    whole = values == [None]
+    counts = [(found.features.rows, found.features.mass) if whole else found.counts[value] for value in values]
+    features = np.concatenate([part[0] for part in found.parts]).astype(np.float64)
+    labels = np.concatenate([part[1] for part in found.parts])
+    regression = replace(plan, loss=loss).is_regression
+    of_labels = found.labels.scaling(plan.scale) if regression else None
+    view = View(found.features.scaling(plan.scale), load(METRICS, plan.metric), of_labels)
+    sample = view.rows(features, labels)
+    places = {value: place for place, value in enumerate(values)}
+    codes = np.array([0 if whole else places[value] for part in found.parts for value in part[2]], np.int64)
+    tree = grow(sample, codes, [-(-rows // leaf_rows) for rows, _ in counts])
+    return Frame(
+        values=values,
+        sizes=np.array([rows for rows, _ in counts]),
+        masses=np.array([mass for _, mass in counts]),
+        named=found.named,
+        weighted=found.weighted,
+        dtype=found.dtype,
+        width=features.shape[1],
+        view=view,
+        references=np.stack([centre_of(view.rows(*found.firsts[value]), view.metric) for value in values]),
+        columns=widest_first(sample) if len(sample) else np.arange(sample.shape[1]),
+        tree=tree,
+        largest_label=float(max(abs(found.labels.low[0]), abs(found.labels.high[0]))),
+        loss=loss,
+        encoding=_encoding(found, chosen),
+        sources=sources,
+        name=name,
+    )
+
+
+def _groups(found: Survey, plan: Plan, name: str, note) -> tuple[list, str | None]:
+    """(labels of the groups, or [None] for all rows together, loss)"""
+    if plan.is_regression or not plan.per_class:
+        if plan.radius is not None and not plan.is_regression:
+            raise UsageError(f"radius: the bound for the {plan.loss} loss needs classes, found no-per-class")
+        return [None], plan.loss
+    values = found.values
+    classes = plan.task == "classification" or found.named or _look_like_classes(found)
+    if found.named and plan.task == "regression":
+        raise DataError(f"{name}: expected numbers as labels of a regression, found {values[0]}")
+    if plan.task == "regression" or not classes:
+        if plan.loss is not None:
+            raise DataError(
+                f"{name}: expected class labels, found what looks like regression targets; "
+                "give --loss squared, --task classification, or --no-per-class to leave the labels out"
+            )
+        if note is not None and plan.task == "auto":
+            note("label: regression, as the labels do not look like classes; --task classification for classes")
+        return [None], "squared"
+    if found.many:
+        raise DataError(f"{name}: expected labels of fewer classes, found too many different ones")
+    if len(values) == 1:
+        raise DataError(
+            f"{name}: expected at least two classes, found only the label {values[0]}; "
+            "give --no-per-class to select from all rows together"
+        )
+    return values, plan.loss
+
+
+def _look_like_classes(found: Survey) -> bool:
+    return not found.many and look_like_classes(np.array(found.values, dtype=np.float64), found.features.rows)
+
+
+def _encoding(found: Survey, chosen: Chosen) -> Encoding:
+    columns, place = [], 0
+    for name, width in zip(chosen.features, found.widths):
+        if chosen.contents[name] == NUMBER:
+            columns.append(Column(name, "number", {"mean": float(found.features.plain[place]), "missing": False}))
+        else:
+            columns.append(Column(name, "vector", {"width": width}))
+        place += width
+    return Encoding(tuple(columns), dict(chosen.left_out), tuple(found.values) if found.named else None)

@@ -1,0 +1,242 @@
+"""Work on one leaf at a time: plain functions of a job and a leaf, which read and write the scratch folder.
+
+greedy   picks in blocks of nearby rows, as those of the partition algorithm, by the gains that merge into one order
+weigh    what the rows nearest to each of some picks count, and how the bound falls from pick to pick
+swap     every pick of the leaf makes way for the medoid of those rows of the leaf that are nearest to it
+
+Which rows a leaf has, how it is cut into blocks and what a distance is do not depend on the other leaves, nor on
+memory, threads or the process that does it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from craig_cli.formats.arrow import to_numpy
+from craig_cli.selection.algorithms.partition import Blocks
+from craig_cli.selection.algorithms.swaps import medoids_within
+from craig_cli.selection.bounds import gradient_constants
+from craig_cli.selection.distances.assignment import Points, arrange_points, nearest_of
+from craig_cli.selection.distances.cells import Cells, Ruler, build_cells
+from craig_cli.selection.duplicates import representatives
+from craig_cli.selection.groups import MOST_DUPLICATES
+from craig_cli.streaming.scratch import Scratch, rows_to_numpy
+from craig_cli.streaming.view import View
+
+TOO_LARGE = 1.5  # a leaf of more than so many times the rows it was to have is worked on in runs of rows
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """Rows start .. stop of those that the tree routed to ``node``, all of the class ``group``."""
+
+    number: int
+    node: int
+    group: int
+    start: int
+    stop: int
+
+    @property
+    def rows(self) -> int:
+        return self.stop - self.start
+
+    def file(self, stage: str) -> str:
+        return f"{stage}-{self.number:07d}"
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What turns distances into gradients: the loss, its radius, the largest norm of a row, the unit of the labels."""
+
+    loss: str
+    radius: float
+    largest: float
+    label_unit: float
+
+    def constants(self, features: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """(m,) c_i of rows, scaled, with these labels, see bounds.py."""
+        return gradient_constants(features, labels, self.loss, self.radius, self.label_unit, self.largest)
+
+    def most(self, label: float) -> float:
+        """No row with a label up to ``label`` has a greater c_i."""
+        return float(self.constants(np.array([[self.largest]]), np.array([label]))[0])
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that the functions here have to know; it goes to whatever process does the work.
+
+    runs    name -> (leaves, sizes) of its record batches; width: number of features
+    rulers  of each class; masses (k,) what its rows count; block: rows of a block; grid: see ``exact_grid``
+    """
+
+    folder: Scratch
+    runs: dict[str, tuple[list[int], list[int]]]
+    width: int
+    view: View
+    rulers: list[Ruler]
+    masses: np.ndarray
+    block: int
+    grid: float
+    bound: Bound | None
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of a leaf: their numbers (m,) int64, coordinates (m, d') float64, what they count and c_i (m,) float64."""
+
+    numbers: np.ndarray
+    coordinates: np.ndarray
+    multiplicity: np.ndarray
+    constants: np.ndarray
+
+
+def leaves_of(runs: dict[str, dict], classes: np.ndarray, leaf_rows: int) -> list[Leaf]:
+    """The leaves, of the ``classes`` (l,) that the tree's have; one that is too large as several."""
+    sizes = np.zeros(len(classes), dtype=np.int64)
+    for facts in runs.values():
+        sizes[facts["leaves"]] += facts["sizes"]
+    found: list[Leaf] = []
+    for node, size in enumerate(sizes.tolist()):
+        parts = -(-size // leaf_rows) if size > TOO_LARGE * leaf_rows else min(size, 1)
+        for part in range(parts):
+            span = part * size // parts, (part + 1) * size // parts
+            found.append(Leaf(len(found), node, int(classes[node]), *span))
+    return found
+
+
+def read_rows(job: Job, leaf: Leaf) -> Rows:
+    """All rows of the leaf, in the order of the data."""
+    parts: list[dict[str, np.ndarray]] = []
+    first = 0  # of the batch, among the rows of the node
+    for name, (leaves, sizes) in job.runs.items():
+        place = int(np.searchsorted(leaves, leaf.node))
+        if place == len(leaves) or leaves[place] != leaf.node:
+            continue
+        begin, end = max(leaf.start - first, 0), min(leaf.stop - first, sizes[place])
+        first += sizes[place]
+        if begin < end:
+            with job.folder.open(name) as (reader, _):
+                batch = reader.get_batch(place).slice(begin, end - begin)
+                parts.append(
+                    {
+                        key: rows_to_numpy(batch.column(key)) if key == "features" else to_numpy(batch.column(key))
+                        for key in batch.schema.names
+                    }
+                )
+    arrays = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+    labels = arrays.get("label", np.zeros(leaf.rows))
+    coordinates = job.view.rows(arrays["features"], labels)
+    weight = arrays.get("weight", np.ones(leaf.rows))
+    constants = np.ones(leaf.rows)
+    if job.bound is not None:
+        constants = job.bound.constants(coordinates[:, : job.width], labels)
+    return Rows(arrays["row"], coordinates, weight, constants)
+
+
+def greedy(job: Job, leaf: Leaf, share: float, depth: float | None = None) -> None:
+    """Picks of each block, to about twice the ``share`` of its rows, or down to a gain of ``depth``.
+
+    Of equal rows the first stands for all. Writes the order of the rows in blocks, too, which the other stages go by.
+    """
+    rows = read_rows(job, leaf)
+    first = representatives(rows.coordinates)
+    kept = np.flatnonzero(first == np.arange(leaf.rows))
+    if len(kept) > MOST_DUPLICATES * leaf.rows:
+        kept, multiplicity, coordinates = np.arange(leaf.rows), rows.multiplicity, rows.coordinates
+    else:
+        multiplicity = np.bincount(first, weights=rows.multiplicity, minlength=leaf.rows)[kept]
+        coordinates = rows.coordinates[kept]
+    ruler = job.rulers[leaf.group]
+    cells = build_cells(coordinates, ruler.metric, float(job.masses[leaf.group]), job.block, ruler)
+    blocks = Blocks(cells, multiplicity, job.block)
+    if depth is None:
+        tasks = [(b, 0.0, min(blocks.rows_of(b), int(2.0 * share * blocks.rows_of(b)) + 8)) for b in range(len(blocks))]
+    else:
+        tasks = [(b, depth / blocks.unit, blocks.rows_of(b)) for b in range(len(blocks))]
+    picked = blocks.run(tasks)
+    positions = np.concatenate([chosen for chosen, _ in picked])
+    gains = np.concatenate([gain for _, gain in picked]) * blocks.unit
+    lengths = np.array([len(chosen) for chosen, _ in picked])
+    sizes = np.array([blocks.rows_of(b) for b in range(len(blocks))])
+    last = gains[np.cumsum(lengths) - 1]
+    deep = last if depth is None else np.nextafter(depth, 0.0)
+    known = np.where(lengths == sizes, 0.0, deep)  # every pick of a higher gain is there
+    chosen = cells.order[positions]
+    arrays = {
+        "order": kept[cells.order].astype(np.int32),
+        "multiplicity": multiplicity[cells.order] if len(kept) < leaf.rows else np.empty(0),
+        "row": rows.numbers[kept[chosen]],
+        "gain": gains,
+        "block": np.repeat(np.arange(len(blocks)), lengths),
+        "coordinates": coordinates[chosen],
+        "known": known,
+        "mass": blocks.masses,
+    }
+    job.folder.save(leaf.file("greedy"), arrays)
+
+
+def _arranged(job: Job, leaf: Leaf) -> tuple[Rows, Cells]:
+    """The rows that are left of equal ones, in the order of their cells, and these."""
+    rows = read_rows(job, leaf)
+    found, _ = job.folder.load(leaf.file("greedy"), "order", "multiplicity")
+    order = found["order"]
+    multiplicity = found["multiplicity"] if len(found["multiplicity"]) else rows.multiplicity[order]
+    kept = Rows(rows.numbers[order], rows.coordinates[order], multiplicity, rows.constants[order] * multiplicity)
+    ruler = job.rulers[leaf.group]
+    same = np.arange(len(order))
+    cells = build_cells(kept.coordinates, ruler.metric, float(job.masses[leaf.group]), job.block, ruler, same)
+    return kept, cells
+
+
+@dataclass(frozen=True)
+class Picks:
+    """Picks of a class, in greedy order: rows, the leaves they are in (both (r,) int64), and arranged to be nearest."""
+
+    rows: np.ndarray
+    leaves: np.ndarray
+    points: Points
+
+    def of(self, leaf: Leaf, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(places, positions) of the picks of this leaf: in greedy order, and in its rows ``numbers`` (m,)."""
+        places = np.flatnonzero(self.leaves == leaf.number)
+        order = np.argsort(numbers)
+        return places, order[np.searchsorted(numbers[order], self.rows[places])]
+
+
+def picks_of(job: Job, group: int, arrays: dict[str, np.ndarray]) -> Picks:
+    """The picks of class ``group`` of which the arrays say row, leaf and coordinates."""
+    ruler = job.rulers[group]
+    points = np.ascontiguousarray(arrays["coordinates"][:, ruler.columns]) * ruler.factor
+    return Picks(arrays["row"], arrays["leaf"], arrange_points(points, ruler.metric))
+
+
+def weigh(job: Job, leaf: Leaf, picks: Picks, name: str) -> None:
+    """Of each pick that is nearest to a row of the leaf, or was before another was: place, count, change of the bound.
+
+    The bound changes by whole numbers of the grid.
+    """
+    rows, cells = _arranged(job, leaf)
+    nearest, change = nearest_of(cells, picks.points, rows.constants, job.grid)
+    places, positions = picks.of(leaf, rows.numbers)
+    nearest[positions] = places
+    counts = np.bincount(nearest, weights=rows.multiplicity, minlength=len(picks.rows))
+    used = np.flatnonzero((counts != 0.0) | (change != 0.0))
+    largest = float((rows.constants / rows.multiplicity).max())
+    arrays = {"place": used, "count": counts[used], "change": change[used]}
+    job.folder.save(leaf.file(name), arrays, largest=largest)
+
+
+def swap(job: Job, leaf: Leaf, picks: Picks, name: str) -> None:
+    """The row, and its coordinates, that takes the place of each of the leaf's picks."""
+    rows, cells = _arranged(job, leaf)
+    nearest, _ = nearest_of(cells, picks.points, rows.multiplicity, 1.0)
+    places, positions = picks.of(leaf, rows.numbers)
+    nearest[positions] = places
+    own = np.full(len(picks.rows), -1)
+    own[places] = np.arange(len(places))
+    moved = medoids_within(cells.rows, cells.metric, rows.multiplicity, own[nearest], positions)
+    arrays = {"place": places, "row": rows.numbers[moved], "coordinates": rows.coordinates[moved]}
+    job.folder.save(leaf.file(name), arrays)

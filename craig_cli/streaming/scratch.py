@@ -1,0 +1,216 @@
+"""Where a run keeps the leaves and what it makes of them: compressed Arrow files, in memory or in a folder on disk.
+
+In a folder a file is written beside its place and moved there, so a name that is there is a step that is done. The
+manifest says which data, plan and program the folder belongs to: a run that is told to resume goes on from what there
+is, any other starts over. The folder is removed when a run ends, well or not, but where it is to be resumed only when
+it ends well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+
+from craig_cli.errors import DataError, UsageError, os_error
+from craig_cli.formats.arrow import to_arrow, to_numpy
+from craig_cli.formats.messages import first_line
+
+FACTS = b"craig"
+MANIFEST = "manifest.json"
+LOCK = "lock"
+
+
+class Scratch:
+    """Files in memory; a context manager, as ``Folder``."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, pa.Buffer] = {}
+
+    def __enter__(self) -> Scratch:
+        return self
+
+    def __exit__(self, kind, *_) -> None:
+        self._files.clear()
+
+    def begin(self, facts: dict, inputs: dict[str, list]) -> None:
+        """Make it that of a run with these facts and inputs."""
+
+    def has(self, name: str) -> bool:
+        return name in self._files
+
+    def names(self, prefix: str) -> list[str]:
+        """The files that begin so, ascending."""
+        return sorted(name for name in list(self._files) if name.startswith(prefix))
+
+    def remove(self, prefix: str) -> None:
+        """The files that begin so."""
+        for name in self.names(prefix):
+            del self._files[name]
+
+    def write(self, name: str, batches: Iterator[dict[str, pa.Array]], schema: pa.Schema, facts: dict) -> None:
+        """The file ``name`` of record batches, each the columns of the schema, with facts."""
+        schema = schema.with_metadata({FACTS: json.dumps(facts).encode()})
+        options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
+
+        def fill(sink: pa.NativeFile) -> None:
+            with pa.ipc.new_file(sink, schema, options=options) as writer:
+                for columns in batches:
+                    writer.write_batch(pa.record_batch(list(columns.values()), schema=schema))
+
+        self._put(name, fill)
+
+    def save(self, name: str, arrays: dict[str, np.ndarray], **facts) -> None:
+        """The file ``name`` of ``arrays`` of any shapes."""
+        columns = {
+            key: pa.LargeListArray.from_arrays(pa.array([0, array.size], pa.int64()), to_arrow(array.reshape(-1)))
+            for key, array in arrays.items()
+        }
+        shapes = {key: list(array.shape) for key, array in arrays.items()}
+        schema = pa.schema([(key, column.type) for key, column in columns.items()])
+        self.write(name, iter([columns]), schema, {"facts": facts, "shapes": shapes})
+
+    def load(self, name: str, *only: str) -> tuple[dict[str, np.ndarray], dict]:
+        """(arrays, facts) of what was saved, all arrays or ``only`` those."""
+        with self.open(name, only) as (reader, found):
+            batch = reader.get_batch(0)
+            names = batch.schema.names
+            arrays = {key: to_numpy(batch.column(key).flatten()).reshape(found["shapes"][key]) for key in names}
+            return arrays, found["facts"]
+
+    @contextlib.contextmanager
+    def open(self, name: str, only: tuple[str, ...] = ()) -> Iterator[tuple[pa.ipc.RecordBatchFileReader, dict]]:
+        """(reader, facts) of a file, of all its columns or ``only`` those."""
+        with self._get(name) as source:
+            options = pa.ipc.IpcReadOptions(use_threads=False)
+            if only:
+                names = pa.ipc.open_file(source).schema.names
+                options.included_fields = [names.index(each) for each in only]
+            reader = pa.ipc.open_file(source, options=options)
+            yield reader, json.loads(reader.schema.metadata[FACTS])
+
+    def _put(self, name: str, fill: Callable[[pa.NativeFile], object]) -> None:
+        """The file that ``fill(sink)`` writes, whole."""
+        sink = pa.BufferOutputStream()
+        fill(sink)
+        self._files[name] = sink.getvalue()
+
+    @contextlib.contextmanager
+    def _get(self, name: str) -> Iterator[pa.NativeFile]:
+        yield pa.BufferReader(self._files[name])
+
+
+class Folder(Scratch):
+    """Files in the folder at ``path``, which is made and, unless the run ends early and is to be resumed, removed."""
+
+    def __init__(self, path: Path, resume: bool) -> None:
+        self.path, self._resume = path, resume
+        self._lock: BinaryIO | None = None
+
+    def __enter__(self) -> Folder:
+        with self._writing(self.path):
+            self.path.mkdir(exist_ok=True)
+            self._lock = lock = open(self.path / LOCK, "ab")
+        with contextlib.suppress(ImportError):
+            import fcntl
+
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                lock.close()
+                raise DataError(f"{self.path}: in use by another run; give another --scratch") from None
+        return self
+
+    def __exit__(self, kind, *_) -> None:
+        assert self._lock is not None
+        if kind is None or not self._resume:
+            shutil.rmtree(self.path, ignore_errors=True)
+        self._lock.close()
+
+    def begin(self, facts: dict, inputs: dict[str, list]) -> None:
+        """Make the folder that of a run with these facts and inputs: what is there stays where it is to be resumed.
+
+        Raises UsageError where the folder is of a run with other facts, DataError naming the input that is another.
+        """
+        whole = json.loads(json.dumps({**facts, "inputs": inputs}))
+        found = self._manifest() if self._resume else None
+        if found is None:
+            with self._writing(self.path):
+                for name in os.listdir(self.path):
+                    if name != LOCK:
+                        (self.path / name).unlink()
+            self._put(MANIFEST, lambda sink: sink.write(json.dumps(whole).encode()))
+            return
+        for name in inputs:
+            if found.get("inputs", {}).get(name) != whole["inputs"][name]:
+                raise DataError(f"{name}: has changed since the run that left {self.path}; remove that to start over")
+        for what in whole.keys() | found.keys():
+            if found.get(what) != whole.get(what):
+                raise UsageError(f"--resume: {self.path} is of a run with other {what}; remove it to start over")
+
+    def _manifest(self) -> dict | None:
+        try:
+            return json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise DataError(f"{self.path / MANIFEST}: cannot read: {first_line(error)}") from error
+
+    def has(self, name: str) -> bool:
+        return (self.path / name).exists()
+
+    def names(self, prefix: str) -> list[str]:
+        return sorted(name for name in os.listdir(self.path) if name.startswith(prefix) and not name.endswith(".tmp"))
+
+    def remove(self, prefix: str) -> None:
+        for name in self.names(prefix):
+            (self.path / name).unlink()
+
+    @contextlib.contextmanager
+    def _get(self, name: str) -> Iterator[pa.NativeFile]:
+        try:
+            with pa.OSFile(str(self.path / name), "rb") as source:
+                yield source
+        except (OSError, pa.ArrowException, ValueError) as error:
+            raise DataError(f"{self.path / name}: cannot read: {first_line(error)}") from error
+
+    def _put(self, name: str, fill: Callable[[pa.NativeFile], object]) -> None:
+        """Beside its place, then moved there."""
+        place = self.path / name
+        temporary = place.with_name(f"{name}.{os.getpid()}.tmp")
+        with self._writing(place):
+            try:
+                with pa.OSFile(str(temporary), "wb") as sink:
+                    fill(sink)
+                with open(temporary, "rb") as written:
+                    os.fsync(written.fileno())
+                os.replace(temporary, place)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+
+    @contextlib.contextmanager
+    def _writing(self, path: Path) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.strerror:
+                raise os_error(error, path, "write") from error
+            raise DataError(f"{path}: cannot write: {first_line(error)}") from error
+
+
+def rows_to_arrow(rows: np.ndarray) -> pa.Array:
+    """(m, d) numbers as lists of d."""
+    return pa.FixedSizeListArray.from_arrays(to_arrow(rows.reshape(-1)), rows.shape[1])
+
+
+def rows_to_numpy(column: pa.Array) -> np.ndarray:
+    """The (m, d) numbers, a view that cannot be written."""
+    return to_numpy(column.flatten()).reshape(len(column), column.type.list_size)

@@ -1,0 +1,168 @@
+"""The first pass over the data: its classes, what scaling needs, and a sample of its rows.
+
+Every sum is one over pieces in their order, and a row is in the sample by its number alone: the same data gives the
+same survey in any amount of memory and with any number of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from craig_cli.dataset import MOST_CLASSES
+from craig_cli.errors import DataError
+from craig_cli.formats.pieces import Piece
+from craig_cli.formats.pipeline import Workers
+from craig_cli.scaling import Scaling
+from craig_cli.tables.fingerprint import Fingerprint
+
+
+@dataclass
+class Moments:
+    """Of the columns of the rows so far: what they count, mean, sum of squares about it, and their ranges.
+
+    plain is the mean of the rows as such, largest the greatest square of a row's norm.
+    """
+
+    mass: float
+    mean: np.ndarray
+    squares: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    largest: float
+    rows: int
+    plain: np.ndarray
+
+    @classmethod
+    def of(cls, rows: np.ndarray, weight: np.ndarray | None) -> Moments:
+        """Of ``rows`` (m, d), which count ``weight`` (m,) each, or 1."""
+        rows = rows.astype(np.float64, copy=False)
+        plain = rows.mean(axis=0)
+        counts = np.ones(len(rows)) if weight is None else weight
+        mean = plain if weight is None else counts @ rows / counts.sum()
+        squares = counts @ np.square(rows - mean)
+        largest = float(np.einsum("ij,ij->i", rows, rows).max())
+        low, high = rows.min(axis=0), rows.max(axis=0)
+        return cls(float(counts.sum()), mean, squares, low, high, largest, len(rows), plain)
+
+    def add(self, other: Moments) -> None:
+        """Those of more rows (Chan, Golub and LeVeque 1979)."""
+        mass, gap = self.mass + other.mass, other.mean - self.mean
+        self.mean = self.mean + gap * (other.mass / mass)
+        self.squares = self.squares + other.squares + gap * gap * (self.mass * other.mass / mass)
+        self.mass = mass
+        self.low, self.high = np.minimum(self.low, other.low), np.maximum(self.high, other.high)
+        self.largest = max(self.largest, other.largest)
+        self.rows += other.rows
+        self.plain = self.plain + (other.plain - self.plain) * (other.rows / self.rows)
+
+    def scaling(self, name: str) -> Scaling:
+        """As ``scaling.fit_scaling`` makes it of all rows."""
+        width = len(self.mean)
+        if name == "none":
+            return Scaling(name)
+        if name == "unit":
+            largest = float(np.sqrt(self.largest))
+            return Scaling(name, np.zeros(width), np.full(width, 1.0 / largest if largest > 0 else 1.0))
+        if name == "minmax":
+            shift, spread = self.low, self.high - self.low
+        else:
+            shift, spread = self.mean, np.sqrt(np.maximum(self.squares / self.mass, 0.0))
+            spread[self.low == self.high] = 0.0
+        return Scaling(name, shift, 1.0 / np.where(spread > 0, spread, 1.0))
+
+
+@dataclass
+class Survey:
+    """What is known after the first pass.
+
+    counts    label, as it is in the data -> [rows, their mass]; empty where there are more than MOST_CLASSES labels
+    firsts    label -> the first row with it: features (1, d), label (1,); of None the first of all
+    features  moments, and labels those of a column of them
+    parts     of the sample: features (s, d), labels (s,) float64, and labels as they are in the data
+    widths    columns of the matrix for each feature
+    contents  number of an input -> fingerprint of its rows
+    """
+
+    features: Moments
+    labels: Moments
+    named: bool
+    weighted: bool
+    dtype: np.dtype
+    widths: list[int]
+    counts: dict = field(default_factory=dict)
+    firsts: dict = field(default_factory=dict)
+    parts: list = field(default_factory=list)
+    contents: dict[int, Fingerprint] = field(default_factory=dict)
+    many: bool = False
+
+    @property
+    def values(self) -> list:
+        """The labels there are, ascending."""
+        return sorted(self.counts, key=lambda value: (isinstance(value, str), value))
+
+
+def survey(pieces: Iterable[Piece], rate: float, seed: int, threads: int, progress: Callable[[int], None]) -> Survey:
+    """One pass over ``pieces``; a row is in the sample at the ``rate``."""
+    found: Survey | None = None
+
+    def look(piece: Piece):
+        values, firsts, codes = np.unique(piece.labels, return_index=True, return_inverse=True)
+        weight = np.ones(len(codes)) if piece.weight is None else piece.weight
+        chosen = np.flatnonzero(chance(np.arange(piece.first, piece.first + len(codes)), seed) < rate)
+        names = [value if piece.names is None else piece.names[int(value)] for value in values.tolist()]
+        sample = piece.features[chosen], piece.labels[chosen], [names[code] for code in codes[chosen]]
+        moments = Moments.of(piece.features, piece.weight), Moments.of(piece.labels[:, None], piece.weight)
+        classes = zip(names, np.bincount(codes).tolist(), np.bincount(codes, weights=weight).tolist(), firsts.tolist())
+        number, begin = piece.place
+        content = Fingerprint(Workers(1), begin)
+        content.add(piece.values, len(codes))
+        return piece, moments, list(classes), sample, (number, content)
+
+    with Workers(threads) as workers:
+        for piece, moments, classes, sample, (number, content) in workers.map(look, pieces):
+            if found is not None and piece.widths != found.widths:
+                raise DataError(f"row {piece.first} (from 0): expected lists of numbers as long as those before")
+            if found is None:
+                first = piece.features[:1].copy(), piece.labels[:1].copy()
+                named, weighted = piece.names is not None, piece.weight is not None
+                dtype = np.dtype(np.float32)
+                found = Survey(moments[0], moments[1], named, weighted, dtype, piece.widths, firsts={None: first})
+            else:
+                found.features.add(moments[0])
+                found.labels.add(moments[1])
+            _add(found, piece, classes)
+            found.parts.append(sample)
+            if number in found.contents:
+                found.contents[number].join(content)
+            else:
+                found.contents[number] = content
+            progress(len(piece.labels))
+    assert found is not None
+    return found
+
+
+def _add(found: Survey, piece: Piece, classes: list) -> None:
+    if found.named != (piece.names is not None):
+        raise DataError(f"row {piece.first} (from 0): expected labels of one kind, found numbers and other values")
+    found.dtype = np.result_type(found.dtype, piece.features.dtype)
+    found.many |= len(found.counts.keys() | {value for value, *_ in classes}) > MOST_CLASSES
+    if found.many:
+        found.counts.clear()
+        return
+    for value, rows, mass, first in classes:
+        if value not in found.counts:
+            found.counts[value] = [0, 0.0]
+            found.firsts[value] = piece.features[first : first + 1].copy(), piece.labels[first : first + 1].copy()
+        found.counts[value][0] += rows
+        found.counts[value][1] += mass
+
+
+def chance(rows: np.ndarray, seed: int) -> np.ndarray:
+    """(m,) float64 in [0, 1), the same for the same row number and seed (SplitMix64, Steele, Lea and Flood 2014)."""
+    state = (rows.astype(np.uint64) + np.uint64(seed % 2**32 << 32)) * np.uint64(0x9E3779B97F4A7C15)
+    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return ((state ^ (state >> np.uint64(31))) >> np.uint64(11)).astype(np.float64) * 2.0**-53

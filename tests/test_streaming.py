@@ -1,0 +1,427 @@
+"""Selecting from data that is read in pieces: the same coreset whatever the memory, and whatever befell the run."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import time
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from craig_cli import read_dataset
+from craig_cli.errors import DataError, UsageError
+from craig_cli.formats.pieces import open_pieces
+from craig_cli.selection.plan import Plan
+from craig_cli.selection.select import select_dataset
+from craig_cli.streaming import select as streaming
+from craig_cli.streaming.leaves import TOO_LARGE, leaves_of
+from craig_cli.streaming.scratch import Folder
+from craig_cli.streaming.survey import survey
+from craig_cli.streaming.tree import grow
+
+PLAN = Plan(purpose="distance", algorithm="partition", block_size=64, fraction=0.1, threads=1)
+LEAF = 400  # rows of a leaf, so that there are many
+READING = {"label": "label"}
+
+
+def table(seed: int, n_rows: int) -> pa.Table:
+    generator = np.random.default_rng(seed)
+    which = generator.integers(0, 9, n_rows)
+    rows = (generator.standard_normal((9, 5)) * 4)[which] + generator.standard_normal((n_rows, 5))
+    columns = {f"x{k}": rows[:, k].astype(np.float32) for k in range(5)}
+    extra = {"weight": generator.integers(1, 4, n_rows), "number": rows @ np.arange(5.0) + 0.5}
+    return pa.table({**columns, "label": (which % 3 == 0).astype(np.int8), **extra})
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("streamed") / "big"
+    path.mkdir()
+    for part in range(3):
+        pq.write_table(table(part, 900 + 100 * part), path / f"part-{part}.parquet", row_group_size=350)
+    return path
+
+
+def stream(data, scratch, plan=PLAN, leaf_rows=LEAF, resume=False, on_disk=True, **reading):
+    reading = {**READING, "exclude": ("weight", "number"), **reading}
+    names = {"label", "weight_column"} & reading.keys()
+    reading["exclude"] = tuple(set(reading["exclude"]) - {reading[name] for name in names})
+    path = scratch / "scratch"
+    options = {"resume": resume, "on_disk": on_disk, "leaf_rows": leaf_rows}
+    coreset, _ = streaming.select_streamed([str(data)], plan, reading, path, **options)
+    assert not path.exists()
+    return coreset
+
+
+def in_memory(data, plan=PLAN, **reading):
+    exclude = {"weight", "number"} - {reading.get("label"), reading.get("weight_column")}
+    return select_dataset(read_dataset([str(data)], exclude=tuple(exclude), **reading), plan)
+
+
+def same(a, b) -> bool:
+    arrays = all(np.array_equal(getattr(a, key), getattr(b, key)) for key in ("index", "weight", "rank", "epsilon"))
+    return arrays and a.metadata == b.metadata
+
+
+@pytest.mark.parametrize(
+    "changes, reading",
+    [
+        ({}, {}),
+        ({"metric": "cosine"}, {}),
+        ({"metric": "manhattan", "scale": "minmax"}, {}),
+        ({"scale": "unit", "per_class": False, "swaps": 2}, {}),
+        ({"loss": "logistic", "radius": 3.0}, {"weight_column": "weight"}),
+        ({"loss": "squared", "radius": 2.0, "scale": "minmax"}, {"label": "number"}),
+        ({"fraction": None, "size": 7}, {}),
+        ({"fraction": 0.9}, {}),
+    ],
+)
+def test_one_leaf_a_class_is_what_memory_selects(folder, tmp_path, changes, reading):
+    plan = replace(PLAN, **changes)
+    streamed, expected = stream(folder, tmp_path, plan, 10_000, **reading), in_memory(folder, plan, **reading)
+    for key in ("index", "weight", "rank"):
+        assert np.array_equal(getattr(streamed, key), getattr(expected, key)), key
+    # The grid of the bound may be another one.
+    np.testing.assert_allclose(streamed.epsilon, expected.epsilon, rtol=1e-9)
+    facts = {key: value for key, value in streamed.metadata.items() if key not in ("leaf_rows", "classes")}
+    facts["encoding"]["columns"] = expected.metadata["encoding"]["columns"]  # means of columns to the last bit
+    assert facts == {key: expected.metadata[key] for key in facts}
+
+
+def test_memory_and_threads_change_nothing(folder, tmp_path):
+    expected = stream(folder, tmp_path)
+    assert expected.metadata["leaf_rows"] == LEAF
+    least = streaming.BASE + 200_000
+    for limit, threads, on_disk in ((least, 1, True), (least, 3, False), (2**33, 2, True), (2**33, 2, False)):
+        plan = replace(PLAN, memory_limit=limit, threads=threads)
+        assert same(stream(folder, tmp_path, plan, on_disk=on_disk), expected)
+
+
+@pytest.mark.parametrize("changes", [{}, {"fraction": None, "size": 40}, {"loss": "logistic", "radius": 3.0}])
+def test_weights_and_bound_are_those_of_all_rows(folder, tmp_path, changes):
+    coreset = stream(folder, tmp_path, replace(PLAN, **changes))
+    data = read_dataset([str(folder)], exclude=("weight", "number"))
+    total = 0.0
+    weights = np.zeros(data.n_rows)
+    norms = np.sqrt((data.features**2).sum(axis=1) + 1.0)
+    for label in (0.0, 1.0):
+        rows = np.flatnonzero(data.labels == label)
+        picks = coreset.index[data.labels[coreset.index] == label]
+        distance = np.sqrt(((data.features[rows][:, None] - data.features[picks]) ** 2).sum(axis=2))
+        constants = 1.0 + 0.25 * 3.0 * norms[rows] if "radius" in changes else np.ones(len(rows))
+        total += float((constants * distance.min(axis=1)).sum())
+        weights[picks] = np.bincount(distance.argmin(axis=1), minlength=len(picks))
+    assert coreset.epsilon[-1] == pytest.approx(total, rel=1e-9)
+    assert coreset.epsilon[-1] >= total * (1 - 1e-12)
+    assert np.array_equal(coreset.weight, weights[coreset.index])
+    assert (np.diff(coreset.epsilon[np.isfinite(coreset.epsilon)]) <= 0).all()
+
+
+def test_little_is_lost_to_leaves(folder, tmp_path):
+    assert stream(folder, tmp_path).epsilon[-1] <= 1.05 * in_memory(folder).epsilon[-1]
+
+
+def test_the_tree_puts_every_row_into_one_leaf_of_nearby_rows():
+    generator = np.random.default_rng(0)
+    rows = generator.standard_normal((3000, 4))
+    classes = (np.arange(3000) % 3 == 0).astype(np.int64)
+    sample = np.arange(0, 3000, 5)
+    tree = grow(rows[sample], classes[sample], [8, 3])
+    found = tree.leaves_of(rows, classes)
+    assert np.array_equal(tree.classes[found], classes)
+    sizes = np.bincount(found, minlength=len(tree.classes))
+    assert len(sizes) == 11 and sizes.min() > 120 and sizes.max() < 600
+
+    def walk(row, node):
+        while node >= 0:
+            node = tree.children[node][int(row @ tree.directions[node] > tree.thresholds[node])]
+        return -1 - node
+
+    others = np.flatnonzero(np.arange(3000) % 5)  # rows of the sample lie on thresholds, where rounding decides
+    assert [walk(rows[i], tree.roots[classes[i]]) for i in others] == found[others].tolist()
+    spread = sum(((rows[found == leaf] - rows[found == leaf].mean(axis=0)) ** 2).sum() for leaf in range(11))
+    assert spread < 0.6 * ((rows - rows.mean(axis=0)) ** 2).sum()
+
+
+def test_pieces_are_the_rows_of_the_files_from_any_row_on(folder):
+    pieces = open_pieces([str(folder)], label="label", weight_column="weight", exclude=("number",))
+    whole = read_dataset([str(folder)], weight_column="weight", exclude=("number",))
+    assert pieces.number_bytes == 4 == next(pieces()).features.itemsize
+    assert open_pieces([str(folder)], label="label").number_bytes == 8
+    for start in (0, 350, 900, 2250):
+        parts = list(pieces(start))
+        assert parts[0].first == start
+        assert np.array_equal(np.concatenate([part.features for part in parts]), whole.features[start:])
+        assert np.array_equal(np.concatenate([part.labels for part in parts]), whole.labels[start:])
+        assert np.array_equal(np.concatenate([part.weight for part in parts]), whole.multiplicity[start:])
+
+
+def test_the_survey_scales_as_all_rows_do(folder):
+    from craig_cli.scaling import fit_scaling
+
+    pieces = open_pieces([str(folder)], label="label", weight_column="weight", exclude=("number",))
+    whole = read_dataset([str(folder)], weight_column="weight", exclude=("number",))
+    found = survey(pieces(), 0.1, 0, 2, lambda count: None)
+    for name in ("minmax", "unit", "standard"):
+        expected, scaling = fit_scaling(name, whole.features, whole.multiplicity), found.features.scaling(name)
+        np.testing.assert_allclose(scaling.factor, expected.factor, rtol=1e-12)
+        np.testing.assert_allclose(scaling.shift, expected.shift, rtol=1e-12, atol=1e-12)
+
+
+def test_equal_rows_that_no_tree_splits_are_worked_on_in_runs(tmp_path):
+    row = np.repeat(np.arange(4), 1000) % 2  # two different rows in each class
+    columns = {"x": row * 1.0, "y": row * 2.0, "label": np.arange(4000) % 2}
+    pq.write_table(pa.table(columns), tmp_path / "twins.parquet")
+    columns["x"][:3000] = 0.5
+    pq.write_table(pa.table(columns), tmp_path / "mixed.parquet")
+    coreset = stream(tmp_path / "twins.parquet", tmp_path, replace(PLAN, fraction=None, size=4), exclude=())
+    assert coreset.epsilon[-1] == 0.0 and coreset.weight.sum() == 4000
+    coreset = stream(tmp_path / "mixed.parquet", tmp_path, replace(PLAN, fraction=None, size=8), exclude=())
+    assert coreset.epsilon[-1] == 0.0 and coreset.weight.sum() == 4000
+    with pytest.raises(UsageError, match="different rows"):
+        stream(tmp_path / "mixed.parquet", tmp_path, replace(PLAN, fraction=0.5), exclude=())
+
+
+def test_a_leaf_that_is_too_large_is_several():
+    runs = {"a": {"leaves": [0, 2], "sizes": [90, 10]}, "b": {"leaves": [0, 1, 2], "sizes": [10, 20, 10]}}
+    found = leaves_of(runs, np.array([0, 0, 1]), 30)
+    assert [(leaf.node, leaf.group, leaf.start, leaf.stop) for leaf in found] == [
+        (0, 0, 0, 25), (0, 0, 25, 50), (0, 0, 50, 75), (0, 0, 75, 100), (1, 0, 0, 20), (2, 1, 0, 20),
+    ]  # fmt: skip
+    assert max(leaf.rows for leaf in found) <= TOO_LARGE * 30
+
+
+# --- faults -------------------------------------------------------------------------------------------------
+
+
+class Stopped(BaseException):
+    pass
+
+
+def stop_at(monkeypatch, moment: int) -> None:
+    """The run ends when it is about to put its file number ``moment`` in place."""
+    real, count = os.replace, [0]
+
+    def replaced(*args, **options):
+        count[0] += 1
+        if count[0] == moment:
+            raise Stopped
+        real(*args, **options)
+
+    monkeypatch.setattr(os, "replace", replaced)
+
+
+def test_a_stopped_run_goes_on_to_the_same_bytes(folder, tmp_path, monkeypatch):
+    plan = replace(PLAN, memory_limit=streaming.BASE + 200_000)
+    expected = stream(folder, tmp_path, plan)
+    written = [0]
+    with monkeypatch.context() as patch:
+        real = os.replace
+        patch.setattr(os, "replace", lambda *args: (written.__setitem__(0, written[0] + 1), real(*args))[1])
+        stream(folder, tmp_path, plan)
+    assert written[0] > 20
+    for moment in np.random.default_rng(0).choice(written[0], 20, replace=False) + 1:
+        with monkeypatch.context() as patch:
+            stop_at(patch, int(moment))
+            with pytest.raises(Stopped):
+                stream(folder, tmp_path, plan, resume=True)
+        assert (tmp_path / "scratch").exists()
+        assert same(stream(folder, tmp_path, replace(plan, threads=2, memory_limit=2**33), resume=True), expected)
+
+
+def test_a_run_that_is_not_to_be_resumed_leaves_nothing(folder, tmp_path, monkeypatch):
+    stop_at(monkeypatch, 5)
+    with pytest.raises(Stopped):
+        stream(folder, tmp_path)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_of_another_run_is_not_resumed(folder, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        stop_at(patch, 5)
+        with pytest.raises(Stopped):
+            stream(folder, tmp_path, resume=True)
+    with pytest.raises(UsageError, match="other options"):
+        stream(folder, tmp_path, replace(PLAN, seed=1), resume=True)
+    with Folder(tmp_path / "scratch", resume=True), pytest.raises(DataError, match="in use"):
+        stream(folder, tmp_path, resume=True)
+    assert same(stream(folder, tmp_path, replace(PLAN, seed=1)), stream(folder, tmp_path, replace(PLAN, seed=1)))
+
+
+def test_an_input_that_changes_is_refused_by_name(folder, tmp_path, monkeypatch):
+    data = tmp_path / "data"
+    data.mkdir()
+    for path in folder.iterdir():
+        (data / path.name).write_bytes(path.read_bytes())
+
+    def touched(*args, **options):
+        os.utime(data / "part-1.parquet", ns=(1, 1))
+        return route(*args, **options)
+
+    route = streaming.route
+    with monkeypatch.context() as patch:
+        patch.setattr(streaming, "route", touched)
+        with pytest.raises(DataError, match=r"part-1.parquet: changed"):
+            stream(data, tmp_path, resume=True)
+    os.utime(data / "part-2.parquet", ns=(1, 1))
+    with pytest.raises(DataError, match=r"part-[12].parquet: has changed"):
+        stream(data, tmp_path, resume=True)
+    stream(data, tmp_path)
+
+
+def test_a_full_disk_is_one_line(folder, tmp_path, monkeypatch):
+    real, count = os.fsync, [0]
+
+    def full(descriptor):
+        count[0] += 1
+        if count[0] > 4:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DataError, match=r"scratch/.*: cannot write: No space left on device"):
+        stream(folder, tmp_path)
+    assert os.listdir(tmp_path) == []
+
+
+# --- the command --------------------------------------------------------------------------------------------
+
+
+def test_the_command(craig, folder):
+    options = ("--fraction", "0.1", "--for", "distance", "--stream", "--exclude", "weight,number", "-q")
+    craig.ok("select", folder, *options, "-o", "a")
+    craig.ok("select", folder, *options, "-o", "b", "--memory-limit", "500M", "--threads", "1", "--scratch", ".")
+    assert sorted(os.listdir(craig.folder)) == ["a", "b"]
+    assert (craig.folder / "a").read_bytes() == (craig.folder / "b").read_bytes()
+    craig.ok("train", folder, "--coreset", "a", "-o", "model", "-q")
+
+
+def test_it_streams_of_itself_where_there_are_many_rows_or_too_little_memory(craig, folder, monkeypatch):
+    reading = {**READING, "exclude": ("weight", "number")}
+    auto = replace(PLAN, algorithm="auto")
+    assert streaming.reason_to_stream([str(folder)], auto, reading) is None
+    assert "memory" in streaming.reason_to_stream([str(folder)], replace(PLAN, memory_limit=400_000), reading)
+    with pytest.raises(UsageError):
+        streaming.reason_to_stream([str(folder)], replace(PLAN, purpose="any"), reading)
+    options = ("--fraction", "0.1", "--for", "distance", "--exclude", "weight,number")
+    assert "leaf by leaf" not in craig.ok("select", folder, *options, "-o", "b").stderr
+    craig.ok("select", folder, *options, "--stream", "-o", "a", "-q")
+    monkeypatch.setattr(streaming, "LARGE", 2999)
+    assert streaming.reason_to_stream([str(folder)], PLAN, reading) is None  # another algorithm was asked for
+    assert "3,000 rows, leaf by leaf" in craig.ok("select", folder, *options, "-o", "b").stderr
+    assert (craig.folder / "a").read_bytes() == (craig.folder / "b").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "options, says",
+    [
+        (("--stream",), "found --for any"),
+        (("--stream", "--for", "linear"), "found --for linear"),
+        (("--stream", "--for", "distance", "--algorithm", "lazy"), "found --algorithm lazy"),
+        (("--stream", "--for", "distance", "--exemplar", "member"), "found other exemplars"),
+        (("--stream", "--for", "distance", "--memory-limit", "100M"), "takes at least"),
+        (("--stream", "--for", "distance", "--gradients"), "--gradients"),
+        (("--stream", "--for", "distance", "--scratch", "nowhere"), "nowhere: expected a folder"),
+        (("--resume", "--for", "distance"), "--resume: goes with --stream"),
+    ],
+)
+def test_what_it_cannot_do_is_refused(craig, folder, options, says):
+    result = craig("select", folder, "--fraction", "0.1", "--exclude", "weight,number", "-q", "-o", "out", *options)
+    assert says in result.error and result.status in (1, 2)
+    assert os.listdir(craig.folder) == []
+
+
+def test_what_cannot_be_read_in_pieces_is_refused(craig):
+    (craig.folder / "a.libsvm").write_text("1 1:1\n-1 1:2\n")
+    pq.write_table(pa.table({"x": ["a", "b"], "label": [0, 1]}), craig.folder / "text.parquet")
+    pq.write_table(pa.table({"x": [1.0, None], "label": [0, 1]}), craig.folder / "missing.parquet")
+    options = ("--size", "2", "--for", "distance", "--stream", "-q", "-o", "out")
+    assert "reads Parquet files so far, found libsvm data" in craig("select", "a.libsvm", *options).error
+    assert 'found column "x" of text' in craig("select", "text.parquet", *options).error
+    assert 'column "x", row 1 (from 0): expected' in craig("select", "missing.parquet", *options).error
+    assert sorted(os.listdir(craig.folder)) == ["a.libsvm", "missing.parquet", "text.parquet"]
+
+
+def test_missing_values_are_read_into_memory_unless_told_to_stream(craig, monkeypatch):
+    columns = {"x": [*range(50), np.nan], "label": np.arange(51) % 2}
+    pq.write_table(pa.table(columns), craig.folder / "missing.parquet")
+    monkeypatch.setattr(streaming, "LARGE", 50)
+    options = ("select", "missing.parquet", "--size", "4", "--for", "distance", "-o", "out")
+    assert "leaf by leaf" not in craig.ok(*options).stderr
+    assert 'column "x", row 50 (from 0): expected a finite number, found nan' in craig(*options, "--stream").error
+
+
+@pytest.mark.parametrize("kind", ["text", "boolean", "folders", "lists", "targets"])
+def test_columns_of_any_layout(tmp_path, kind):
+    """Labels that are no numbers, columns in the paths, lists of numbers, and labels that are found to be numbers."""
+    generator = np.random.default_rng(0)
+    for part in range(2):
+        path = tmp_path / "data" / (f"year=202{part}" if kind == "folders" else "")
+        path.mkdir(parents=True, exist_ok=True)
+        x = generator.standard_normal((400, 3))
+        labels = {
+            "text": generator.choice(["cat", "dog", "emu"][part:], 400),
+            "boolean": x[:, 0] > 0.3,
+            "targets": x @ np.ones(3),
+        }
+        rest = {"b": x[:, 1], "c": x[:, 2]}
+        if kind == "lists":
+            rest = {"b": pa.FixedSizeListArray.from_arrays(pa.array(x[:, 1:].ravel()), 2)}
+        label = labels.get(kind, np.arange(400) % 3)
+        pq.write_table(pa.table({"a": x[:, 0], **rest, "label": label}), path / f"{part}.parquet")
+    data = tmp_path / "data"
+    streamed, expected = (
+        stream(data, tmp_path, leaf_rows=10_000, exclude=()),
+        select_dataset(read_dataset([data]), PLAN),
+    )
+    assert np.array_equal(streamed.index, expected.index) and np.array_equal(streamed.weight, expected.weight)
+    for key in ("n", "features", "classes", "loss", "inputs"):
+        found = streamed.metadata[key]
+        assert found == pytest.approx(expected.metadata[key]) if key == "features" else found == expected.metadata[key]
+    assert streamed.encoding.labels == expected.encoding.labels
+    assert [column.name for column in streamed.encoding.columns] == [each.name for each in expected.encoding.columns]
+    assert stream(data, tmp_path, leaf_rows=100, exclude=()).weight.sum() == 800
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_killed_in_the_middle(craig, tmp_path_factory, number):
+    """Ctrl-C leaves nothing; after kill -9 a run that resumes makes the same bytes."""
+    data = tmp_path_factory.mktemp("large") / "large.parquet"
+    rows = np.random.default_rng(0).standard_normal((40_000, 12)).astype(np.float32)
+    columns = {f"x{k}": rows[:, k] for k in range(12)}
+    pq.write_table(pa.table({**columns, "label": np.arange(40_000) % 2}), data, row_group_size=10_000)
+    options = (
+        "select",
+        data,
+        "--fraction",
+        "0.1",
+        "--for",
+        "distance",
+        "--stream",
+        "-q",
+        "--threads",
+        "1",
+        "--scratch",
+        ".",
+    )
+    process = craig.start(*options, "-o", "out")
+    scratch = craig.folder / ".out.scratch"
+    until = time.monotonic() + 60
+    while not (scratch.exists() and any(name.startswith("greedy") for name in os.listdir(scratch))):
+        assert time.monotonic() < until and process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    if number == signal.SIGINT:
+        assert process.returncode == 130 and os.listdir(craig.folder) == []
+        return
+    assert scratch.exists() and not (craig.folder / "out").exists()
+    craig.ok(*options, "--resume", "-o", "out")
+    craig.ok(*options, "-o", "again")
+    assert (craig.folder / "out").read_bytes() == (craig.folder / "again").read_bytes()
+    assert not scratch.exists()
