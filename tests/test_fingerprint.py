@@ -15,6 +15,8 @@ import pytest
 
 from craig_cli.errors import DataError
 from craig_cli.formats import read_dataset
+from craig_cli.formats.pipeline import Workers
+from craig_cli.tables.fingerprint import Fingerprint
 from tests.mixed import mixed
 from tests.naive import tables as naive
 
@@ -60,6 +62,23 @@ def test_does_not_depend_on_the_file(table, written, tmp_path):
     texts |= {"label": pa.dictionary(pa.int32(), pa.string()), "age": pa.float32(), "born": pa.timestamp("ms")}
     fields = [field.with_type(texts.get(field.name, field.type)) for field in table.schema]
     assert fingerprint(written(table.cast(pa.schema(fields)), row_group_size=100)) == first
+
+
+def test_parts_that_were_made_apart_join_in_any_order():
+    rng = np.random.default_rng(0)
+    columns = {"n": rng.normal(size=20_000), "v": rng.normal(size=(20_000, 3)).astype(np.float32)}
+
+    def of(begin: int, end: int, first: int) -> Fingerprint:
+        found = Fingerprint(Workers(1), first)
+        found.add({name: values[begin:end] for name, values in columns.items()}, end - begin)
+        return found
+
+    whole, joined, elsewhere = of(0, 20_000, 0), of(9000, 20_000, 9000), of(9000, 20_000, 9001)
+    for found in (joined, elsewhere):
+        found.join(of(0, 9000, 0))
+        assert found.rows == 20_000
+    assert joined.columns(columns) == whole.columns(columns)
+    assert all(elsewhere.columns([name]) != whole.columns([name]) for name in columns)
 
 
 def test_csv_of_the_same_rows_is_the_same_data(table, written, tmp_path):
