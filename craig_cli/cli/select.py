@@ -145,7 +145,8 @@ PICKING = (*OF_FEATURES, "epsilon", "algorithm", "exemplar", "per_class", "block
     type=click.Choice(WEIGHTS),
     show_default="fitted with --for any and linear; calibrated with --at or --from; else count",
     help="count: rows nearest to each element; calibrated: moved a little so that the gradient --at the model (or "
-    "else the mean of each class) is that of all rows; fitted: the same at a rough model of all rows, or counts where those train better. equal: n/r "
+    "else the mean of each class) is that of all rows; fitted: the same at a rough model of all rows, or "
+    "counts where those train better. equal: n/r "
     "of each class, one row from each of as many equal groups of nearby rows, for trainers that take no weights.",
 )
 @click.option(

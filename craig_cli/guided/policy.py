@@ -57,7 +57,7 @@ def select_for(
         _tell(note, why)
         return select_dataset(dataset, replace(plan, weights="count"), progress=progress, note=note)
     found, is_regression = rough.found, load(LOSSES, loss).is_regression
-    beside = joint(dataset, found.vectors, recipe.features, plan.scale, is_regression)
+    beside = joint(dataset, found.vectors, recipe.features, plan.scale, is_regression, recipe.power)
     cost = _cost_of(rough)
     at = AtModel(found.vectors, found.gradients, cost, beside, recipe.quotas)
     plan = replace(plan, weights=plan.weights or "fitted")
