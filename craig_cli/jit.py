@@ -281,8 +281,10 @@ def in_threads(kernel, *arguments) -> None:
     if threads == 1:
         kernel(0, 1, *arguments)
         return
-    with ThreadPoolExecutor(threads) as pool:
-        for done in [pool.submit(kernel, thread, threads, *arguments) for thread in range(threads)]:
+    with ThreadPoolExecutor(threads - 1) as pool:
+        others = [pool.submit(kernel, thread, threads, *arguments) for thread in range(1, threads)]
+        kernel(0, threads, *arguments)
+        for done in others:
             done.result()
 
 

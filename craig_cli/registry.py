@@ -90,12 +90,14 @@ class Recipe(NamedTuple):
 
     features   the share of the features beside the influence of a row at a rough model, of which 1 is as much again;
                None: there is no model, distances are those of the features
+    power      the norm of a row's influence counts to this power: rows that a model has very wrong attract fewer picks
     quotas     classes get picks by their influence to this power, and by their rows to the rest of 1
     always     at the rough model whatever the weights are to be
     """
 
     says: str
     features: float | None = None
+    power: float = 1.0
     quotas: float = 1.0
     always: bool = False
     algorithm: str = "auto"
@@ -106,7 +108,8 @@ class Recipe(NamedTuple):
 RECIPES = {
     "any": Recipe(
         "any trainer: rows that differ in their features or in what they do to a rough linear model",
-        features=2.0,
+        features=4.0,
+        power=0.5,
         quotas=0.5,
         algorithm="partition",
     ),

@@ -13,6 +13,7 @@ from craig_cli.dataset import from_arrays
 from craig_cli.errors import UsageError
 from craig_cli.guided.policy import select_for
 from craig_cli.guided.rough_model import rough_model
+from craig_cli.registry import RECIPES
 from craig_cli.selection.at_model import AtModel, joint
 from craig_cli.selection.plan import Plan
 from craig_cli.selection.select import select_dataset
@@ -111,10 +112,12 @@ def test_the_joint_space_is_that_of_influence_and_features():
     target = centred(labels[:, None])
     target /= np.sqrt(counts @ target**2 / counts.sum())
     for regression, features in ((False, centred(rows)), (True, np.column_stack([centred(rows), target]))):
-        beside = joint(dataset, influence, 2.0, "none", regression)
-        expected = np.column_stack([influence / mean_norm(influence), 2.0 * features / mean_norm(features)])
-        at = AtModel(influence, beside=beside)
-        assert np.allclose(at.vectors(np.arange(500)), expected)
+        for power in (1.0, 0.5):
+            norms = np.linalg.norm(influence, axis=1, keepdims=True)
+            damped = influence / norms * (norms / mean_norm(influence)) ** power
+            expected = np.column_stack([damped, 2.0 * features / mean_norm(features)])
+            at = AtModel(influence, beside=joint(dataset, influence, 2.0, "none", regression, power))
+            assert np.allclose(at.vectors(np.arange(500)), expected)
         assert np.array_equal(at.vectors(np.array([7, 3])), at.vectors(np.arange(500))[[7, 3]])
         assert at.width == expected.shape[1]
 
@@ -136,8 +139,9 @@ def test_the_weights_are_those_of_the_clusters_within_the_bounds():
     default = select_coreset(rows, labels, fraction=0.1)
     dataset = from_arrays(rows, labels)
     rough = rough_model(dataset, "logistic", 1e-5, picks=300, rounds=6, vectors=True)
-    beside = joint(dataset, rough.found.vectors, 2.0, "none", False)
-    at = AtModel(rough.found.vectors, beside=beside, quotas=0.5)
+    recipe = RECIPES["any"]
+    beside = joint(dataset, rough.found.vectors, recipe.features, "none", False, recipe.power)
+    at = AtModel(rough.found.vectors, beside=beside, quotas=recipe.quotas)
     counts = select_dataset(dataset, Plan(fraction=0.1, algorithm="partition", weights="count"), at=at)
     assert np.array_equal(default.index, counts.index)
     assert np.array_equal(counts.weight, np.rint(counts.weight))

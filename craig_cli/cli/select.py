@@ -87,7 +87,7 @@ PICKING = (*OF_FEATURES, "epsilon", "algorithm", "exemplar", "per_class", "block
 @click.option(
     "--exemplar",
     type=click.Choice(EXEMPLARS),
-    show_default="medoid with --epsilon and, where they can be fitted, with fitted weights; else member",
+    show_default="medoid with --epsilon and --for distance, else member",
     help="What stands for the rows nearest to a pick: the pick (medoid), which keeps epsilon small, or a random one of "
     "them (member), which is unbiased for every sum over the data. For the greedy algorithms and equal weights.",
 )
@@ -132,21 +132,22 @@ PICKING = (*OF_FEATURES, "epsilon", "algorithm", "exemplar", "per_class", "block
     default=ROUNDS,
     show_default=True,
     metavar="N",
-    help="Of --for linear: rounds of training it, each a pass over all rows; fewer where it is good enough.",
+    help="Rounds of training the rough model, each a pass over all rows; fewer where it is good enough.",
 )
 @click.option(
     "--l2",
     type=Number(0),
     default=DEFAULT_L2,
     metavar="L",
-    help="Of --for linear and fitted weights: penalty of the models that will be trained.",
+    help="Penalty of the rough model: that of the models that will be trained.",
 )
 @click.option(
     "--weights",
     type=click.Choice(WEIGHTS),
-    show_default="calibrated with --at, --for linear or --from; count with --epsilon, strata and random; else fitted",
+    show_default="fitted with --for any and linear; calibrated with --at or --from; else count",
     help="count: rows nearest to each element; calibrated: moved a little so that the gradient --at the model (or "
-    "else the mean of each class) is that of all rows; fitted: calibrated at a rough model of all rows. equal: n/r "
+    "else the mean of each class) is that of all rows; fitted: the same at a rough model of all rows, or "
+    "counts where those train better. equal: n/r "
     "of each class, one row from each of as many equal groups of nearby rows, for trainers that take no weights.",
 )
 @click.option(

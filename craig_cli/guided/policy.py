@@ -23,7 +23,7 @@ from craig_cli import jit
 from craig_cli.artifacts.coreset import Coreset
 from craig_cli.dataset import Dataset
 from craig_cli.guided.provenance import facts_at
-from craig_cli.guided.rough_model import RoughModel, rough_model
+from craig_cli.guided.rough_model import RoughModel, few_picks, rough_model
 from craig_cli.registry import LOSSES, RECIPES, load
 from craig_cli.selection.at_model import AtModel, joint
 from craig_cli.selection.limits import check_memory
@@ -33,8 +33,7 @@ from craig_cli.selection.weights.weigh import TRUSTED
 from craig_cli.training.labels import guess_loss
 from craig_cli.training.newton import SHARPNESS, newton
 
-PICKS_A_PARAMETER = 2  # fewer picks may not be able to follow a model, and do not where it is FAR above the optimum,
-FAR = 0.05  # of its objective
+FAR = 0.05  # of its objective: few picks do not follow a model that is so far above the optimum
 
 
 def select_for(
@@ -58,12 +57,12 @@ def select_for(
         _tell(note, why)
         return select_dataset(dataset, replace(plan, weights="count"), progress=progress, note=note)
     found, is_regression = rough.found, load(LOSSES, loss).is_regression
-    beside = joint(dataset, found.vectors, recipe.features, plan.scale, is_regression)
+    beside = joint(dataset, found.vectors, recipe.features, plan.scale, is_regression, recipe.power)
     cost = _cost_of(rough)
     at = AtModel(found.vectors, found.gradients, cost, beside, recipe.quotas)
     plan = replace(plan, weights=plan.weights or "fitted")
     coreset = select_dataset(dataset, plan, at=at, progress=progress, note=note)
-    if plan.weights == "fitted" and _few(rough, picks) and _left(coreset) > TRUSTED:
+    if plan.weights == "fitted" and few_picks(rough.design, picks) and _left(coreset) > TRUSTED:
         plain = select_dataset(dataset, replace(plan, weights="count"), progress=progress)
         if cost(*_chosen(plain, dataset)) < cost(*_chosen(coreset, dataset)):
             _tell(note, f"{picks:,} picks cannot follow it")
@@ -90,13 +89,9 @@ def _trained(dataset: Dataset, plan: Plan, loss: str, picks: int) -> tuple[Rough
     except np.linalg.LinAlgError as error:
         return None, str(error)
     found = rough.found
-    if _few(rough, picks) and found.decrement > FAR * found.objective:
+    if few_picks(rough.design, picks) and found.decrement > FAR * found.objective:
         return None, f"it has too many parameters for {picks:,} picks"
     return rough, ""
-
-
-def _few(rough: RoughModel, picks: int) -> bool:
-    return PICKS_A_PARAMETER * rough.design.width * rough.design.n_outputs > picks
 
 
 def _left(coreset: Coreset) -> float:

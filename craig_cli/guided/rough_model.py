@@ -30,6 +30,8 @@ ROWS_A_PICK = 2  # where many are picked, selecting takes so long that a larger 
 STRATA = 2  # a sample of strata has so many times fewer rows
 SLOW = 0.1  # a round that leaves more of the distance is followed by a sample of strata
 ENOUGH = 0.01  # of dispersion * parameters / (2 n), by which the optimum of all rows is itself uncertain
+PICKS_A_PARAMETER = 2  # with fewer, weights cannot match its gradient:
+ENOUGH_OF_FEW = 0.01  # of the same for as many rows as there are picks
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def rough_model(
             best, done = state, number
         elif len(place) < size:  # strata did not help either
             break
-        if number == rounds or best.left <= ENOUGH * _uncertain(design, best):
+        if number == rounds or best.left <= _enough(design, best, picks):
             break
         if slow:
             found = influence_at(design, best.coef, seed)
@@ -119,6 +121,13 @@ def _state(design: Design, sample: Design, coef: np.ndarray) -> _State:
     return _State(coef, design.objective(coef, margins), left, slopes)
 
 
-def _uncertain(design: Design, state: _State) -> float:
-    total = design.counts.sum()
-    return design.dispersion(state.slopes) * design.width * design.n_outputs / (2.0 * total)
+def _enough(design: Design, state: _State, picks: int) -> float:
+    """How far above the optimum of all rows a model for so many picks may be."""
+    uncertain = 0.5 * design.dispersion(state.slopes) * design.width * design.n_outputs
+    exact = ENOUGH * uncertain / float(design.counts.sum())
+    return max(exact, ENOUGH_OF_FEW * uncertain / picks) if few_picks(design, picks) else exact
+
+
+def few_picks(design: Design, picks: int) -> bool:
+    """Whether there are too few to follow any model."""
+    return PICKS_A_PARAMETER * design.width * design.n_outputs > picks

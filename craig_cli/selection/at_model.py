@@ -5,7 +5,8 @@ model feels of a row, and all that it feels. Other trainers see the features too
 
     J_i = (h_i / mean ||h||,  share * x_i / mean ||x||),        x centred, of a regression with the target beside it,
 
-rows are near each other that pull alike and look alike: the paper's distance, hedged with that of the features.
+rows are near each other that pull alike and look alike: the paper's distance, hedged with that of the features. With
+||h_i|| / mean ||h|| to a power below 1 in place of itself, rows that the model has very wrong stand out less.
 """
 
 from __future__ import annotations
@@ -56,14 +57,14 @@ class AtModel:
         found = np.empty((len(rows), self.width))
         for start in range(0, len(rows), CHUNK):  # no second copy of the data
             part, out = rows[start : start + CHUNK], found[start : start + CHUNK]
-            np.divide(self.influence[part], self.beside.unit, out=out[:, :width])
+            out[:, :width] = self.beside.damped(self.influence[part])
             self.beside.fill(part, out[:, width:])
         return found
 
 
 @dataclass(frozen=True)
 class Beside:
-    """The features beside the influence vectors, whose mean norm is ``unit``.
+    """The features beside the influence vectors, whose mean norm is ``unit`` and whose norms count to a ``power``.
 
     features  (n, d), of sparse data a sketch, to be brought by ``scaling`` to mean 0 and the share of the joint space
     targets   (n,) of a regression likewise, else None
@@ -73,10 +74,18 @@ class Beside:
     scaling: Scaling
     targets: np.ndarray | None
     unit: float
+    power: float = 1.0
 
     @property
     def width(self) -> int:
         return self.features.shape[1] + (self.targets is not None)
+
+    def damped(self, influence: np.ndarray) -> np.ndarray:
+        """The influence vectors (m, q) in units of their mean norm."""
+        if self.power == 1.0:
+            return influence / self.unit
+        norms = np.sqrt(np.einsum("ij,ij->i", influence, influence)) / self.unit
+        return influence * (np.maximum(norms, 1e-12) ** (self.power - 1.0) / self.unit)[:, None]
 
     def fill(self, rows: np.ndarray, out: np.ndarray) -> None:
         """Write what is beside the influence of the ``rows`` (m,) into ``out`` (m, width)."""
@@ -85,7 +94,9 @@ class Beside:
             out[:, -1] = self.targets[rows]
 
 
-def joint(dataset: Dataset, influence: np.ndarray, share: float, scale: str, is_regression: bool) -> Beside:
+def joint(
+    dataset: Dataset, influence: np.ndarray, share: float, scale: str, is_regression: bool, power: float = 1.0
+) -> Beside:
     """The features beside ``influence`` (n, q), of ``share`` times its weight, in the units of ``scale``.
 
     Where ``scale`` is "none" columns of uneven deviations are standardised: which units they are in says nothing.
@@ -113,7 +124,7 @@ def joint(dataset: Dataset, influence: np.ndarray, share: float, scale: str, is_
     length = share / max(float(counts @ np.sqrt(sizes) / total), 1e-300)
     unit = float(counts @ np.sqrt(np.einsum("ij,ij->i", influence, influence)) / total)
     scaling = Scaling("joint", shift, factor * length)
-    return Beside(features, scaling, None if targets is None else targets * length, unit if unit > 0.0 else 1.0)
+    return Beside(features, scaling, None if targets is None else targets * length, unit if unit > 0.0 else 1.0, power)
 
 
 def _uneven(deviations: np.ndarray) -> bool:

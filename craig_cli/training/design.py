@@ -9,6 +9,7 @@ dense and no wider than WIDEST, else diagonals, so that time and memory stay nea
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import scipy.linalg
@@ -171,7 +172,16 @@ class Curvature:
 
     def solve(self, gradient: np.ndarray) -> np.ndarray:
         """H^-1 times (k, w)."""
+        if len(gradient) > 1 and self.kind == "hessian":  # a call for each of many outputs takes longer than its sums
+            inverses = self._inverses
+            return (inverses.transpose(0, 2, 1) @ (inverses @ gradient[:, :, None]))[:, :, 0]
         return np.stack([self.lift(o, self.lower(o, part)) for o, part in enumerate(gradient)])
+
+    @cached_property
+    def _inverses(self) -> np.ndarray:
+        """(k, w, w) C_o^-1."""
+        identity = np.eye(len(self.factors[0]))
+        return np.stack([self.lower(output, identity) for output in range(len(self.factors))])
 
     def _apply(self, output: int, vectors: np.ndarray, transposed: str) -> np.ndarray:
         factor = self.factors[output]

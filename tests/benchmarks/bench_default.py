@@ -3,6 +3,7 @@
     python -m tests.benchmarks.bench_default                         every set at 5 %
     python -m tests.benchmarks.bench_default ijcnn1 uneven 1 5 10    some of them, at some percentages
     python -m tests.benchmarks.bench_default --seeds 10 --map map.svg
+    python -m tests.benchmarks.bench_default --try 2,1 --try 4,1     with other numbers in the recipe beside it
 
 Each seed keeps a random 80 % of the training rows, selects from those, trains on what was selected with weights of mean
 1 and counts the errors on the test rows. A cell is the mean excess of the error over that of all rows, divided by the
@@ -22,6 +23,7 @@ import scipy.sparse as sp
 
 from craig_cli.dataset import from_arrays
 from craig_cli.guided.policy import select_for
+from craig_cli.registry import RECIPES
 from craig_cli.selection.plan import Plan
 from craig_cli.training.design import build_design
 from craig_cli.training.labels import guess_loss
@@ -188,8 +190,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("words", nargs="*", metavar="SET|PERCENT")
     parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--try", dest="tried", action="append", default=[], metavar="C,P", help="features and power")
     parser.add_argument("--map", metavar="FILE", help="draw the first percentage as a heat map")
     asked = parser.parse_args()
+    for numbers in asked.tried:
+        features, power = map(float, numbers.split(","))
+        name = f"c {features:g} p {power:g}"
+        RECIPES[name] = RECIPES["any"]._replace(features=features, power=power)
+        WAYS[name] = {"purpose": name}
     percentages = [int(word) for word in asked.words if word.isdigit()] or [5]
     names = [word for word in asked.words if not word.isdigit()] or list(SETS)
     found = {}
