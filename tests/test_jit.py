@@ -112,7 +112,7 @@ def test_a_run_calls_the_recorded_kernels(tmp_path):
     prepare_data(tmp_path)
     calls = calls_of(["select", "dense.libsvm", "--fraction", "0.1"], tmp_path)
     known = recorded()
-    expected = {(name, *types) for run in ("read dense", "select any dense lazy") for name, types in known[run]}
+    expected = {(name, *types) for run in ("read dense", "select any dense partition") for name, types in known[run]}
     assert {tuple(call) for call in calls} == expected
 
 
