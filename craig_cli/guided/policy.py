@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
@@ -30,6 +31,7 @@ from craig_cli.selection.limits import check_memory
 from craig_cli.selection.plan import Plan, wants_rough_model
 from craig_cli.selection.select import Progress, select_dataset
 from craig_cli.selection.weights.weigh import TRUSTED
+from craig_cli.training.design import build_design
 from craig_cli.training.labels import guess_loss
 from craig_cli.training.newton import SHARPNESS, newton
 
@@ -57,18 +59,19 @@ def select_for(
         _tell(note, why)
         return select_dataset(dataset, replace(plan, weights="count"), progress=progress, note=note)
     found, is_regression = rough.found, load(LOSSES, loss).is_regression
+    model, few = rough.design.model(rough.coef, plan.l2), few_picks(rough.design, picks)
+    facts = {"model": None, "pilot": rough.rounds, "features": recipe.features, "decrement": found.decrement}
+    cost = _cost_of(dataset, plan, loss, rough.coef, found.objective)
+    del rough  # its design is as large as the data
     beside = joint(dataset, found.vectors, recipe.features, plan.scale, is_regression, recipe.power)
-    cost = _cost_of(rough)
     at = AtModel(found.vectors, found.gradients, cost, beside, recipe.quotas)
     plan = replace(plan, weights=plan.weights or "fitted")
     coreset = select_dataset(dataset, plan, at=at, progress=progress, note=note)
-    if plan.weights == "fitted" and few_picks(rough.design, picks) and _left(coreset) > TRUSTED:
+    if plan.weights == "fitted" and few and _left(coreset) > TRUSTED:
         plain = select_dataset(dataset, replace(plan, weights="count"), progress=progress)
         if cost(*_chosen(plain, dataset)) < cost(*_chosen(coreset, dataset)):
             _tell(note, f"{picks:,} picks cannot follow it")
             return plain
-    model = rough.design.model(rough.coef, plan.l2)
-    facts = {"model": None, "pilot": rough.rounds, "features": recipe.features, "decrement": found.decrement}
     return replace(coreset, metadata=coreset.metadata | {"at": facts | facts_at(coreset, dataset, model, found)})
 
 
@@ -112,12 +115,18 @@ def _tell(note: Callable[[str], None] | None, why: str) -> None:
         note(f"rows are selected by their features, not at a rough model: {why}")
 
 
-def _cost_of(rough: RoughModel) -> Callable[[np.ndarray, np.ndarray], float]:
-    """The objective of all rows at the model that is optimal on rows (r,) int64 with weights (r,)."""
-    design, objective = rough.design, rough.found.objective
+def _cost_of(
+    dataset: Dataset, plan: Plan, loss: str, start: np.ndarray, objective: float
+) -> Callable[[np.ndarray, np.ndarray], float]:
+    """The objective of all rows at the model that is optimal on rows (r,) int64 with weights (r,).
+
+    start  the coefficients of the rough model, where the ``objective`` is that
+    """
+    design_of = cache(lambda: build_design(dataset, loss, plan.l2, scale=plan.scale))
 
     def cost(rows: np.ndarray, weights: np.ndarray) -> float:
-        coef = newton(design.take(rows, weights), rough.coef, SHARPNESS * objective).coef
+        design = design_of()
+        coef = newton(design.take(rows, weights), start, SHARPNESS * objective).coef
         return design.objective(coef, design.margins(coef))
 
     return cost

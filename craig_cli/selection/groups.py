@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import scipy.sparse as sp
@@ -117,12 +118,13 @@ def build_groups(
         kept = members[unique]
         vectors, influence = None, 1.0
         if at is not None:
-            vectors = part if at.influence is features else at.vectors(kept)
+            if not by_model:
+                vectors = part if at.influence is features else at.vectors(kept)
             influence = float(masses(at.influence[kept], counts).sum())
         space = build_space(part, plan.metric, counts, None if by_model else block)
         search = replace(space, vectors=vectors)
-        if by_model:
-            search = replace(build_space(vectors, "euclidean", counts, block), vectors=vectors)
+        if by_model and at is not None:  # made when a class has its turn: of all classes they would be twice the data
+            search = build_space(partial(at.vectors, kept), "euclidean", counts, block)
         group = Group(
             label=label,
             rows=kept,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,25 +17,33 @@ from craig_cli.selection.distances.metrics import Metric
 
 @dataclass(frozen=True)
 class Arrangement:
-    """``rows`` (n, d), prepared for their metric; arranged when first asked for.
+    """Rows (n, d), prepared for their metric; arranged when first asked for.
+
+    source  the rows, or what makes them: then they are there for as long as it takes to arrange them
 
     Algorithms that never look for nearest rows (strata) never ask.
     """
 
-    rows: np.ndarray | sp.csr_matrix
+    source: np.ndarray | sp.csr_matrix | Callable[[], np.ndarray]
     metric: Metric
     total: float
     block: int | None
 
+    @property
+    def rows(self) -> np.ndarray | sp.csr_matrix:
+        return self.source() if callable(self.source) else self.source
+
     @cached_property
     def diameter(self) -> float:
-        bound = sparse.diameter_bound if sp.issparse(self.rows) else metrics.diameter_bound
-        return bound(self.rows, self.metric)
+        rows = self.rows
+        bound = sparse.diameter_bound if sp.issparse(rows) else metrics.diameter_bound
+        return bound(rows, self.metric)
 
     @cached_property
     def arranged(self) -> cells.Cells | sparse.Index:
-        build = sparse.build_index if sp.issparse(self.rows) else cells.build_cells
-        return build(self.rows, self.metric, self.total, self.block)
+        rows = self.rows
+        build = sparse.build_index if sp.issparse(rows) else cells.build_cells
+        return build(rows, self.metric, self.total, self.block)
 
     def release(self) -> None:
         """Let go of what was arranged, twice the memory of the rows; asked for again, it is arranged again."""
@@ -72,13 +81,16 @@ class Space:
 
 
 def build_space(
-    rows: np.ndarray | sp.csr_matrix, metric: str, multiplicity: np.ndarray, block: int | None = None
+    rows: np.ndarray | sp.csr_matrix | Callable[[], np.ndarray],
+    metric: str,
+    multiplicity: np.ndarray,
+    block: int | None = None,
 ) -> Space:
-    """A space of ``rows`` (n, d) for the metric of that name.
+    """A space of ``rows`` (n, d), or what makes them, for the metric of that name.
 
     ``block``: arrange them in blocks of that many nearby rows too, as ``partition`` wants them.
     """
     the_metric = load(METRICS, metric)
-    if the_metric.prepare is not None:
+    if the_metric.prepare is not None and not callable(rows):
         rows = the_metric.prepare(rows)
     return Space(Arrangement(rows, the_metric, float(multiplicity.sum()), block), multiplicity, block)
