@@ -197,6 +197,22 @@ def test_a_model_of_too_many_parameters_is_not_followed(purpose):
     assert unlabelled.metadata["weights"] == "count"
 
 
+@pytest.mark.parametrize("picks_a_parameter", [2, 3])
+def test_few_picks_are_no_worse_than_random_rows(picks_a_parameter):
+    """Once 39 picks for 13 parameters ended half as far again from the optimum as random rows."""
+    residuals = {"any": [], "random": []}
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        rows = rng.standard_normal((3000, 12))
+        labels = _labels(rows, rng)
+        objective, best = _optimum(rows, labels, np.ones(3000))
+        for way, asked in (("any", {}), ("random", {"algorithm": "random"})):
+            coreset = select_coreset(rows, labels, size=13 * picks_a_parameter, l2=L2, seed=seed, **asked)
+            _, found = _optimum(rows[coreset.index], labels[coreset.index], coreset.weight)
+            residuals[way].append(objective(found)[0] - objective(best)[0])
+    assert np.median(residuals["any"]) <= np.median(residuals["random"])
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_where_no_weights_match_the_gradient_the_better_ones_are_taken(seed):
     rng = np.random.default_rng(seed)

@@ -35,6 +35,7 @@ from craig_cli.training.design import build_design
 from craig_cli.training.labels import guess_loss
 from craig_cli.training.newton import SHARPNESS, newton
 
+SAFE = 5  # picks a parameter, with fewer of which the same by features alone are tried where weights leave much over
 FAR = 0.05  # of its objective: few picks do not follow a model that is so far above the optimum
 
 
@@ -59,7 +60,7 @@ def select_for(
         _tell(note, why)
         return select_dataset(dataset, replace(plan, weights="count"), progress=progress, note=note)
     found, is_regression = rough.found, load(LOSSES, loss).is_regression
-    model, few = rough.design.model(rough.coef, plan.l2), few_picks(rough.design, picks)
+    model, unsafe = rough.design.model(rough.coef, plan.l2), SAFE * rough.coef.size > picks
     facts = {"model": None, "pilot": rough.rounds, "features": recipe.features, "decrement": found.decrement}
     cost = _cost_of(dataset, plan, loss, rough.coef, found.objective)
     del rough  # its design is as large as the data
@@ -67,7 +68,7 @@ def select_for(
     at = AtModel(found.vectors, found.gradients, cost, beside, recipe.quotas)
     plan = replace(plan, weights=plan.weights or "fitted")
     coreset = select_dataset(dataset, plan, at=at, progress=progress, note=note)
-    if plan.weights == "fitted" and few and _left(coreset) > TRUSTED:
+    if plan.weights == "fitted" and unsafe and _left(coreset) > TRUSTED:
         plain = select_dataset(dataset, replace(plan, weights="count"), progress=progress)
         if cost(*_chosen(plain, dataset)) < cost(*_chosen(coreset, dataset)):
             _tell(note, f"{picks:,} picks cannot follow it")
