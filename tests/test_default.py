@@ -138,7 +138,7 @@ def test_the_weights_are_those_of_the_clusters_within_the_bounds():
     rows, labels = _balanced(np.random.default_rng(1))
     default = select_coreset(rows, labels, fraction=0.1)
     dataset = from_arrays(rows, labels)
-    rough = rough_model(dataset, "logistic", 1e-5, picks=300, rounds=6, vectors=True)
+    rough = rough_model(dataset, "logistic", 1e-5, picks=300, rounds=6)
     recipe = RECIPES["any"]
     beside = joint(dataset, rough.found.vectors, recipe.features, "none", False, recipe.power)
     at = AtModel(rough.found.vectors, beside=beside, quotas=recipe.quotas)
@@ -220,7 +220,7 @@ def test_where_no_weights_match_the_gradient_the_better_ones_are_taken(seed):
     labels = _labels(rows, rng, 0.2)
     objective, _ = _optimum(rows, labels, np.ones(len(rows)))
     dataset, plan = from_arrays(rows, labels), Plan(size=70, algorithm="partition", l2=L2)
-    rough = rough_model(dataset, "logistic", L2, picks=70, rounds=6, vectors=True)
+    rough = rough_model(dataset, "logistic", L2, picks=70, rounds=6)
     at = AtModel(
         rough.found.vectors, rough.found.gradients, beside=joint(dataset, rough.found.vectors, 2.0, "none", False)
     )
@@ -243,7 +243,7 @@ def test_weights_at_their_bounds_leave_as_little_as_can_be(exemplar):
     rows = np.concatenate([np.eye(9)[rng.integers(0, 9, 4000)] for _ in range(6)], axis=1)
     labels = _labels(rows, rng, 0.3)
     dataset = from_arrays(rows, labels)
-    rough = rough_model(dataset, "logistic", 1e-5, picks=120, rounds=4, vectors=True)
+    rough = rough_model(dataset, "logistic", 1e-5, picks=120, rounds=4)
     vectors, goal = rough.found.vectors, rough.found.vectors.sum(axis=0)
     at = AtModel(vectors, beside=joint(dataset, vectors, 2.0, "none", False))
     plan = Plan(size=120, exemplar=exemplar)

@@ -48,7 +48,7 @@ def _above(dataset, rows, labels, weights, loss, **options):
     function, size = _objective(rows, labels, weights, loss)
     found = {"maxiter": 5000, "maxfun": 5000, "ftol": 1e-15, "gtol": 1e-10}
     best = scipy.optimize.minimize(function, np.zeros(size), jac=True, method="L-BFGS-B", options=found)
-    rough = rough_model(dataset, loss, L2, picks=100, vectors=False, **options)
+    rough = rough_model(dataset, loss, L2, picks=100, **options)
     coef, intercept = rough.design.raw(rough.coef)
     value = function(np.column_stack([coef, intercept]).ravel())[0]
     assert rough.found.objective == pytest.approx(value, rel=1e-9)
@@ -79,7 +79,7 @@ def test_the_optimum_of_a_loss_with_straight_pieces_is_found_from_far_away(unit)
     rng = np.random.default_rng(4)
     rows = rng.standard_normal((3000, 3))
     labels = unit * (5.0 + rows @ [1.0, 2.0, 3.0] + rng.standard_t(2, 3000))
-    rough = rough_model(from_arrays(rows, labels), "huber", L2, picks=100, rounds=6, vectors=False)
+    rough = rough_model(from_arrays(rows, labels), "huber", L2, picks=100, rounds=6)
     best = naive.optimum("huber", rows, labels, L2)[0]
     assert best * (1 - 1e-8) <= rough.found.objective <= best * (1 + 1e-3)
     assert np.isfinite(rough.found.dispersion) and np.isfinite(rough.found.dimension)

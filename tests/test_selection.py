@@ -6,6 +6,7 @@ import scipy.sparse as sp
 
 from craig_cli.dataset import from_arrays
 from craig_cli.errors import DataError, UsageError
+from craig_cli.guided.policy import select_for
 from craig_cli.registry import ALGORITHMS, METRICS, SCALES, load
 from craig_cli.selection.algorithms import lazy_dense, lazy_sparse
 from craig_cli.selection.distances import inverted_index as sparse
@@ -360,6 +361,21 @@ def test_the_estimate_of_memory_is_about_what_is_taken(layout, block):
     taken = _status("VmHWM:") - before
     estimated = estimate(data, block)
     assert 0.6 * taken - 20e6 < estimated < 1.7 * taken + 20e6
+
+
+def test_the_estimate_of_memory_counts_the_vectors_at_a_model():
+    rng = np.random.default_rng(4)
+    data = from_arrays(rng.standard_normal((60_000, 50)), rng.integers(0, 2, 60_000).astype(float))
+    select_for(data.take(np.arange(3000)), Plan(size=300))
+    before = _status("VmRSS:")
+    try:
+        with open("/proc/self/clear_refs", "w") as stream:
+            stream.write("5")
+    except OSError:
+        pytest.skip("the peak of memory cannot be reset here")
+    select_for(data, Plan(size=3000))
+    taken = _status("VmHWM:") - before
+    assert 0.6 * taken - 20e6 < estimate(data, 1024, 50 + 51) < 1.7 * taken + 20e6
 
 
 def _status(key):

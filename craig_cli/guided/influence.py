@@ -64,8 +64,8 @@ class Gradients:
 class Influence:
     """vectors (n, q) float64: h_i, or their sketch; kind: "exact" or "sketch"; curvature: "hessian" or "diagonal".
 
-    vectors    None where they were not asked for; width is q
-    gradients  the whole h_i where the vectors are a sketch or are not there, else None
+    width      is q
+    gradients  the whole h_i where the vectors are a sketch, else None
     dimension  the mean of ||h_i||^2 by the dispersion. At the optimum of a model that fits, it is the effective number
                of parameters (gradients have covariance dispersion * H there); at a rough model it is larger
     dispersion 1, or for a regression what ``Design.dispersion`` says, for the squared loss the mean square residual
@@ -73,7 +73,7 @@ class Influence:
     slopes     (n, k) d phi / d margin of each row
     """
 
-    vectors: np.ndarray | None
+    vectors: np.ndarray
     width: int
     kind: str
     curvature: str
@@ -95,8 +95,8 @@ def influence(model: Model, dataset: Dataset, name: str = "the model", seed: int
     return influence_at(design, design.coefficients(model.coef, model.intercept), seed)
 
 
-def influence_at(design: Design, coef: np.ndarray, seed: int = 0, vectors: bool = True) -> Influence:
-    """The same at ``coef`` (k, d + 1) of a design: one pass over its rows. ``vectors``: keep them."""
+def influence_at(design: Design, coef: np.ndarray, seed: int = 0) -> Influence:
+    """The same at ``coef`` (k, d + 1) of a design: one pass over its rows."""
     margins = design.margins(coef)
     slopes = design.slopes(margins)
     second = design.second_derivatives(slopes)
@@ -115,7 +115,7 @@ def influence_at(design: Design, coef: np.ndarray, seed: int = 0, vectors: bool 
     for output in range(design.n_outputs):
         signs = np.eye(size) if whole else generator.choice((-1.0, 1.0), (design.width, size)) / np.sqrt(size)
         lifted.append(bent.lift(output, signs))
-    kept = np.empty((len(slopes), size)) if vectors else None
+    vectors = np.empty((len(slopes), size))
     squares = 0.0
     for start in range(0, len(slopes), CHUNK):
         rows = slice(start, start + CHUNK)
@@ -123,17 +123,15 @@ def influence_at(design: Design, coef: np.ndarray, seed: int = 0, vectors: bool 
             np.asarray(design.rows[rows] @ each) * slopes[rows, output, None] for output, each in enumerate(lifted)
         )
         squares += float(design.counts[rows] @ np.einsum("ij,ij->i", images, images))
-        if vectors:
-            kept[rows] = images
+        vectors[rows] = images
     total = design.counts.sum()
     dispersion = design.dispersion(slopes)
-    alone = whole and vectors
     return Influence(
-        vectors=kept,
+        vectors=vectors,
         width=size,
         kind="exact" if whole else "sketch",
         curvature=bent.kind,
-        gradients=None if alone else Gradients(design.rows, slopes, bent, _whitened(bent, mean) * total),
+        gradients=None if whole else Gradients(design.rows, slopes, bent, _whitened(bent, mean) * total),
         dimension=squares / total / max(dispersion, 1e-300),
         dispersion=dispersion,
         objective=design.objective(coef, margins),

@@ -85,7 +85,6 @@ def _trained(dataset: Dataset, plan: Plan, loss: str, picks: int) -> tuple[Rough
             plan.l2,
             picks=picks,
             rounds=plan.rounds,
-            vectors=True,
             per_class=plan.per_class,
             scale=plan.scale,
             seed=plan.seed,

@@ -13,7 +13,6 @@ outliers, rare columns), the next sample is one of strata of equal influence at 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,16 +50,14 @@ def rough_model(
     *,
     picks: int,
     rounds: int,
-    vectors: bool,
     per_class: bool = True,
     scale: str = "none",
     seed: int = 0,
-    note: Callable[[str], None] | None = None,
 ) -> RoughModel:
     """The model after at most ``rounds``, fewer where it is as near to the optimum of all rows as that is to the truth.
 
     scale    in whose units l2 is a penalty, as in training with it
-    picks    rows that will be selected at it; vectors: whether ``found`` is to have the influence vectors
+    picks    rows that will be selected at it
 
     Raises DataError where the labels do not fit the loss.
     """
@@ -74,8 +71,6 @@ def rough_model(
         sample = design.take(place, weights)
         coef = newton(sample, coef, tol, correction).coef
         state = _state(design, sample, coef)
-        if note is not None:
-            note(f"round {number}: {loss} model of {len(place):,} rows, about {state.left:.1g} above the optimum")
         fell = best is None or state.objective < best.objective
         slow = best is not None and not state.left < SLOW * best.left
         if fell:
@@ -92,7 +87,7 @@ def rough_model(
         coef = best.coef
         correction = design.mean(best.slopes) - sample.mean(best.slopes[place])
         tol = SHARPNESS * best.left
-    return RoughModel(design, best.coef, influence_at(design, best.coef, seed, vectors=vectors), done)
+    return RoughModel(design, best.coef, influence_at(design, best.coef, seed), done)
 
 
 def sample_size(n_rows: int, parameters: int, picks: int) -> int:

@@ -11,17 +11,18 @@ from craig_cli.errors import UsageError
 _GIB = 2.0**30
 
 
-def estimate(dataset: Dataset, block: int | None) -> float:
+def estimate(dataset: Dataset, block: int | None, width: int = 0) -> float:
     """Bytes that selecting takes on top of the data set itself, within a factor of about 1.5 of what was measured.
 
     Dense rows are there three times: scaled and class by class, arranged by row, and arranged by cell. Sparse ones
-    likewise, with their transpose. The partition algorithm has a float32 matrix of a block for each thread.
+    likewise, with their transpose. At a model there are vectors of ``width`` numbers beside them, of one class at a
+    time twice more. The partition algorithm has a float32 matrix of a block for each thread.
     """
     if is_csr(dataset.features):
         bytes_ = 4 * 12.0 * dataset.features.nnz
     else:
         bytes_ = 3 * 8.0 * dataset.n_rows * dataset.n_features
-    bytes_ += 200.0 * dataset.n_rows
+    bytes_ += (200.0 + 2 * 8.0 * width) * dataset.n_rows
     if block is not None:
         bytes_ += jit.threads_in_force() * 4.0 * block * block
     return bytes_
@@ -43,9 +44,9 @@ def available_memory() -> float:
     return free
 
 
-def check_memory(dataset: Dataset, block: int | None, limit: float | None) -> None:
+def check_memory(dataset: Dataset, block: int | None, limit: float | None, width: int = 0) -> None:
     """Raise UsageError where the estimate exceeds ``limit`` bytes (None: what is available)."""
-    needed = estimate(dataset, block)
+    needed = estimate(dataset, block, width)
     allowed = available_memory() if limit is None else float(limit)
     if needed > allowed:
         smaller = "a smaller --block-size, " if block is not None and 8.0 * block * block > 0.5 * needed else ""

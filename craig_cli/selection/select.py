@@ -53,7 +53,7 @@ def select_dataset(
     generator = np.random.default_rng(plan.seed)
     plan, parts = resolve(plan, dataset, at, note)
     block = -(-plan.block_size // WIDTH) * WIDTH if plan.method.blocks else None
-    check_memory(dataset, block, plan.memory_limit)
+    check_memory(dataset, block, plan.memory_limit, 0 if at is None else at.width)
     features, scaling = scaled_features(dataset, plan.scale)
     groups, units = build_groups(
         dataset,
