@@ -4,17 +4,12 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from craig_cli.dataset import from_arrays
 from craig_cli.errors import DataError, UsageError
-from craig_cli.guided.policy import select_for
 from craig_cli.registry import ALGORITHMS, METRICS, SCALES, load
 from craig_cli.selection.algorithms import lazy_dense, lazy_sparse
 from craig_cli.selection.distances import inverted_index as sparse
 from craig_cli.selection.distances.cells import build_cells
 from craig_cli.selection.distances.space import build_space
-from craig_cli.selection.limits import estimate
-from craig_cli.selection.plan import Plan
-from craig_cli.selection.select import select_dataset
 from tests.naive import selection as naive
 from tests.paper import GREEDY, paper_coreset
 
@@ -336,51 +331,6 @@ def test_a_huge_feature_number_costs_nothing(scale):
     assert coreset.epsilon[-1] > 0.0
     if scale == "none":
         assert coreset.epsilon[-1] == pytest.approx(2.0)
-
-
-@pytest.mark.parametrize("layout", ["dense", "sparse"])
-@pytest.mark.parametrize("block", [None, 512])
-def test_the_estimate_of_memory_is_about_what_is_taken(layout, block):
-    rng = np.random.default_rng(3)
-    if layout == "dense":
-        features = rng.standard_normal((12_000 if block is None else 50_000, 60))
-    else:
-        count = 3000 if block is None else 16_000
-        columns = np.sort(rng.integers(0, 5000, (count, 120)), axis=1).ravel()
-        features = sp.csr_matrix((rng.random(count * 120), columns, 120 * np.arange(count + 1)), shape=(count, 5000))
-    data = from_arrays(features)
-    options = {"size": 300, "algorithm": "lazy" if block is None else "partition", "per_class": False}
-    select_dataset(data.take(np.arange(1500)), Plan.paper(block_size=512, **options))  # compiling takes memory too
-    before = _status("VmRSS:")
-    try:
-        with open("/proc/self/clear_refs", "w") as stream:
-            stream.write("5")  # the peak begins anew
-    except OSError:
-        pytest.skip("the peak of memory cannot be reset here")
-    select_dataset(data, Plan.paper(block_size=512, **options))
-    taken = _status("VmHWM:") - before
-    estimated = estimate(data, block)
-    assert 0.6 * taken - 20e6 < estimated < 1.7 * taken + 20e6
-
-
-def test_the_estimate_of_memory_counts_the_vectors_at_a_model():
-    rng = np.random.default_rng(4)
-    data = from_arrays(rng.standard_normal((60_000, 50)), rng.integers(0, 2, 60_000).astype(float))
-    select_for(data.take(np.arange(3000)), Plan(size=300))
-    before = _status("VmRSS:")
-    try:
-        with open("/proc/self/clear_refs", "w") as stream:
-            stream.write("5")
-    except OSError:
-        pytest.skip("the peak of memory cannot be reset here")
-    select_for(data, Plan(size=3000))
-    taken = _status("VmHWM:") - before
-    assert 0.6 * taken - 20e6 < estimate(data, 1024, 50 + 51) < 1.7 * taken + 20e6
-
-
-def _status(key):
-    with open("/proc/self/status") as stream:
-        return next(1024 * int(line.split()[1]) for line in stream if line.startswith(key))
 
 
 @pytest.mark.parametrize("metric", METRICS)
