@@ -50,7 +50,7 @@ __all__ = [
 
 _save_overload = caching.FunctionCache.save_overload
 PATIENCE = 60.0  # seconds to wait for another process that compiles a kernel, which may have been stopped
-_claims: dict = {}  # "file": that of claims, open as long as the process; place in it -> True for what is compiled here
+_claims: dict = {}  # "file": that of claims, open as long as the process; offset -> True for what is compiled here
 
 
 def _claim(cache, patience: float = 0.0) -> bool:
@@ -58,8 +58,8 @@ def _claim(cache, patience: float = 0.0) -> bool:
 
     Of kernels that call each other none is called by what it calls, so no two processes wait for each other.
     """
-    place = _place(cache)
-    if place in _claims:
+    offset = _offset(cache)
+    if offset in _claims:
         return True
     try:
         import fcntl
@@ -73,7 +73,7 @@ def _claim(cache, patience: float = 0.0) -> bool:
     until = time.monotonic() + patience
     while True:
         try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, offset)
         except BlockingIOError:
             if time.monotonic() >= until:
                 return False
@@ -81,19 +81,19 @@ def _claim(cache, patience: float = 0.0) -> bool:
         except OSError:
             return True
         else:
-            _claims[place] = True
+            _claims[offset] = True
             return True
 
 
 def _release(cache) -> None:
-    if _claims.pop(_place(cache), False):
+    if _claims.pop(_offset(cache), False):
         import fcntl
 
         with contextlib.suppress(OSError):
-            fcntl.lockf(_claims["file"], fcntl.LOCK_UN, 1, _place(cache))
+            fcntl.lockf(_claims["file"], fcntl.LOCK_UN, 1, _offset(cache))
 
 
-def _place(cache) -> int:
+def _offset(cache) -> int:
     return zlib.crc32(cache._cache_file._index_path.encode())
 
 
@@ -106,12 +106,12 @@ def _load_overload(cache, signature, context):
 
 def _load_or_claim(cache, signature, context):
     """What is on disk, perhaps after waiting for the process that compiles it; else it is this one's to compile."""
-    found = _load_overload(cache, signature, context)
-    if found is None and _claim(cache, PATIENCE):
-        found = _load_overload(cache, signature, context)
-    if found is not None:
+    overload = _load_overload(cache, signature, context)
+    if overload is None and _claim(cache, PATIENCE):
+        overload = _load_overload(cache, signature, context)
+    if overload is not None:
         _release(cache)
-    return found
+    return overload
 
 
 def _save_where_possible(cache, signature, data) -> None:
@@ -219,7 +219,7 @@ def address_of(typing_context, array):
 
 @intrinsic
 def lowest_bit(typing_context, bits):
-    """Inside a kernel, int64: the place of the lowest bit of ``bits``, uint64, that is set; one has to be."""
+    """Inside a kernel, int64: the position of the lowest bit of ``bits``, uint64, that is set; one has to be."""
 
     def generate(context, builder, signature, arguments):
         return builder.cttz(arguments[0], ir.IntType(1)(1))

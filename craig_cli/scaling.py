@@ -70,11 +70,11 @@ class Scaling:
 
 def scaling_of(facts: dict, name: str) -> Scaling | None:
     """The scaling ``name`` of all rows as ``Scaling.facts`` put it into a coreset's metadata; None if it did not."""
-    found = facts.get("scaling")
-    if facts.get("scale") != name or not isinstance(found, dict):
+    recorded = facts.get("scaling")
+    if facts.get("scale") != name or not isinstance(recorded, dict):
         return None
     try:
-        shift, factor = (np.array(found[key], dtype=np.float64) for key in ("shift", "factor"))
+        shift, factor = (np.array(recorded[key], dtype=np.float64) for key in ("shift", "factor"))
     except (KeyError, TypeError, ValueError):
         return None
     usable = shift.shape == factor.shape == (facts.get("features"),) and (factor > 0).all()

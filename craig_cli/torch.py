@@ -122,21 +122,21 @@ class CoresetSampler(Sampler[int]):
         return self._rest(rows.tolist(), position)
 
     def _rest(self, rows: list[int], position: int) -> Iterator[int]:
-        for place in range(position, len(rows)):
-            self._position = place + 1
-            yield rows[place]
+        for number in range(position, len(rows)):
+            self._position = number + 1
+            yield rows[number]
 
     def weights(self, rows: torch.Tensor) -> torch.Tensor:
         """(m,) float32 weights of ``rows`` (m,) int64, on their device; of an epoch's rows their mean is 1.
 
         Not to be divided by a batch's own sum. Raises UsageError for a row that this epoch did not draw.
         """
-        found = self._weights[rows.detach().cpu()]
-        missing = torch.isnan(found)
+        drawn = self._weights[rows.detach().cpu()]
+        missing = torch.isnan(drawn)
         if missing.any():
             row = int(rows.flatten()[int(missing.flatten().int().argmax())])
             raise UsageError(f"weights: row {row} is not one that epoch {self._epoch} drew")
-        return found.to(rows.device)
+        return drawn.to(rows.device)
 
     def observe(self, rows: torch.Tensor, outputs: torch.Tensor, labels: torch.Tensor) -> None:
         """Keep what the network makes of ``rows`` (m,): its ``outputs`` (m, q) before the softmax, any dtype or device.
@@ -251,7 +251,7 @@ def last_layer_gradients(
     hidden  the last layer: its gradients are those of the outputs times its inputs, of which a random-sign sketch of
             SKETCH numbers is returned, (n, SKETCH); inner products are right in expectation
     """
-    found, inputs, signs = [], [], None
+    parts, inputs, signs = [], [], None
     hook = None if hidden is None else hidden.register_forward_pre_hook(lambda _, args: inputs.append(args[0].detach()))
     training = model.training
     model.eval()
@@ -266,12 +266,12 @@ def last_layer_gradients(
                 below = inputs.pop().float()
                 signs = signs or _signs(values.shape[1], below.shape[1], seed, values.device)
                 values = (values @ signs[0]) * (below @ signs[1]) / SKETCH**0.5
-            found.append(values.cpu().numpy())
+            parts.append(values.cpu().numpy())
     finally:
         model.train(training)
         if hook is not None:
             hook.remove()
-    return np.concatenate(found)
+    return np.concatenate(parts)
 
 
 def _by_autograd(loss: Callable, outputs: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

@@ -130,10 +130,10 @@ class Coreset:
         for what, values in (("features", features), ("labels", labels)):
             if isinstance(values, str):
                 continue
-            found = None if values is None else values.shape[0] if hasattr(values, "shape") else len(values)
-            if found is not None and n_rows is not None and found != n_rows:
+            n_given = None if values is None else values.shape[0] if hasattr(values, "shape") else len(values)
+            if n_given is not None and n_rows is not None and n_given != n_rows:
                 raise UsageError(
-                    f"{what}: expected the {n_rows} rows that the coreset was selected from, found {found}"
+                    f"{what}: expected the {n_rows} rows that the coreset was selected from, found {n_given}"
                 )
         weight = self.weight / self.weight.mean() if normalize == "mean" else self.weight.copy()
         rows = _rows(features, self.index)
@@ -180,9 +180,9 @@ def read_coreset(path: str | os.PathLike) -> Coreset:
     table, sizes = nested.taken_from(path, table, facts)
     names = table.column_names
     if names != SCHEMA.names or table.schema.types != SCHEMA.types:
-        found = listed([f"{name} {kind}" for name, kind in zip(names, table.schema.types)])
+        columns = listed([f"{name} {kind}" for name, kind in zip(names, table.schema.types)])
         raise DataError(
-            f"{path}: expected the columns index int64, weight double, rank int64, epsilon double, found {found}"
+            f"{path}: expected the columns index int64, weight double, rank int64, epsilon double, found {columns}"
         )
     if any(column.null_count for column in table.columns):
         raise DataError(f"{path}: expected no missing values in a coreset, found some")
@@ -214,8 +214,8 @@ def check_matches(coreset: Coreset, path: str, dataset: Dataset) -> None:
 
 
 def _other_columns(source: Source, recorded: dict) -> list[str]:
-    found, columns = source.columns or {}, recorded.get("columns")
-    return [name for name in found if isinstance(columns, dict) and columns.get(name, found[name]) != found[name]]
+    own, columns = source.columns or {}, recorded.get("columns")
+    return [name for name in own if isinstance(columns, dict) and columns.get(name, own[name]) != own[name]]
 
 
 def _is_of_bytes(recorded: dict) -> bool:

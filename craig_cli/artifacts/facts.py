@@ -43,23 +43,23 @@ _TEXTS = {
 
 def facts_of(metadata: dict, name: str) -> CoresetFacts:
     """The facts in ``metadata``, of which all may be missing. Raises DataError, calling the coreset ``name``."""
-    found: dict = {}
+    checked: dict = {}
     for key, attribute in _TEXTS.items():
         if metadata.get(key) is not None:
-            found[attribute] = _checked(isinstance(metadata[key], str), metadata, key, "text", name)
+            checked[attribute] = _checked(isinstance(metadata[key], str), metadata, key, "text", name)
     for key in ("n", "features"):
         if metadata.get(key) is not None:
-            found[key] = _checked(_is_count(metadata[key]), metadata, key, "a number of 1 or more", name)
+            checked[key] = _checked(_is_count(metadata[key]), metadata, key, "a number of 1 or more", name)
     if metadata.get("radius") is not None:
-        found["radius"] = _checked(_is_number(metadata["radius"]), metadata, "radius", "a number", name)
+        checked["radius"] = _checked(_is_number(metadata["radius"]), metadata, "radius", "a number", name)
     inputs, classes = metadata.get("inputs", []), metadata.get("classes") or []
     known = isinstance(inputs, list) and all(map(_is_input, inputs))
     _checked(known, metadata, "inputs", "names, rows and fingerprints", name)
-    found["inputs"] = tuple((each["name"], each["rows"], each["fingerprint"]) for each in inputs)
+    checked["inputs"] = tuple((each["name"], each["rows"], each["fingerprint"]) for each in inputs)
     known = isinstance(classes, list) and all(isinstance(each, dict) and _is_label(each) for each in classes)
     _checked(known, metadata, "classes", "a list with their labels", name)
-    found["labels"] = tuple(each["label"] for each in classes)
-    return CoresetFacts(**found)
+    checked["labels"] = tuple(each["label"] for each in classes)
+    return CoresetFacts(**checked)
 
 
 def _checked(is_valid: bool, metadata: dict, key: str, expected: str, name: str):

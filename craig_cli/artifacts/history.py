@@ -63,18 +63,18 @@ def _check_monitor(path: str | os.PathLike, number: int, line: dict, first: dict
     """Every epoch measures the same on the same data sets."""
     monitor = line.get("monitor", [])
     valid = isinstance(monitor, list) and all(
-        isinstance(found, dict)
-        and isinstance(found.get("data"), str)
-        and "objective" in found
-        and all(value is None or _is_number(value) for key, value in found.items() if key != "data")
-        for found in monitor
+        isinstance(each, dict)
+        and isinstance(each.get("data"), str)
+        and "objective" in each
+        and all(value is None or _is_number(value) for key, value in each.items() if key != "data")
+        for each in monitor
     )
-    if not valid or [_measured(found) for found in monitor] != [_measured(found) for found in first.get("monitor", [])]:
+    if not valid or [_measured(each) for each in monitor] != [_measured(each) for each in first.get("monitor", [])]:
         raise DataError(f"{path}:{number}: expected the same monitored data in every epoch, found something else")
 
 
-def _measured(found: dict) -> tuple:
-    return found["data"], sorted(found)
+def _measured(monitored: dict) -> tuple:
+    return monitored["data"], sorted(monitored)
 
 
 def _is_number(value) -> bool:

@@ -122,7 +122,7 @@ def with_encoding(model: Model, encoding: Encoding | None) -> Model:
     """``model`` of data that was encoded so, its classes numbered anew, as the training data may lack some labels."""
     if encoding is not None and encoding.labels is not None:
         labels = tuple(encoding.labels[int(value)] for value in model.classes)
-        model = replace(model, classes=tuple(float(place) for place in range(len(labels))))
+        model = replace(model, classes=tuple(float(code) for code in range(len(labels))))
         encoding = replace(encoding, labels=labels)
     return replace(model, encoding=encoding)
 

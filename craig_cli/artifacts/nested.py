@@ -110,11 +110,11 @@ def find(coreset, amount: Amount | str, name: str) -> Size | None:
     if wanted == len(coreset):
         return None
     if wanted not in known:
-        found = in_words(wanted, n_rows)
+        asked = in_words(wanted, n_rows)
         if len(known) == 1:
             there = in_words(known[0], n_rows)
-            raise UsageError(f"size: {name} has one size only, {there}, found {found}; select --sizes makes several")
-        raise UsageError(f"size: {name} has {', '.join(in_words(each, n_rows) for each in known)}, found {found}")
+            raise UsageError(f"size: {name} has one size only, {there}, found {asked}; select --sizes makes several")
+        raise UsageError(f"size: {name} has {', '.join(in_words(each, n_rows) for each in known)}, found {asked}")
     return coreset.sizes[known.index(wanted)]
 
 
@@ -125,10 +125,10 @@ def facts_of(facts: dict, size: Size, whole: int) -> dict:
         entry | {"quota": quota, "epsilon": bound}
         for entry, quota, bound in zip(facts.get("classes", []), own["quotas"], own["class_epsilon"])
     ]
-    found = {key: value for key, value in facts.items() if key not in ("sizes", "calibration")}
-    found |= {"size": len(size), "classes": classes, "weights": own["weights"], "from": {"size": whole}}
+    of_size = {key: value for key, value in facts.items() if key not in ("sizes", "calibration")}
+    of_size |= {"size": len(size), "classes": classes, "weights": own["weights"], "from": {"size": whole}}
     if "calibration" in own:
-        found["calibration"] = own["calibration"]
+        of_size["calibration"] = own["calibration"]
     if isinstance(facts.get("at"), dict):  # the gradient error there was measured with the weights of the whole
-        found["at"] = {key: value for key, value in facts["at"].items() if key != "gradient_error"}
-    return found
+        of_size["at"] = {key: value for key, value in facts["at"].items() if key != "gradient_error"}
+    return of_size

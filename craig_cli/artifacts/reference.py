@@ -46,13 +46,13 @@ def reference_path(model: str | os.PathLike, digest: str, objective) -> Path | N
 def offered(path: Path | None, objective) -> Model | None:
     """The model in the file, where there is one with the loss, classes, features and l2 of ``objective``."""
     try:
-        found = None if path is None or not path.is_file() else read_model(path)
+        cached = None if path is None or not path.is_file() else read_model(path)
     except DataError:
         return None
-    same = found is not None and (found.loss, found.classes, found.n_features, found.l2) == (
+    same = cached is not None and (cached.loss, cached.classes, cached.n_features, cached.l2) == (
         (objective.loss, objective.classes, objective.n_features, objective.l2)
     )
-    return found if same else None
+    return cached if same else None
 
 
 def keep(path: Path | None, model: Model) -> bool:

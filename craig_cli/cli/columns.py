@@ -44,7 +44,7 @@ def columns(data, reading, threads, as_json) -> None:
 
         rows.append(("label", "classes", labels_in_words(encoding.labels)))
     titles = ("column", "kind", "encoded as")
-    click.echo(table([(title, [_printable(row[place]) for row in rows]) for place, title in enumerate(titles)]))
+    click.echo(table([(title, [_printable(row[number]) for row in rows]) for number, title in enumerate(titles)]))
 
 
 def _printable(text: str) -> str:

@@ -23,11 +23,11 @@ def run(coresets: dict, dataset, data, loss, sizes: dict, seed: int, threads, fo
     loss = loss or _loss_of(coresets.values(), dataset)
     sizes = {name: DEFAULTS.get(name) if value is None else value for name, value in sizes.items()}
     path = training_path(dataset, loss, sizes.pop("epochs"), seed, threads)
-    found = {}
+    errors = {}
     for name, coreset in coresets.items():
         with options.progress_bar("gradients", "point") as progress:
-            found[name] = compare(coreset, dataset, path, **sizes, seed=seed, progress=progress)
-    results = [as_values(name, coresets[name], each) for name, each in found.items()]
+            errors[name] = compare(coreset, dataset, path, **sizes, seed=seed, progress=progress)
+    results = [as_values(name, coresets[name], each) for name, each in errors.items()]
     notes = [
         f"{dataset.n_rows:,} rows of {', '.join(os.path.basename(name) for name in data)}, {loss} loss",
         "gradient errors are divided by the largest norm of the full gradient; random subsets are of the same size",
@@ -36,7 +36,7 @@ def run(coresets: dict, dataset, data, loss, sizes: dict, seed: int, threads, fo
     if form is not None:
         from craig_cli.evaluation.plots import plot_gradient_errors
 
-        picture = plot_gradient_errors(list(found.items()), form)
+        picture = plot_gradient_errors(list(errors.items()), form)
     facts = {"rows": dataset.n_rows, "loss": loss, "random_subsets": sizes["subsets"]}
     return Part({**facts, "gradients": results}, gradients_table(results), notes, picture)
 

@@ -46,5 +46,5 @@ def help_of(context: click.Context, command: str | None) -> None:
         click.echo(group.get_help())
         return
     assert isinstance(group.command, click.Group)
-    name, found, _ = group.command.resolve_command(group, [command])
-    click.echo(found.make_context(name, ["--help"], parent=group, resilient_parsing=True).get_help())
+    name, subcommand, _ = group.command.resolve_command(group, [command])
+    click.echo(subcommand.make_context(name, ["--help"], parent=group, resilient_parsing=True).get_help())

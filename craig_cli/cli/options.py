@@ -102,10 +102,10 @@ class Amounts(click.ParamType):
         if not isinstance(value, str):
             return value
         try:
-            found = tuple(amount_of(part) for part in ([value] if self.one else value.split(",")))
+            amounts = tuple(amount_of(part) for part in ([value] if self.one else value.split(",")))
         except UsageError as error:
             self.fail(str(error), param, ctx)
-        return found[0] if self.one else found
+        return amounts[0] if self.one else amounts
 
 
 class Names(click.ParamType):

@@ -227,8 +227,8 @@ def select(
     if gradients:
         _check_gradients()
     if streaming is not None:
-        for found in _given(("at_model", "from_coreset", "gradients")):
-            raise click.UsageError(f"--stream selects by features, found {found}")
+        for option in _given(("at_model", "from_coreset", "gradients")):
+            raise click.UsageError(f"--stream selects by features, found {option}")
     purpose = "linear" if pilot else purpose
     linear = RECIPES[purpose].always and from_coreset is None and not gradients
     if linear and at_model is not None:
@@ -321,13 +321,13 @@ def _suffix(algorithm: str) -> str:
 
 
 def _check_only_weights() -> None:
-    for found in _given(PICKING):
-        raise click.UsageError(f"--from keeps the rows and the distance of its coreset, found {found}")
+    for option in _given(PICKING):
+        raise click.UsageError(f"--from keeps the rows and the distance of its coreset, found {option}")
 
 
 def _check_gradients() -> None:
-    for found in _given((*OF_FEATURES, "at_model", "from_coreset")):
-        raise click.UsageError(f"--gradients are what rows are selected by, found {found}")
+    for option in _given((*OF_FEATURES, "at_model", "from_coreset")):
+        raise click.UsageError(f"--gradients are what rows are selected by, found {option}")
 
 
 def _given(names: tuple[str, ...]) -> list[str]:

@@ -29,7 +29,7 @@ class Draw:
     rows     (r,) int64
     weights  (r,) float64: 1 / p of each, in each class by their mean so that they sum to its size
     sizes    (k,) int64 rows drawn from each class
-    stratum  (n,) int64 place in ``rows`` of the row that stands for each row
+    stratum  (n,) int64 index in ``rows`` of the row that stands for each row
     """
 
     rows: np.ndarray
@@ -62,9 +62,9 @@ def widened(vectors: np.ndarray) -> np.ndarray:
 
 
 @njit
-def _look_up(table, places, found):
-    for t in range(len(places)):
-        found[t] = table[places[t]]
+def _look_up(table, indices, values):
+    for t in range(len(indices)):
+        values[t] = table[indices[t]]
 
 
 def norms(vectors: np.ndarray) -> np.ndarray:

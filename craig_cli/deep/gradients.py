@@ -80,12 +80,12 @@ def select_at_gradients(
     dataset = replace(dataset, features=dataset.features.astype(np.float64, copy=False))
     if by_strata:
         plan = replace(plan, algorithm="strata")
-        found = select_dataset(dataset, plan, at=AtModel(dataset.features), progress=progress, note=note)
+        coreset = select_dataset(dataset, plan, at=AtModel(dataset.features), progress=progress, note=note)
     else:
         greedy = plan.method.greedy and plan.exemplar is None
         plan = replace(plan, weights=plan.weights or "count", exemplar="medoid" if greedy else plan.exemplar)
-        found = select_dataset(dataset, plan, progress=progress, note=note)
-    return replace(found, metadata=found.metadata | {"units": GRADIENT_NORM, "gradients": True})
+        coreset = select_dataset(dataset, plan, progress=progress, note=note)
+    return replace(coreset, metadata=coreset.metadata | {"units": GRADIENT_NORM, "gradients": True})
 
 
 def _check_finite(dataset: Dataset, lengths: np.ndarray) -> None:
@@ -126,14 +126,14 @@ def _bounds(features, counts: np.ndarray, lengths: np.ndarray, codes: np.ndarray
     picks = features[drawn.rows]
     apart = np.empty(len(codes))
     for rows, part in chunks(features):
-        gap = part - widened(picks[drawn.stratum[rows]])
-        apart[rows] = np.einsum("ij,ij->i", gap, gap)
+        difference = part - widened(picks[drawn.stratum[rows]])
+        apart[rows] = np.einsum("ij,ij->i", difference, difference)
     ends: np.ndarray = np.bincount(codes, weights=np.sqrt(apart) * counts)
     excess = np.bincount(drawn.stratum, weights=counts) - drawn.weights
     begin = 0
-    for place, size in enumerate(drawn.sizes):
+    for stratum, size in enumerate(drawn.sizes):
         picked = slice(begin, begin + size)
-        ends[place] += np.linalg.norm(excess[picked] @ picks[picked].astype(np.float64))
+        ends[stratum] += np.linalg.norm(excess[picked] @ picks[picked].astype(np.float64))
         begin += size
     longest = np.zeros(len(ends))
     np.maximum.at(longest, codes, lengths)

@@ -153,12 +153,12 @@ class Reselector:
 
         plan = {"size": self.size, "exemplar": "medoid", "weights": "count", "seed": self.seed}
         plan["per_class"] = bool(self._codes.any())
-        found = select_coreset(self._table, self._codes, **plan)
-        largest = found.weight.max() / found.weight.mean()
+        coreset = select_coreset(self._table, self._codes, **plan)
+        largest = coreset.weight.max() / coreset.weight.mean()
         if largest > HEAVY:
             message = f"a medoid stands for {largest:.0f} times as many rows as the mean; steps with it may diverge"
             warnings.warn(f"{message} (a smaller learning rate, or way='strata')", RuntimeWarning, stacklevel=4)
-        return found.index, found.weight**self.correction
+        return coreset.index, coreset.weight**self.correction
 
     def state_dict(self) -> dict:
         """All that a training resumes from, as arrays and numbers; copies."""
@@ -186,9 +186,9 @@ class Reselector:
 
 
 def _checked_labels(labels) -> np.ndarray:
-    found = np.asarray(labels)
-    if found.ndim != 1 or len(found) == 0:
-        raise UsageError(f"labels: expected whole numbers (n,), found shape {found.shape}")
-    if found.dtype.kind not in "iuf" or (found != np.floor(found)).any() or found.min() < 0:
+    codes = np.asarray(labels)
+    if codes.ndim != 1 or len(codes) == 0:
+        raise UsageError(f"labels: expected whole numbers (n,), found shape {codes.shape}")
+    if codes.dtype.kind not in "iuf" or (codes != np.floor(codes)).any() or codes.min() < 0:
         raise UsageError("labels: expected whole numbers from 0 on, the places of the classes among the outputs")
-    return found.astype(np.int64)
+    return codes.astype(np.int64)

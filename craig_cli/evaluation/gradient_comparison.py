@@ -96,10 +96,10 @@ def compare(
     model = path[0]
     placed = [probe.scaling.from_raw(each.coef, each.intercept) for each in path]
     if radius is None:
-        radius = probe.radius if probe.radius is not None else max(norm_of(*place) for place in placed)
+        radius = probe.radius if probe.radius is not None else max(norm_of(*parameters) for parameters in placed)
     shape = (*model.coef.shape[:-1], model.coef.shape[-1] + 1)
     drawn = random_points(np.random.default_rng(seed), points, shape, radius)
-    everywhere = [(f"epoch {epoch} of the path", *place) for epoch, place in enumerate(placed)]
+    everywhere = [(f"epoch {epoch} of the path", *parameters) for epoch, parameters in enumerate(placed)]
     everywhere += [(f"random point {number}", point[..., :-1], point[..., -1]) for number, point in enumerate(drawn)]
     targets = encode_targets(model, dataset, "the model")
     chosen = [(coreset.index, coreset.weight)]

@@ -102,10 +102,10 @@ class GradientProbe:
         rng = np.random.default_rng(seed)
         target = encode_targets(model, self.dataset, "the model")
         shape = (*model.coef.shape[:-1], model.coef.shape[-1] + 1)
-        found = []
+        errors = []
         for point in random_points(rng, count, shape, radius):
-            found.append(self._measure(model, point[..., :-1], point[..., -1], target, "a random point"))
-        return found
+            errors.append(self._measure(model, point[..., :-1], point[..., -1], target, "a random point"))
+        return errors
 
     def check_bound(self, error: float, full_norm: float, norm: float, loss: str, name: str) -> float | None:
         """The coreset's bound where it speaks of a model of this ``norm`` and ``loss``, else None.

@@ -46,10 +46,10 @@ def run_of(name: str, lines: list[dict], offset: float = 0.0, data: str | None =
     that of the last.
     """
     monitored = [line.get("monitor") or [] for line in lines]
-    names = [found["data"] for found in monitored[0]]
+    names = [each["data"] for each in monitored[0]]
     main = names.index(data) if data in names else 0
     error_kind = next((kind for kind in ERRORS if names and kind in monitored[0][-1]), None)
-    objective = [found[main]["objective"] if names else line["objective"] for found, line in zip(monitored, lines)]
+    objective = [each[main]["objective"] if names else line["objective"] for each, line in zip(monitored, lines)]
     return Run(
         name=name,
         epoch=np.array([line["epoch"] for line in lines]),
@@ -57,7 +57,7 @@ def run_of(name: str, lines: list[dict], offset: float = 0.0, data: str | None =
         evaluations=np.array([line["gradient_evaluations"] for line in lines], dtype=np.float64),
         objective=np.array(objective, dtype=np.float64),
         measured_on=names[main] if names else None,
-        error=None if error_kind is None else np.array([found[-1][error_kind] for found in monitored], np.float64),
+        error=None if error_kind is None else np.array([each[-1][error_kind] for each in monitored], np.float64),
         error_kind=error_kind,
         error_on=names[-1] if error_kind else None,
         offset=offset,
@@ -95,11 +95,11 @@ def _reached(run: Run, optimum: float | None) -> dict | None:
     """Seconds until the residual is at most each power of ten that it gets below."""
     if optimum is None:
         return None
-    found = {}
+    seconds = {}
     residual = run.residual(optimum)
     for power in range(0, -13, -1):
         below = np.flatnonzero(residual <= 10.0**power)
         if len(below) == 0 or not math.isfinite(residual[below[0]]):
             break
-        found[f"1e{power}"] = float(run.seconds[below[0]])
-    return found
+        seconds[f"1e{power}"] = float(run.seconds[below[0]])
+    return seconds

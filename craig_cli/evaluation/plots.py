@@ -113,12 +113,12 @@ def plot_gradient_errors(comparisons: Sequence[tuple[str, Comparison]], form: st
 
     The points of the ball are in no order, so each line is sorted. Random subsets are thin, their mean is thick.
     """
-    inside = any(len(found.ball.error) for _, found in comparisons)
+    inside = any(len(compared.ball.error) for _, compared in comparisons)
     figure, axes = _figure(len(comparisons), 2 if inside else 1)
-    for (name, found), row in zip(comparisons, axes):
-        unit = found.largest_full_norm or 1.0
-        epochs: np.ndarray = np.arange(len(found.path.error))
-        for axis, part, along in zip(row, (found.path, found.ball), (epochs, None)):
+    for (name, compared), row in zip(comparisons, axes):
+        unit = compared.largest_full_norm or 1.0
+        epochs: np.ndarray = np.arange(len(compared.path.error))
+        for axis, part, along in zip(row, (compared.path, compared.ball), (epochs, None)):
             errors, random = part.error / unit, part.random / unit
             if along is None:
                 errors, random = np.sort(errors), np.sort(random, axis=1)
@@ -129,13 +129,13 @@ def plot_gradient_errors(comparisons: Sequence[tuple[str, Comparison]], form: st
             if len(random):
                 _line(axis, along, random.mean(axis=0), STYLES[1], "their mean")
             _line(axis, along, errors, STYLES[0], "coreset")
-            if found.epsilon is not None:
-                axis.axhline(found.epsilon / unit, color="#1f5fa8", linestyle=(0, (6, 2)), label="epsilon")
+            if compared.epsilon is not None:
+                axis.axhline(compared.epsilon / unit, color="#1f5fa8", linestyle=(0, (6, 2)), label="epsilon")
             axis.set_yscale("log")
         row[0].set_ylabel(f"{name}\ngradient error / largest full gradient")
         row[0].set_xlabel("epoch of the training path")
         if inside:
-            row[1].set_xlabel(f"share of random points, ||(w, b)|| <= {found.radius:.4g}")
+            row[1].set_xlabel(f"share of random points, ||(w, b)|| <= {compared.radius:.4g}")
     _legend(figure, axes[0][0])
     return _bytes(figure, form)
 

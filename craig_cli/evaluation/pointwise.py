@@ -19,8 +19,8 @@ def losses(model: Model, margins: np.ndarray, targets: np.ndarray) -> np.ndarray
 
 def slopes(model: Model, margins: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """d phi / d margin of each row, of the shape of ``margins``."""
-    found = loss_slopes(load(LOSSES, model.loss).code, targets, _two_dimensional(margins))
-    return found.reshape(margins.shape)
+    values = loss_slopes(load(LOSSES, model.loss).code, targets, _two_dimensional(margins))
+    return values.reshape(margins.shape)
 
 
 def encode_targets(model: Model, dataset: Dataset, name: str) -> np.ndarray:
@@ -43,9 +43,9 @@ def check_label_names(model: Model, dataset: Dataset, name: str) -> None:
     if names is None and known is not None and all(isinstance(each, bool) for each in known):
         known = None
     if names != known and (names is None or known is None or names[: len(known)] != known):
-        found = dataset.label_text(dataset.labels[0])
+        label = dataset.label_text(dataset.labels[0])
         raise DataError(
-            f"{dataset.name}: expected labels that {name} knows ({labels_in_words(model.labels)}), found {found}"
+            f"{dataset.name}: expected labels that {name} knows ({labels_in_words(model.labels)}), found {label}"
         )
 
 

@@ -130,14 +130,14 @@ def paired(ours: list[Run], theirs: list[Run]) -> tuple[float, float | None, boo
 
 def sentences(verdict: Verdict, n_rows: int, within: float, score: str) -> list[str]:
     """The verdict in words; ``score``: what the number is called, n_rows: of the training data."""
-    found = [_enough(verdict, n_rows, within, score), *_against_random(verdict, n_rows), _costs(verdict)]
+    texts = [_enough(verdict, n_rows, within, score), *_against_random(verdict, n_rows), _costs(verdict)]
     near = within * abs(verdict.whole.score)
     if verdict.resolution is not None and verdict.resolution > near:
-        found.append(
+        texts.append(
             f"The rows held out tell a {score} only to within {verdict.resolution:.2g}, {100 * within:g} % are "
             f"{near:.2g}: more of them (--test), or a wider --within, would make this sure."
         )
-    return found
+    return texts
 
 
 def share(size: int, n_rows: int) -> str:
@@ -177,7 +177,7 @@ def _against_random(verdict: Verdict, n_rows: int) -> list[str]:
     lines = [line for line in verdict.lines if line.against is not None]
     if not lines:
         return ["With one seed there is no telling what of this is noise; give --seeds 3 or more."]
-    found = []
+    texts = []
     for sign, words in ((-1, "Better than random rows"), (1, "Worse than random rows")):
         ways = dict.fromkeys(line.way for line in lines if line.against == sign)
         parts = []
@@ -185,14 +185,14 @@ def _against_random(verdict: Verdict, n_rows: int) -> list[str]:
             sizes = [share(line.size, n_rows) for line in lines if (line.way, line.against) == (way, sign)]
             parts.append(f"{way} at {', '.join(sizes)}")
         if parts:
-            found.append(f"{words}: {'; '.join(parts)}.")
-    if not found:
+            texts.append(f"{words}: {'; '.join(parts)}.")
+    if not texts:
         return ["Nothing here differs from random rows by more than the noise."]
     if not any(line.against == -1 for line in lines):
-        found.insert(0, "Nothing here is better than random rows by more than the noise.")
+        texts.insert(0, "Nothing here is better than random rows by more than the noise.")
     if any(line.against == 0 for line in lines):
-        found[-1] = found[-1][:-1] + "; all else is within the noise."
-    return found
+        texts[-1] = texts[-1][:-1] + "; all else is within the noise."
+    return texts
 
 
 def _costs(verdict: Verdict) -> str:

@@ -88,14 +88,14 @@ def choose(inputs: Sequence[tuple[str, pa.Schema]], asked: Asked) -> Chosen:
 
 def _columns(shown: str, schema: pa.Schema) -> dict[str, tuple[str, str]]:
     """Name -> (what it holds, the column it is in) of an input."""
-    found: dict[str, tuple[str, str]] = {}
+    columns: dict[str, tuple[str, str]] = {}
     fields = flat_fields(schema)
     names = [name for name, _, _ in fields]
     for name, top, kind in fields:
-        if name in found:
+        if name in columns:
             raise DataError(f"{shown}: expected one column {quoted(name)}, found {names.count(name)}")
-        found[name] = content_of(kind), top
-    return found
+        columns[name] = content_of(kind), top
+    return columns
 
 
 def _unified(tables) -> tuple[dict[str, str], dict[str, str]]:
@@ -121,8 +121,8 @@ def _check_named(shown: str, names: list[str], label: str | None, weight: str | 
         if name is not None and name not in names:
             likely = f", perhaps {option} {printable(names[-1][:40])}" if name == LABEL and names else ""
             what = "" if name == what else f"{what} "
-            found = listed(names, MOST_NAMES)
-            raise DataError(f"{shown}: no {what}column {quoted(name)}; found: {found} (name it with {option}{likely})")
+            there = listed(names, MOST_NAMES)
+            raise DataError(f"{shown}: no {what}column {quoted(name)}; found: {there} (name it with {option}{likely})")
 
 
 def _check_asked(shown: str, contents: dict, tops: dict, asked: Asked, used: tuple) -> None:
@@ -166,15 +166,15 @@ def _of_encoding(shown: str, contents: dict, others: list[str], encoding: Encodi
     if encoding.columns[0].kind == "numbered":
         raise DataError(f"{shown}: expected LIBSVM data or an array, as the training data was, found a table")
     for column in encoding.columns:
-        found = contents.get(column.name)
-        if found is None:
+        content = contents.get(column.name)
+        if content is None:
             raise DataError(
                 f"{shown}: no column {quoted(column.name)}, which the training data has; "
                 f"found: {listed(list(contents), MOST_NAMES)}"
             )
-        if found not in (*column.record.reads, NOTHING):
+        if content not in (*column.record.reads, NOTHING):
             expected = " or ".join(f"{each}s" for each in column.record.reads)
-            raise DataError(f"{shown}: column {quoted(column.name)}: expected {expected}, found {found}s")
+            raise DataError(f"{shown}: column {quoted(column.name)}: expected {expected}, found {content}s")
     features = [column.name for column in encoding.columns]
     more = [name for name in others if name not in features and name not in encoding.left_out]
     notes = [f"{printable(shown)}: columns that the training data has not are left out: {listed(more)}"] if more else []

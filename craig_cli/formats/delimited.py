@@ -53,12 +53,12 @@ def _table(path: str, shown: str, kept: bytearray | None, dialect: Dialect) -> p
             table = _read(path, kept, dialect, convert, simple=True)
         except pa.ArrowInvalid:
             table = _read(path, kept, dialect, convert, simple=False)
-    for place, field in enumerate(table.schema):
+    for number, field in enumerate(table.schema):
         if pa.types.is_string(field.type):
-            column = table.column(place)
+            column = table.column(number)
             empty = pc.equal(column, "")
             if pc.any(empty).as_py():
-                table = table.set_column(place, field, pc.if_else(empty, pa.scalar(None, field.type), column))
+                table = table.set_column(number, field, pc.if_else(empty, pa.scalar(None, field.type), column))
     return table
 
 

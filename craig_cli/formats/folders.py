@@ -47,10 +47,10 @@ def _files(folder: str, keys: dict[str, str | None]) -> Iterator[tuple[str, dict
             yield path, keys
 
 
-def _types(found: list[dict[str, str | None]]) -> dict[str, pa.DataType]:
+def _types(levels: list[dict[str, str | None]]) -> dict[str, pa.DataType]:
     """Of each key: whole numbers where all its values are written as such, else text; a key like 01 stays text."""
     values: dict[str, set[str]] = {}
-    for keys in found:
+    for keys in levels:
         for key, value in keys.items():
             values.setdefault(key, set()).update([] if value is None else [value])
     return {key: pa.int64() if all(map(_is_whole, each)) else pa.string() for key, each in values.items()}

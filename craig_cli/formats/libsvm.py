@@ -219,8 +219,8 @@ def _line(block: Block, start: int) -> bytes:
     size = 256
     while True:  # without a copy of the whole block
         piece = block.text[start : start + size].tobytes()
-        line, found, _ = piece.partition(b"\n")
-        if found:
+        line, newline, _ = piece.partition(b"\n")
+        if newline:
             return line
         size *= 2
 
@@ -263,9 +263,9 @@ def _last_line_feed(text: np.ndarray, begin: int, end: int) -> int:
     size = 256
     while True:
         first = max(begin, end - size)
-        place = text[first:end].tobytes().rfind(b"\n")
-        if place >= 0:
-            return first + place
+        position = text[first:end].tobytes().rfind(b"\n")
+        if position >= 0:
+            return first + position
         if first == begin:
             return -1
         size *= 2

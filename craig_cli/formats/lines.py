@@ -144,7 +144,7 @@ def _weighted_label(text, start, end):
 
 @inner(forceinline=True)
 def _line_feed(text, base, bits, end):
-    """(base, bits, place) of the line feed at or behind ``end``, which is a separator."""
+    """(base, bits, position) of the line feed at or behind ``end``, which is a separator."""
     while byte_at(text, end) != LINE_FEED:
         base, bits, end = next_separator(text, base, bits)
     return base, bits, end
@@ -235,9 +235,9 @@ def parse_rows(block, wanted, starts, lowest_index, labels, weights, lengths, in
                 good, value = _missing(text, colon + 1, end)
                 missing += good
             good = good and lowest_index <= index <= LARGEST_INDEX
-            place = np.uint64(k)
-            indices[place] = index
-            values[place] = value
+            position = np.uint64(k)
+            indices[position] = index
+            values[position] = value
             k += 1
             increasing &= index > previous
             previous = index
@@ -256,11 +256,11 @@ def parse_rows(block, wanted, starts, lowest_index, labels, weights, lengths, in
     largest = np.int32(-1)
     least = np.int32(LARGEST_INDEX)
     nonzeros = 0
-    for place in range(k):
-        largest = max(largest, indices[place])
-        least = min(least, indices[place])
-        nonzeros += values[place] != 0.0
-        undecided += values[place] != values[place]
+    for position in range(k):
+        largest = max(largest, indices[position])
+        least = min(least, indices[position])
+        nonzeros += values[position] != 0.0
+        undecided += values[position] != values[position]
     summary[0], summary[1], summary[2] = k, largest, least
     summary[3], summary[4], summary[5] = nonzeros, unsorted, undecided
     summary[6], summary[7], summary[8] = good, line, weighted

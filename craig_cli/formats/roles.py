@@ -30,9 +30,9 @@ def roles_of(schema: pa.Schema) -> dict[str, str]:
     if KEY not in (schema.metadata or {}):
         return {role: name for role, name in ORIGINAL.items() if name in schema.names}
     try:
-        found = json.loads((schema.metadata or {}).get(KEY, b"{}"))
+        recorded = json.loads((schema.metadata or {}).get(KEY, b"{}"))
     except (ValueError, RecursionError):
         return {}
-    if not isinstance(found, dict) or found.get("kind") != KIND:
+    if not isinstance(recorded, dict) or recorded.get("kind") != KIND:
         return {}
-    return {role: name for role, name in found.items() if role in ("weight", "rank") and name in schema.names}
+    return {role: name for role, name in recorded.items() if role in ("weight", "rank") and name in schema.names}

@@ -24,17 +24,17 @@ BIT, BYTE, WORD, TEXT = ir.IntType(1), ir.IntType(8), ir.IntType(64), ir.VectorT
 
 def _load(builder, arguments, kind):
     """``kind``, of any alignment, from the address and the position that an intrinsic is called with."""
-    place = builder.inttoptr(builder.add(*arguments), kind.as_pointer())
-    return builder.load(place, align=1)
+    pointer = builder.inttoptr(builder.add(*arguments), kind.as_pointer())
+    return builder.load(pointer, align=1)
 
 
 def _bits(builder, text, *tests):
     """An integer with a bit for each byte of the vector ``text`` for which one of ``tests`` holds."""
-    found = None
+    matches = None
     for comparison, byte in tests:
         test = builder.icmp_unsigned(comparison, text, ir.Constant(text.type, [byte] * WIDTH))
-        found = test if found is None else builder.or_(found, test)
-    return builder.bitcast(found, WORD)
+        matches = test if matches is None else builder.or_(matches, test)
+    return builder.bitcast(matches, WORD)
 
 
 @intrinsic

@@ -57,7 +57,7 @@ def dialect_of(shown: str, head: bytes, delimiter: str | None, header: bool | No
     first = [field.strip() for field in rows[0]]
     if header is None:
         header = not any(NUMBER.fullmatch(field) for field in first)
-    names = first if header else [f"f{place}" for place in range(len(first))]
+    names = first if header else [f"f{number}" for number in range(len(first))]
     for name in names:
         if names.count(name) > 1:
             raise DataError(f"{shown}: expected one column {quoted(name)}, found {names.count(name)}")

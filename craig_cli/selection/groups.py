@@ -33,7 +33,7 @@ class Group:
 
     label      the class, or None for all rows
     rows       (m,) int64 rows of the data set; of equal rows only the first
-    twins      (t,) int64 rows of the data set that are equal to one of those, twin_of its place in ``rows``,
+    twins      (t,) int64 rows of the data set that are equal to one of those, twin_of its index in ``rows``,
                twin_multiplicity what each counts
     space      the rows with the metric of their features, in which epsilon is measured
     search     what the algorithm works in: the same, or the rows at a model
@@ -152,17 +152,17 @@ def _taken(features, members: np.ndarray, scaling: Scaling | None):
 
 
 def _merged(part, multiplicity: np.ndarray, merge: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """(unique, twins, twin_of, counts): of equal rows the first, the others and their places, what each one counts."""
+    """(unique, twins, twin_of, counts): of equal rows the first, the others and their indices, what each one counts."""
     everything = np.arange(part.shape[0])
     first = representatives(part) if merge else everything
     unique = np.flatnonzero(first == everything)
     if len(unique) > MOST_DUPLICATES * len(first):
         unique = first = everything
     twins = np.flatnonzero(first != everything)
-    place = np.zeros(len(first), dtype=np.int64)
-    place[unique] = np.arange(len(unique))
-    counts = np.bincount(place[first], weights=multiplicity, minlength=len(unique))
-    return unique, twins, place[first[twins]], counts
+    position = np.zeros(len(first), dtype=np.int64)
+    position[unique] = np.arange(len(unique))
+    counts = np.bincount(position[first], weights=multiplicity, minlength=len(unique))
+    return unique, twins, position[first[twins]], counts
 
 
 def _label_column(labels: np.ndarray, scale: str) -> tuple[np.ndarray, float]:

@@ -46,14 +46,14 @@ def part_of(
     bound with counts as weights where the picks are ``ranked``; else with any weights of the same sum.
     """
     bounds = clusters.losses if weights is None else _moved_weights_bounds(group, clusters, weights, grid, ranked)
-    found = (clusters.counts if weights is None else weights).copy()
+    own = (clusters.counts if weights is None else weights).copy()
     # Twins take their share of the weight of the row that they equal.
     originals = np.argsort(clusters.exemplars)[group.twin_of[:extra]]
-    shares = group.twin_multiplicity[:extra] * (found[originals] / clusters.counts[originals])
-    np.subtract.at(found, originals, shares)
+    shares = group.twin_multiplicity[:extra] * (own[originals] / clusters.counts[originals])
+    np.subtract.at(own, originals, shares)
     return Part(
         rows=np.concatenate([group.rows[clusters.exemplars], group.twins[:extra]]),
-        weights=np.concatenate([found, shares]),
+        weights=np.concatenate([own, shares]),
         bounds=bounds,
         extra=extra,
     )
@@ -82,10 +82,10 @@ def merge_by_gain(groups: list[Group], parts: list[Part], gains: list[np.ndarray
     return merge(parts, *merge_orders([part.rows for part in parts], padded, masses))
 
 
-def merge(parts: list[Part], which: np.ndarray, place: np.ndarray) -> Selection:
-    """The parts as one, in the order in which element t is ``place[t]`` of part ``which[t]``."""
+def merge(parts: list[Part], which: np.ndarray, position: np.ndarray) -> Selection:
+    """The parts as one, in the order in which element t is ``position[t]`` of part ``which[t]``."""
     starts = np.cumsum([0, *(len(part.rows) for part in parts[:-1])])
-    order = starts[which] + place
+    order = starts[which] + position
     changes = [np.concatenate([np.diff(part.bounds, prepend=0.0), np.zeros(part.extra)]) for part in parts]
     epsilon = np.cumsum(np.concatenate(changes)[order])  # whole multiples of the grid: exact
     complete = max(int(np.flatnonzero(which == number)[0]) for number in range(len(parts)))

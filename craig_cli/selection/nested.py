@@ -40,11 +40,11 @@ NOTHING = 1e-300  # the mass of a pick that equals another
 class Level:
     """What stands for the rows of a group at one size.
 
-    places    (q,) int64 which elements of the whole, of each cluster one
+    elements    (q,) int64 which elements of the whole, of each cluster one
     clusters  theirs, in the same order; own: weights (q,) of an algorithm that has its own, else None
     """
 
-    places: np.ndarray
+    elements: np.ndarray
     clusters: Clusters
     own: np.ndarray | None
 
@@ -79,10 +79,10 @@ def nested(
     levels = []
     for number, (group, each) in enumerate(zip(groups, picked)):
         whole = Level(np.arange(len(each.clusters.exemplars)), weighed.clusters[number], weighed.own[number])
-        ranked = [min(int(quota[number]), len(whole.places)) for quota in quotas]
+        ranked = [min(int(quota[number]), len(whole.elements)) for quota in quotas]
         levels.append(_levels(group, each, whole, ranked, plan, weighed.exemplar == "member", grid, generator))
     orders = [_order_of(mine) for mine in levels]
-    which, place = _merged_order(groups, [each.gains for each in picked], orders, quotas)
+    which, position = _merged_order(groups, [each.gains for each in picked], orders, quotas)
     selections, facts = [], []
     for number, quota in enumerate(quotas):
         these = [_arranged(group, mine[number], order, plan.method.greedy, grid)
@@ -96,7 +96,7 @@ def nested(
             for group, each, weight, count in zip(groups, found.clusters, found.own, quota)
         ]
         count = int(quota.sum())
-        selections.append(merge(parts, which[:count], place[:count]))
+        selections.append(merge(parts, which[:count], position[:count]))
         facts.append(_facts(selections[-1], found))
     smaller = [Size(each.weight, entry) for each, entry in zip(selections[:-1], facts)]
     return Nest(weighed, selections[-1], tuple(smaller), facts)
@@ -106,31 +106,31 @@ def _levels(
     group: Group, picked, whole: Level, sizes: list[int], plan: Plan, members: bool, grid: float, generator
 ) -> list[Level]:
     """The levels of a group, the whole last."""
-    picks, found = picked.picks, [whole]
+    picks, levels = picked.picks, [whole]
     along, mass = picked.strata or (None, None if not members else whole.clusters.counts)
     for size in reversed(sizes[:-1]):
-        above = found[0]
-        if size == len(above.places):
-            found.insert(0, above)
+        above = levels[0]
+        if size == len(above.elements):
+            levels.insert(0, above)
         elif along is not None:
             parent = np.empty(len(along), dtype=np.int64)
             parent[np.argsort(along)] = np.arange(len(along)) * size // len(along)
             level, mass = _united(group, above, parent, mass, generator)
-            found.insert(0, level)
+            levels.insert(0, level)
             along = np.arange(size)
         elif members:
             nearest, _ = group.search.assign(picks[:size], group.constants, grid)
-            parent = nearest[picks[: len(above.places)]]
+            parent = nearest[picks[: len(above.elements)]]
             parent[:size] = np.arange(size)  # of equal rows too each stays its own
             level, mass = _united(group, above, parent, mass, generator)
-            found.insert(0, level)
+            levels.insert(0, level)
         else:
             first = cluster(group, picks[:size], grid)
             own = None if above.own is None or plan.method.greedy else _shared(group, picks[:size])
-            found.insert(0, Level(np.arange(size), first, own))
+            levels.insert(0, Level(np.arange(size), first, own))
         for space in (group.search, group.space):
             space.arrangement.release()
-    return found
+    return levels
 
 
 def _shared(group: Group, picks: np.ndarray) -> np.ndarray:
@@ -162,23 +162,23 @@ def _united(
         counts=np.bincount(nearest, weights=group.space.multiplicity, minlength=len(total)),
         losses=np.zeros(len(total)),  # of prefixes, in an order that is not known yet
     )
-    return Level(above.places[drawn], clusters, own), total
+    return Level(above.elements[drawn], clusters, own), total
 
 
 def _order_of(levels: list[Level]) -> np.ndarray:
-    """(r,) places of a group in its order: those of the smallest size first, then what the next one adds, ..."""
-    first = np.full(len(levels[-1].places), len(levels))
+    """(r,) elements of a group in its order: those of the smallest size first, then what the next one adds, ..."""
+    first = np.full(len(levels[-1].elements), len(levels))
     for number in reversed(range(len(levels))):
-        first[levels[number].places] = number
+        first[levels[number].elements] = number
     return np.argsort(first, kind="stable")
 
 
 def _arranged(group: Group, level: Level, order: np.ndarray, ranked: bool, grid: float) -> Level:
     """The level with its clusters in the ``order`` of the group."""
-    size = len(level.places)
+    size = len(level.elements)
     position = np.empty(len(order), dtype=np.int64)
     position[order] = np.arange(len(order))
-    now = position[level.places]  # of each cluster; a permutation, as the order has the places of each level first
+    now = position[level.elements]  # of each cluster; a permutation, as the order has the elements of each level first
     if (now == np.arange(size)).all() and level.clusters.losses.any():
         return level
     before = np.argsort(now)
@@ -199,7 +199,7 @@ def _arranged(group: Group, level: Level, order: np.ndarray, ranked: bool, grid:
 def _merged_order(
     groups: list[Group], gains: list[np.ndarray], orders: list[np.ndarray], quotas: list[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(group, place in its order) of each element: size by size, and within what a size adds by falling gain."""
+    """(group, position in its order) of each element: size by size, and within what a size adds by falling gain."""
     segments, keys = [], []
     for number, (gain, order) in enumerate(zip(gains, orders)):
         count = int(quotas[-1][number])
@@ -210,10 +210,10 @@ def _merged_order(
         key[0] = np.inf
         keys.append(key)
     which = np.repeat(np.arange(len(groups)), [len(key) for key in keys])
-    place = np.concatenate([np.arange(len(key)) for key in keys])
+    position = np.concatenate([np.arange(len(key)) for key in keys])
     mass = np.array([group.mass for group in groups])[which]
-    order = np.lexsort((which, place, -mass * (place == 0), -np.concatenate(keys), np.concatenate(segments)))
-    return which[order], place[order]
+    order = np.lexsort((which, position, -mass * (position == 0), -np.concatenate(keys), np.concatenate(segments)))
+    return which[order], position[order]
 
 
 def _weighed(dataset, groups, found: Weighed, plan: Plan, at: AtModel | None, grid: float, generator) -> Weighed:
@@ -225,11 +225,11 @@ def _weighed(dataset, groups, found: Weighed, plan: Plan, at: AtModel | None, gr
 
 
 def _facts(selection: Selection, weighed: Weighed) -> dict:
-    found = {
+    facts = {
         "size": len(selection.index),
         "epsilon": float(selection.epsilon[-1]),
         "weights": weighed.weights,
         "quotas": selection.sizes,
         "class_epsilon": selection.class_epsilon,
     }
-    return found if weighed.calibration is None else found | {"calibration": weighed.calibration}
+    return facts if weighed.calibration is None else facts | {"calibration": weighed.calibration}

@@ -137,11 +137,11 @@ class Plan:
     def budget(self, dataset: Dataset) -> int:
         """The number of elements that the fraction or the size asks for, 0 for an epsilon; raises UsageError."""
         given = {"fraction": self.fraction, "size": self.size, "epsilon": self.epsilon, "sizes": self.sizes}
-        found = [name for name, value in given.items() if value is not None]
+        budgets = [name for name, value in given.items() if value is not None]
         nested = self.nested(dataset)
-        if len(found) != 1 and not (nested and found == ["size", "sizes"] and self.size == nested[-1]):
+        if len(budgets) != 1 and not (nested and budgets == ["size", "sizes"] and self.size == nested[-1]):
             raise UsageError(
-                f"expected one of fraction, size, epsilon and sizes, found {' and '.join(found) or 'none'}"
+                f"expected one of fraction, size, epsilon and sizes, found {' and '.join(budgets) or 'none'}"
             )
         if nested:
             if nested[-1] > dataset.n_rows:
@@ -244,25 +244,25 @@ def _check_together(plan: Plan, at: AtModel | None) -> None:
     if plan.weights == "fitted" and (at is None or at.cost is None):
         raise UsageError(f"weights: fitted ones go with a rough model of the rows, found {_instead(plan, at_model)}")
     if plan.weights == "equal" and (greedy or at_model):
-        found = "a model to select at" if at_model else plan.algorithm
-        raise UsageError(f"weights: equal ones go with strata or random rows by features, found {found}")
+        other = "a model to select at" if at_model else plan.algorithm
+        raise UsageError(f"weights: equal ones go with strata or random rows by features, found {other}")
     if plan.sizes is not None and (plan.algorithm, plan.weights) == ("strata", "equal"):
         raise UsageError(
             "sizes: equal weights want strata of equal mass, which differ from size to size; select each with size"
         )
     if plan.epsilon is None:
         return
-    found = None
+    other = None
     if at_model:
-        found = "distances at a model"
+        other = "distances at a model"
     elif not greedy:
-        found = plan.algorithm
+        other = plan.algorithm
     elif plan.weights != "count":
-        found = f"{plan.weights} weights"
+        other = f"{plan.weights} weights"
     elif plan.exemplar == "member":
-        found = "members"
-    if found is not None:
-        raise UsageError(f"epsilon needs a greedy order of medoids by features with counts, found {found}; give a size")
+        other = "members"
+    if other is not None:
+        raise UsageError(f"epsilon needs a greedy order of medoids by features with counts, found {other}; give a size")
 
 
 def _instead(plan: Plan, at_model: bool) -> str:

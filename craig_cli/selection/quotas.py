@@ -64,7 +64,7 @@ def class_quotas(counts: np.ndarray, budget: int, capacity: np.ndarray) -> np.nd
 
 
 def merge_orders(picks: list[np.ndarray], gains: list[np.ndarray], masses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(group, place): the groups' greedy orders as one, by falling marginal gain; ties go to the lower row.
+    """(group, position): the groups' greedy orders as one, by falling marginal gain; ties go to the lower row.
 
     picks   rows of each group in its greedy order; gains: the same with their marginal gains, the first one inf
     masses  (k,) what each group stands for: the first picks, whose gains are all infinite (the auxiliary element
@@ -73,13 +73,13 @@ def merge_orders(picks: list[np.ndarray], gains: list[np.ndarray], masses: np.nd
     The objectives of the groups are separable, so this is the greedy order of the whole.
     """
     group = np.repeat(np.arange(len(picks)), [len(part) for part in picks])
-    place = np.concatenate([np.arange(len(part)) for part in picks])
+    position = np.concatenate([np.arange(len(part)) for part in picks])
     gain = np.concatenate(gains)
     row = np.concatenate([_never_falling_in_ties(part, gain) for part, gain in zip(picks, gains)])
-    first = place == 0
+    first = position == 0
     mass = np.where(first, masses[group], 0.0)
-    order = np.lexsort((place, row, -np.where(first, 0.0, gain), -mass, ~first))
-    return group[order], place[order]
+    order = np.lexsort((position, row, -np.where(first, 0.0, gain), -mass, ~first))
+    return group[order], position[order]
 
 
 def _never_falling_in_ties(rows: np.ndarray, gains: np.ndarray) -> np.ndarray:

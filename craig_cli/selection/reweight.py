@@ -78,7 +78,7 @@ def reweight_dataset(
         scaling=scaling,
         at=at,
     )
-    which, place, picks = _places(groups, index, dataset.n_rows)
+    which, position, picks = _places(groups, index, dataset.n_rows)
     for group, part in zip(groups, picks):
         if len(part) == 0:
             raise UsageError(
@@ -97,7 +97,7 @@ def reweight_dataset(
         before = [part * (group.mass / part.sum()) for group, part in zip(groups, before)]
         own, settings["calibration"] = calibrated_weights(dataset, groups, picks, before, at)
     parts = [part_of(group, each, weight, grid) for group, each, weight in zip(groups, clusters, own)]
-    return as_coreset(dataset, groups, merge(parts, which, place), settings)
+    return as_coreset(dataset, groups, merge(parts, which, position), settings)
 
 
 def _origin(coreset: Coreset) -> dict:
@@ -123,17 +123,17 @@ def _plan(coreset: Coreset, dataset: Dataset, name: str) -> Plan:
 
 
 def _places(groups: list[Group], index: np.ndarray, n_rows: int) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
-    """(group of each element, its place among those of the group, rows of each group in their order)."""
+    """(group of each element, its position among those of the group, rows of each group in their order)."""
     group_of = np.empty(n_rows, dtype=np.int64)
     row_of = np.empty(n_rows, dtype=np.int64)
     for number, group in enumerate(groups):
         group_of[group.rows] = number
         row_of[group.rows] = np.arange(len(group.rows))
     which = group_of[index]
-    place = np.empty(len(index), dtype=np.int64)
+    position = np.empty(len(index), dtype=np.int64)
     picks = []
     for number in range(len(groups)):
         mine = np.flatnonzero(which == number)
-        place[mine] = np.arange(len(mine))
+        position[mine] = np.arange(len(mine))
         picks.append(row_of[index[mine]])
-    return which, place, picks
+    return which, position, picks

@@ -100,11 +100,11 @@ def _whole(dataset, groups: list[Group], picked, plan: Plan, quotas, at, grid: f
 
 def _quotas(groups: list[Group], sizes: list[int], plan: Plan, at: AtModel | None) -> list[np.ndarray]:
     """Picks of each group for each of the ``sizes``, ascending; no group has fewer in a larger one."""
-    found: list[np.ndarray] = []
+    quotas: list[np.ndarray] = []
     for size in reversed(sizes):
         by_influence = 0.0 if at is None or (at.beside is None and not plan.method.influence) else at.quotas
-        found.insert(0, group_quotas(groups, size, by_influence, most=found[0] if found else None))
-    return found
+        quotas.insert(0, group_quotas(groups, size, by_influence, most=quotas[0] if quotas else None))
+    return quotas
 
 
 def _settings(plan: Plan, units: str, block: int | None, weighed: Weighed, scaling: Scaling, dataset: Dataset) -> dict:
@@ -131,7 +131,7 @@ def _settings(plan: Plan, units: str, block: int | None, weighed: Weighed, scali
 class _Picked:
     """The picks (r,) of a group with what they stand for, their gains, and the algorithm's own weights or None.
 
-    strata  of those (r,) places in the order in which neighbours can be united, and (r,) masses; else None
+    strata  of those (r,) indices in the order in which neighbours can be united, and (r,) masses; else None
     """
 
     picks: np.ndarray
@@ -145,14 +145,14 @@ def _picked(
     groups: list[Group], begin, quotas: np.ndarray, plan: Plan, grid: float, progress: Progress | None
 ) -> list[_Picked]:
     report = _Report(progress, float(quotas.sum()))
-    found = []
+    ordered = []
     for group, quota in zip(groups, quotas):
         order = begin(group.search, progress=report.start(int(quota)))
         order.extend(min(int(quota), len(group.rows)), progress=report.picks)
-        found.append(_finish(group, order, order.picks, plan, grid))
+        ordered.append(_finish(group, order, order.picks, plan, grid))
         del order  # it holds the group's arrangement, as large as twice its rows
         report.finish(int(quota))
-    return found
+    return ordered
 
 
 def _finish(group: Group, order, picks: np.ndarray, plan: Plan, grid: float) -> _Picked:

@@ -78,8 +78,8 @@ def _sparse(blocks: list[Block], columns: list[int], ends: np.ndarray, indices, 
         elif is_csr(block):
             rows = block[begin:end]
             counts = np.diff(rows.indptr)
-            places = np.repeat(free - rows.indptr[:-1], counts) + np.arange(rows.nnz)
-            indices[places], values[places] = rows.indices + column, rows.data
+            positions = np.repeat(free - rows.indptr[:-1], counts) + np.arange(rows.nnz)
+            indices[positions], values[positions] = rows.indices + column, rows.data
             free += counts
         else:
             each = block[begin:end].reshape(len(free), -1)

@@ -19,8 +19,8 @@ def fit(texts: Texts) -> dict:
     """The most frequent values, the more frequent first, and whether there are others and missing ones."""
     values, codes = texts.values, texts.codes
     missing, *counts = np.bincount(codes + 1, minlength=len(values) + 1).tolist()  # MISSING is -1
-    order = sorted((place for place in range(len(values)) if counts[place]), key=lambda k: (-counts[k], values[k]))
-    chosen = [values[place] for place in order[:MOST_VALUES]]
+    order = sorted((code for code in range(len(values)) if counts[code]), key=lambda k: (-counts[k], values[k]))
+    chosen = [values[code] for code in order[:MOST_VALUES]]
     return {"values": chosen, "rest": len(order) > MOST_VALUES, "missing": missing > 0}
 
 
@@ -31,10 +31,10 @@ def names(column: str, facts: dict) -> list[str]:
 
 def encode(texts: Texts, facts: dict) -> list[Block]:
     n_values = len(facts["values"])
-    places = {value: place for place, value in enumerate(facts["values"])}
+    codes_of = {value: code for code, value in enumerate(facts["values"])}
     rest = n_values if facts["rest"] else -1
     missing = n_values + facts["rest"] if facts["missing"] else -1
-    columns = np.array([*(places.get(value, rest) for value in texts.values), missing], dtype=np.int16)
+    columns = np.array([*(codes_of.get(value, rest) for value in texts.values), missing], dtype=np.int16)
     return [OneHot(columns[texts.codes], n_values + facts["rest"] + facts["missing"])]  # MISSING is the last
 
 

@@ -82,13 +82,13 @@ def encoding_of(facts, owner: str) -> Encoding | None:
         raise damaged
     if labels is not None and (not labels or not all(isinstance(label, (str, int)) for label in labels)):
         raise damaged
-    found = [
+    kept = [
         Column(each["name"], each["kind"], {key: each[key] for key in each if key not in ("name", "kind")})
         for each in columns
     ]
-    if len({column.name for column in found}) < len(found):
+    if len({column.name for column in kept}) < len(kept):
         raise damaged
-    return Encoding(tuple(found), left_out, None if labels is None else tuple(labels))
+    return Encoding(tuple(kept), left_out, None if labels is None else tuple(labels))
 
 
 def _is_column(entry) -> bool:

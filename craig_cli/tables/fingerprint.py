@@ -83,14 +83,14 @@ def bits_of_text(values: list[str]) -> np.ndarray:
     lengths = np.fromiter(map(len, values), np.int64, len(values))
     letters = np.frombuffer("".join(values).encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
     ends = np.cumsum(lengths)
-    places = np.arange(len(letters)) - np.repeat(ends - lengths, lengths)
+    positions = np.arange(len(letters)) - np.repeat(ends - lengths, lengths)
     letters += np.uint64(1)
-    letters *= _multipliers(0, int(lengths.max(initial=0)))[places]
+    letters *= _multipliers(0, int(lengths.max(initial=0)))[positions]
     totals = np.concatenate([np.zeros(1, np.uint64), np.cumsum(letters, dtype=np.uint64)])
-    found = totals[ends] - totals[ends - lengths]
-    found *= _ODD
-    found ^= found >> _HALF
-    return np.concatenate([found, MISSING])
+    bits = totals[ends] - totals[ends - lengths]
+    bits *= _ODD
+    bits ^= bits >> _HALF
+    return np.concatenate([bits, MISSING])
 
 
 def bits_of_whole(values: np.ndarray, exact: int) -> np.ndarray:
@@ -101,11 +101,11 @@ def bits_of_whole(values: np.ndarray, exact: int) -> np.ndarray:
 
 def _multipliers(first: int, count: int) -> np.ndarray:
     """(count,) uint64, odd and without a pattern, of the rows from ``first``."""
-    found = np.arange(first, first + count, dtype=np.uint64)
+    factors = np.arange(first, first + count, dtype=np.uint64)
     for factor in (_ROW, _MIX):
-        found *= factor
-        found ^= found >> _HALF
-    return found | np.uint64(1)
+        factors *= factor
+        factors ^= factors >> _HALF
+    return factors | np.uint64(1)
 
 
 def _sums(columns: Mapping[str, Values], names: list[str], first: int, n_rows: int) -> list[int]:
@@ -114,12 +114,12 @@ def _sums(columns: Mapping[str, Values], names: list[str], first: int, n_rows: i
     for begin in range(0, n_rows, CELLS_TOGETHER):
         end = min(begin + CELLS_TOGETHER, n_rows)
         row = _multipliers(first + begin, end - begin)
-        found, half = numbers[: end - begin], shifted[: end - begin]
-        bits = found.view(np.uint64)
-        for place, name in enumerate(names):
+        sums, half = numbers[: end - begin], shifted[: end - begin]
+        bits = sums.view(np.uint64)
+        for number, name in enumerate(names):
             values = columns[name]
             if not isinstance(values, Bits):
-                np.add(values[begin:end], 0.0, out=found)  # of -0.0 as well it makes 0.0
+                np.add(values[begin:end], 0.0, out=sums)  # of -0.0 as well it makes 0.0
             elif values.codes is None:
                 bits[:] = values.bits[begin:end]
             else:
@@ -128,7 +128,7 @@ def _sums(columns: Mapping[str, Values], names: list[str], first: int, n_rows: i
             np.right_shift(bits, _HALF, out=half)
             bits ^= half
             bits *= row
-            totals[place] += int(bits.sum())
+            totals[number] += int(bits.sum())
     return totals
 
 

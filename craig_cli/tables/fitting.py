@@ -34,15 +34,15 @@ def fit_column(name: str, content: str, values, wanted: bool, category: bool) ->
 
 
 def _fit_text(name: str, values: Texts, wanted: bool, declared: bool) -> Column | str:
-    found, codes = values.values, values.codes
+    texts, codes = values.values, values.codes
     present = int(np.count_nonzero(codes >= 0))
-    if not found:
+    if not texts:
         return "no value in any row"
-    if len(found) == 1 and present == len(codes):
+    if len(texts) == 1 and present == len(codes):
         return "one value in all rows"
-    if len(found) > MOST_VALUES and not declared:
-        if sum(len(value.split()) for value in found) >= WORDS_OF_A_SENTENCE * len(found):
+    if len(texts) > MOST_VALUES and not declared:
+        if sum(len(value.split()) for value in texts) >= WORDS_OF_A_SENTENCE * len(texts):
             return Column(name, TEXT, text.fit(missing=present < len(codes)))
-        if len(found) > OF_AN_IDENTIFIER * present and not wanted:
-            return f"{len(found):,} different values in {present:,} rows, as an identifier has"
+        if len(texts) > OF_AN_IDENTIFIER * present and not wanted:
+            return f"{len(texts):,} different values in {present:,} rows, as an identifier has"
     return Column(name, "category", category.fit(values))

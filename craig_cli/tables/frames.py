@@ -49,8 +49,8 @@ def dataset_of(features, labels=None, multiplicity=None, encoding: Encoding | No
         known = Encoding(columns) if columns else None
         if known is not None:
             dataset = dataset.with_features(width_of(known), "the training data")
-        matrix, found = encoded(dataset.features, None, known, "features")
-        return replace(dataset, features=matrix, encoding=replace(found, labels=names))
+        matrix, used = encoded(dataset.features, None, known, "features")
+        return replace(dataset, features=matrix, encoding=replace(used, labels=names))
     return dataset if names is None else replace(dataset, encoding=Encoding(labels=names))
 
 
@@ -70,7 +70,7 @@ def _of_table(features, labels, multiplicity, encoding: Encoding | None) -> Data
     with Workers(cores()) as workers:
         gathered = Features(chosen.features, chosen.contents, n_rows, declared, workers)
         gathered.append(NAME, flat, lambda row: row)
-        matrix, found = gathered.finish(NAME, encoding, False, bool(chosen.left_out))
+        matrix, used = gathered.finish(NAME, encoding, False, bool(chosen.left_out))
     known = None if encoding is None else encoding.labels
     if name is None:
         numbers, names = _labels(labels, known)
@@ -79,11 +79,11 @@ def _of_table(features, labels, multiplicity, encoding: Encoding | None) -> Data
     if chosen.weight is not None and multiplicity is None:
         multiplicity = flat.column(chosen.weight).to_numpy()
     checked = from_arrays(np.zeros((n_rows, 1)), numbers, multiplicity)  # labels and weights, as of arrays
-    if found is not None or names is not None:
-        found = replace(found or Encoding(), labels=names)
-        if encoding is None and found.columns:
-            found = replace(found, left_out=chosen.left_out | found.left_out)
-    return replace(checked, features=matrix, encoding=found, notes=tuple(chosen.notes))
+    if used is not None or names is not None:
+        used = replace(used or Encoding(), labels=names)
+        if encoding is None and used.columns:
+            used = replace(used, left_out=chosen.left_out | used.left_out)
+    return replace(checked, features=matrix, encoding=used, notes=tuple(chosen.notes))
 
 
 def _labels(labels, known: tuple | None):

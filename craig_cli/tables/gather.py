@@ -79,11 +79,11 @@ class Features:
                 return bits(micros, given)
             return self._array(shown, name, columns[name], where)
 
-        found = dict(zip(self.read, self.workers.map(add, self.read)))
-        numbers = [values for values in found.values() if isinstance(values, np.ndarray)]
+        by_name = dict(zip(self.read, self.workers.map(add, self.read)))
+        numbers = [values for values in by_name.values() if isinstance(values, np.ndarray)]
         self._write(shown, [values[rows] for values in numbers], where)
         self.filled += len(table) if kept is None else len(kept)
-        return found
+        return by_name
 
     def _array(self, shown: str, name: str, column: pa.ChunkedArray, where: Callable[[int], int]) -> np.ndarray:
         if pa.types.is_null(column.type):
@@ -126,7 +126,7 @@ class Features:
         if sum(widths) == 0 and len(self.names) == len(self.plain):
             raise DataError(f"{shown}: expected features, found empty lists")
         starts = np.cumsum([0, *widths]).tolist()
-        self.places = {name: (start, width) for name, start, width in zip(self.plain, starts, widths)}
+        self.spans = {name: (start, width) for name, start, width in zip(self.plain, starts, widths)}
         kind = dtype if dtype.kind == "f" else np.dtype(np.float64)
         order: Literal["C", "F"] = "F" if self.texts or self.times else "C"  # column by column where it is not the last
         self.matrix = np.empty((self.n_rows, sum(widths)), kind, order)
@@ -152,7 +152,7 @@ class Features:
     def _values(self, name: str):
         if name in self.texts or name in self.times:
             return self.texts.get(name) or self.times[name]
-        start, width = self.places[name]
+        start, width = self.spans[name]
         return self.matrix[:, start] if self.contents[name] == NUMBER else self.matrix[:, start : start + width]
 
     def _fit(self, shown: str, wanted: bool) -> Encoding:
@@ -165,11 +165,11 @@ class Features:
 
         columns, left_out = [], {}
         for items in self._few_together():
-            for (name, _), found in zip(items, self.workers.map(fit, items)):
-                if isinstance(found, Column):
-                    columns.append(found)
+            for (name, _), fitted in zip(items, self.workers.map(fit, items)):
+                if isinstance(fitted, Column):
+                    columns.append(fitted)
                 else:
-                    left_out[name] = found
+                    left_out[name] = fitted
         if not columns:
             whys = "; ".join(f"{printable(name[:40])}: {why}" for name, why in left_out.items())
             raise DataError(f"{shown}: expected columns that can be features, found none ({whys[:200]})")
@@ -188,12 +188,12 @@ class Features:
 
             def copy(start: int, apart=apart, items=items) -> None:
                 rows = slice(start, start + ROWS_TOGETHER)
-                for place, name in enumerate(apart):
-                    room[place, rows] = items[name][rows]
+                for number, name in enumerate(apart):
+                    room[number, rows] = items[name][rows]
 
             for _ in self.workers.map(copy, range(0, self.n_rows, ROWS_TOGETHER) if apart else ()):
                 pass
-            yield list((items | {name: room[place] for place, name in enumerate(apart)}).items())
+            yield list((items | {name: room[number] for number, name in enumerate(apart)}).items())
 
     def _blocks(self, shown: str, encoding: Encoding) -> Iterator[Block]:
         def encode(column: Column) -> list[Block]:
@@ -208,10 +208,10 @@ class Features:
         content = self.contents[column.name]
         values = None if content == NOTHING else self._values(column.name)
         if column.kind == VECTOR:
-            found, expected = values.shape[1] if content == VECTOR else 0, column.facts["width"]
-            if found != expected:
+            width, expected = values.shape[1] if content == VECTOR else 0, column.facts["width"]
+            if width != expected:
                 raise DataError(
-                    f"{shown}: column {quoted(column.name)}: expected {expected} numbers a row, found {found}"
+                    f"{shown}: column {quoted(column.name)}: expected {expected} numbers a row, found {width}"
                 )
         if content == NOTHING:
             nothing = {NUMBER: lambda: np.full(self.n_rows, np.nan), TIME: lambda: Times(self.n_rows)}

@@ -10,21 +10,21 @@ def put_codes(codes, column, free, indices, values):
     """A 1 in column ``column`` + code of each row whose code is not negative."""
     for row in range(len(codes)):
         if codes[row] >= 0:
-            place = free[row]
-            indices[place] = column + codes[row]
-            values[place] = 1.0
-            free[row] = place + 1
+            position = free[row]
+            indices[position] = column + codes[row]
+            values[position] = 1.0
+            free[row] = position + 1
 
 
 @njit
-def put_values(found, column, free, indices, values):
+def put_values(values_of_column, column, free, indices, values):
     """The values ``found`` (rows,) that are not zero in column ``column``."""
-    for row in range(len(found)):
-        if found[row] != 0.0:
-            place = free[row]
-            indices[place] = column
-            values[place] = found[row]
-            free[row] = place + 1
+    for row in range(len(values_of_column)):
+        if values_of_column[row] != 0.0:
+            position = free[row]
+            indices[position] = column
+            values[position] = values_of_column[row]
+            free[row] = position + 1
 
 
 @njit

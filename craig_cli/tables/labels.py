@@ -37,7 +37,7 @@ class Labels:
         rows = slice(None) if kept is None else kept
         refuse_nulls(shown, self.name, column, where, "a label")
         if self._is_plain(shown, column):
-            found: Values = (numbers := vector_of(shown, self.name, column, where))
+            labels: Values = (numbers := vector_of(shown, self.name, column, where))
             self.numbers[self.filled : end] = vector = numbers[rows]
             if self.codes:
                 self._append_values(*np.unique(vector, return_inverse=True))
@@ -45,18 +45,20 @@ class Labels:
             if not self.codes and self.filled:
                 self._append_values(*np.unique(self.numbers[: self.filled], return_inverse=True))
             values, codes = _coded(column)
-            found = Bits(bits_of_text(values), codes) if content_of(column.type) == TEXT else to_numpy(column)
+            labels = Bits(bits_of_text(values), codes) if content_of(column.type) == TEXT else to_numpy(column)
             self._append_values(*_used(values, codes[rows]))
         self.filled = end
-        if isinstance(found, np.ndarray) and found.dtype.kind in "iu" and found.dtype.itemsize == 8:
-            return Bits(bits_of_whole(found, EXACT))
-        return found
+        if isinstance(labels, np.ndarray) and labels.dtype.kind in "iu" and labels.dtype.itemsize == 8:
+            return Bits(bits_of_whole(labels, EXACT))
+        return labels
 
     def _is_plain(self, shown: str, column: pa.ChunkedArray) -> bool:
         kind = column.type
         if content_of(kind) not in (NUMBER, TEXT):
-            found = printable(str(kind)[:60])
-            raise DataError(f"{shown}: column {quoted(self.name)}: expected labels (numbers or text), found {found}")
+            shown_kind = printable(str(kind)[:60])
+            raise DataError(
+                f"{shown}: column {quoted(self.name)}: expected labels (numbers or text), found {shown_kind}"
+            )
         if pa.types.is_boolean(kind) or content_of(kind) == TEXT:
             return False
         if not pa.types.is_integer(kind) or kind.bit_width < 64 or not len(column):
@@ -69,8 +71,8 @@ class Labels:
     def _append_values(self, values, codes: np.ndarray) -> None:
         if isinstance(values, np.ndarray):
             values = [int(value) if float(value).is_integer() else float(value) for value in values.tolist()]
-        places = np.array([self.values.setdefault(_keyed(value), len(self.values)) for value in values], np.int64)
-        self.codes.append(places[codes.reshape(-1)])
+        numbers = np.array([self.values.setdefault(_keyed(value), len(self.values)) for value in values], np.int64)
+        self.codes.append(numbers[codes.reshape(-1)])
 
     def finish(self, shown: str, names: tuple[Label, ...] | None) -> tuple[np.ndarray, tuple[Label, ...] | None]:
         """(labels (n,) float64, the values whose positions they are, or None where they are numbers).
@@ -88,12 +90,12 @@ class Labels:
                 f"found {len(values):,} different ones; name the column with --label"
             )
         known: list = list(names or ())
-        keys = {_keyed(value): place for place, value in enumerate(known)}
+        keys = {_keyed(value): code for code, value in enumerate(known)}
         for value in sorted((each for each in values if _keyed(each) not in keys), key=_keyed):
             keys[_keyed(value)] = len(known)
             known.append(value)
-        places = np.array([keys[_keyed(value)] for value in values], dtype=np.float64)
-        return places[np.concatenate(self.codes)], tuple(known)
+        codes = np.array([keys[_keyed(value)] for value in values], dtype=np.float64)
+        return codes[np.concatenate(self.codes)], tuple(known)
 
 
 def _keyed(value) -> tuple:
@@ -113,6 +115,6 @@ def _coded(column: pa.ChunkedArray) -> tuple[list, np.ndarray]:
 def _used(values: list, codes: np.ndarray) -> tuple[list, np.ndarray]:
     """The same without values that no row has, as a category may have."""
     used = np.flatnonzero(np.bincount(codes, minlength=len(values)))
-    places = np.zeros(len(values), np.int64)
-    places[used] = np.arange(len(used))
-    return [values[place] for place in used.tolist()], places[codes]
+    renumbered = np.zeros(len(values), np.int64)
+    renumbered[used] = np.arange(len(used))
+    return [values[code] for code in used.tolist()], renumbered[codes]

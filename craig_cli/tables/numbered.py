@@ -26,9 +26,9 @@ def encoded(matrix: Matrix, rows: np.ndarray | None, encoding: Encoding | None, 
     row, column = missing_in(matrix)
     unknown = np.flatnonzero(~np.isin(column, [int(number) - 1 for number in facts["means"]]))
     if len(unknown):
-        place = int(row[unknown[0]])
+        at = int(row[unknown[0]])
         raise DataError(
-            f"{name}: row {place if rows is None else int(rows[place])} (from 0): expected a number as feature "
+            f"{name}: row {at if rows is None else int(rows[at])} (from 0): expected a number as feature "
             f"{int(column[unknown[0]]) + 1}, as all rows of the training data have, found nan"
         )
     filled, indicators = encode(matrix, facts)
@@ -50,8 +50,8 @@ def missing_in(matrix: Matrix) -> tuple[np.ndarray, np.ndarray]:
     if not is_csr(matrix):
         row, column = np.nonzero(np.isnan(matrix))
         return row, column
-    places = np.flatnonzero(np.isnan(matrix.data))
-    return np.searchsorted(matrix.indptr, places, side="right") - 1, matrix.indices[places]
+    positions = np.flatnonzero(np.isnan(matrix.data))
+    return np.searchsorted(matrix.indptr, positions, side="right") - 1, matrix.indices[positions]
 
 
 def has_missing(matrix: Matrix) -> bool:
@@ -82,13 +82,13 @@ def encode(matrix: Matrix, facts: dict) -> list[Matrix]:
     numbers = np.array([int(number) - 1 for number in facts["means"]], dtype=np.int64)
     means = np.array(list(facts["means"].values()))
     order = np.argsort(numbers)
-    place = order[np.searchsorted(numbers, column, sorter=order)] if len(row) else np.empty(0, np.int64)
+    column_of = order[np.searchsorted(numbers, column, sorter=order)] if len(row) else np.empty(0, np.int64)
     filled = matrix.copy()
     if is_csr(filled):
-        filled.data[np.isnan(filled.data)] = means[place]
+        filled.data[np.isnan(filled.data)] = means[column_of]
     else:
-        filled[row, column] = means[place]
-    indicators = sp.csr_matrix((np.ones(len(row)), (row, place)), shape=(matrix.shape[0], len(numbers)))
+        filled[row, column] = means[column_of]
+    indicators = sp.csr_matrix((np.ones(len(row)), (row, column_of)), shape=(matrix.shape[0], len(numbers)))
     return [filled, indicators]
 
 

@@ -9,8 +9,8 @@ PLAIN = (NUMBER, VECTOR)  # go into the matrix as they are
 
 
 def _first(*checks: str):
-    found = [getattr(pa.types, name, None) for name in checks]  # some are not in older versions
-    return lambda kind: any(check is not None and check(kind) for check in found)
+    there = [getattr(pa.types, name, None) for name in checks]  # some are not in older versions
+    return lambda kind: any(check is not None and check(kind) for check in there)
 
 
 is_number = _first("is_integer", "is_floating", "is_boolean", "is_decimal")
@@ -33,8 +33,8 @@ def content_of(kind: pa.DataType) -> str:
     if is_run_end_encoded(kind):
         return content_of(kind.value_type)
     if pa.types.is_dictionary(kind):
-        found = content_of(kind.value_type)
-        return TEXT if found in (TEXT, NUMBER) else found
+        content = content_of(kind.value_type)
+        return TEXT if content in (TEXT, NUMBER) else content
     if pa.types.is_null(kind):
         return NOTHING
     for name, check in ((NUMBER, is_number), (TEXT, is_text), (TIME, is_time)):
@@ -73,9 +73,9 @@ def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
 def without_views(table: pa.Table) -> pa.Table:
     """Views of text and bytes, which polars writes and of which pyarrow cannot take rows, as text and bytes."""
     kinds = [_without_views(field.type) for field in table.schema]
-    for place, (field, kind) in enumerate(zip(table.schema, kinds)):
+    for number, (field, kind) in enumerate(zip(table.schema, kinds)):
         if kind != field.type:
-            table = table.set_column(place, field.with_type(kind), table.column(place).cast(kind))
+            table = table.set_column(number, field.with_type(kind), table.column(number).cast(kind))
     return table
 
 

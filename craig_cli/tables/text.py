@@ -26,22 +26,22 @@ def names(column: str, facts: dict) -> list[str]:
 
 
 def encode(texts: Texts, facts: dict) -> list[Block]:
-    found, codes = texts.values, texts.codes
+    values, codes = texts.values, texts.codes
     buckets = facts["buckets"]
-    places: dict[str, tuple[int, float]] = {}
+    columns_of: dict[str, tuple[int, float]] = {}
     columns, signs, ends = [], [], [0]
-    used = np.bincount(codes[codes >= 0], minlength=len(found)).astype(bool).tolist()
-    for text, is_used in zip(found, used):
+    used = np.bincount(codes[codes >= 0], minlength=len(values)).astype(bool).tolist()
+    for text, is_used in zip(values, used):
         for word in WORD.findall(text.lower()) if is_used else ():
-            if word not in places:
+            if word not in columns_of:
                 digest = zlib.crc32(word.encode())
-                places[word] = digest % buckets, 1.0 if digest >> 31 else -1.0
-            column, sign = places[word]
+                columns_of[word] = digest % buckets, 1.0 if digest >> 31 else -1.0
+            column, sign = columns_of[word]
             columns.append(column)
             signs.append(sign)
         ends.append(len(columns))
     ends.append(len(columns))  # a row without words, for what is missing
-    shape = (len(found) + 1, buckets)
+    shape = (len(values) + 1, buckets)
     words = sp.csr_matrix((np.array(signs), np.array(columns, np.int32), np.array(ends, np.int32)), shape=shape)
     words.sum_duplicates()
     words.eliminate_zeros()

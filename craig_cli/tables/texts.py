@@ -16,7 +16,7 @@ class Texts:
     """Space around a value does not count, and an empty one is missing."""
 
     def __init__(self, column: pa.ChunkedArray | None = None) -> None:
-        self._places: dict[str, int] = {}
+        self._codes_of: dict[str, int] = {}
         self._codes: list[np.ndarray] = []
         self._bits = bits_of_text([])
         if column is not None:
@@ -39,10 +39,10 @@ class Texts:
 
     def _known(self, dictionary: pa.Array) -> np.ndarray:
         """(values + 1,) int32: the position of each, MISSING at the end."""
-        places = self._places
+        codes_of = self._codes_of
         stripped = (None if value is None else value.strip() for value in dictionary.to_pylist())
-        found = [places.setdefault(value, len(places)) if value else MISSING for value in stripped]
-        return np.array([*found, MISSING], np.int32)
+        codes = [codes_of.setdefault(value, len(codes_of)) if value else MISSING for value in stripped]
+        return np.array([*codes, MISSING], np.int32)
 
     def keep(self, codes: np.ndarray) -> None:
         """Those of the next rows of the column."""
@@ -51,14 +51,14 @@ class Texts:
     def bits(self, codes: np.ndarray) -> Bits:
         """The codes with what a fingerprint makes of the values."""
         known = len(self._bits) - 1
-        if known < len(self._places):
-            self._bits = np.concatenate([self._bits[:-1], bits_of_text(list(self._places)[known:])])
+        if known < len(self._codes_of):
+            self._bits = np.concatenate([self._bits[:-1], bits_of_text(list(self._codes_of)[known:])])
         return Bits(self._bits, codes)
 
     @property
     def values(self) -> list[str]:
         """The different values of all rows that were looked at, in the order of their first rows."""
-        return list(self._places)
+        return list(self._codes_of)
 
     @property
     def codes(self) -> np.ndarray:

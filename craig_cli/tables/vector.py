@@ -9,7 +9,7 @@ from craig_cli.tables.storage import VECTOR as VECTORS
 
 
 def names(column: str, facts: dict) -> list[str]:
-    return [f"{column}[{place}]" for place in range(facts["width"])]
+    return [f"{column}[{element}]" for element in range(facts["width"])]
 
 
 def encode(values: np.ndarray, facts: dict) -> list[Block]:

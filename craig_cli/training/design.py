@@ -213,16 +213,16 @@ def curvature(design: Design, second: np.ndarray) -> Curvature:
 @njit
 def loss_values(loss, targets, margins):
     """phi of each row; ``margins`` (n, k), ``loss`` its code."""
-    found = np.empty(len(targets))
+    values = np.empty(len(targets))
     for row in range(len(targets)):
-        found[row] = value(loss, targets[row], margins[row])
-    return found
+        values[row] = value(loss, targets[row], margins[row])
+    return values
 
 
 @njit
 def loss_slopes(loss, targets, margins):
     """d phi / d margin of each row, (n, k)."""
-    found = margins.copy()
+    slopes = margins.copy()
     for row in range(len(targets)):
-        to_slopes(loss, targets[row], found[row])
-    return found
+        to_slopes(loss, targets[row], slopes[row])
+    return slopes

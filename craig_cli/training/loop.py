@@ -163,7 +163,7 @@ class _Watch:
         """Add a line to the history. Raises DataError for an objective that diverges."""
         setup, problem, coef = self._setup, self._setup.problem, self._coef
         objective, gradient = evaluate(problem, coef, setup.threads)
-        found = {
+        line = {
             "epoch": epoch,
             "seconds": round(self.seconds, 6),
             "gradient_evaluations": self.evaluations,
@@ -173,18 +173,18 @@ class _Watch:
         }
         if setup.validation is not None:
             loss, _ = evaluate(setup.validation, coef, setup.threads)
-            found["validation_loss"] = loss * problem.label_scale**2
+            line["validation_loss"] = loss * problem.label_scale**2
         if setup.monitors:
-            found["monitor"] = [monitor.measure(coef, setup.threads) for monitor in setup.monitors]
+            line["monitor"] = [monitor.measure(coef, setup.threads) for monitor in setup.monitors]
         if self._follow is not None:
             self._follow(coef)
         self.norm = float(np.linalg.norm(gradient))
-        if epoch > 0 and not (math.isfinite(found["objective"]) and math.isfinite(self.norm)):
-            worst = found["objective"]
+        if epoch > 0 and not (math.isfinite(line["objective"]) and math.isfinite(self.norm)):
+            worst = line["objective"]
             raise DataError(f"the objective became {worst:g} in epoch {epoch} at step {alpha:g}; lower --step")
-        self.history.append(found)
-        if epoch == 0 or (setup.validation is not None and found["validation_loss"] < self.best["validation_loss"]):
-            self.best, self.best_coef = found, coef.copy()
+        self.history.append(line)
+        if epoch == 0 or (setup.validation is not None and line["validation_loss"] < self.best["validation_loss"]):
+            self.best, self.best_coef = line, coef.copy()
 
     def is_stale(self) -> bool:
         """True where the loss of the validation data has not improved for too long."""
@@ -267,7 +267,7 @@ def train(
 
 
 def _weighted(dataset: Dataset, weights, rank) -> tuple[Dataset, np.ndarray, np.ndarray | None]:
-    """The rows with a weight above 0, their weights, and their places among those that stay."""
+    """The rows with a weight above 0, their weights, and their indices among those that stay."""
     if weights is None:
         weights = dataset.counts
     gamma = np.ascontiguousarray(weights, dtype=np.float64)

@@ -172,10 +172,10 @@ def second_derivative(loss, slope):
 @njit
 def second_derivatives(loss, slopes):
     """The same of each row's slope (n,)."""
-    found = np.empty(len(slopes))
+    derivatives = np.empty(len(slopes))
     for row in range(len(slopes)):
-        found[row] = second_derivative(loss, slopes[row])
-    return found
+        derivatives[row] = second_derivative(loss, slopes[row])
+    return derivatives
 
 
 def slope_changes(

@@ -39,15 +39,17 @@ class Monitor:
         parts = map_blocks(block, problem.n_rows, threads)
         loss, wrong = (sum(part[which] for part in parts) / problem.n_rows for which in (0, 1))
         scale = problem.label_scale
-        found = {
+        measured = {
             "loss": loss * scale**2,
             "objective": (loss + 0.5 * float((problem.penalty * coef * coef).sum())) * scale**2,
         }
         if problem.classes:
-            found["error_rate"] = wrong
+            measured["error_rate"] = wrong
         else:
-            found["rmse"] = math.sqrt(wrong) * scale
-        return {"data": self.name} | {key: number if math.isfinite(number) else None for key, number in found.items()}
+            measured["rmse"] = math.sqrt(wrong) * scale
+        return {"data": self.name} | {
+            key: number if math.isfinite(number) else None for key, number in measured.items()
+        }
 
 
 def build_monitor(problem: Problem, dataset: Dataset, threads: int) -> Monitor:

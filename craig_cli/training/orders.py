@@ -88,13 +88,13 @@ def epoch_order(order: str, visits: Visits, rng: np.random.Generator, block: int
     if len(visits.extra) == 0:
         return rows
     # The extra visits come at even distances between them.
-    found = np.empty(len(visits), dtype=np.int64)
-    places = np.arange(len(visits.extra)) * len(visits) // len(visits.extra)
+    visited = np.empty(len(visits), dtype=np.int64)
+    positions = np.arange(len(visits.extra)) * len(visits) // len(visits.extra)
     is_extra = np.zeros(len(visits), dtype=bool)
-    is_extra[places] = True
-    found[is_extra] = rng.permutation(visits.extra)
-    found[~is_extra] = rows
-    return found
+    is_extra[positions] = True
+    visited[is_extra] = rng.permutation(visits.extra)
+    visited[~is_extra] = rows
+    return visited
 
 
 def draw_epoch(visits: Visits, size: int, rng: np.random.Generator) -> np.ndarray:

@@ -139,12 +139,12 @@ class Problem:
     def gradient_norm(self, gradient: np.ndarray) -> float:
         """||grad|| of the user's objective by (w, b), w in the units of ``--scale``, from that inside."""
         weights, constants = self._split(gradient)
-        place = self.coordinates
-        weights = weights * place.spread
-        if place.rotation is not None:
-            weights = np.einsum("ij,kj->ik", weights, place.rotation)
+        coordinates = self.coordinates
+        weights = weights * coordinates.spread
+        if coordinates.rotation is not None:
+            weights = np.einsum("ij,kj->ik", weights, coordinates.rotation)
         # The intercept inside is b + <w, (shift - origin) * factor>, so w moves it too.
-        weights = weights + constants[:, None] * ((place.shift - place.origin) * place.factor)
+        weights = weights + constants[:, None] * ((coordinates.shift - coordinates.origin) * coordinates.factor)
         return float(np.sqrt((weights**2).sum() + (constants**2).sum()) * self.label_scale)
 
     def _split(self, coef: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -176,11 +176,11 @@ def build_problem(
         labels, shift, scale = _standardise(labels, gamma, intercept, loss.has_unit)
     rows = _raw_rows(dataset)
     kind = coords.choose(precondition, not dataset.is_sparse, dataset.n_rows, dataset.n_features)
-    place = coords.fit_coordinates(kind, rows, gamma, scaling, intercept, l2 / loss.lipschitz, threads)
-    data, indices, indptr, squares = _inside(place, dataset, intercept, threads, arrangement)
+    coordinates = coords.fit_coordinates(kind, rows, gamma, scaling, intercept, l2 / loss.lipschitz, threads)
+    data, indices, indptr, squares = _inside(coordinates, dataset, intercept, threads, arrangement)
     if arrangement is not None:
         labels, gamma = labels[arrangement], gamma[arrangement]
-    ball = 1.0 / place.spread**2
+    ball = 1.0 / coordinates.spread**2
     if intercept:
         ball = np.append(ball, 0.0)
     penalty = l2 * ball
@@ -198,7 +198,7 @@ def build_problem(
         n_outputs=len(classes) if loss.labels == "many" else 1,
         intercept=intercept,
         classes=classes,
-        coordinates=place,
+        coordinates=coordinates,
         label_shift=shift,
         label_scale=scale,
     )
@@ -220,19 +220,21 @@ def _standardise(
     return (labels - shift) / scale, shift, scale
 
 
-def _inside(place: Coordinates, dataset: Dataset, intercept: bool, threads: int, arrangement: np.ndarray | None = None):
+def _inside(
+    coordinates: Coordinates, dataset: Dataset, intercept: bool, threads: int, arrangement: np.ndarray | None = None
+):
     """(data, indices, indptr, squared norms) of the rows in these coordinates, with the column of ones."""
     n_rows, n_features = dataset.features.shape
-    if place.kind == "full":
+    if coordinates.kind == "full":
         source = np.arange(n_rows) if arrangement is None else arrangement
-        dense = coords.full_rows(place, _raw_rows(dataset), source, intercept, threads)
+        dense = coords.full_rows(coordinates, _raw_rows(dataset), source, intercept, threads)
         return dense.reshape(-1), None, np.zeros(1, np.int64), np.einsum("ij,ij->i", dense, dense)
     if not dataset.is_sparse:
         dense = np.ones((n_rows, n_features + intercept))
         for start in range(0, n_rows, _CHUNK):  # so that no other copy of the data is made
             part = slice(start, start + _CHUNK)
             rows = dataset.features[part if arrangement is None else arrangement[part]]
-            dense[part, :n_features] = (rows - place.shift) * (place.factor / place.spread)
+            dense[part, :n_features] = (rows - coordinates.shift) * (coordinates.factor / coordinates.spread)
         return dense.reshape(-1), None, np.zeros(1, np.int64), np.einsum("ij,ij->i", dense, dense)
     source = np.arange(n_rows) if arrangement is None else arrangement
     data, indices, indptr, _ = _raw_rows(dataset)
@@ -242,7 +244,16 @@ def _inside(place: Coordinates, dataset: Dataset, intercept: bool, threads: int,
     values, columns = np.empty(starts[-1]), np.empty(starts[-1], np.uint32)
     squares = np.empty(n_rows)
     _sparse_rows(
-        data, indices, indptr, source, place.factor / place.spread, intercept, values, columns, starts, squares
+        data,
+        indices,
+        indptr,
+        source,
+        coordinates.factor / coordinates.spread,
+        intercept,
+        values,
+        columns,
+        starts,
+        squares,
     )
     return values, columns, starts, squares
 

@@ -159,22 +159,22 @@ def refine(
         try:
             result = train(round_setup, schedule, step, decay, progress=report)
             passes.add(result, number)
-            found = passes.at(result.coef.copy(), number, best)
+            moved = passes.at(result.coef.copy(), number, best)
         except DataError as error:
             notes.append(f"round {number}: {error}; the model is that of the round before")
             break
-        if not found.line["accepted"]:
-            if found.objective - best.objective <= ROUNDING * abs(best.objective):
+        if not moved.line["accepted"]:
+            if moved.objective - best.objective <= ROUNDING * abs(best.objective):
                 break  # as low as it gets
-            back, share = _step_back(passes, number, best, found)
+            back, share = _step_back(passes, number, best, moved)
             notes.append(
                 f"round {number}: the objective of all rows would have risen from {best.objective:.9g} to "
-                f"{found.objective:.9g}; " + (f"went {share:.2g} of the way" if back else "kept the model before it")
+                f"{moved.objective:.9g}; " + (f"went {share:.2g} of the way" if back else "kept the model before it")
             )
             if back is None:
                 break
-            found = back
-        best = found
+            moved = back
+        best = moved
         reached.append(best.line["objective"])
     notes.append(
         f"objective of all rows: {', '.join(f'{value:.9g}' for value in reached)} after rounds 0 to {len(reached) - 1}"

@@ -43,8 +43,8 @@ def choose_step(setup, tune: str, schedule: str, step: float | None, decay: floa
     for rung, epochs in enumerate(rungs):
         scores, seconds = zip(*_run_all(setup, schedule, pairs, epochs))
         for (a, b), score, time in zip(pairs, scores, seconds):
-            found = {"score": score if math.isfinite(score) else None, "seconds": time}
-            tries.append({"step": a, "decay": b, "epochs": epochs, **found})
+            tried = {"score": score if math.isfinite(score) else None, "seconds": time}
+            tries.append({"step": a, "decay": b, "epochs": epochs, **tried})
         ranked = sorted(range(len(pairs)), key=lambda index: (scores[index], index))
         if not math.isfinite(scores[ranked[0]]):
             raise DataError(f"--tune: the objective diverged at every step down to {min(a for a, _ in pairs):g}")

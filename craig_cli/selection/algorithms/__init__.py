@@ -4,7 +4,7 @@
 adds picks to those there are, ``picks`` (r,) int64 rows of the space in greedy order, and ``gains`` (r,) float64
 marginal gains, never rising, the first one infinite. Where the weights are not the numbers of nearest rows, it has
 ``weights`` (r,) too, and where it knows which pick stands for which rows, ``assign`` as that of ``Space`` and
-``strata``: the places (r,) of their strata, in an order in which neighbours can be united, and their masses (r,).
+``strata``: the indices (r,) of their strata, in an order in which neighbours can be united, and their masses (r,).
 ``progress`` is told the share of the work before the first pick that is done.
 """
 

@@ -29,7 +29,7 @@ def coverage(space: Space) -> lazy_dense.Coverage | lazy_sparse.Coverage:
 def greedy_among(
     arranged: Cells | Index, rows: np.ndarray, weights: np.ndarray, budget: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Exact greedy among a few ``rows`` that stand for ``weights``: (places in ``rows``, gains), (budget,)."""
+    """Exact greedy among a few ``rows`` that stand for ``weights``: (indices in ``rows``, gains), (budget,)."""
     greedy: Greedy
     if isinstance(arranged, Cells):
         position = np.empty(len(arranged.order), dtype=np.int64)

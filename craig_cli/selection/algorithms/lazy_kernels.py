@@ -135,8 +135,8 @@ def _evaluate_tile(rows, blocks, centres, metric, multiplicity, current, limit, 
             c = group * WIDTH + p
             first = c * WIDTH
             limit_c = limit[first : first + WIDTH]
-            for place in range(count[p]):
-                t = lookers[p, place]
+            for number in range(count[p]):
+                t = lookers[p, number]
                 if block_quanta_within(blocks[c], rows[candidates[t]], metric, limit_c, quanta):
                     gains[t] += _gain(multiplicity[first : first + WIDTH], current[first : first + WIDTH], quanta)
             count[p] = 0

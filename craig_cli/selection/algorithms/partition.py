@@ -98,19 +98,19 @@ class Blocks:
 def in_order(
     medoids: np.ndarray, medoid_gains: np.ndarray, first: np.ndarray, rows: np.ndarray, gains: np.ndarray, budget: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(places, gains) of the blocks' picks in greedy order: first the medoids' places, then those of the others.
+    """(indices, gains) of the blocks' picks in greedy order: first the medoids' indices, then those of the others.
 
     medoids, medoid_gains  (b,) the blocks in the greedy order of their medoids
     first                  (b,) by block, the gain of the pick that follows its medoid, which comes before it
     rows                   of the medoids, by block, and of the other picks, which have the ``gains``
     """
     medoid_gains = np.maximum(medoid_gains, first[medoids])
-    places = np.concatenate([medoids, np.arange(len(medoids), len(rows))])
+    order = np.concatenate([medoids, np.arange(len(medoids), len(rows))])
     merged = np.concatenate([medoid_gains, gains])
-    ranked = np.lexsort((rows[places], places >= len(medoids), -merged))[:budget]
+    ranked = np.lexsort((rows[order], order >= len(medoids), -merged))[:budget]
     merged = merged[ranked]
     merged[:1] = np.inf
-    return places[ranked], merged
+    return order[ranked], merged
 
 
 class PartitionGreedy:
@@ -160,9 +160,9 @@ class PartitionGreedy:
             depth = max(min_gain / unit, MARGIN * float(sampled[at]) if at >= 0 else 0.0)
             while True:
                 self._deepen(depth, progress, budget)
-                found = sum(len(gain) for gain in self._gain)
+                n_picked = sum(len(gain) for gain in self._gain)
                 # Enough picks above the depth that all blocks have reached: what is not known cannot be among them.
-                if found >= budget or depth <= min_gain / unit:
+                if n_picked >= budget or depth <= min_gain / unit:
                     break
                 depth = max(min_gain / unit, 0.5 * depth if depth > 1e-3 else 0.0)
         self._merge(budget, unit)
@@ -180,8 +180,8 @@ class PartitionGreedy:
         first = np.array([gain[1] * unit if len(gain) > 1 else 0.0 for gain in self._gain])
         ordered, medoid_gains = greedy_among(self._space.arranged, medoids, self._blocks.masses, len(medoids))
         rows = np.concatenate([medoids, later])
-        places, self.gains = in_order(ordered, medoid_gains, first, rows, gains, budget)
-        self.picks = rows[places]
+        order, self.gains = in_order(ordered, medoid_gains, first, rows, gains, budget)
+        self.picks = rows[order]
 
 
 def pool_size(budget: int, n_blocks: int, n_rows: int) -> int:
@@ -192,7 +192,7 @@ def pool_size(budget: int, n_blocks: int, n_rows: int) -> int:
 
 @njit
 def _greedy_in_block(matrix, weight, row_of, depth, chosen, gain):
-    """Lazy greedy on a block's matrix of distances; the places in the block and their gains; returns how many.
+    """Lazy greedy on a block's matrix of distances; the indices in the block and their gains; returns how many.
 
     Stops below a gain of ``depth`` or when ``chosen`` is full.
     """

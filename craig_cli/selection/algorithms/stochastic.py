@@ -66,13 +66,13 @@ class StochasticGreedy:
         """The first rows of ``_left`` after a few steps of a Fisher-Yates shuffle: a sample without replacement."""
         size = min(size, len(self._left))
         others = self._generator.integers(np.arange(size), len(self._left))
-        for place, other in enumerate(others):
-            self._left[place], self._left[other] = self._left[other], self._left[place]
+        for slot, other in enumerate(others):
+            self._left[slot], self._left[other] = self._left[other], self._left[slot]
         return self._left[:size].copy()
 
-    def _take(self, place: int, gain: float) -> None:
-        position = int(self._left[place])
-        self._left[place] = self._left[-1]
+    def _take(self, slot: int, gain: float) -> None:
+        position = int(self._left[slot])
+        self._left[slot] = self._left[-1]
         self._left = self._left[:-1]
         self._coverage.pick(position)
         self._chosen.append(position)

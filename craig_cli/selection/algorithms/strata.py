@@ -53,7 +53,7 @@ class Strata:
     """Picks of one row a stratum; ``extend`` cuts as many strata as there are to be picks.
 
     picks (r,) int64, of which any prefix is spread over all strata; weights (r,) sum to the total multiplicity;
-    gains (r,) fall evenly, so that groups interleave in proportion to their picks, inf first; strata: the place of
+    gains (r,) fall evenly, so that groups interleave in proportion to their picks, inf first; strata: the index of
     each pick's stratum in the tree, in which neighbours can be united, and its mass, both (r,)
     """
 
@@ -80,7 +80,7 @@ class Strata:
 
     @property
     def assignment(self) -> np.ndarray:
-        """(n,) int64 place in ``picks`` of the pick of each row's stratum."""
+        """(n,) int64 index in ``picks`` of the pick of each row's stratum."""
         return self._nearest
 
     def extend(self, budget: int, min_gain: float = 0.0, progress: Callable[[int], None] | None = None) -> None:
@@ -97,42 +97,42 @@ class Strata:
         spread = _bit_reversed(budget)
         self.picks, self.weights = picks[spread], weights[spread]
         self.strata = spread, np.add.reduceat(self._mass[order], strata[:, 0])[spread]
-        place = np.empty(budget, dtype=np.int64)
-        place[spread] = np.arange(budget)
+        pick_of = np.empty(budget, dtype=np.int64)
+        pick_of[spread] = np.arange(budget)
         self._nearest = np.empty(len(order), dtype=np.int64)
-        self._nearest[order] = np.repeat(place, np.diff(strata, axis=1).ravel())
+        self._nearest[order] = np.repeat(pick_of, np.diff(strata, axis=1).ravel())
 
     def assign(self, picks: np.ndarray, constants: np.ndarray, grid: float) -> tuple[np.ndarray, np.ndarray]:
         """(nearest, loss) as ``assignment.assign``, each row's to its stratum's pick; any prefix has the whole loss."""
-        place = self._space.arrangement
-        whole = assigned_loss(place.rows, place.metric, picks[self._nearest], constants, grid)
+        arrangement = self._space.arrangement
+        whole = assigned_loss(arrangement.rows, arrangement.metric, picks[self._nearest], constants, grid)
         return self._nearest, np.full(len(picks), whole)
 
 
 @njit
 def _draw(strata, order, mass, multiplicity, chance, picks, weights):
-    for place in range(len(strata)):
-        start, stop = strata[place]
+    for stratum in range(len(strata)):
+        start, stop = strata[stratum]
         total = 0.0
         for t in range(start, stop):
             total += mass[order[t]]
-        left = chance[place] * total
+        left = chance[stratum] * total
         row = order[stop - 1]
         for t in range(start, stop):
             left -= mass[order[t]]
             if left < 0.0:
                 row = order[t]
                 break
-        picks[place] = row
-        weights[place] = multiplicity[row] * total / mass[row]
+        picks[stratum] = row
+        weights[stratum] = multiplicity[row] * total / mass[row]
 
 
 @njit
 def _nearest_to_means(vectors, multiplicity, strata, order, picks):
     """The row of each stratum that is nearest to the stratum's mean, of equals the lowest."""
     mean = np.empty(vectors.shape[1])
-    for place in range(len(strata)):
-        start, stop = strata[place]
+    for stratum in range(len(strata)):
+        start, stop = strata[stratum]
         mean[:] = 0.0
         total = 0.0
         for row in order[start:stop]:
@@ -144,9 +144,9 @@ def _nearest_to_means(vectors, multiplicity, strata, order, picks):
             distance = 0.0
             for k in range(len(mean)):
                 distance += (vectors[row, k] - mean[k] / total) ** 2
-            if distance < least or (distance == least and row < picks[place]):
+            if distance < least or (distance == least and row < picks[stratum]):
                 least = distance
-                picks[place] = row
+                picks[stratum] = row
 
 
 def _bit_reversed(size: int) -> np.ndarray:

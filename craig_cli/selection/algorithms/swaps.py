@@ -51,7 +51,7 @@ def medoids_within(
     rows: np.ndarray, metric: Metric, multiplicity: np.ndarray, nearest: np.ndarray, picks: np.ndarray
 ) -> np.ndarray:
     """The medoids (r,) int64 of the clusters of ``picks`` (r,), by which the ``rows`` (n, d) go: nearest (n,) int64 is
-    the place of each row's pick, or -1 of a row that belongs to none of them.
+    the index of each row's pick, or -1 of a row that belongs to none of them.
     """
     members = np.argsort(nearest, kind="stable")
     starts = np.searchsorted(nearest[members], np.arange(len(picks) + 1))
@@ -78,8 +78,8 @@ def _dense_medoids(thread, threads, rows, metric, multiplicity, members, starts,
             for t in range(len(cluster)):
                 total = 0.0
                 for k in range(n_features):
-                    gap = rows[cluster[t], k] - mean[k] / mass
-                    total += gap * gap
+                    difference = rows[cluster[t], k] - mean[k] / mass
+                    total += difference * difference
                 apart[t] = total
             tried = cluster[np.argsort(apart, kind="mergesort")[:CANDIDATES]]
         # The pick itself comes first, so that only a better row takes its place.

@@ -69,7 +69,7 @@ def nearest_of(cells: Cells, points: Points, constants: np.ndarray, grid: float)
     """(nearest, change): of ``points`` the nearest to each row of ``cells``, of equals the first.
 
     constants  (n,) float64 c_i by row; grid: a power of two, from ``exact_grid``
-    nearest    (n,) int64 by row: place of the point
+    nearest    (n,) int64 by row: index of the point
     change     (r,) float64 whole numbers: by how many grids each point changes the sum of c_i d_i, itself in ``cumsum``
     """
     n_rows = len(cells.order)
@@ -90,7 +90,7 @@ def assign(cells: Cells, picks: np.ndarray, constants: np.ndarray, grid: float) 
 
     constants  (n,) float64 c_i by row
     grid       a power of two, from ``exact_grid``
-    nearest    (n,) int64 by row: place in ``picks`` of the nearest one, of equals the first; a pick is its own
+    nearest    (n,) int64 by row: index in ``picks`` of the nearest one, of equals the first; a pick is its own
     loss       (r,) float64, whole multiples of the grid: entry k is the loss of picks[: k + 1]
     """
     position = np.empty(len(cells.order), dtype=np.int64)

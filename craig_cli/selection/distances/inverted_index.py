@@ -172,18 +172,18 @@ def assign(index: Index, picks: np.ndarray, constants: np.ndarray, grid: float) 
     threads = jit.threads_in_force()
     nearest = np.empty(index.n_rows, dtype=np.int64)
     change = np.zeros((threads, len(picks)))
-    place = np.full(index.n_rows, -1, dtype=np.int64)
-    place[picks] = np.arange(len(picks))
+    pick_of = np.full(index.n_rows, -1, dtype=np.int64)
+    pick_of[picks] = np.arange(len(picks))
     _assign(
         index.values, index.columns, index.starts, index.sums, index.metric.code, t_values, t_picks, t_starts,
-        index.sums[picks], constants * (index.quantum / grid), place, threads, nearest, change,
+        index.sums[picks], constants * (index.quantum / grid), pick_of, threads, nearest, change,
     )  # fmt: skip
     return nearest, np.cumsum(change.sum(axis=0)) * grid
 
 
 @njit(parallel=True)
 def _assign(
-    values, columns, starts, sums, metric, t_values, t_picks, t_starts, pick_sums, factor, place, threads, nearest,
+    values, columns, starts, sums, metric, t_values, t_picks, t_starts, pick_sums, factor, pick_of, threads, nearest,
     change,
 ):  # fmt: skip
     n_rows = len(sums)
@@ -198,7 +198,7 @@ def _assign(
             value = 0.0
             for j in range(n_picks):
                 distance = pair_distance(shared[j], sums[i], pick_sums[j], metric)
-                if place[i] == j:
+                if pick_of[i] == j:
                     distance = -1.0  # its own exemplar, whatever duplicates there are
                 if distance < current:
                     current = distance

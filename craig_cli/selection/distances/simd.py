@@ -55,12 +55,14 @@ class _Writer:
         builder = self.builder
         if self.term == "product":
             return builder.fadd(total, builder.fmul(value, coordinate, flags=["contract"]), flags=["contract"])
-        gap = builder.fsub(value, coordinate)
+        difference = builder.fsub(value, coordinate)
         if self.term == "absolute":
-            opposite = builder.fneg(gap)
-            return builder.fadd(total, builder.select(builder.fcmp_ordered(">", gap, opposite), gap, opposite))
+            opposite = builder.fneg(difference)
+            return builder.fadd(
+                total, builder.select(builder.fcmp_ordered(">", difference, opposite), difference, opposite)
+            )
         # "contract" allows the fused multiply-add where there is one.
-        return builder.fadd(total, builder.fmul(gap, gap, flags=["contract"]), flags=["contract"])
+        return builder.fadd(total, builder.fmul(difference, difference, flags=["contract"]), flags=["contract"])
 
     def accumulate(self, start, stop, lanes: list[int], before: list) -> list:
         """``before``, vectors of the sums of these lanes, with the coordinates start .. stop - 1 added."""
@@ -134,8 +136,8 @@ def _write_sums_within(function, term: str, finish: str) -> None:
         before = [builder.select(first, _ZEROS, writer.load(writer.sums, lane)) for lane in lanes]
         for lane, total in zip(lanes, writer.accumulate(start, stop, lanes, before)):
             writer.store(total, lane)
-            found = builder.fcmp_ordered("<", total, writer.load(limit, lane))
-            below = found if below is None else builder.or_(below, found)
+            is_below = builder.fcmp_ordered("<", total, writer.load(limit, lane))
+            below = is_below if below is None else builder.or_(below, is_below)
     mask = builder.bitcast(below, ir.IntType(_LANES))
     builder.cbranch(builder.icmp_unsigned("!=", mask, ir.Constant(mask.type, 0)), more, far)
 
@@ -161,11 +163,11 @@ def _compare(spread: bool):
         limit = arguments[1] if spread else builder.inttoptr(arguments[1], _VECTOR.as_pointer())
         limit_of_all = _spread(builder, limit) if spread else None
         bits = _integer(0)
-        for place in range(WIDTH // _LANES):
-            value = builder.load(builder.gep(sums, [_integer(place)]), align=8)
-            most = limit_of_all if spread else builder.load(builder.gep(limit, [_integer(place)]), align=8)
+        for vector in range(WIDTH // _LANES):
+            value = builder.load(builder.gep(sums, [_integer(vector)]), align=8)
+            most = limit_of_all if spread else builder.load(builder.gep(limit, [_integer(vector)]), align=8)
             mask = builder.bitcast(builder.fcmp_ordered("<", value, most), ir.IntType(_LANES))
-            bits = builder.or_(bits, builder.shl(builder.zext(mask, _INTEGER), _integer(place * _LANES)))
+            bits = builder.or_(bits, builder.shl(builder.zext(mask, _INTEGER), _integer(vector * _LANES)))
         return bits
 
     def typed(typing_context, sums, limit):

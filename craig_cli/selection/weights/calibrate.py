@@ -51,12 +51,12 @@ def calibrate(
         directions = _leading(weights, vectors, most)
         vectors, totals = vectors @ directions, totals @ directions
     dual = _Dual(weights, groups, group_totals, vectors, totals)
-    found = dual.weights_at(dual.solve())
+    calibrated = dual.weights_at(dual.solve())
     # The class sums exactly, whatever is left of the rest.
-    sums = np.bincount(groups, weights=found, minlength=len(group_totals))
-    found = found * (group_totals / sums)[groups]
+    sums = np.bincount(groups, weights=calibrated, minlength=len(group_totals))
+    calibrated = calibrated * (group_totals / sums)[groups]
     before = dual.left_by(weights)
-    return found, dual.left_by(found) / before if before > 0.0 else 0.0, len(totals) + len(group_totals)
+    return calibrated, dual.left_by(calibrated) / before if before > 0.0 else 0.0, len(totals) + len(group_totals)
 
 
 class _Dual:
@@ -145,12 +145,12 @@ class _Dual:
                 return scipy.linalg.cho_solve(factor, right, check_finite=False)
         return self._conjugate(free, right)
 
-    def _gram(self, places: np.ndarray) -> np.ndarray:
+    def _gram(self, picks: np.ndarray) -> np.ndarray:
         """sum_j weights_j f_j f_j^T over some of the picks."""
-        classes = np.zeros((len(places), len(self.class_unit)))
-        classes[np.arange(len(places)), self.groups[places]] = self.class_unit[self.groups[places]]
-        vectors = np.column_stack([self.written[places] * self.unit, classes])
-        return (vectors * self.weights[places, None]).T @ vectors
+        classes = np.zeros((len(picks), len(self.class_unit)))
+        classes[np.arange(len(picks)), self.groups[picks]] = self.class_unit[self.groups[picks]]
+        vectors = np.column_stack([self.written[picks] * self.unit, classes])
+        return (vectors * self.weights[picks, None]).T @ vectors
 
     def _conjugate(self, free: np.ndarray, right: np.ndarray) -> np.ndarray:
         """Conjugate gradients for (sum_j free_j f_j f_j^T + ridge) step = right."""

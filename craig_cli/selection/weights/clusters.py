@@ -26,7 +26,7 @@ class Clusters:
     """What the picks of a group stand for.
 
     exemplars (r,) int64 rows of the group, in greedy order
-    nearest   (n,) int64 place of the exemplar that stands for each row
+    nearest   (n,) int64 index of the exemplar that stands for each row
     counts    (r,) float64 what each one's rows count, which is its weight
     losses    (r,) float64 bound of each prefix with its numbers of nearest rows, the last one with ``counts``
     """
@@ -55,8 +55,8 @@ def cluster(
 
 def represented(group: Group, clusters: Clusters, exemplars: np.ndarray, grid: float) -> Clusters:
     """The same clusters with other ``exemplars`` (r,) int64, one a cluster, and with their bounds."""
-    place = group.space.arrangement
-    whole = assigned_loss(place.rows, place.metric, exemplars[clusters.nearest], group.constants, grid)
+    arrangement = group.space.arrangement
+    whole = assigned_loss(arrangement.rows, arrangement.metric, exemplars[clusters.nearest], group.constants, grid)
     losses = np.maximum(group.space.assign(exemplars, group.constants, grid)[1], whole)
     losses[-1] = whole
     return replace(clusters, exemplars=exemplars, losses=losses)
@@ -70,5 +70,5 @@ def draw_members(group: Group, clusters: Clusters, generator: np.random.Generato
     upto = np.cumsum(group.space.multiplicity[order])
     before = np.concatenate([[0.0], upto])[starts]
     chance = generator.random(len(starts)) * clusters.counts
-    place = np.searchsorted(upto, before + chance, side="right")
-    return order[np.clip(place, starts, ends - 1)]  # rounding must not lead out of the cluster
+    drawn = np.searchsorted(upto, before + chance, side="right")
+    return order[np.clip(drawn, starts, ends - 1)]  # rounding must not lead out of the cluster

@@ -59,16 +59,16 @@ def weigh(
     before = [each.counts if weight is None else weight for each, weight in zip(clusters, own)]
     exemplars = [each.exemplars for each in clusters]
     moved, facts = calibrated_weights(dataset, groups, exemplars, before, at)
-    found = Weighed(clusters, moved, plain.exemplar, weights, facts)
+    weighed = Weighed(clusters, moved, plain.exemplar, weights, facts)
     if weights == "calibrated" or facts["left"] <= TRUSTED:
-        return found
+        return weighed
     rows = np.concatenate([group.rows[part] for group, part in zip(groups, exemplars)])
-    return found if at.cost(rows, np.concatenate(moved)) <= at.cost(rows, np.concatenate(before)) else plain
+    return weighed if at.cost(rows, np.concatenate(moved)) <= at.cost(rows, np.concatenate(before)) else plain
 
 
 def _represented(groups: list[Group], clusters: list[Clusters], members, grid: float) -> list[Clusters]:
-    found = []
+    of_groups = []
     for group, each, part in zip(groups, clusters, members):
-        found.append(represented(group, each, part, grid))
+        of_groups.append(represented(group, each, part, grid))
         group.space.arrangement.release()
-    return found
+    return of_groups
