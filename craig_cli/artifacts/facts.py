@@ -11,20 +11,42 @@ Label = float | int | str | bool | None
 
 
 @dataclass(frozen=True)
+class Calibration:
+    """left: the share of the error in the totals that weights were fitted to which they leave; at: where those are."""
+
+    left: float
+    at: str
+    totals: int
+
+
+@dataclass(frozen=True)
+class ClassFacts:
+    """label: None where it was selected from all rows alike; count: rows of the class; quota: elements of it."""
+
+    label: Label
+    count: int | None = None
+    quota: int | None = None
+    epsilon: float | None = None
+
+
+@dataclass(frozen=True)
 class CoresetFacts:
     """Facts of a coreset; None, or nothing, where it does not say.
 
     n            rows of the data it was selected from, and their number of features
     inputs       (name, rows, fingerprint) of each file of the data
-    labels       value of each class, or (None,) where it was selected from all rows alike
+    classes      one of all rows where it was selected from all alike
     algorithm    as registered, like purpose (``--for``), weights, metric, scale and loss; units of epsilon
+    exemplar     "medoid" or "member" of what a greedy algorithm picked
     radius       of the models that epsilon is for
+    calibration  of weights that were fitted to totals
+    at_model     whether the rows were described at a model, and whether that was a file's, not the rough one
     """
 
     n: int | None = None
     features: int | None = None
     inputs: tuple[tuple[str, int, str], ...] = ()
-    labels: tuple[Label, ...] = ()
+    classes: tuple[ClassFacts, ...] = ()
     algorithm: str | None = None
     purpose: str | None = None
     weights: str | None = None
@@ -33,10 +55,19 @@ class CoresetFacts:
     metric: str = "euclidean"
     scale: str = "none"
     radius: float | None = None
+    exemplar: str | None = None
+    calibration: Calibration | None = None
+    at_model: bool = False
+    at_a_file: bool = False
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """Value of each class, or (None,)."""
+        return tuple(each.label for each in self.classes)
 
 
 _TEXTS = {
-    **{name: name for name in ("algorithm", "weights", "units", "loss", "metric", "scale")},
+    **{name: name for name in ("algorithm", "weights", "units", "loss", "metric", "scale", "exemplar")},
     "for": "purpose",
 }
 
@@ -56,9 +87,18 @@ def facts_of(metadata: dict, name: str) -> CoresetFacts:
     known = isinstance(inputs, list) and all(map(_is_input, inputs))
     _checked(known, metadata, "inputs", "names, rows and fingerprints", name)
     checked["inputs"] = tuple((each["name"], each["rows"], each["fingerprint"]) for each in inputs)
-    known = isinstance(classes, list) and all(isinstance(each, dict) and _is_label(each) for each in classes)
+    known = isinstance(classes, list) and all(map(_is_class, classes))
     _checked(known, metadata, "classes", "a list with their labels", name)
-    checked["labels"] = tuple(each["label"] for each in classes)
+    checked["classes"] = tuple(
+        ClassFacts(each["label"], each.get("count"), each.get("quota"), each.get("epsilon")) for each in classes
+    )
+    calibration, at = metadata.get("calibration"), metadata.get("at")
+    if calibration is not None:
+        _checked(_is_calibration(calibration), metadata, "calibration", "left, at and totals", name)
+        checked["calibration"] = Calibration(calibration["left"], calibration["at"], calibration["totals"])
+    if at is not None:
+        checked["at_model"] = bool(_checked(isinstance(at, dict), metadata, "at", "facts of a model", name))
+        checked["at_a_file"] = at.get("model") is not None
     return CoresetFacts(**checked)
 
 
@@ -81,5 +121,14 @@ def _is_input(value) -> bool:
     return texts and _is_count(value.get("rows"))
 
 
-def _is_label(entry: dict) -> bool:
-    return "label" in entry and (entry["label"] is None or isinstance(entry["label"], (str, bool, int, float)))
+def _is_class(entry) -> bool:
+    if not isinstance(entry, dict) or "label" not in entry or not isinstance(entry["label"], Label | None):
+        return False
+    epsilon = entry.get("epsilon")
+    counts = all(entry.get(key) is None or _is_count(entry[key]) for key in ("count", "quota"))
+    return counts and (epsilon is None or _is_number(epsilon))
+
+
+def _is_calibration(value) -> bool:
+    texts = isinstance(value, dict) and isinstance(value.get("at"), str)
+    return texts and _is_number(value.get("left")) and type(value.get("totals")) is int

@@ -44,9 +44,9 @@ def summarise(coreset) -> dict:
     """What a coreset is, as plain values: n, size, weights, epsilon, units, algorithm, and of its classes."""
     import numpy as np
 
-    facts = coreset.metadata
+    facts, sizes = coreset.facts, coreset.metadata.get("sizes")
     return {
-        "n": facts["n"],
+        "n": facts.n,
         "size": len(coreset),
         "mean_weight": float(coreset.weight.mean()),
         "weight": {
@@ -55,20 +55,20 @@ def summarise(coreset) -> dict:
             "largest": float(coreset.weight.max()),
         },
         "epsilon": _finite(coreset.epsilon[-1]),
-        "epsilon_per_row": _finite(coreset.epsilon[-1] / facts["n"]),
-        "epsilon_per_row_of_tenth": _finite(coreset.epsilon[(len(coreset) - 1) // 10] / facts["n"]),
-        "units": facts["units"],
-        "algorithm": facts["algorithm"],
-        "for": facts.get("for"),
-        "weights": facts.get("weights"),
-        "at_model": bool(facts.get("at", {}).get("model") or (facts.get("at") and facts.get("for") == "linear")),
+        "epsilon_per_row": _finite(coreset.epsilon[-1] / facts.n),
+        "epsilon_per_row_of_tenth": _finite(coreset.epsilon[(len(coreset) - 1) // 10] / facts.n),
+        "units": facts.units,
+        "algorithm": facts.algorithm,
+        "for": facts.purpose,
+        "weights": facts.weights,
+        "at_model": facts.at_a_file or (facts.at_model and facts.purpose == "linear"),
         "classes": [
-            {"label": entry["label"], "count": entry["count"], "size": entry["quota"]}
-            | ({"epsilon": entry["epsilon"]} if "epsilon" in entry else {})
-            for entry in facts["classes"]
-            if entry["label"] is not None  # one group of all rows
+            {"label": each.label, "count": each.count, "size": each.quota}
+            | ({} if each.epsilon is None else {"epsilon": each.epsilon})
+            for each in facts.classes
+            if each.label is not None  # one group of all rows
         ],
-    } | ({"sizes": [_of_size(entry) for entry in facts["sizes"]]} if "sizes" in facts else {})
+    } | ({} if sizes is None else {"sizes": [_of_size(entry) for entry in sizes]})
 
 
 def _of_size(entry: dict) -> dict:
@@ -157,16 +157,16 @@ def what_next(summary: dict, data: tuple[str, ...], again: list[str]) -> None:
 
 def warn(coreset, by_epsilon: bool) -> None:
     """What may go wrong without a word: weights that could not be fitted, an epsilon that takes most of the rows."""
-    calibration, at = coreset.metadata.get("calibration"), coreset.metadata.get("at", {})
-    if calibration is not None and calibration["left"] > LEFT:
-        what = "the gradient at the model" if calibration["at"] == "the model" else "the means of the classes"
-        by_features = at.get("model") is None and coreset.metadata.get("for") != "linear"
+    facts = coreset.facts
+    n, calibration = facts.n, facts.calibration
+    if calibration is not None and calibration.left > LEFT:
+        what = "the gradient at the model" if calibration.at == "the model" else "the means of the classes"
+        by_features = not facts.at_a_file and facts.purpose != "linear"
         note(
-            f"the weights leave {100 * calibration['left']:.2g} % of the error of {what} "
-            f"({len(coreset):,} picks, {calibration['totals']:,} totals): a linear model trained on them may be no "
+            f"the weights leave {100 * calibration.left:.2g} % of the error of {what} "
+            f"({len(coreset):,} picks, {calibration.totals:,} totals): a linear model trained on them may be no "
             f"better than on random rows; take more{', or --for linear' if by_features else ''}"
         )
-    n = coreset.metadata["n"]
     if by_epsilon and len(coreset) > n / 2:
         smaller = [(share, coreset.epsilon[max(1, round(share * n)) - 1]) for share in SHARES]
         bounds = [f"{bound:.4g} with {100 * share:g} %" for share, bound in smaller if bound < float("inf")]

@@ -11,17 +11,17 @@ from __future__ import annotations
 import numpy as np
 
 from craig_cli.artifacts.coreset import Coreset
+from craig_cli.artifacts.facts import CoresetFacts
 from craig_cli.registry import ALGORITHMS, load
 
 MOST = 1000  # sizes in a curve; of longer ones as many, evenly spaced in the logarithm
 
 
-def _is_ranked(facts: dict) -> bool:
+def _is_ranked(facts: CoresetFacts) -> bool:
     """Whether the elements are the medoids that a greedy algorithm picked, in its order."""
-    if "exemplar" in facts:  # None of algorithms that are not greedy
-        return facts["exemplar"] == "medoid" and facts.get("weights") != "equal"  # those are of strata
-    name = facts.get("algorithm")
-    return not isinstance(name, str) or name not in ALGORITHMS or load(ALGORITHMS, name).greedy
+    if facts.exemplar is not None:
+        return facts.exemplar == "medoid" and facts.weights != "equal"  # those are of strata
+    return facts.algorithm is None or facts.algorithm not in ALGORITHMS or load(ALGORITHMS, facts.algorithm).greedy
 
 
 def curve_of(coreset: Coreset) -> dict:
@@ -33,7 +33,7 @@ def curve_of(coreset: Coreset) -> dict:
     facts = coreset.facts
     bounded = np.flatnonzero(np.isfinite(coreset.epsilon))
     why = None
-    ranked = _is_ranked(coreset.metadata)
+    ranked = _is_ranked(facts)
     if not ranked:
         why = "its elements or weights are not those of the greedy, so that only the last epsilon says something"
     elif len(bounded) < 3 or not coreset.epsilon[bounded[0]] > coreset.epsilon[-1]:

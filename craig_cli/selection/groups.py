@@ -95,18 +95,10 @@ def build_groups(
     """
     by_model = merge and at is not None
     multiplicity = dataset.counts
-    constants = np.ones(dataset.n_rows)
-    steepest = None
     label_unit = 1.0
     if plan.is_regression:
         column, label_unit = _label_column(dataset.labels, plan.scale)
-    units = FEATURE_DISTANCE
-    if plan.radius is not None:
-        rows = features if scaling is None else scaling.apply(features)
-        constants = gradient_constants(rows, dataset.labels, plan.loss, plan.radius, label_unit)
-        steepest = gradient_bounds(rows, dataset.labels, plan.loss, plan.radius)
-        units = GRADIENT_NORM
-        del rows
+    constants, steepest = _constants(dataset, features, plan, scaling, label_unit)
     groups = []
     for label, members in parts:
         part = _taken(features, members, scaling)
@@ -138,7 +130,19 @@ def build_groups(
             steepest=None if steepest is None else steepest[kept],
         )
         groups.append(group)
-    return groups, units
+    return groups, FEATURE_DISTANCE if plan.radius is None else GRADIENT_NORM
+
+
+def _constants(
+    dataset: Dataset, features, plan: Plan, scaling: Scaling | None, label_unit: float
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """(what a distance of each row is multiplied by, bound of each row's gradient), (n,); no radius: (1, None)."""
+    if plan.radius is None:
+        return np.ones(dataset.n_rows), None
+    assert plan.loss is not None
+    rows = features if scaling is None else scaling.apply(features)
+    constants = gradient_constants(rows, dataset.labels, plan.loss, plan.radius, label_unit)
+    return constants, gradient_bounds(rows, dataset.labels, plan.loss, plan.radius)
 
 
 def _taken(features, members: np.ndarray, scaling: Scaling | None):
