@@ -6,7 +6,7 @@ import scipy.sparse as sp
 
 from craig_cli.errors import DataError, UsageError
 from craig_cli.registry import ALGORITHMS, METRICS, SCALES, load
-from craig_cli.selection.algorithms import lazy_dense, lazy_sparse
+from craig_cli.selection.algorithms import lazy, lazy_dense, lazy_sparse
 from craig_cli.selection.distances import inverted_index as sparse
 from craig_cli.selection.distances.cells import build_cells
 from craig_cli.selection.distances.space import build_space
@@ -350,3 +350,18 @@ def test_assignment_finds_the_nearest_pick_of_every_row(metric):
     curve = constants @ np.maximum(np.minimum.accumulate(distances, axis=1), 0.0)
     assert np.all(loss >= curve * (1 - 1e-12))
     assert np.allclose(loss, curve, rtol=1e-6)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("count", [1, 2, 33, 128])
+def test_greedy_among_few_rows_is_greedy_among_many(metric, count, monkeypatch):
+    """On all distances or cell by cell: the same picks and gains to the bit, of equal rows and of rows that count 0."""
+    rng = np.random.default_rng(count)
+    rows = np.round(rng.standard_normal((200, 5)), 1)
+    arranged = build_space(rows, metric, np.ones(200), 64).arranged
+    few, weights = rng.permutation(200)[:count], rng.integers(0, 4, count) * 0.25
+    plain = lazy.greedy_among(arranged, few, weights + (weights.sum() == 0), count)
+    monkeypatch.setattr(lazy, "FEW", 0)
+    cell_by_cell = lazy.greedy_among(arranged, few, weights + (weights.sum() == 0), count)
+    assert np.array_equal(plain[0], cell_by_cell[0])
+    assert np.array_equal(plain[1], cell_by_cell[1])

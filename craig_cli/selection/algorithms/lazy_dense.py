@@ -159,7 +159,7 @@ def start(cells: Cells, multiplicity: np.ndarray, progress: Callable[[float], No
     coverage = Coverage.of(cells, multiplicity)
     guess = _guess_first(coverage, n_rows)
     totals, gains = _all_pairs(coverage, guess, progress)
-    first = _best(-totals[:n_rows], cells.order)
+    first = best_of(-totals[:n_rows], cells.order)
     if first != guess:  # the sample was wrong: the totals stand, the gains are those of another first pick
         _, gains = _all_pairs(coverage, first, progress)
     coverage.pick(first)
@@ -181,7 +181,7 @@ def start(cells: Cells, multiplicity: np.ndarray, progress: Callable[[float], No
     )
 
 
-def _best(score: np.ndarray, row_of: np.ndarray) -> int:
+def best_of(score: np.ndarray, row_of: np.ndarray) -> int:
     """Position of the largest score, of equals the one with the lowest row."""
     top = np.flatnonzero(score == score.max())
     return int(top[np.argmin(row_of[top])])
@@ -207,7 +207,7 @@ def _guess_first(coverage: Coverage, n_rows: int) -> int:
         done, size = size, ROUND * size
         count = len(candidates)
         if done >= n_rows or count == 1:
-            return int(candidates[_best(-totals[:count], cells.order[candidates])])
+            return int(candidates[best_of(-totals[:count], cells.order[candidates])])
         kept = np.sort(np.argsort(totals[:count], kind="stable")[: -(-count // ROUND)])
         padded = np.append(kept, np.full(-len(kept) % WIDTH, kept[-1]))
         totals, points = totals[padded], cells.rows[candidates[padded]]
