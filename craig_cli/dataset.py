@@ -56,8 +56,9 @@ class Source:
         if self.columns is not None and isinstance(columns, dict):
             common = self.columns.keys() & columns.keys()
             return bool(common) and all(self.columns[name] == columns[name] for name in common)
-        of_bytes = isinstance(fingerprint, str) and fingerprint.startswith("sha256:") and self.of_bytes is not None
-        return of_bytes and fingerprint == self.of_bytes()
+        if self.of_bytes is None or not isinstance(fingerprint, str) or not fingerprint.startswith("sha256:"):
+            return False
+        return fingerprint == self.of_bytes()
 
 
 def are_recorded(sources: Sequence[Source], recorded: Sequence[dict]) -> bool:

@@ -32,7 +32,7 @@ class Scaling:
 
     def apply(self, features: np.ndarray | sp.csr_matrix, out: np.ndarray | None = None) -> np.ndarray | sp.csr_matrix:
         """The scaled copy of ``features`` (n, d), of dense ones in ``out``; the same object where nothing is scaled."""
-        if self.factor is None:
+        if self.factor is None or self.shift is None:
             return features
         if is_csr(features):
             scaled = features.copy()
@@ -50,7 +50,7 @@ class Scaling:
 
         Nothing where there is none, or of more than MOST_COLUMNS_KEPT features.
         """
-        if self.factor is None or n_features > MOST_COLUMNS_KEPT:
+        if self.factor is None or self.shift is None or n_features > MOST_COLUMNS_KEPT:
             return {}
         return {"scaling": {"shift": self.shift.tolist(), "factor": self.factor.tolist()}}
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+import types
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
@@ -226,7 +227,7 @@ def _refuse_dispatcher() -> None:
     """One process reads for all in accelerate's dispatcher, and would wait for ever for what the others observed."""
     if "accelerate" not in sys.modules:
         return
-    frame = sys._getframe(1)
+    frame: types.FrameType | None = sys._getframe(1)
     while frame is not None:
         if type(frame.f_locals.get("self")).__name__ == "DataLoaderDispatcher":
             raise UsageError(

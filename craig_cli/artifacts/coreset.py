@@ -253,6 +253,7 @@ def _facts(path: str | os.PathLike, metadata: dict[bytes, bytes]) -> dict:
 
 def _check(path: str | os.PathLike, coreset: Coreset) -> None:
     n_rows = coreset.facts.n
+    assert n_rows is not None  # read_coreset asked for it
     size = len(coreset)
     if size == 0:
         raise DataError(f"{path}: expected at least one element, found an empty coreset")

@@ -42,9 +42,10 @@ def guide(topic: str | None) -> None:
 def help_of(context: click.Context, command: str | None) -> None:
     """Show the help of COMMAND, or of craig."""
     group = context.parent
+    assert group is not None and isinstance(group.command, click.Group)
     if command is None:
         click.echo(group.get_help())
         return
-    assert isinstance(group.command, click.Group)
     name, subcommand, _ = group.command.resolve_command(group, [command])
+    assert subcommand is not None
     click.echo(subcommand.make_context(name, ["--help"], parent=group, resilient_parsing=True).get_help())

@@ -14,10 +14,8 @@ class TwoPartCommand(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The two parts, the first in the order of ``first``."""
-        records = {
-            each.name: each.get_help_record(ctx) for each in self.get_params(ctx) if isinstance(each, click.Option)
-        }
-        records = {name: record for name, record in records.items() if record is not None}
+        options = [each for each in self.get_params(ctx) if isinstance(each, click.Option)]
+        records = {each.name: record for each in options if (record := each.get_help_record(ctx)) is not None}
         names = [name for name in (*self.first, "help") if name in records]
         parts = {"Options": names, "Fine tuning": [name for name in records if name not in names]}
         for title, names in parts.items():

@@ -74,6 +74,7 @@ def _refusals(target: str) -> Iterator[None]:
 def _original(rows: Rows) -> pa.Table:
     """The columns as they were, and weight and rank."""
     table = rows.original
+    assert table is not None
     columns = {} if rows.scale == "none" else {"weight": rows.weight}
     columns |= {} if rows.rank is None else {"rank": rows.rank}
     for role, values in columns.items():

@@ -42,10 +42,10 @@ class _Ahead(io.RawIOBase):
             size = min(len(view), len(self._head))
             view[:size], self._head = self._head[:size], self._head[size:]
             return size
-        size = self._stream.readinto(view)
-        if size is None:
+        read = self._stream.readinto(view)
+        if read is None:
             raise BlockingIOError("no data available on a non-blocking stream")
-        return size
+        return read
 
 
 @dataclass

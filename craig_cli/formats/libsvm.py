@@ -131,6 +131,7 @@ class _Reader:
     def _select(self, blocks: Iterable[Block]) -> Iterator[Block]:
         """Number rows through, and mark those that are wanted."""
         for block in blocks:
+            assert self.rows is not None
             first, self.rows_before = self.rows_before, self.rows_before + len(block.starts)
             begin, end = np.searchsorted(self.rows, (first, self.rows_before))
             keep = self.rows[begin:end] - first
@@ -144,7 +145,7 @@ class _Reader:
         # The shortest row is "1" and a line feed, the shortest feature " 1:2".
         starts = _buffer("starts", size // 2 + 1, np.int64) if block.starts is None else block.starts
         labels = _buffer("labels", len(starts), np.float64)
-        weights = _buffer("weights", len(starts), np.float64)
+        weights: np.ndarray | None = _buffer("weights", len(starts), np.float64)
         lengths = _buffer("lengths", len(starts), np.int64)
         indices, values = self.store.room(size // 4 + 1)
         wanted = -1 if block.starts is None else len(starts)

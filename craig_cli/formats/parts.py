@@ -113,6 +113,7 @@ def assemble(parts: list[Part], zero_based: bool | None, n_features: int | None,
         rows = slice(row_ends[number] - len(part.labels), row_ends[number])
         labels[rows] = part.labels
         if part.weights is not None:
+            assert weights is not None
             weights[rows] = part.weights
         arrays = (part.lengths, part.indices, part.values, lowest)
         if dense:

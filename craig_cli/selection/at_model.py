@@ -105,6 +105,7 @@ def joint(
     total = counts.sum()
     standard = fit_scaling("standard", features, dataset.multiplicity)
     chosen = fit_scaling(scale, features, dataset.multiplicity)
+    assert standard.factor is not None
     if scale == "none" and _uneven(1.0 / standard.factor):
         chosen = standard
     if sp.issparse(features):

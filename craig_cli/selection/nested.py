@@ -113,12 +113,14 @@ def _levels(
         if size == len(above.elements):
             levels.insert(0, above)
         elif along is not None:
+            assert mass is not None
             parent = np.empty(len(along), dtype=np.int64)
             parent[np.argsort(along)] = np.arange(len(along)) * size // len(along)
             level, mass = _united(group, above, parent, mass, generator)
             levels.insert(0, level)
             along = np.arange(size)
         elif members:
+            assert mass is not None
             nearest, _ = group.search.assign(picks[:size], group.constants, grid)
             parent = nearest[picks[: len(above.elements)]]
             parent[:size] = np.arange(size)  # of equal rows too each stays its own

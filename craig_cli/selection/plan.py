@@ -161,6 +161,7 @@ class Plan:
                     f"size: expected at most the {dataset.n_rows} rows of {dataset.name}, found {self.size}"
                 )
             return int(self.size)
+        assert self.epsilon is not None  # the one that is left
         if not self.epsilon >= 0.0:
             raise UsageError(f"epsilon: expected a number of 0 or more, found {self.epsilon:g}")
         return 0
@@ -244,15 +245,15 @@ def _check_together(plan: Plan, at: AtModel | None) -> None:
     if plan.weights == "fitted" and (at is None or at.cost is None):
         raise UsageError(f"weights: fitted ones go with a rough model of the rows, found {_instead(plan, at_model)}")
     if plan.weights == "equal" and (greedy or at_model):
-        other = "a model to select at" if at_model else plan.algorithm
-        raise UsageError(f"weights: equal ones go with strata or random rows by features, found {other}")
+        what = "a model to select at" if at_model else plan.algorithm
+        raise UsageError(f"weights: equal ones go with strata or random rows by features, found {what}")
     if plan.sizes is not None and (plan.algorithm, plan.weights) == ("strata", "equal"):
         raise UsageError(
             "sizes: equal weights want strata of equal mass, which differ from size to size; select each with size"
         )
     if plan.epsilon is None:
         return
-    other = None
+    other: str | None = None
     if at_model:
         other = "distances at a model"
     elif not greedy:

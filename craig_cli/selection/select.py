@@ -109,8 +109,9 @@ def _quotas(groups: list[Group], sizes: list[int], plan: Plan, at: AtModel | Non
 
 def _settings(plan: Plan, units: str, block: int | None, weighed: Weighed, scaling: Scaling, dataset: Dataset) -> dict:
     """How it was selected, for the metadata."""
-    settings = {"metric": plan.metric, "scale": plan.scale, "loss": plan.loss, "radius": plan.radius, "units": units}
+    settings: dict = {"metric": plan.metric, "scale": plan.scale, "loss": plan.loss, "radius": plan.radius}
     settings |= {
+        "units": units,
         "for": plan.purpose,
         "algorithm": plan.algorithm,
         "exemplar": weighed.exemplar if plan.method.greedy or plan.exemplar else None,
@@ -183,9 +184,10 @@ class _Report:
 
     def start(self, quota: int) -> Callable[[float], None] | None:
         self._quota = quota
-        if self._progress is None:
+        progress = self._progress
+        if progress is None:
             return None
-        return lambda share: self._progress(self._done + 0.5 * share * quota, self._total)
+        return lambda share: progress(self._done + 0.5 * share * quota, self._total)
 
     def picks(self, count: int) -> None:
         if self._progress is not None:

@@ -105,6 +105,7 @@ class Features:
                     f"{shown}: column {quoted(name)}, row {where(0)} (from 0): expected {expected} numbers, "
                     f"as in the rows before, found {width}"
                 )
+        assert self.matrix is not None
         matrix, filled = self.matrix, self.filled
 
         def write(start: int) -> None:
@@ -143,6 +144,7 @@ class Features:
             encoding = self._fit(shown, wanted)
         if (
             as_it_is
+            and self.matrix is not None
             and encoding.width == self.matrix.shape[1]
             and self.names == [each.name for each in encoding.columns]
         ):
@@ -153,6 +155,7 @@ class Features:
         if name in self.texts or name in self.times:
             return self.texts.get(name) or self.times[name]
         start, width = self.spans[name]
+        assert self.matrix is not None
         return self.matrix[:, start] if self.contents[name] == NUMBER else self.matrix[:, start : start + width]
 
     def _fit(self, shown: str, wanted: bool) -> Encoding:
@@ -183,7 +186,9 @@ class Features:
         room = np.empty((COLUMNS_TOGETHER, self.n_rows))
         for begin in range(0, len(self.names), COLUMNS_TOGETHER):
             names = self.names[begin : begin + COLUMNS_TOGETHER]
-            items = {name: None if self.contents[name] == NOTHING else self._values(name) for name in names}
+            items: dict[str, Any] = {
+                name: None if self.contents[name] == NOTHING else self._values(name) for name in names
+            }
             apart = [name for name in names if self.contents[name] == NUMBER and not items[name].flags.c_contiguous]
 
             def copy(start: int, apart=apart, items=items) -> None:
@@ -206,7 +211,7 @@ class Features:
     def _as_its_kind(self, shown: str, column: Column):
         """The values as the kind takes them, which here may hold nothing, or numbers, where there was text."""
         content = self.contents[column.name]
-        values = None if content == NOTHING else self._values(column.name)
+        values: Any = None if content == NOTHING else self._values(column.name)
         if column.kind == VECTOR:
             width, expected = values.shape[1] if content == VECTOR else 0, column.facts["width"]
             if width != expected:

@@ -147,6 +147,7 @@ def build_design(
         rows = np.ones((n_rows, n_features + intercept))
         scaling.apply(dataset.features, out=rows[:, :n_features])
     units = 1.0 if trained.factor is None else trained.factor
+    assert scaling.factor is not None
     penalty = np.append(l2 * (scaling.factor / units) ** 2, np.zeros(int(intercept)))
     counts = dataset.counts
     return Design(rows, targets, counts, penalty, loss, tuple(classes), scaling, scale, intercept)

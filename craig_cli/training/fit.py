@@ -83,6 +83,7 @@ def fit(
     share = None if progress is None else lambda done, total: progress(done, total * (1 + plan.refine))
     result = train(setup, plan.schedule, step, decay, progress=share, follow=seen)
     if plan.refine:
+        assert all_rows is not None
         result = refine_rounds(setup, all_rows, result, plan.refine, plan.schedule, step, decay, progress)
     if tries:
         result.history[0]["tries"] = tries

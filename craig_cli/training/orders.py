@@ -46,7 +46,10 @@ def arrange(order: str, n_rows: int, rank: np.ndarray | None, rng: np.random.Gen
     """The order in which to put the rows into memory; None to leave them. ``rank`` (r,) is for "greedy"."""
     if order == "shuffle":
         return rng.permutation(n_rows)
-    return np.argsort(rank, kind="stable") if order == "greedy" else None
+    if order != "greedy":
+        return None
+    assert rank is not None
+    return np.argsort(rank, kind="stable")
 
 
 def plan_visits(gamma: np.ndarray, curvature: np.ndarray, split: bool) -> Visits:

@@ -147,6 +147,7 @@ class _Dual:
 
     def _gram(self, picks: np.ndarray) -> np.ndarray:
         """sum_j weights_j f_j f_j^T over some of the picks."""
+        assert self.written is not None
         classes = np.zeros((len(picks), len(self.class_unit)))
         classes[np.arange(len(picks)), self.groups[picks]] = self.class_unit[self.groups[picks]]
         vectors = np.column_stack([self.written[picks] * self.unit, classes])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,9 +26,9 @@ class Weighed:
     """
 
     clusters: list[Clusters]
-    own: list[np.ndarray | None]
+    own: Sequence[np.ndarray | None]
     exemplar: str
-    weights: str
+    weights: str | None
     calibration: dict | None = None
 
 
@@ -35,7 +36,7 @@ def weigh(
     dataset: Dataset,
     groups: list[Group],
     clusters: list[Clusters],
-    own: list[np.ndarray | None],
+    own: Sequence[np.ndarray | None],
     plan: Plan,
     at: AtModel | None,
     grid: float,
@@ -62,6 +63,7 @@ def weigh(
     weighed = Weighed(clusters, moved, plain.exemplar, weights, facts)
     if weights == "calibrated" or facts["left"] <= TRUSTED:
         return weighed
+    assert at is not None and at.cost is not None  # fitted ones, as the plan has it
     rows = np.concatenate([group.rows[part] for group, part in zip(groups, exemplars)])
     return weighed if at.cost(rows, np.concatenate(moved)) <= at.cost(rows, np.concatenate(before)) else plain
 
