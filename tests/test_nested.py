@@ -115,7 +115,7 @@ def test_a_part_stands_for_the_union_as_often_as_its_mass():
     generator, drawn = np.random.default_rng(0), np.zeros(5)
     for _ in range(4000):
         level, total = _united(group, Level(np.arange(5), clusters, None), parent, mass, generator)
-        drawn[level.places] += 1
+        drawn[level.elements] += 1
         assert level.clusters.counts.tolist() == [18.0, 12.0]
     np.testing.assert_allclose(total, [8.0, 4.0])
     np.testing.assert_allclose(drawn / 4000, mass / total[parent], atol=0.03)

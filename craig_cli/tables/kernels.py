@@ -18,7 +18,7 @@ def put_codes(codes, column, free, indices, values):
 
 @njit
 def put_values(values_of_column, column, free, indices, values):
-    """The values ``found`` (rows,) that are not zero in column ``column``."""
+    """The values (rows,) that are not zero in column ``column``."""
     for row in range(len(values_of_column)):
         if values_of_column[row] != 0.0:
             position = free[row]
