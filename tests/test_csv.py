@@ -71,6 +71,23 @@ def test_csv_that_cannot_be_read(tmp_path, text, found):
     assert str(refusal.value).startswith(f"{tmp_path / 'a.csv'}: ") and found in str(refusal.value)
 
 
+@pytest.mark.parametrize("note", ["plain", "of two\nlines"])
+def test_whole_numbers_of_64_bits_keep_their_digits(tmp_path, note):
+    """pyarrow alone takes numbers from 2^63 on for floats, in which the first two are one."""
+    keys = [2**63, 2**63 + 7, 2**64 - 1, 2**63]
+    text = "".join(
+        f'{key},{key}.5,{key if row else ""},{1.5 * row}e300,"{note}",{key}\n' for row, key in enumerate(keys)
+    )
+    (tmp_path / "a.csv").write_text("key,tenths,gaps,large,note,label\n" + text)
+    found = read_dataset([tmp_path / "a.csv"], original=True)
+    assert found.label_names == (2**63, 2**63 + 7, 2**64 - 1) and found.labels.tolist() == [0, 1, 2, 0]
+    table = found.original()
+    assert table["key"].to_pylist() == table["label"].to_pylist() == keys
+    assert table["gaps"].to_pylist() == [None, *keys[1:]]
+    assert table["tenths"].to_pylist() == [key + 0.5 for key in keys]
+    assert table["large"].to_pylist() == [0, 1.5e300, 3e300, 4.5e300]
+
+
 def test_line_ends_inside_of_fields(tmp_path):
     """Also where the reader cuts its blocks of a megabyte."""
     notes = [f"note {k}\nof {k % 9} lines\n" * (k % 5) for k in range(60_000)]
