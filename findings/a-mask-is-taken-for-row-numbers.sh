@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# xgboost 3.2.0, LightGBM 4.7.0, CatBoost 1.2.10, datasets 5.2.0: a mask for row numbers gives rows 0 and 1 again and again.
+# xgboost 3.2.0, LightGBM 4.7.0, CatBoost 1.2.10, datasets 5.2.0: a mask for row numbers gives rows 0 and 1 again and
+# again.
 #
 # Guess: DMatrix.slice, Dataset.subset, Pool.slice and Dataset.select take a mask as numpy does, or refuse it.
-# Seen: True and False are row numbers 1 and 0. The result is as long as the mask, so that labels and weights of all rows
-# fit it, and holds two different rows only; nothing is said. numpy.flatnonzero(mask) is what they want. pyarrow's take and
-# numpy's arrays do better: the one refuses, the others take rows 2, 4 and 5.
+# Seen: True and False are row numbers 1 and 0. The result is as long as the mask, so that labels and weights of all
+# rows fit it, and holds two different rows only; nothing is said. numpy.flatnonzero(mask) is what they want.
+# pyarrow's take and numpy's arrays do better: the one refuses, the others take rows 2, 4 and 5.
 # Output seen:
 #   xgboost 3.2.0 lightgbm 4.7.0 catboost 1.2.10 datasets 5.2.0
 #   xgboost [10, 10, 11, 10, 11, 11]

@@ -2,15 +2,14 @@
 # CatBoost 1.2.10: what it makes of a category of more than two values does not see the sample weights.
 #
 # Guess: the mean label of a category, by which CatBoost turns it into a number, weighs its rows as the loss does.
-# Seen: rows are counted. Here each of 40 categories has as many labels 0 as 1; by weight 20 of them are at .98 and 20 at
-# .02. As numbers all are alike but for chance, so that trees cannot tell them apart: within each 20 chances spread from
-# .3 to 1. With the values as columns (one_hot_max_size, 2 by default), or with each row repeated as often as it weighs,
-# they are .98 and .02.
+# Seen: rows are counted. Here each of 40 categories has 50 labels of 0 and 50 of 1; by weight 20 of them are at .98
+# and 20 at .02. Counted they are all alike, and the model says .51 of each, whatever it weighs. With the values as
+# columns (one_hot_max_size, 2 by default), or with each row repeated as often as it weighs, it is .98 and .02.
 # Output seen (least and largest chance of the categories at .98 and of those at .02):
 #   catboost 1.2.10
-#   weights: 0.36 to 0.98, 0.02 to 0.77
+#   weights: 0.51 to 0.51, 0.51 to 0.51
 #   rows repeated: 0.98 to 0.98, 0.02 to 0.02
-#   weights, one_hot_max_size=255: 0.98 to 0.98, 0.02 to 0.02
+#   weights, one_hot_max_size=255: 0.97 to 0.97, 0.03 to 0.03
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

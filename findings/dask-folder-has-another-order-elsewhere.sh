@@ -2,8 +2,9 @@
 # dask 2026.8.0: a folder that dask writes has its rows in another order for everybody else.
 #
 # Guess: to_parquet of a frame and pandas.read_parquet of the folder give the rows in the order of the frame.
-# Seen: the files are part.0 to part.11. dask sorts them by number, pandas, pyarrow, polars and DuckDB by name, so that
-# part.10 and part.11 come before part.2: from ten partitions on row numbers of the one are not those of the others.
+# Seen: the files are part.0 to part.11. dask sorts them by number, pandas, pyarrow, polars and DuckDB by name, so
+# that part.10 and part.11 come before part.2: from ten partitions on row numbers of the one are not those of the
+# others.
 # Output seen:
 #   dask 2026.8.0 pandas 3.1.1 pyarrow 26.0.1 polars 2.1.0 duckdb 2.0.1
 #   dask [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]

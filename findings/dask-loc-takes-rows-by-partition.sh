@@ -2,9 +2,9 @@
 # dask 2026.8.0: .loc with a list of rows gives them partition by partition, where pandas gives them as asked for.
 #
 # Guess: frame.loc[[15, 2, 9, 2]] of dask has the rows that pandas has, in its order.
-# Seen: the order is that of the partitions, and within each that of the list. With one partition it is as in pandas, so
-# what was tried on a small frame no longer holds on a large one: a weight for each row of the list goes to other rows,
-# and the lengths agree.
+# Seen: the order is that of the partitions, and within each that of the list. With one partition it is as in pandas,
+# so what was tried on a small frame no longer holds on a large one: a weight for each row of the list goes to other
+# rows, and the lengths agree.
 # Output seen:
 #   dask 2026.8.0 pandas 3.1.1
 #   pandas [15, 2, 9, 2]

@@ -4,8 +4,8 @@
 # Guess: a row group whose least and largest number are not in the file is read, as nothing is known of it.
 # Seen: DuckDB writes no least and largest for a row group with a NaN in it. DataFusion takes those of the other row
 # groups for the whole file: the first group here has numbers below 1 and one NaN, the second has numbers above 3, and
-# x < 2 returns nothing, min(x) is 3. All sizes are defaults. DuckDB, pyarrow and polars read the file right, and so does
-# DataFusion with the option pruning off; min(x) is wrong then too.
+# x < 2 returns nothing, min(x) is 3. All sizes are defaults. DuckDB, pyarrow and polars read the file right, and so
+# does DataFusion where it is told not to collect statistics (datafusion.execution.collect_statistics).
 # Output seen:
 #   datafusion 55.0.0 duckdb 2.0.1 pyarrow 26.0.1 polars 2.1.0
 #   x < 2: datafusion 0, no statistics collected 122879, duckdb 122879, pyarrow 122879, polars 122879

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # deltalake 1.6.6, pyiceberg 0.12.0: rows that are appended to a table come first when it is read.
 #
-# Guess: an append goes to the end, so that row 0 stays row 0: both formats log their files in order, and readers give the
-# rows of one file in order.
-# Seen: the newest file is read first, by the packages themselves and by polars (scan_delta, scan_iceberg): all rows that
-# were there before move by the number of rows appended, and row numbers noted before name other rows. A column with a
-# number of its own is needed.
+# Guess: an append goes to the end, so that row 0 stays row 0: both formats log their files in order, and readers give
+# the rows of one file in order.
+# Seen: the newest file is read first, by the packages themselves and by polars (scan_delta, scan_iceberg): all rows
+# that were there before move by the number of rows appended, and row numbers noted before name other rows. A column
+# with a number of its own is needed.
 # Output seen:
 #   deltalake 1.6.6 pyiceberg 0.12.0 polars 2.1.0
 #   appended [0, 1], [10, 11], [20, 21]

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# DuckDB 2.0.1: WHERE NOT isnan(x) keeps the NaN of a Parquet file that polars or pyarrow wrote, and isnan(x) finds none.
+# DuckDB 2.0.1: WHERE NOT isnan(x) keeps the NaN of a Parquet file that polars or pyarrow wrote, and isnan(x) finds
+# none.
 #
 # Guess: isnan(x) looks at each number, so it says the same of the same numbers, whoever wrote the file.
-# Seen: the least and largest number of a row group leave NaN out, as Parquet asks for, and DuckDB takes them for those of
-# all its numbers: where both are there, isnan(x) is false of every row, in WHERE and in SELECT alike, x < 1 and BETWEEN
-# let NaN through, and x > 1, true of NaN in DuckDB, passes it over. Of the same rows without statistics, or written by
-# DuckDB, which writes no least and largest for numbers with NaN, all answers are right. Where NaN stands for a missing
-# value, its rows are neither found nor dropped. NOT isfinite(x), the text of x, and isnan(x) of a table made of the file
-# see them.
+# Seen: the least and largest number of a row group leave NaN out, as Parquet asks for, and DuckDB takes them for
+# those of all its numbers: where both are there, isnan(x) is false of every row, in WHERE and in SELECT alike, x < 1
+# and BETWEEN let NaN through, and x > 1, true of NaN in DuckDB, passes it over. Of the same rows without statistics,
+# or written by DuckDB, which writes no least and largest for numbers with NaN, all answers are right. Where NaN
+# stands for a missing value, its rows are neither found nor dropped. NOT isfinite(x), the text of x, and isnan(x) of
+# a table made of the file see them.
 # Output seen:
 #   duckdb 2.0.1 polars 2.1.0 pyarrow 26.0.1
 #   polars: isnan [], not isnan [0, 1, 2], x < 1 [0, 1, 2], x > 1 [], as text [1]

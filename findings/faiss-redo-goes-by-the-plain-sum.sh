@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # faiss 1.15.1: Kmeans with weights and nredo=10 keeps the run that is best without weights.
 #
-# Guess: train(x, weights=w) makes the least weighted sum of squared distances, so of nredo runs that one is kept, and .obj
-# has it.
-# Seen: the centroids of a run are weighted means, but .obj is the plain sum, and nredo goes by it. Where rows x > 1 weigh
-# 100 times the others, ten runs end with a weighted sum above that of most single runs.
+# Guess: train(x, weights=w) makes the least weighted sum of squared distances, so of nredo runs that one is kept, and
+# .obj has it.
+# Seen: the centroids of a run are weighted means, but .obj is the plain sum, and nredo goes by it. Where rows x > 1
+# weigh 100 times the others, ten runs end with a weighted sum above that of most single runs.
 # Output seen:
 #   faiss 1.15.1
 #   .obj 1214, plain sum 1214, weighted sum 10980

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Lance (pylance 14.0.2): updating a column moves the rows to the end of the dataset.
 #
-# Guess: update({"label": ...}, where=...) changes values in place, so that take([3]) gives the same row before and after.
-# Seen: rows that are updated, by update or merge_insert, are written anew behind all others, and the rows after them move
-# up: take([3]) is another row. Correcting one label makes row numbers that were noted before name other rows.
+# Guess: update({"label": ...}, where=...) changes values in place, so that take([3]) gives the same row before and
+# after.
+# Seen: rows that are updated, by update or merge_insert, are written anew behind all others, and the rows after them
+# move up: take([3]) is another row. Correcting one label makes row numbers that were noted before name other rows.
 # Output seen:
 #   pylance 14.0.2
 #   written [0, 1, 2, 3, 4, 5, 6, 7], take([3]) [3]

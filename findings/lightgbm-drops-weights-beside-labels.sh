@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # LightGBM 4.7.0: of lines "label:weight index:value ..." it reads all but the weights, without a word.
 #
-# Guess: text with a weight after each label, as XGBoost reads it, is read with its weights or refused, as scikit-learn and
-# CatBoost do.
-# Seen: labels and features are right, the dataset has no weights, and the model is that without weights. Weights have to
-# be in a file DATA.weight beside DATA.
+# Guess: text with a weight after each label, as XGBoost reads it, is read with its weights or refused, as
+# scikit-learn and CatBoost do.
+# Seen: labels and features are right, the dataset has no weights, and the model is that without weights. Weights have
+# to be in a file DATA.weight beside DATA.
 # Output seen:
 #   lightgbm 4.7.0 xgboost 3.2.0
 #   xgboost: labels [0, 1, 0, 1], weights [1, 2, 3, 4]

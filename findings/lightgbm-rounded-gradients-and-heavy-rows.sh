@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# LightGBM 4.7.0: with uneven sample weights use_quantized_grad makes the error much larger, without weights it does not.
+# LightGBM 4.7.0: with uneven sample weights use_quantized_grad makes the error much larger, without weights it does
+# not.
 #
-# Guess: gradients rounded to 4 steps cost little, as without weights, since rounding is at random and right on average.
-# Seen: the steps are shares of the largest gradient times weight, so that one heavy row makes them coarse for all others.
-# The same rows repeated as often as they weigh are trained as well as unrounded. quant_train_renew_leaf=True, which takes
-# the values of leaves from the unrounded gradients, or num_grad_quant_bins=64 puts it right.
+# Guess: gradients rounded to 4 steps cost little, as without weights, since rounding is at random and right on
+# average.
+# Seen: the steps are shares of the largest gradient times weight, so that one heavy row makes them coarse for all
+# others. The same rows repeated as often as they weigh are trained as well as unrounded. quant_train_renew_leaf=True,
+# which takes the values of leaves from the unrounded gradients, or num_grad_quant_bins=64 puts it right.
 # Output seen (RMSE on new rows, means of three seeds; weights log-normal, the largest 40 to 74 times the mean):
 #   lightgbm 4.7.0
 #   {} weights 0.437, rows repeated 0.415

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # LightGBM 4.7.0: Dataset.subset([9, 2, 5]) has rows 2, 5 and 9, in this order.
 #
-# Guess: the rows come in the order of used_indices, as with numpy, xgboost's DMatrix.slice and CatBoost's Pool.slice, so
-# that weights, labels or scores in that order may be set on the subset.
-# Seen: the indices are sorted. With rows in the order of a ranking, set_weight(w) gives each weight to another row than
-# the one it was computed for, without a word; the lengths agree. The indices in their new order are in .used_indices.
+# Guess: the rows come in the order of used_indices, as with numpy, xgboost's DMatrix.slice and CatBoost's Pool.slice,
+# so that weights, labels or scores in that order may be set on the subset.
+# Seen: the indices are sorted. With rows in the order of a ranking, set_weight(w) gives each weight to another row
+# than the one it was computed for, without a word; the lengths agree. The indices in their new order are in
+# .used_indices.
 # Output seen:
 #   lightgbm 4.7.0 xgboost 3.2.0
 #   lightgbm: labels [2.0, 5.0, 9.0], weights [0.9, 0.2, 0.5]

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# pyarrow 26.0.1: 64-bit numbers of a CSV file that need all 64 bits become equal floats, where others keep them apart.
+# pyarrow 26.0.1: 64-bit numbers of a CSV file that need all 64 bits become equal floats, where others keep them
+# apart.
 #
 # Guess: read_csv takes whole numbers above 2^63 for uint64, as pandas does, or leaves them as text.
-# Seen: they are inferred as double, in which numbers less than 1,024 apart are one: of 100 keys one is left, and joins,
-# groups and counts of classes by such a key (hashes of 64 bits, half of which are that large) are wrong without a word.
-# pandas has uint64, DuckDB and polars integers of 128 bits; pandas with engine="pyarrow" has the floats.
-# column_types={"key": pyarrow.uint64()} keeps them.
+# Seen: they are inferred as double, in which numbers less than 1,024 apart are one: of 100 keys one is left, and
+# joins, groups and counts of classes by such a key (hashes of 64 bits, half of which are that large) are wrong
+# without a word. pandas has uint64, DuckDB and polars integers of 128 bits; pandas with engine="pyarrow" has the
+# floats. column_types={"key": pyarrow.uint64()} keeps them.
 # Output seen:
 #   pyarrow 26.0.1 pandas 3.1.1 polars 2.1.0 duckdb 2.0.1
 #   pyarrow: double, 1 of 100 keys

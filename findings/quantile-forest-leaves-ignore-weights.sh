@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# quantile-forest 1.4.2: sample weights choose the splits, and then the leaves forget them, in quantiles and in the mean.
+# quantile-forest 1.4.2: sample weights choose the splits, and then the leaves forget them, in quantiles and in the
+# mean.
 #
-# Guess: RandomForestQuantileRegressor takes sample_weight in fit, so a quantile is the weighted one of the rows in a leaf,
-# and quantiles="mean" is what scikit-learn's forest predicts.
-# Seen: the rows of a leaf count alike. With 500 rows in a leaf, of which those above 0 weigh 9 times the others, median and
-# mean are those without weights, to the last digit; scikit-learn's forest of the same trees has the weighted mean.
+# Guess: RandomForestQuantileRegressor takes sample_weight in fit, so a quantile is the weighted one of the rows in a
+# leaf, and quantiles="mean" is what scikit-learn's forest predicts.
+# Seen: the rows of a leaf count alike. With 500 rows in a leaf, of which those above 0 weigh 9 times the others,
+# median and mean are those without weights, to the last digit; scikit-learn's forest of the same trees has the
+# weighted mean.
 # Output seen:
 #   quantile-forest 1.4.2 scikit-learn 1.9.1
 #   weights: median -0.0502, mean -0.0269; scikit-learn 0.6450
