@@ -33,7 +33,7 @@ again = generator.permutation(np.repeat(np.arange(4000), weight))
 def chances(taken, weight=None, **settings):
     """Chances of 1 of the odd categories, which are mostly 1 by weight, and of the even ones."""
     model = catboost.CatBoostClassifier(
-        iterations=100, learning_rate=0.3, verbose=0, thread_count=1, random_seed=0, allow_writing_files=False, **settings
+        iterations=100, learning_rate=0.3, verbose=0, thread_count=1, allow_writing_files=False, **settings
     )
     model.fit(category[taken, None].astype(str), labels[taken], cat_features=[0], sample_weight=weight)
     found = model.predict_proba(np.arange(40)[:, None].astype(str))[:, 1]

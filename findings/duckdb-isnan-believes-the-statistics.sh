@@ -44,7 +44,7 @@ conditions = {
 
 def rows(writer):
     answers = {
-        name: [row for (row,) in duckdb.sql(f"select row from '{writer}.parquet' where {where} order by row").fetchall()]
+        name: sorted(row for (row,) in duckdb.sql(f"select row from '{writer}.parquet' where {where}").fetchall())
         for name, where in conditions.items()
     }
     print(f"{writer}: " + ", ".join(f"{name} {answer}" for name, answer in answers.items()))

@@ -16,7 +16,8 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check quantile-forest==1.4.2 scikit-learn==1.9.1 numpy==2.4.6
+"$folder/venv/bin/pip" install --quiet --disable-pip-version-check quantile-forest==1.4.2 scikit-learn==1.9.1 \
+  numpy==2.4.6
 cd "$folder"
 "$folder/venv/bin/python" -W ignore - <<'PYTHON'
 from importlib.metadata import version
