@@ -2,9 +2,10 @@
 # CatBoost 1.2.10: the losses for survival, Cox and SurvivalAft, do not see sample weights.
 #
 # Guess: as with RMSE and Logloss a weight of k is k rows; there is a weight in the Pool and nothing is said against it.
-# Seen: what the leaves say with weights is what they say without. With rows that weigh 9 times the others where x = 1 dies
-# early, the difference of the logarithms of the hazards is 0 as without weights, where lifelines' Cox model has 1.48.
-# XGBoost's survival:aft has the weighted mean, as the rows repeated have it.
+# Seen: in the end the leaves say with weights what they say without; all that weights do is make the penalty of a leaf
+# larger. With rows that weigh 9 times the others where x = 1 dies early, the difference of the logarithms of the
+# hazards is 0 as without weights, where lifelines' Cox model has 1.48. XGBoost's survival:aft has the weighted mean, as
+# CatBoost has with the rows repeated.
 # Output seen:
 #   catboost 1.2.10 lifelines 0.30.3 xgboost 3.2.0
 #   AFT, weighted mean 0.01: catboost with weights 0.524, rows repeated 0.011, no weights 0.524; xgboost with weights 0.011
