@@ -3,17 +3,18 @@
 #
 # Guess: both are whole numbers of 64 bits, so equal keys meet and no others, as isin says, and as polars, DuckDB and
 # DataFusion join them.
-# Seen: both are made float64, in which 9007199254740993 is 9007199254740992: a key from 2^53 on meets its neighbours, rows
-# are doubled and get what belongs to others, without a warning. dask does as pandas; numpy.searchsorted and
-# intersect1d do so too, though == of such arrays is right. hash_pandas_object and most hashes are uint64, keys of
-# databases int64. Casting both to one type first is the way out; pyarrow refuses the join.
+# Seen: both are made float64, in which 9007199254740993 is 9007199254740992: a key from 2^53 on meets its neighbours,
+# rows are doubled and get what belongs to others, and keys come out as floats, without a warning. Which pairs depends
+# on the order of rows, too. dask does as pandas; numpy.searchsorted and intersect1d do so too, though == of such
+# arrays is right. hash_pandas_object and most hashes are uint64, keys of databases int64. Casting both to one type
+# first is the way out; pyarrow refuses the join.
 # Output seen:
 #   pandas 3.1.1 numpy 2.4.6 polars 2.1.0 duckdb 2.0.1
 #   pandas.merge: [('right', 1), ('wrong', 1)]
 #   pandas.merge, one type: [('right', 1)]
-#   pandas isin: [False, True]
 #   polars: [('right', 1)]
 #   duckdb: [('right', 1)]
+#   pandas isin: [False, True]
 #   numpy.searchsorted 0, one type 1
 set -euo pipefail
 folder=$(mktemp -d)
@@ -30,7 +31,7 @@ import polars
 
 print(" ".join(f"{each.__name__} {each.__version__}" for each in (pandas, np, polars, duckdb)))
 rows = pandas.DataFrame({"key": np.array([2**53, 2**53 + 1], np.uint64), "what": ["wrong", "right"]})
-weights = pandas.DataFrame({"key": np.array([2**53 + 1], np.int64), "weight": [1]})
+weights = pandas.DataFrame({"key": np.array([2**53 + 1, 5], np.int64), "weight": [1, 1]})
 cast = weights.astype({"key": np.uint64})
 pairs = {
     "pandas.merge": weights.merge(rows, on="key")[["what", "weight"]].values.tolist(),

@@ -141,7 +141,7 @@ def original_rows(inputs: list[TableInput], rows: np.ndarray | None, threads: in
 
 
 def _with_all_digits(parts: list[pa.Table]) -> list[pa.Table]:
-    """``parts``, and columns that are uint64 in one and signed in another as uint64 in all, as decimals if any is negative.
+    """``parts``; columns that are uint64 in one and signed in another are uint64 in all, decimals if one is negative.
 
     pyarrow would make int64 of them, which has no room for the large ones.
     """
