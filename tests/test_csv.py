@@ -71,6 +71,33 @@ def test_csv_that_cannot_be_read(tmp_path, text, found):
     assert str(refusal.value).startswith(f"{tmp_path / 'a.csv'}: ") and found in str(refusal.value)
 
 
+@pytest.mark.parametrize("note", ["plain", "of two\nlines"])
+def test_whole_numbers_of_64_bits_keep_their_digits(tmp_path, note):
+    """pyarrow alone takes numbers from 2^63 on for floats, in which the first two are one."""
+    keys = [2**63, 2**63 + 7, 2**64 - 1, 2**63]
+    text = "".join(
+        f'{key},{key}.5,{key if row else ""},{1.5 * row}e300,"{note}",{key}\n' for row, key in enumerate(keys)
+    )
+    (tmp_path / "a.csv").write_text("key,tenths,gaps,large,note,label\n" + text)
+    found = read_dataset([tmp_path / "a.csv"], original=True)
+    assert found.label_names == (2**63, 2**63 + 7, 2**64 - 1) and found.labels.tolist() == [0, 1, 2, 0]
+    table = found.original()
+    assert table["key"].to_pylist() == table["label"].to_pylist() == keys
+    assert table["gaps"].to_pylist() == [None, *keys[1:]]
+    assert table["tenths"].to_pylist() == [key + 0.5 for key in keys]
+    assert table["large"].to_pylist() == [0, 1.5e300, 3e300, 4.5e300]
+
+
+@pytest.mark.parametrize("small, kind", [(7, pa.uint64()), (-7, pa.decimal128(20, 0))])
+def test_files_with_large_and_with_small_whole_numbers_are_one_table(tmp_path, small, kind):
+    """pyarrow alone would make int64 of both, or say that the large ones do not fit."""
+    keys = [small, 2**53 + 1, 2**63 + 7, 2**64 - 1]
+    for name, part in (("a.csv", keys[:2]), ("b.csv", keys[2:])):
+        (tmp_path / name).write_text("key,label\n" + "".join(f"{key},{place}\n" for place, key in enumerate(part)))
+    table = read_dataset([tmp_path / "a.csv", tmp_path / "b.csv"], original=True).original()
+    assert table["key"].type == kind and [int(key) for key in table["key"].to_pylist()] == keys
+
+
 def test_line_ends_inside_of_fields(tmp_path):
     """Also where the reader cuts its blocks of a megabyte."""
     notes = [f"note {k}\nof {k % 9} lines\n" * (k % 5) for k in range(60_000)]

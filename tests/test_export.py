@@ -184,7 +184,7 @@ def test_each_target_gets_the_scale_it_wants_and_says_so(folder, capsys):
         "xgboost": "lambda, alpha, gamma and min_child_weight act on these weights as on rows",
         "lightgbm": "leave min_data_in_leaf alone",
         "libsvm": "not by liblinear-official and libsvm-official",
-        "vw": "vw --passes 10 -c -k",
+        "vw": "vw --passes 10 -c -k --holdout_off, passes about n/r;",
         **dict.fromkeys(READERS, "C = 10 x"),
         "catboost": "learning_rate",
     }

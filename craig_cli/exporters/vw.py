@@ -19,9 +19,9 @@ def write(rows: Rows, data: BinaryIO) -> None:
 
 
 def advice(ratio: float, scale: str) -> str:
-    """Passes: a file of r rows has so many steps fewer than one of n."""
+    """Passes: a file of r rows has so many steps fewer than one of n. Of several, VW would train on 9 rows of 10."""
     passes = max(1, round(ratio))
-    several = f"vw --passes {passes} -c -k, about n/r; " if passes > 1 else ""
+    several = f"vw --passes {passes} -c -k --holdout_off, passes about n/r; " if passes > 1 else ""
     return f"{several}never --sgd, whose step grows with the weight"
 
 

@@ -5,7 +5,7 @@ Empty fields are missing, and so are ?, NA and nan where all else is numbers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import BinaryIO
 
@@ -49,10 +49,13 @@ def _table(path: str, shown: str, kept: bytearray | None, dialect: Dialect) -> p
         decimal_point=dialect.decimal_point,
     )
     with refusals(shown, "CSV"):
+        simple = True
         try:
-            table = _read(path, kept, dialect, convert, simple=True)
+            table = _read(path, kept, dialect, convert, simple)
         except pa.ArrowInvalid:
-            table = _read(path, kept, dialect, convert, simple=False)
+            simple = False
+            table = _read(path, kept, dialect, convert, simple)
+    table = _with_all_digits(table, partial(_read, path, kept, dialect, simple=simple), convert)
     for number, field in enumerate(table.schema):
         if pa.types.is_string(field.type):
             column = table.column(number)
@@ -62,7 +65,24 @@ def _table(path: str, shown: str, kept: bytearray | None, dialect: Dialect) -> p
     return table
 
 
-def _read(path: str, kept: bytearray | None, dialect: Dialect, convert, simple: bool) -> pa.Table:
+def _with_all_digits(table: pa.Table, read: Callable[..., pa.Table], convert: pa.csv.ConvertOptions) -> pa.Table:
+    """``table`` with whole numbers from 2^63 on, such as hashes, as uint64: pyarrow takes them for floats."""
+    for number, field in enumerate(table.schema):
+        if pa.types.is_float64(field.type) and (pc.max(table.column(number)).as_py() or 0) >= 2**63:
+            options = pa.csv.ConvertOptions(
+                null_values=convert.null_values, include_columns=[field.name], column_types={field.name: pa.uint64()}
+            )
+            try:
+                column = read(convert=options).column(0)
+            except pa.ArrowInvalid:  # not all of them are whole
+                continue
+            table = table.set_column(number, pa.field(field.name, pa.uint64()), column)
+    return table
+
+
+def _read(
+    path: str, kept: bytearray | None, dialect: Dialect, convert: pa.csv.ConvertOptions, simple: bool
+) -> pa.Table:
     """``simple``: in threads, cut at line ends. Else fields may have these, and an error has the number of its row."""
     reading = pa.csv.ReadOptions(use_threads=simple, column_names=dialect.names, skip_rows=1 if dialect.header else 0)
     parse = pa.csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=not simple)

@@ -15,6 +15,7 @@ from functools import partial
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from craig_cli.dataset import Dataset, Source
 from craig_cli.errors import CraigError, DataError, OtherDataError
@@ -131,12 +132,36 @@ def original_rows(inputs: list[TableInput], rows: np.ndarray | None, threads: in
                 parts.append(table if kept is None else without_views(table).take(to_arrow(kept)))
         first += one.n_rows
     try:
-        whole = pa.concat_tables(parts, promote_options="permissive").unify_dictionaries()
+        whole = pa.concat_tables(_with_all_digits(parts), promote_options="permissive").unify_dictionaries()
     except pa.ArrowException as error:
         raise DataError(f"{inputs[0].shown}: cannot be one table with the others: {first_line(error)}") from error
     own = roles_of(inputs[0].whole_schema).values()
     whole = without_views(whole).select([name for name in whole.column_names if name not in own])
     return whole.replace_schema_metadata(inputs[0].schema.metadata)
+
+
+def _with_all_digits(parts: list[pa.Table]) -> list[pa.Table]:
+    """``parts``; columns that are uint64 in one and signed in another are uint64 in all, decimals if one is negative.
+
+    pyarrow would make int64 of them, which has no room for the large ones.
+    """
+    kinds: dict[str, set[pa.DataType]] = {}
+    for part in parts:
+        for field in part.schema:
+            kinds.setdefault(field.name, set()).add(field.type)
+    for name, types in kinds.items():
+        if pa.uint64() in types and len(types) > 1 and all(pa.types.is_integer(each) for each in types):
+            columns = [part.column(name) for part in parts if name in part.column_names]
+            negative = any((pc.min(column).as_py() or 0) < 0 for column in columns)
+            kind = pa.decimal128(20, 0) if negative else pa.uint64()
+            parts = [_cast(part, name, kind) for part in parts]
+    return parts
+
+
+def _cast(table: pa.Table, name: str, kind: pa.DataType) -> pa.Table:
+    if name not in table.column_names:
+        return table
+    return table.set_column(table.column_names.index(name), name, table.column(name).cast(kind))
 
 
 def look_at_all(contents: Iterable[Content], look: Look) -> list[TableInput]:

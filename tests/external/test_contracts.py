@@ -179,6 +179,19 @@ def test_vowpal_wabbit_with_sgd_takes_steps_as_long_as_the_weights():
     assert sgd > 1.2 * plain
 
 
+def test_vowpal_wabbit_with_passes_leaves_every_tenth_row_out(tmp_path):
+    """Of several passes, unless --holdout_off is given: what only those rows have is never learnt."""
+    vw = pytest.importorskip("vowpalwabbit")
+    lines = [f"{1 if row % 3 else -1} 5.0 | {'tenth' if row % 10 == 9 else 'other'}:1\n" for row in range(300)]
+    (tmp_path / "rows").write_text("".join(lines))
+    learnt = []
+    for more in ("", "--holdout_off"):
+        model = f"-f {tmp_path / 'model'} -d {tmp_path / 'rows'} --passes 5 -c -k"
+        vw.Workspace(f"--loss_function logistic --noconstant --quiet {model} {more}").finish()
+        learnt.append(vw.Workspace(f"-i {tmp_path / 'model'} -t --quiet").predict("| tenth:1"))
+    assert learnt[0] == 0 != learnt[1]
+
+
 def test_catboost_minds_the_scale_only_where_it_draws_at_random():
     pytest.importorskip("catboost")
     features, labels, weight = few(False)

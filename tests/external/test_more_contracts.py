@@ -292,36 +292,26 @@ def test_keras_divides_by_the_rows_of_the_batch(keras, few):
         one.fit(features, targets, sample_weight=weight, class_weight={0: 1.0, 1: 2.0}, verbose=0)
 
 
-# --- where weights are ignored ------------------------------------------------------------------------------
+def test_scale_of_svm_is_of_the_rows_as_they_are(few):
+    svm = pytest.importorskip("sklearn.svm")
+    features, labels, weight, again = few
+    weighted = svm.SVC(gamma="scale").fit(features, labels, sample_weight=weight)
+    assert close(weighted._gamma, 1 / (features.shape[1] * features.var()), 1e-12)
+    assert not close(weighted._gamma, svm.SVC(gamma="scale").fit(features[again], labels[again])._gamma)
 
 
-@pytest.mark.parametrize("settings", [{}, {"leaf_estimation_method": "Gradient", "leaf_estimation_iterations": 50}])
-def test_catboost_s_leaves_of_absolute_errors_ignore_weights_by_default(settings):
-    catboost = pytest.importorskip("catboost")
-    rows = np.repeat([[0.0], [1.0]], 21, axis=0)
-    labels = np.tile(np.repeat([0.0, 1.0], [10, 11]), 2) + 5 * rows[:, 0]
-    weight = np.tile(np.repeat([100.0, 1.0], [10, 11]), 2)
-    again = np.repeat(np.arange(42), weight.astype(int))
+def test_lifelines_penalty_of_cox_shrinks_with_weights():
+    lifelines, pandas = pytest.importorskip("lifelines"), pytest.importorskip("pandas")
+    generator = np.random.default_rng(0)
+    frame = pandas.DataFrame({"x": generator.standard_normal(200)})
+    frame["time"] = np.exp(frame["x"] + generator.standard_normal(200))
 
-    def says(rows, labels, weight=None):
-        options = {"loss_function": "MAE", "iterations": 1, "depth": 1, "learning_rate": 1.0, "l2_leaf_reg": 0}
-        options |= {"random_strength": 0, "bootstrap_type": "No", "verbose": 0, "allow_writing_files": False}
-        return (
-            catboost.CatBoostRegressor(**options, **settings).fit(rows, labels, sample_weight=weight).predict(rows[:1])
-        )
+    def moved(fitter):
+        """By how much a weight of 10 for all rows moves the coefficient."""
+        found = [
+            np.ravel(fitter(penalizer=0.5).fit(frame.assign(weight=k), "time", weights_col="weight").params_)[0]
+            for k in (1.0, 10.0)
+        ]
+        return abs(found[0] - found[1])
 
-    weighted, repeated, unweighted = says(rows, labels, weight), says(rows[again], labels[again]), says(rows, labels)
-    assert close(weighted, repeated) == bool(settings) and close(weighted, unweighted) != bool(settings)
-
-
-def test_bagging_of_all_rows_ignores_weights(few):
-    ensemble, models = pytest.importorskip("sklearn.ensemble"), pytest.importorskip("sklearn.linear_model")
-    features, labels, weight, _ = few
-    weight = np.where(features[:, 0] > 0, 100.0, weight)
-
-    def moved(**options):
-        model = ensemble.BaggingRegressor(models.Ridge(), random_state=0, **options)
-        found = [model.fit(features, labels, sample_weight=each).predict(features) for each in (weight, None)]
-        return np.abs(found[0] - found[1]).max()
-
-    assert moved(bootstrap=False) == 0.0 < 1e-2 < moved()
+    assert moved(lifelines.WeibullAFTFitter) < 1e-3 < 0.1 < moved(lifelines.CoxPHFitter)
