@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from craig_cli.errors import DataError, UsageError, os_error
 from craig_cli.formats import opened, parquet
@@ -20,15 +19,13 @@ from craig_cli.formats.choose import Asked, Chosen, choose
 from craig_cli.formats.columns import vector_of
 from craig_cli.formats.messages import printable, quoted
 from craig_cli.formats.pipeline import Workers
-from craig_cli.formats.table import TableInput, refusals, source_of
+from craig_cli.formats.table import TableInput, source_of
 from craig_cli.tables.encoding import Label
 from craig_cli.tables.fingerprint import Values
 from craig_cli.tables.gather import Features
 from craig_cli.tables.labels import Labels
 from craig_cli.tables.storage import PLAIN, flattened
 
-PIECE = 1 << 24  # bytes of a piece as float64
-MOST, LEAST = 65_536, 1024  # rows of one
 NARROW = {pa.float32(), pa.float16(), pa.bool_(), pa.int8(), pa.int16(), pa.uint8(), pa.uint16()}  # exact in float32
 
 
@@ -119,20 +116,15 @@ class Pieces:
         one, first = self.inputs[number], begin
         tops = list(dict.fromkeys(self.chosen.tops[name] for name in self.chosen.all))
         own = [name for name in tops if name in one.schema.names]
-        with refusals(one.shown, one.what), pq.ParquetFile(self.states[number].path) as file:
+        with parquet.opened(self.states[number].path, one.shown) as file:
             for group in range(file.num_row_groups):
                 end = first + file.metadata.row_group(group).num_rows
                 if end > start:
-                    for batch in file.iter_batches(self._rows(file), row_groups=[group], columns=own):
+                    for batch in file.iter_batches(parquet.rows_of_piece(file), row_groups=[group], columns=own):
                         if first >= start and len(batch):
                             yield self._piece(pa.Table.from_batches([batch]), first, (number, first - begin), labels)
                         first += len(batch)
                 first = end
-
-    def _rows(self, file: pq.ParquetFile) -> int:
-        """Of a piece."""
-        width = max(1, len(file.schema.names))
-        return min(MOST, max(LEAST, PIECE // (8 * width)))
 
     def _piece(self, table: pa.Table, first: int, place: tuple[int, int], names) -> Piece:
         one = self.inputs[place[0]]
