@@ -199,16 +199,16 @@ def evaluate(
         # Small files first: what is wrong with them is known before the data is read.
         loaded, coresets = eval_models.read(models, coreset, size)
         reading |= {"threads": threads}
-        encoding, again = eval_models.encodings(loaded, coresets)
-        dataset = read_data(data, **reading, encoding=encoding) if data else None
+        in_pieces = bool(models) and not coreset and reference == "none"
+        dataset = None
+        if data and not in_pieces:
+            dataset = read_data(data, **reading, encoding=eval_models.encoding_of(loaded, coresets))
         optimum = None
-        if models:
-            if again and (coreset or reference != "none"):
-                raise DataError(f"{again[0]}: expected the columns of the other models or of the coreset, found others")
-            datasets = {name: read_data(data, **reading, encoding=loaded[name].encoding) for name in again}
-            part, optimum = eval_models.run(
-                loaded, dataset, data, coresets, points or 0, radius, reference, bool(history), seed, datasets
-            )
+        if in_pieces:
+            parts.append(eval_models.run(loaded, data, reading))
+        elif models:
+            sizes = {"points": points or 0, "radius": radius}
+            part, optimum = eval_models.compare(loaded, dataset, data, coresets, sizes, reference, bool(history), seed)
             parts.append(part)
         elif coreset:
             sizes = {"points": points, "radius": radius, "epochs": path_epochs, "subsets": random_subsets}

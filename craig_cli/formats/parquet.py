@@ -16,7 +16,7 @@ from craig_cli.errors import DataError
 from craig_cli.formats.arrow import to_arrow
 from craig_cli.formats.choose import Asked
 from craig_cli.formats.content import Content
-from craig_cli.formats.table import TableInput, read_tables, refusals
+from craig_cli.formats.table import TableInput, pieces_of_tables, read_tables, refusals
 
 PIECE = 1 << 24  # bytes of a piece, had it float64 in all columns of the file
 MOST, LEAST = 65_536, 1024  # rows of one
@@ -24,9 +24,7 @@ AHEAD = 1 << 18  # bytes read at a time of each column: else all of a row group 
 
 
 @contextlib.contextmanager
-def opened(
-    path: str, shown: str, kept: bytearray | None = None, coded: Sequence[str] = ()
-) -> Iterator[pq.ParquetFile]:
+def opened(path: str, shown: str, kept: bytearray | None = None, coded: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
     """The file ``path``, or of what is none on disk its content ``kept``; ``coded`` columns come as dictionaries."""
     with contextlib.ExitStack() as stack, refusals(shown, "Parquet"):
         source = stack.enter_context(pa.BufferReader(kept) if kept is not None else pa.OSFile(path, "rb"))
@@ -75,6 +73,11 @@ def _pieces(path: str, shown: str, kept: bytearray | None, texts: set[str], colu
 def read(contents: Iterable[Content], *, asked: Asked, rows: np.ndarray | None, threads: int) -> Dataset:
     """The rows of all ``contents`` as one Dataset; see ``craig_cli.formats.read_dataset``."""
     return read_tables(contents, look, asked, rows, threads)
+
+
+def pieces(contents: Iterable[Content], *, asked: Asked, threads: int) -> Iterator[Dataset]:
+    """The same, a piece at a time; see ``craig_cli.formats.pieces_of``."""
+    return pieces_of_tables(contents, look, asked, threads)
 
 
 def write(

@@ -6,19 +6,19 @@ are the same whoever reads them.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
-from craig_cli.errors import DataError, UsageError, os_error
+from craig_cli.errors import DataError, UsageError
 from craig_cli.formats import opened, parquet
 from craig_cli.formats.choose import Asked, Chosen, choose
 from craig_cli.formats.columns import vector_of
-from craig_cli.formats.messages import printable, quoted
+from craig_cli.formats.messages import quoted
 from craig_cli.formats.pipeline import Workers
+from craig_cli.formats.state import State
 from craig_cli.formats.table import TableInput, source_of
 from craig_cli.tables.encoding import Label
 from craig_cli.tables.fingerprint import Values
@@ -48,23 +48,6 @@ class Piece:
     widths: list[int]
     place: tuple[int, int]
     values: dict[str, Values]
-
-
-@dataclass(frozen=True)
-class State:
-    """What shows, without reading it, that a file is the one that was read before."""
-
-    path: str
-    size: int
-    modified: int
-
-    @classmethod
-    def of(cls, path: str) -> State:
-        try:
-            found = os.stat(path)
-        except OSError as error:
-            raise os_error(error, printable(path), "read") from error
-        return cls(path, found.st_size, found.st_mtime_ns)
 
 
 @dataclass(frozen=True)

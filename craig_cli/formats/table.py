@@ -24,12 +24,13 @@ from craig_cli.formats.columns import vector_of
 from craig_cli.formats.content import Content
 from craig_cli.formats.messages import first_line, quoted
 from craig_cli.formats.pipeline import Workers
+from craig_cli.formats.restart import NotInPieces
 from craig_cli.formats.roles import roles_of
 from craig_cli.tables.encoding import Encoding
 from craig_cli.tables.fingerprint import Fingerprint, Values, of_all
 from craig_cli.tables.gather import Features
 from craig_cli.tables.labels import Labels
-from craig_cli.tables.storage import flat_fields, flattened, is_dictionary, without_views
+from craig_cli.tables.storage import PLAIN, flat_fields, flattened, is_dictionary, without_views
 
 MOST_ROWS = 2**40  # more is damage, and too much even to ask memory for
 Pieces = Callable[[list[str] | None, Callable[[int, int], bool], int], Iterator[tuple[int, pa.Table]]]
@@ -82,10 +83,9 @@ def read_tables(
     inputs = look_at_all(contents, look)
     chosen = choose([(one.shown, one.whole_schema) for one in inputs], asked)
     n_rows = _check_rows(inputs, rows)
-    declared = {name for one in inputs for name, _, kind in flat_fields(one.whole_schema) if is_dictionary(kind)}
     tops = list(dict.fromkeys(chosen.tops[name] for name in chosen.all))
     with Workers(threads) as workers:
-        target = _Target(len(rows) if rows is not None else n_rows, chosen, asked, declared, workers)
+        target = Target(len(rows) if rows is not None else n_rows, chosen, asked, declared_in(inputs), workers)
         first, fingerprints = 0, []
         for one in inputs:
             fingerprints.append(Fingerprint(workers))
@@ -99,8 +99,13 @@ def read_tables(
     return replace(dataset, rows=rows, sources=sources_of(inputs, fingerprints, names))
 
 
+def declared_in(inputs: list[TableInput]) -> set[str]:
+    """The columns that their writer called categories."""
+    return {name for one in inputs for name, _, kind in flat_fields(one.whole_schema) if is_dictionary(kind)}
+
+
 def _read_one(
-    one: TableInput, tops: list[str], first: int, rows, target: _Target, fingerprint: Fingerprint, threads: int
+    one: TableInput, tops: list[str], first: int, rows, target: Target, fingerprint: Fingerprint, threads: int
 ) -> None:
     """The rows of an input, which follow row ``first`` of the data; no piece of it is kept."""
     with refusals(one.shown, one.what):
@@ -109,6 +114,32 @@ def _read_one(
             fingerprint.add(target.append(one.shown, first + begin, flattened(table), kept), len(table))
     if fingerprint.rows != one.n_rows:
         raise DataError(f"{one.shown}: expected {one.n_rows} rows, as the file says, found {fingerprint.rows}")
+
+
+def pieces_of_tables(contents: Iterable[Content], look: Look, asked: Asked, threads: int) -> Iterator[Dataset]:
+    """The rows of all ``contents``, as many at a time as the format gives; their sources only name the input.
+
+    Raises NotInPieces where an encoding would have to be fitted to all of them.
+    """
+    inputs = look_at_all(contents, look)
+    chosen = choose([(one.shown, one.whole_schema) for one in inputs], asked)
+    _check_rows(inputs, None)
+    fitted = asked.encoding is not None and bool(asked.encoding.columns)
+    if not fitted and any(chosen.contents[name] not in PLAIN for name in chosen.features):
+        raise NotInPieces
+    tops = list(dict.fromkeys(chosen.tops[name] for name in chosen.all))
+    first = 0
+    with Workers(threads) as workers:
+        for one in inputs:
+            assert one.source is not None
+            with refusals(one.shown, one.what):
+                for begin, table in one.tables(tops, lambda begin, end: True, threads):
+                    if len(table):
+                        target = Target(len(table), chosen, asked, declared_in(inputs), workers)
+                        target.append(one.shown, first + begin, flattened(table), None)
+                        piece = target.finish(one.shown) if fitted else target.as_it_is(one.shown)
+                        yield replace(piece, sources=(one.source,))
+            first += one.n_rows
 
 
 def _within(rows: np.ndarray | None, first: int, count: int) -> np.ndarray | None:
@@ -192,7 +223,7 @@ def refusals(shown: str, what: str) -> Iterator[None]:
     """Whatever the library that reads it raises becomes one line that names the input."""
     try:
         yield
-    except CraigError:
+    except (CraigError, NotInPieces):
         raise
     except MemoryError as error:
         raise DataError(f"{shown}: cannot read as {what}: not enough memory") from error
@@ -200,7 +231,7 @@ def refusals(shown: str, what: str) -> Iterator[None]:
         raise DataError(f"{shown}: cannot read as {what}: {first_line(error)}") from error
 
 
-class _Target:
+class Target:
     """The arrays of the Dataset, filled piece by piece."""
 
     def __init__(self, n_rows: int, chosen: Chosen, asked: Asked, declared: set[str], workers) -> None:
@@ -249,15 +280,31 @@ class _Target:
         matrix, encoding = self.features.finish(
             shown, given, self.asked.features is not None, bool(self.chosen.left_out)
         )
-        labels, names = np.zeros(self.n_rows), None
-        if self.labels is not None:
-            labels, names = self.labels.finish(shown, None if given is None else given.labels)
+        labels, names = self._labels(shown)
         if encoding is not None or names is not None:
             encoding = replace(encoding or Encoding(), labels=names)
         if encoding is not None and encoding.columns and given is None:
             encoding = replace(encoding, left_out=self.chosen.left_out | encoding.left_out)
         notes = [*self.chosen.notes, *(left_out_notes(encoding) if given is None else [])]
         return Dataset(matrix, labels, self.multiplicity, encoding=encoding, notes=tuple(notes))
+
+    def as_it_is(self, shown: str) -> Dataset:
+        """The Dataset where all features are numbers; raises NotInPieces for one that is missing."""
+        if self.features.missing:
+            raise NotInPieces
+        labels, names = self._labels(shown)
+        encoding = None if names is None else Encoding(labels=names)
+        assert self.features.matrix is not None
+        return Dataset(
+            self.features.matrix, labels, self.multiplicity, encoding=encoding, notes=tuple(self.chosen.notes)
+        )
+
+    def _labels(self, shown: str) -> tuple[np.ndarray, tuple | None]:
+        """(numbers, or positions in the values that they stand for; these)"""
+        given = self.asked.encoding
+        if self.labels is None:
+            return np.zeros(self.n_rows), None
+        return self.labels.finish(shown, None if given is None else given.labels)
 
 
 def left_out_notes(encoding: Encoding | None) -> list[str]:

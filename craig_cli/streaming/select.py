@@ -27,6 +27,7 @@ from craig_cli.errors import DataError, UsageError
 from craig_cli.formats.pieces import Pieces, open_pieces
 from craig_cli.formats.pipeline import Workers
 from craig_cli.formats.table import left_out_notes, sources_of
+from craig_cli.memory import available_memory
 from craig_cli.registry import RECIPES
 from craig_cli.selection.algorithms.partition import pool_size
 from craig_cli.selection.bounds import FEATURE_DISTANCE, GRADIENT_NORM, exact_grid
@@ -34,7 +35,6 @@ from craig_cli.selection.distances.cells import Ruler
 from craig_cli.selection.distances.metrics import quantum_for
 from craig_cli.selection.distances.simd import WIDTH
 from craig_cli.selection.finished import coreset_of
-from craig_cli.selection.limits import available_memory
 from craig_cli.selection.merge import Part, merge
 from craig_cli.selection.plan import Plan, wants_rough_model
 from craig_cli.selection.quotas import class_quotas, merge_orders
