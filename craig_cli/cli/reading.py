@@ -116,7 +116,9 @@ def reading_again() -> list[str]:
 def read_data(data: Sequence[str], **reading):
     """The Dataset of ``data``, read as ``formats.read_dataset`` is told; a note says what weights there are."""
     from craig_cli.formats import read_dataset
+    from craig_cli.formats.room import check_room
 
+    check_room(data, reading)
     dataset = read_dataset(list(data), **reading)
     _note_what_was_read(data, reading, dataset.notes, dataset.name, dataset.multiplicity is not None, dataset.total)
     return dataset

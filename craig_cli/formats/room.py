@@ -22,21 +22,26 @@ GIB = 2.0**30
 READ, SPARSE, NUMBER = 12.0, 12.0, 8.0  # bytes of a feature of LIBSVM text, of one of a CSR matrix, of a dense one
 
 
-def check_room(paths: Sequence[str], times: float = 1.0, doing: str = "reading all rows", **reading) -> None:
-    """Raise DataError where the data takes more memory than there is; a data set is there ``times`` times.
+def check_room(
+    paths: Sequence[str], reading: dict, times: float = 1.0, doing: str = "reading all rows", instead: str = ""
+) -> None:
+    """Raise DataError where ``doing`` it takes more memory than there is; the data is there ``times`` times.
 
-    reading  as ``formats.read_dataset`` takes it. What cannot be told without reading it, as of a pipe, passes.
+    reading  as ``formats.read_dataset`` takes it
+    instead  what to do, the end of the message
+
+    What cannot be told without reading it, as of a pipe, passes.
     """
-    needed, there = times * room_for(paths, **reading), available_memory()
+    needed, there = room_for(paths, reading, times), available_memory()
     if needed > there:
         raise DataError(
-            f"{printable(paths[0])}: {doing} takes about {needed / GIB:.2g} GiB of memory, found {there / GIB:.2g} GiB "
-            "free; select a coreset first, which trains in little (craig guide scale)"
+            f"{printable(paths[0])}: {doing} takes about {needed / GIB:.2g} GiB of memory, found {there / GIB:.2g} GiB"
+            + (f"; {instead}" if instead else "")
         )
 
 
-def room_for(paths: Sequence[str], **reading) -> float:
-    """Bytes of the data in memory, or somewhat less; 0 where nothing is known."""
+def room_for(paths: Sequence[str], reading: dict, times: float = 1.0) -> float:
+    """Bytes of memory that the data takes ``times`` times, or somewhat less; 0 where nothing is known."""
     if not all(os.path.isfile(path) or os.path.isdir(path) for path in paths):
         return 0.0
     asked = Asked(
@@ -50,10 +55,10 @@ def room_for(paths: Sequence[str], **reading) -> float:
     try:
         with opened(paths, reading.get("format")) as (found, contents, _):
             if found == "libsvm":
-                return sum(map(_of_libsvm, contents))
+                return sum(_of_libsvm(content, times) for content in contents)
             if found == "parquet":
-                return _of_parquet(contents, asked)
-            return float(sum(os.path.getsize(content.path) for content in contents if content.whole_file))
+                return times * _of_parquet(contents, asked)
+            return times * float(sum(os.path.getsize(content.path) for content in contents if content.whole_file))
     except CraigError:  # reading it will say so
         return 0.0
 
@@ -70,8 +75,8 @@ def _width(kind: pa.DataType) -> int:
     return kind.list_size if pa.types.is_fixed_size_list(kind) else 1
 
 
-def _of_libsvm(content: Content) -> float:
-    """The greater of what was parsed and the matrix: the one makes way for the other."""
+def _of_libsvm(content: Content, times: float) -> float:
+    """The greater of what was parsed and the matrices: the one makes way for the others."""
     lines = content.head.split(b"\n")
     rows = lines[:-1] or lines
     pairs = [[pair.partition(b":")[0] for pair in line.split()[1:]] for line in rows]
@@ -79,11 +84,11 @@ def _of_libsvm(content: Content) -> float:
     if not indices:
         return 0.0
     size = os.path.getsize(content.path) * (1.0 if content.compression is None else _expansion(content.path))
-    times = size / sum(len(line) + 1 for line in rows)
-    features, width = times * len(indices), max(indices)
-    cells = times * len(rows) * width
+    alike = size / sum(len(line) + 1 for line in rows)
+    features, width = alike * len(indices), max(indices)
+    cells = alike * len(rows) * width
     matrix = NUMBER * cells if cells <= DENSE_CELLS_PER_NONZERO * features else SPARSE * features
-    return max(READ * features, matrix) + NUMBER * times * len(rows)
+    return max(READ * features, times * matrix) + NUMBER * alike * len(rows)
 
 
 def _expansion(path: str) -> float:

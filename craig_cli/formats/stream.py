@@ -78,5 +78,5 @@ class Stream:
             raise DataError(f"{printable(self.paths[0])}: changed while it was read; run again")
 
     def _in_memory(self) -> Iterator[Dataset]:
-        check_room(self.paths, **self.reading)
+        check_room(self.paths, self.reading)
         yield read_dataset(self.paths, **self.reading)
