@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 
 from craig_cli.amounts import Amount
 from craig_cli.cli import options
@@ -52,14 +53,15 @@ def run(models: dict, data, reading: dict) -> Part:
     """The table of ``models`` (name -> Model) on ``data``, which is read in pieces, once for all of one encoding."""
     from craig_cli.cli.reading import read_pieces
     from craig_cli.evaluation.metrics import Tallies
+    from craig_cli.formats.stream import Stream
 
     found: dict = {}
     for model in models.values():
-        alike = {
-            name: each for name, each in models.items() if name not in found and _same(each.encoding, model.encoding)
-        }
+        rest = {name: each for name, each in models.items() if name not in found}
+        alike = {name: each for name, each in rest.items() if _same(each.encoding, model.encoding)}
         if alike:
-            found |= read_pieces(data, lambda alike=alike: Tallies(alike), **reading, encoding=model.encoding).metrics()
+            stream = Stream(data, **reading, encoding=model.encoding)
+            found |= read_pieces(stream, partial(Tallies, alike)).metrics()
     results = [_row(name, model, found[name]) for name, model in models.items()]
     return _part(results, data)
 

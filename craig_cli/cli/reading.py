@@ -120,21 +120,19 @@ def read_data(data: Sequence[str], **reading):
 
     check_room(data, reading)
     dataset = read_dataset(list(data), **reading)
-    _note_what_was_read(data, reading, dataset.notes, dataset.name, dataset.multiplicity is not None, dataset.total)
+    note_what_was_read(data, reading, dataset.notes, dataset.name, dataset.multiplicity is not None, dataset.total)
     return dataset
 
 
-def read_pieces(data: Sequence[str], begin: Callable, **reading):
-    """What ``begin`` gives, with all of ``data`` added to it piece by piece (``formats.stream``), and the notes."""
-    from craig_cli.formats.stream import Stream
-
-    stream = Stream(data, **reading)
+def read_pieces(stream, begin: Callable):
+    """What ``begin`` gives, with all pieces of a ``formats.stream.Stream`` added to it; notes as ``read_data``."""
     sums = stream.over(begin)
-    _note_what_was_read(data, reading, stream.notes, stream.name, stream.weighted, stream.total)
+    note_what_was_read(stream.paths, stream.reading, stream.notes, stream.name, stream.weighted, stream.total)
     return sums
 
 
-def _note_what_was_read(data: Sequence[str], reading: dict, notes, name: str, weighted: bool, total: float) -> None:
+def note_what_was_read(data: Sequence[str], reading: dict, notes, name: str, weighted: bool, total: float) -> None:
+    """Notes on the weights that rows have, or could have had."""
     from craig_cli.formats.weight_file import lying_beside
 
     for text in notes:

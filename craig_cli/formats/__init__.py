@@ -80,7 +80,7 @@ def read_dataset(
     threads = threads or cores()
     dialect = {"zero_based": zero_based, "n_features": n_features, "delimiter": delimiter, "header": header}
     with opened(paths, format) as (found, contents, shown):
-        particular = _particular(found, shown, asked, **dialect)
+        particular = particular_of(found, shown, asked, **dialect)
         dataset = load(FORMATS, found)(contents, rows=kept, threads=threads, **particular)
         return dataset if weight_file is None else with_weights(dataset, weight_file)
 
@@ -111,12 +111,12 @@ def pieces_of(
     asked = Asked(label, weight_column, names, tuple(exclude or ()), numeric_only, encoding)
     dialect = {"zero_based": zero_based, "n_features": n_features, "delimiter": delimiter, "header": header}
     with opened(paths, format) as (found, contents, shown):
-        particular = _particular(found, shown, asked, **dialect)
+        particular = particular_of(found, shown, asked, **dialect)
         pieces = load(IN_PIECES, found)(contents, threads=threads or cores(), **particular)
         yield from pieces if weight_file is None else weighted(pieces, weight_file)
 
 
-def _particular(found: str, shown: str, asked: Asked, zero_based, n_features, delimiter, header) -> dict:
+def particular_of(found: str, shown: str, asked: Asked, zero_based, n_features, delimiter, header) -> dict:
     """What the reader of a format takes beside the inputs, rows and threads."""
     if found == "libsvm":
         _check_libsvm(shown, asked, delimiter, header)

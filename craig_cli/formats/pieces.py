@@ -15,11 +15,10 @@ import pyarrow as pa
 from craig_cli.errors import DataError, UsageError
 from craig_cli.formats import opened, parquet
 from craig_cli.formats.choose import Asked, Chosen, choose
-from craig_cli.formats.columns import vector_of
 from craig_cli.formats.messages import quoted
 from craig_cli.formats.pipeline import Workers
 from craig_cli.formats.state import State
-from craig_cli.formats.table import TableInput, source_of
+from craig_cli.formats.table import TableInput, source_of, weights_in
 from craig_cli.tables.encoding import Label
 from craig_cli.tables.fingerprint import Values
 from craig_cli.tables.gather import Features
@@ -128,13 +127,7 @@ class Pieces:
             values[chosen.label] = gathered.append(one.shown, table.column(chosen.label), where)
             labels, names = gathered.finish(one.shown, names)
         if chosen.weight is not None:
-            weight = vector_of(one.shown, chosen.weight, table.column(chosen.weight), where).astype(np.float64)
-            bad = np.flatnonzero(weight <= 0)
-            if len(bad):
-                raise DataError(
-                    f"{one.shown}: column {quoted(chosen.weight)}, row {where(int(bad[0]))} (from 0): "
-                    f"expected a number greater than 0, found {weight[bad[0]]:g}"
-                )
+            weight = weights_in(one.shown, chosen.weight, table.column(chosen.weight), where)
         assert features.matrix is not None
         return Piece(first, features.matrix, labels, names, weight, features.widths, place, values)
 
@@ -147,13 +140,7 @@ def open_pieces(paths: Sequence[str], **reading) -> Pieces:
     for name in ("weight_file", "delimiter", "header", "zero_based"):
         if reading.get(name) is not None:
             raise UsageError(f"--stream: does not go with --{name.replace('_', '-')} so far")
-    asked = Asked(
-        reading["label"],
-        reading.get("weight_column"),
-        None if reading.get("features") is None else list(reading["features"]),
-        tuple(reading.get("exclude") or ()),
-        reading.get("numeric_only", False),
-    )
+    asked = Asked.of(reading)
     inputs, states = [], []
     with opened(paths, reading.get("format")) as (found, contents, shown):
         for content in contents:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from craig_cli.errors import CraigError, DataError
 from craig_cli.formats import opened, parquet
-from craig_cli.formats.choose import LABEL, Asked, choose
+from craig_cli.formats.choose import Asked, choose
 from craig_cli.formats.content import Content, open_content
 from craig_cli.formats.messages import printable
 from craig_cli.formats.parts import DENSE_CELLS_PER_NONZERO
@@ -44,14 +44,7 @@ def room_for(paths: Sequence[str], reading: dict, times: float = 1.0) -> float:
     """Bytes of memory that the data takes ``times`` times, or somewhat less; 0 where nothing is known."""
     if not all(os.path.isfile(path) or os.path.isdir(path) for path in paths):
         return 0.0
-    asked = Asked(
-        reading.get("label") or LABEL,
-        reading.get("weight_column"),
-        None if reading.get("features") is None else list(reading["features"]),
-        tuple(reading.get("exclude") or ()),
-        reading.get("numeric_only", False),
-        reading.get("encoding"),
-    )
+    asked = Asked.of(reading)
     try:
         with opened(paths, reading.get("format")) as (found, contents, _):
             if found == "libsvm":

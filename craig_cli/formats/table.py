@@ -149,7 +149,18 @@ def _within(rows: np.ndarray | None, first: int, count: int) -> np.ndarray | Non
 
 def original_rows(inputs: list[TableInput], rows: np.ndarray | None, threads: int) -> pa.Table:
     """The rows, all or those, with all columns as they are, but for weight and rank of a table that craig wrote."""
-    parts, first = [], 0
+    parts = [table for _, table in original_pieces(inputs, rows, threads)]
+    return pa.concat_tables(parts).unify_dictionaries()
+
+
+def original_pieces(inputs: list[TableInput], rows: np.ndarray | None, threads: int) -> Iterator[tuple[int, pa.Table]]:
+    """The same in pieces, of one schema: (first row, table)."""
+    try:
+        schema = pa.unify_schemas([one.whole_schema for one in inputs], promote_options="permissive")
+    except pa.ArrowException as error:
+        raise DataError(f"{inputs[0].shown}: cannot be one table with the others: {first_line(error)}") from error
+    own = roles_of(inputs[0].whole_schema).values()
+    names, first = [name for name in schema.names if name not in own], 0
     for one in inputs:
 
         def wanted(begin: int, end: int, first: int = first) -> bool:
@@ -159,15 +170,11 @@ def original_rows(inputs: list[TableInput], rows: np.ndarray | None, threads: in
         with refusals(one.shown, one.what):
             for begin, table in one.tables(None, wanted, threads):
                 kept = _within(rows, first + begin, len(table))
-                parts.append(table if kept is None else without_views(table).take(to_arrow(kept)))
+                table = table if kept is None else without_views(table).take(to_arrow(kept))
+                table = pa.concat_tables([schema.empty_table(), table], promote_options="permissive")
+                table = without_views(table).select(names).replace_schema_metadata(inputs[0].schema.metadata)
+                yield first + begin, table
         first += one.n_rows
-    try:
-        whole = pa.concat_tables(parts, promote_options="permissive").unify_dictionaries()
-    except pa.ArrowException as error:
-        raise DataError(f"{inputs[0].shown}: cannot be one table with the others: {first_line(error)}") from error
-    own = roles_of(inputs[0].whole_schema).values()
-    whole = without_views(whole).select([name for name in whole.column_names if name not in own])
-    return whole.replace_schema_metadata(inputs[0].schema.metadata)
 
 
 def look_at_all(contents: Iterable[Content], look: Look) -> list[TableInput]:
@@ -263,15 +270,7 @@ class Target:
             found[self.labels.name] = self.labels.append(shown, table.column(self.labels.name), where, kept)
         weight = self.chosen.weight
         if self.multiplicity is not None:
-            vector = vector_of(shown, weight, table.column(weight), where)
-            positions = np.arange(len(vector)) if kept is None else kept
-            bad = positions[vector[positions] <= 0]
-            if len(bad):
-                raise DataError(
-                    f"{shown}: column {quoted(weight)}, row {where(int(bad[0]))} (from 0): "
-                    f"expected a number greater than 0, found {vector[bad[0]]:g}"
-                )
-            self.multiplicity[begin:end] = vector[positions]
+            self.multiplicity[begin:end] = weights_in(shown, weight, table.column(weight), where, kept)
         return found | self.features.append(shown, table, where, kept)
 
     def finish(self, shown: str) -> Dataset:
@@ -305,6 +304,22 @@ class Target:
         if self.labels is None:
             return np.zeros(self.n_rows), None
         return self.labels.finish(shown, None if given is None else given.labels)
+
+
+def weights_in(shown: str, name: str, column: pa.ChunkedArray, where, kept: np.ndarray | None = None) -> np.ndarray:
+    """The weights of all rows of a piece, or of those at positions ``kept``. Raises DataError where one is not above 0.
+
+    ``where`` says which row of the data a row of it is.
+    """
+    vector = vector_of(shown, name, column, where)
+    positions = np.arange(len(vector)) if kept is None else kept
+    bad = positions[vector[positions] <= 0]
+    if len(bad):
+        raise DataError(
+            f"{shown}: column {quoted(name)}, row {where(int(bad[0]))} (from 0): "
+            f"expected a number greater than 0, found {vector[bad[0]]:g}"
+        )
+    return vector[positions].astype(np.float64, copy=False)
 
 
 def left_out_notes(encoding: Encoding | None) -> list[str]:

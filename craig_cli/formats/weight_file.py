@@ -30,10 +30,16 @@ def with_weights(dataset: Dataset, path: str | os.PathLike) -> Dataset:
 
     Raises DataError for a line that is no positive number, for too many or too few, and for data with weights already.
     """
-    weights = np.concatenate(list(_blocks(path)))
-    _check_number(path, sum(source.rows for source in dataset.sources), len(weights))
+    weights = weights_of(path, sum(source.rows for source in dataset.sources))
     _check_none(dataset)
     return replace(dataset, multiplicity=weights if dataset.rows is None else weights[dataset.rows])
+
+
+def weights_of(path: str | os.PathLike, n_rows: int) -> np.ndarray:
+    """(n_rows,) float64, those of the file."""
+    weights = np.concatenate(list(_blocks(path)))
+    _check_number(path, n_rows, len(weights))
+    return weights
 
 
 def weighted(pieces: Iterable[Dataset], path: str | os.PathLike) -> Iterator[Dataset]:
