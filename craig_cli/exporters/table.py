@@ -24,7 +24,7 @@ from craig_cli.formats.messages import first_line, printable, quoted
 from craig_cli.formats.roles import ORIGINAL, with_roles
 from craig_cli.tables.storage import OTHER, content_of, flattened, is_text
 
-CELLS, LEAST_ROWS, MOST_ROWS = 1 << 23, 1024, 1 << 20  # of a row group
+CELLS, LEAST_ROWS, MOST_ROWS = 1 << 24, 1024, 1 << 20  # of a row group
 FEATHER_ROWS, ALL = 1 << 16, 1 << 62
 MOST_COLUMNS = 20_000  # a table of more would be mostly zeros, and its columns cost more than its numbers
 
@@ -37,8 +37,9 @@ def write_csv(pieces: Iterable[Rows], stream: BinaryIO) -> None:
             stream.write((",".join(_schema(rows).names) + "\n").encode("ascii"))
         for table in _tables(rows):
             header = not begun and rows.original is not None
-            pa.csv.write_csv(_for_text(table), stream, pa.csv.WriteOptions(include_header=header))
-            begun = True
+            if len(table):  # an empty piece of a table is written as what came before it
+                pa.csv.write_csv(_for_text(table.combine_chunks()), stream, pa.csv.WriteOptions(include_header=header))
+                begun = True
 
 
 def write_parquet(pieces: Iterable[Rows], stream: BinaryIO) -> None:
