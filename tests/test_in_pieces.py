@@ -20,15 +20,17 @@ from craig_cli.artifacts.coreset import write_coreset
 from craig_cli.artifacts.model import Model, write_model
 from craig_cli.cli.export import _prepared
 from craig_cli.dataset import Dataset
-from craig_cli.errors import DataError
+from craig_cli.errors import DataError, UsageError
 from craig_cli.evaluation.metrics import Tally, evaluate
 from craig_cli.exporters.prepare import Asked, of_rows
 from craig_cli.formats import libsvm, libsvm_pieces, opened, parquet, pieces_of, read_dataset, room
 from craig_cli.formats.restart import NotInPieces
 from craig_cli.formats.stream import Stream
+from craig_cli.formats.text_pieces import open_text
 from craig_cli.registry import EXPORTERS, load
 from craig_cli.selection.plan import Plan
 from craig_cli.selection.select import select_dataset
+from craig_cli.streaming.select import select_streamed
 from craig_cli.tables.encoding import Encoding
 from tests.conftest import SAMPLE
 
@@ -404,3 +406,60 @@ def test_what_does_not_fit_is_refused_in_one_line_before_it_is_read(craig, tmp_p
     craig.ok("export", data, "--to", "vw", "-q", "-o", tmp_path / "out")
     craig.ok("eval", tmp_path / "small", data, "-q")
     assert not list(tmp_path.glob("binary*"))
+
+
+def select_text(paths, scratch, **reading):
+    plan = Plan(purpose="distance", algorithm="partition", block_size=16, fraction=0.2, threads=1)
+    streamed, _ = select_streamed(paths, plan, reading, scratch / "scratch", leaf_rows=1000)
+    return streamed, select_dataset(read_dataset(paths, **reading), plan)
+
+
+@pytest.mark.parametrize("make", [dense, weighted_lines, weight_file, late_zero])
+def test_a_coreset_of_text_in_pieces_is_that_of_memory(tmp_path, make):
+    """To the byte, but for the rows of a leaf, which it says."""
+    path, reading = make(tmp_path)
+    streamed, expected = select_text([path], tmp_path, **reading)
+    for key in ("index", "weight", "rank"):
+        np.testing.assert_array_equal(getattr(streamed, key), getattr(expected, key))
+    np.testing.assert_allclose(streamed.epsilon, expected.epsilon, rtol=1e-9)
+    assert streamed.metadata["inputs"] == expected.metadata["inputs"] and "encoding" not in streamed.metadata
+
+
+def test_a_coreset_of_several_texts_and_from_their_middle(tmp_path):
+    for number in range(3):
+        features, labels = numbers(number)
+        (tmp_path / f"part{number}").write_text(text_of(features, labels))
+    paths = [f"part{number}" for number in range(3)]
+    streamed, expected = select_text(paths, tmp_path)
+    np.testing.assert_array_equal(streamed.index, expected.index)
+    pieces = open_text(paths)
+    assert pieces is not None and pieces.n_rows == 3 * ROWS
+    everything, whole = list(pieces()), read_dataset(paths)
+    np.testing.assert_array_equal(np.vstack([piece.features for piece in everything]), whole.features)
+    for place, piece in enumerate(everything):
+        rest = [each.first for each in pieces(piece.first)]
+        assert rest == [each.first for each in everything[place:]]
+        number, row = piece.place
+        assert number * ROWS + row == piece.first
+
+
+@pytest.mark.parametrize(
+    "make, reading, said",
+    [
+        (sparse, {}, "--stream takes dense rows so far, found 0.63 % of"),
+        (holes, {}, "--stream takes no missing values so far"),
+        (dense, {"features": ("a",)}, "--features: LIBSVM data has no named columns"),
+    ],
+)
+def test_text_that_is_not_selected_from_in_pieces(tmp_path, make, reading, said):
+    path, _ = make(tmp_path)
+    with pytest.raises(UsageError, match=said):
+        open_text([path], **reading)
+
+
+def test_text_that_changes_is_refused(tmp_path):
+    dense(tmp_path)
+    pieces = open_text(["in"])
+    (tmp_path / "in").write_text(text_of(*numbers(1)))
+    with pytest.raises(DataError, match="in: changed while it was read; run again"):
+        list(pieces())

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 
 import numpy as np
 
 from craig_cli.dataset import Dataset, Source
 from craig_cli.errors import DataError
-from craig_cli.formats.content import Content, Length
+from craig_cli.formats.content import Content, Fingerprint, Length
 from craig_cli.formats.libsvm import Reader, nothing_in
 from craig_cli.formats.parts import Part, assemble
 from craig_cli.formats.pipeline import Workers
@@ -27,10 +28,11 @@ def pieces(
     zero_based: bool | None = None,
     n_features: int | None = None,
     encoding: Encoding | None = None,
+    sources: list[Source] | None = None,
 ) -> Iterator[Dataset]:
     """The rows of all ``contents``, PIECE features at a time, each piece as wide as its rows are.
 
-    See ``craig_cli.formats.pieces_of``.
+    See ``craig_cli.formats.pieces_of``. ``sources`` gets those of the inputs, with a fingerprint, as each is read.
 
     The sources only name the input. Raises ZeroBased, and NotInPieces for a missing value that nothing is known of.
     """
@@ -39,9 +41,10 @@ def pieces(
     if encoding is not None and encoding.columns:
         n_features = numbered.width_of(encoding)
     reader, largest = Reader(zero_based, None, n_features, threads), -1
-    with Workers(threads) as workers:
+    with Workers(threads) as workers, ExitStack() as stack:
         for content in contents:
-            before, length = reader.rows_before, Length()
+            before = reader.rows_before
+            length = Length() if sources is None else stack.enter_context(Fingerprint(in_thread=True))
             for parts in _together(reader.parts(content, length, workers)):
                 first = reader.rows_before - sum(len(part.labels) for part in parts)
                 least = min(part.least for part in parts)
@@ -57,6 +60,9 @@ def pieces(
                 yield replace(dataset, sources=(Source(content.name, length.size, dataset.n_rows, ""),), notes=notes)
             if reader.rows_before == before:
                 raise DataError(f"{content.shown}: expected LIBSVM data, found {nothing_in(length.size)}")
+            if sources is not None:
+                assert isinstance(length, Fingerprint)
+                sources.append(length.source(content.name, reader.rows_before - before))
     if largest < 0 and n_features is None:
         raise DataError(f"{content.shown}: expected features (index:value), found labels only")
 

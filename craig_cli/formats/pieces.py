@@ -6,21 +6,22 @@ are the same whoever reads them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
+from craig_cli.dataset import Source
 from craig_cli.errors import DataError, UsageError
 from craig_cli.formats import opened, parquet
 from craig_cli.formats.choose import Asked, Chosen, choose
 from craig_cli.formats.messages import quoted
 from craig_cli.formats.pipeline import Workers
 from craig_cli.formats.state import State
-from craig_cli.formats.table import TableInput, source_of, weights_in
+from craig_cli.formats.table import TableInput, source_of, sources_of, weights_in
 from craig_cli.tables.encoding import Label
-from craig_cli.tables.fingerprint import Values
+from craig_cli.tables.fingerprint import Fingerprint, Values
 from craig_cli.tables.gather import Features
 from craig_cli.tables.labels import Labels
 from craig_cli.tables.storage import PLAIN, flattened
@@ -76,6 +77,12 @@ class Pieces:
         }
         return 4 if pa.float32() in kinds and kinds <= NARROW else 8
 
+    def sources(self, contents: Mapping[int, Fingerprint]) -> tuple[Source, ...]:
+        """The inputs, by number, whose rows have these fingerprints."""
+        chosen = self.chosen
+        found = [contents.get(number, Fingerprint(Workers(1))) for number in range(len(self.inputs))]
+        return sources_of(self.inputs, found, [*chosen.features, *([] if chosen.label is None else [chosen.label])])
+
     def __call__(self, start: int = 0, labels: tuple[Label, ...] | None = None) -> Iterator[Piece]:
         """The pieces that begin at row ``start`` or later; labels are positions in ``labels`` where these are given.
 
@@ -84,14 +91,14 @@ class Pieces:
         first = 0
         for number, (one, state) in enumerate(zip(self.inputs, self.states)):
             if first + one.n_rows > start:
-                self._check(one, state)
+                self._check(one.shown, state)
                 yield from self._of(number, first, start, labels)
-                self._check(one, state)
+                self._check(one.shown, state)
             first += one.n_rows
 
-    def _check(self, one: TableInput, state: State) -> None:
+    def _check(self, shown: str, state: State) -> None:
         if State.of(state.path) != state:
-            raise DataError(f"{one.shown}: changed while it was read; run again")
+            raise DataError(f"{shown}: changed while it was read; run again")
 
     def _of(self, number: int, begin: int, start: int, labels) -> Iterator[Piece]:
         """Those of an input, which begins at row ``begin`` of the data."""
@@ -146,7 +153,7 @@ def open_pieces(paths: Sequence[str], **reading) -> Pieces:
         for content in contents:
             if found != "parquet" or not content.whole_file:
                 what = f"{found} data" if content.whole_file else "what can be read once only"
-                raise UsageError(f"{shown}: --stream reads Parquet files so far, found {what}")
+                raise UsageError(f"{shown}: --stream reads Parquet and LIBSVM files so far, found {what}")
             one = parquet.look(content, None)
             inputs.append(replace(one, source=source_of(content, None, one.n_rows), fixed=content.fixed or None))
             states.append(State.of(content.path))
