@@ -24,7 +24,7 @@ from craig_cli.formats.messages import first_line, printable, quoted
 from craig_cli.formats.roles import ORIGINAL, with_roles
 from craig_cli.tables.storage import OTHER, content_of, flattened, is_text
 
-CELLS, LEAST_ROWS, MOST_ROWS = 1 << 24, 1024, 1 << 20  # of a row group
+CELLS, LEAST_ROWS, MOST_ROWS = 1 << 23, 1024, 1 << 20  # of a row group
 FEATHER_ROWS, ALL = 1 << 16, 1 << 62
 MOST_COLUMNS = 20_000  # a table of more would be mostly zeros, and its columns cost more than its numbers
 

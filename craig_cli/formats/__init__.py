@@ -18,6 +18,7 @@ from craig_cli.formats.choose import LABEL, Asked
 from craig_cli.formats.content import STDIN, Content, open_content
 from craig_cli.formats.folders import expand
 from craig_cli.formats.pipeline import cores
+from craig_cli.formats.restart import NotInPieces
 from craig_cli.formats.sniff import is_delimited
 from craig_cli.formats.weight_file import weighted, with_weights
 from craig_cli.registry import FORMATS, IN_PIECES, load
@@ -112,6 +113,8 @@ def pieces_of(
     dialect = {"zero_based": zero_based, "n_features": n_features, "delimiter": delimiter, "header": header}
     with opened(paths, format) as (found, contents, shown):
         particular = particular_of(found, shown, asked, **dialect)
+        if found not in IN_PIECES:
+            raise NotInPieces
         pieces = load(IN_PIECES, found)(contents, threads=threads or cores(), **particular)
         yield from pieces if weight_file is None else weighted(pieces, weight_file)
 
