@@ -7,6 +7,7 @@ import gzip
 import io
 import itertools
 import os
+import random
 from functools import partial
 
 import numpy as np
@@ -33,6 +34,7 @@ from craig_cli.selection.select import select_dataset
 from craig_cli.streaming.select import select_streamed
 from craig_cli.tables.encoding import Encoding
 from tests.conftest import SAMPLE
+from tests.test_libsvm import mutate, random_text
 
 ROWS, WIDTH = 90, 5
 OF_ROWS = [name for name in EXPORTERS if not load(EXPORTERS, name).takes_model]
@@ -463,3 +465,34 @@ def test_text_that_changes_is_refused(tmp_path):
     (tmp_path / "in").write_text(text_of(*numbers(1)))
     with pytest.raises(DataError, match="in: changed while it was read; run again"):
         list(pieces())
+
+
+def test_damaged_text_is_the_same_in_pieces(tmp_path):
+    """The same rows, or the same line that says what is wrong with them."""
+    for seed in range(150):
+        generator = random.Random(seed)
+        (tmp_path / "in").write_bytes(mutate(generator, random_text(generator, generator.randint(1, 40), 30)))
+        whole, cut = outcome(lambda: [read_dataset(["in"], format="libsvm")]), outcome(in_order)
+        if isinstance(whole, str) or isinstance(cut, str):
+            assert cut == whole, seed
+            continue
+        np.testing.assert_array_equal(cut[1], whole[1])
+        width = min(cut[0].shape[1], whole[0].shape[1])
+        np.testing.assert_array_equal(cut[0][:, :width], whole[0][:, :width])
+        assert not cut[0][:, width:].any() and not whole[0][:, width:].any()
+
+
+def in_order() -> list:
+    return Stream(["in"], format="libsvm").over(Kept).pieces
+
+
+def outcome(read):
+    try:
+        pieces = read()
+    except DataError as error:
+        return str(error)
+    width = max(piece.n_features for piece in pieces)
+    return (
+        np.vstack([_dense(piece.with_features(width, "the data").features) for piece in pieces]),
+        np.concatenate([piece.labels for piece in pieces]),
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
 from dataclasses import replace
 
 import numpy as np
@@ -41,28 +40,27 @@ def pieces(
     if encoding is not None and encoding.columns:
         n_features = numbered.width_of(encoding)
     reader, largest = Reader(zero_based, None, n_features, threads), -1
-    with Workers(threads) as workers, ExitStack() as stack:
+    with Workers(threads) as workers:
         for content in contents:
             before = reader.rows_before
-            length = Length() if sources is None else stack.enter_context(Fingerprint(in_thread=True))
-            for parts in _together(reader.parts(content, length, workers)):
-                first = reader.rows_before - sum(len(part.labels) for part in parts)
-                least = min(part.least for part in parts)
-                if least == 0 and reader.zero_based is None:
-                    if first:
-                        raise ZeroBased
-                    reader.zero_based = True
-                largest = max(largest, max(part.largest for part in parts))
-                dataset = assemble(parts, reader.zero_based, n_features, workers, least_width=1)
-                if encoding is not None or reader.missing:
-                    dataset = _filled(dataset, first, encoding, content.name)
-                notes = (f"{content.name}: qid: is there and is not used",) if reader.queries else ()
-                yield replace(dataset, sources=(Source(content.name, length.size, dataset.n_rows, ""),), notes=notes)
-            if reader.rows_before == before:
-                raise DataError(f"{content.shown}: expected LIBSVM data, found {nothing_in(length.size)}")
-            if sources is not None:
-                assert isinstance(length, Fingerprint)
-                sources.append(length.source(content.name, reader.rows_before - before))
+            with Length() if sources is None else Fingerprint(in_thread=True) as read:
+                for parts in _together(reader.parts(content, read, workers)):
+                    first = reader.rows_before - sum(len(part.labels) for part in parts)
+                    if reader.zero_based is None and any(part.least == 0 for part in parts):
+                        if first:
+                            raise ZeroBased
+                        reader.zero_based = True
+                    largest = max(largest, max(part.largest for part in parts))
+                    dataset = assemble(parts, reader.zero_based, n_features, workers, least_width=1)
+                    if encoding is not None or reader.missing:
+                        dataset = _filled(dataset, first, encoding, content.name)
+                    notes = (f"{content.name}: qid: is there and is not used",) if reader.queries else ()
+                    source = Source(content.name, read.size, dataset.n_rows, "")
+                    yield replace(dataset, sources=(source,), notes=notes)
+                if reader.rows_before == before:
+                    raise DataError(f"{content.shown}: expected LIBSVM data, found {nothing_in(read.size)}")
+                if sources is not None:
+                    sources.append(read.source(content.name, reader.rows_before - before))
     if largest < 0 and n_features is None:
         raise DataError(f"{content.shown}: expected features (index:value), found labels only")
 

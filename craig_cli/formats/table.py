@@ -293,10 +293,9 @@ class Target:
             raise NotInPieces
         labels, names = self._labels(shown)
         encoding = None if names is None else Encoding(labels=names)
+        notes = [*self.chosen.notes, *left_out_notes(Encoding(left_out=self.chosen.left_out))]
         assert self.features.matrix is not None
-        return Dataset(
-            self.features.matrix, labels, self.multiplicity, encoding=encoding, notes=tuple(self.chosen.notes)
-        )
+        return Dataset(self.features.matrix, labels, self.multiplicity, encoding=encoding, notes=tuple(notes))
 
     def _labels(self, shown: str) -> tuple[np.ndarray, tuple | None]:
         """(numbers, or positions in the values that they stand for; these)"""
