@@ -41,6 +41,12 @@ FORMATS = {
     "csv": "craig_cli.formats.delimited:read",
     "arrow": "craig_cli.formats.ipc:read",
 }
+IN_PIECES = {  # of what is not here all rows are read at once
+    "libsvm": "craig_cli.formats.libsvm_pieces:pieces",
+    "parquet": "craig_cli.formats.parquet:pieces",
+    "csv": "craig_cli.formats.delimited:pieces",
+    "arrow": "craig_cli.formats.ipc:pieces",
+}
 
 EXPORTERS = {
     "libsvm": "craig_cli.exporters.libsvm:LIBSVM",

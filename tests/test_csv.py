@@ -88,14 +88,15 @@ def test_whole_numbers_of_64_bits_keep_their_digits(tmp_path, note):
     assert table["large"].to_pylist() == [0, 1.5e300, 3e300, 4.5e300]
 
 
-@pytest.mark.parametrize("small, kind", [(7, pa.uint64()), (-7, pa.decimal128(20, 0))])
-def test_files_with_large_and_with_small_whole_numbers_are_one_table(tmp_path, small, kind):
+@pytest.mark.parametrize("small", [7, -7])
+def test_files_with_large_and_with_small_whole_numbers_are_one_table(tmp_path, small):
     """pyarrow alone would make int64 of both, or say that the large ones do not fit."""
     keys = [small, 2**53 + 1, 2**63 + 7, 2**64 - 1]
     for name, part in (("a.csv", keys[:2]), ("b.csv", keys[2:])):
         (tmp_path / name).write_text("key,label\n" + "".join(f"{key},{place}\n" for place, key in enumerate(part)))
     table = read_dataset([tmp_path / "a.csv", tmp_path / "b.csv"], original=True).original()
-    assert table["key"].type == kind and [int(key) for key in table["key"].to_pylist()] == keys
+    assert table["key"].type == pa.decimal128(20, 0)
+    assert [int(key) for key in table["key"].to_pylist()] == keys
 
 
 def test_line_ends_inside_of_fields(tmp_path):

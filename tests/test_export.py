@@ -254,7 +254,7 @@ def test_the_same_bytes_each_time_and_from_parquet_and_sparse(folder, data, targ
     written = []
     for features in (rows.features, rows.features, sp.csr_matrix(rows.features)):
         streams = [io.BytesIO() for _ in range(2 if exporter.beside else 1)]
-        exporter.write(Rows(features, rows.labels, rows.weight), *streams)
+        exporter.write([Rows(features, rows.labels, rows.weight)], *streams)
         written.append([stream.getvalue() for stream in streams])
     assert written[0] == written[1] == written[2]
     # From a table csv, parquet and feather get the columns as they are there (test_tables).
@@ -290,7 +290,7 @@ def test_numbers_read_back_exactly():
     assert [float(shortest(number)) for number in numbers] == numbers
     rows = Rows(np.array(numbers)[:, None], np.zeros(len(numbers)), np.ones(len(numbers)))
     stream = io.BytesIO()
-    load(EXPORTERS, "csv").write(rows, stream)
+    load(EXPORTERS, "csv").write([rows], stream)
     written = [float(line.split(",")[2]) for line in stream.getvalue().decode().splitlines()[1:]]
     assert written == numbers
 

@@ -87,10 +87,11 @@ def test_auc_counts_ties_half_and_weights():
     margin = np.array([0.0, 1.0, 1.0, 2.0, 1.0])
     positive = np.array([False, True, False, True, True])
     weight = np.array([2.0, 1.0, 3.0, 1.0, 0.5])
-    assert auc(margin, positive, weight) == pytest.approx(
-        reference.roc_auc_score(positive, margin, sample_weight=weight)
-    )
-    assert auc(margin, np.ones(5, dtype=bool), weight) is None
+    for given in (weight, None):
+        parts = [(margin[rows], None if given is None else given[rows]) for rows in (~positive, positive)]
+        expected = reference.roc_auc_score(positive, margin, sample_weight=given)
+        assert auc(*parts) == pytest.approx(expected)
+    assert auc((np.empty(0), None), (margin, weight)) is None
 
 
 def test_large_margins_neither_overflow_nor_lose_the_loss():

@@ -17,6 +17,8 @@ from craig_cli.cli.tables import Part
 from craig_cli.cli.two_parts import TwoPartCommand
 from craig_cli.errors import DataError, os_error
 
+IN_MEMORY = 2.0  # times that all rows are, with those that are scaled
+
 
 @click.command(
     "eval",
@@ -198,17 +200,25 @@ def evaluate(
     else:
         # Small files first: what is wrong with them is known before the data is read.
         loaded, coresets = eval_models.read(models, coreset, size)
+        from craig_cli.formats.room import check_room
+
         reading |= {"threads": threads}
-        encoding, again = eval_models.encodings(loaded, coresets)
-        dataset = read_data(data, **reading, encoding=encoding) if data else None
-        optimum = None
-        if models:
-            if again and (coreset or reference != "none"):
-                raise DataError(f"{again[0]}: expected the columns of the other models or of the coreset, found others")
-            datasets = {name: read_data(data, **reading, encoding=loaded[name].encoding) for name in again}
-            part, optimum = eval_models.run(
-                loaded, dataset, data, coresets, points or 0, radius, reference, bool(history), seed, datasets
+        in_pieces = bool(models) and not coreset and reference == "none"
+        dataset = None
+        if data and not in_pieces:
+            what = next(
+                (name for name, given in (("--coreset", coreset), ("--reference", reference != "none")) if given),
+                "this",
             )
+            instead = "models alone are measured in pieces" if models else ""
+            check_room(data, reading, IN_MEMORY, f"eval with {what} reads all rows, which", instead)
+            dataset = read_data(data, **reading, encoding=eval_models.encoding_of(loaded, coresets))
+        optimum = None
+        if in_pieces:
+            parts.append(eval_models.run(loaded, data, reading))
+        elif models:
+            sizes = {"points": points or 0, "radius": radius}
+            part, optimum = eval_models.compare(loaded, dataset, data, coresets, sizes, reference, bool(history), seed)
             parts.append(part)
         elif coreset:
             sizes = {"points": points, "radius": radius, "epochs": path_epochs, "subsets": random_subsets}

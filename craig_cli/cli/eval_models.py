@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 
 from craig_cli.amounts import Amount
 from craig_cli.cli import options
@@ -34,33 +35,44 @@ def read(models: Sequence[str], coresets: tuple[str, ...], size: Amount | None =
     return {name: read_model(name) for name in models}, {name: read_sized(name, size) for name in coresets}
 
 
-def encodings(models: dict, coresets: dict) -> tuple:
-    """(the encoding to read the data by, names of the models that want it read by their own)."""
-    all_of_them = [*models.values(), *coresets.values()]
-    first = next((each.encoding for each in all_of_them if each.encoding is not None), None)
-    return first, [name for name, model in models.items() if not _same(model.encoding, first)]
+def encoding_of(models: dict, coresets: dict):
+    """The encoding to read the data by. Raises DataError where they do not have one in common."""
+    all_of_them = [*models.items(), *coresets.items()]
+    first = next((each.encoding for _, each in all_of_them if each.encoding is not None), None)
+    for name, model in models.items():
+        if not _same(model.encoding, first):
+            raise DataError(f"{name}: expected the columns of the other models or of the coreset, found others")
+    return first
 
 
 def _same(one, other) -> bool:
     return (one is None) == (other is None) and (one is None or one.facts() == other.facts())
 
 
-def run(
-    models: dict,
-    dataset,
-    data,
-    coresets: dict,
-    points: int,
-    radius,
-    reference: str,
-    compared: bool,
-    seed: int,
-    datasets: dict | None = None,
-) -> tuple[Part, tuple | None]:
-    """The table of ``models`` (name -> Model), and where they share a reference (its objective, the data's name).
+def run(models: dict, data, reading: dict) -> Part:
+    """The table of ``models`` (name -> Model) on ``data``, which is read in pieces, once for all of one encoding."""
+    from craig_cli.cli.reading import read_pieces
+    from craig_cli.evaluation.metrics import Tallies
+    from craig_cli.formats.stream import Stream
 
-    It has what the coreset, if any, and the reference say of each. ``compared`` models have to share one. ``datasets``:
-    name -> the data for a model that sees its columns otherwise.
+    found: dict = {}
+    for model in models.values():
+        rest = {name: each for name, each in models.items() if name not in found}
+        alike = {name: each for name, each in rest.items() if _same(each.encoding, model.encoding)}
+        if alike:
+            stream = Stream(data, **reading, encoding=model.encoding)
+            found |= read_pieces(stream, partial(Tallies, alike)).metrics()
+    results = [_row(name, model, found[name]) for name, model in models.items()]
+    return _part(results, data)
+
+
+def compare(
+    models: dict, dataset, data, coresets: dict, sizes: dict, reference: str, compared: bool, seed: int
+) -> tuple[Part, tuple | None]:
+    """The same on ``dataset`` with what the coreset, if any, and the reference say of each; and where they share a
+    reference (its objective, the data's name).
+
+    ``compared`` models have to share one. ``sizes`` are the points and the radius of the ball of random models.
     """
     from craig_cli.artifacts.coreset import check_matches
     from craig_cli.evaluation.gradient_error import GradientProbe
@@ -76,27 +88,32 @@ def run(
         raise DataError("--history: expected models of one objective to compare with, found several")
     results = []
     for name, model in models.items():
-        result = {"model": name, "trained_rows": _trained_rows(model)} | evaluate(
-            model, (datasets or {}).get(name, dataset), name
-        )
-        if "unknown" in result:
-            unknown, known = result["unknown"], len(model.classes)
-            note(
-                f"{name}: knows {known} of {known + unknown['classes']} classes; {unknown['rows']} row(s) are errors, "
-                "and there is no loss"
-            )
-            results.append(result)
-            continue
-        if name in references:
+        result = _row(name, model, evaluate(model, dataset, name))
+        if "unknown" not in result and name in references:
             result["reference"] = _against(model, name, references[name], dataset)
-        if probe is not None:
-            result["gradient"] = _gradient(probe, model, name, points, radius, seed)
+        if "unknown" not in result and probe is not None:
+            result["gradient"] = _gradient(probe, model, name, sizes["points"], sizes["radius"], seed)
             result["gradient"]["theory"] = _theory(probe, model, scale)
         results.append(result)
-    notes = [f"{dataset.n_rows:,} rows of {', '.join(os.path.basename(name) for name in data)}"]
+    return _part(results, data), (objectives.pop(), dataset.name) if objectives else None
+
+
+def _row(name: str, model, metrics: dict) -> dict:
+    """What --json says of a model, with a note on classes that it does not know."""
+    if "unknown" in metrics:
+        unknown, known = metrics["unknown"], len(model.classes)
+        note(
+            f"{name}: knows {known} of {known + unknown['classes']} classes; {unknown['rows']} row(s) are errors, "
+            "and there is no loss"
+        )
+    return {"model": name, "trained_rows": _trained_rows(model)} | metrics
+
+
+def _part(results: list[dict], data) -> Part:
+    rows = results[0]["rows"]
+    notes = [f"{rows:,} rows of {', '.join(os.path.basename(name) for name in data)}"]
     notes += dict.fromkeys(_in_words(result) for result in results if result.get("gradient", {}).get("theory"))
-    part = Part({"rows": dataset.n_rows, "models": results}, models_table(results), notes)
-    return part, (objectives.pop(), dataset.name) if objectives else None
+    return Part({"rows": rows, "models": results}, models_table(results), notes)
 
 
 def find_references(models: dict, dataset, choice: str) -> dict:

@@ -114,4 +114,4 @@ def _table(dataset, rows: np.ndarray) -> pa.Table:
 def _write(path: Path, table: pa.Table, weights: np.ndarray) -> None:
     rows = Rows(np.empty((len(table), 0)), np.empty(0), weights, original=table)
     with open(path, "wb") as stream:
-        write_csv(rows, stream)
+        write_csv([rows], stream)

@@ -12,7 +12,7 @@ import click
 
 from craig_cli.cli import options
 from craig_cli.cli.options import STDIO, note
-from craig_cli.cli.reading import reading_options
+from craig_cli.cli.reading import note_what_was_read, read_pieces, reading_options
 from craig_cli.cli.rows import check_size, read_rows
 from craig_cli.errors import DataError
 from craig_cli.registry import EXPORTERS, TASKS, load
@@ -97,53 +97,80 @@ def export(
         check_output(name, inputs, binary=exporter.binary)
 
     began = time.perf_counter()
-    content: Any  # a Model, or Rows
-    numbered: dict
+    prepared = None
+    content: Any  # a Model, or pieces of rows
     if exporter.takes_model:
         from craig_cli.artifacts.model import read_model
 
-        content, summary, numbered = read_model(paths[0]), {}, {}
+        content = read_model(paths[0])
     else:
-        from craig_cli.exporters import prepare
+        from craig_cli.exporters.prepare import Asked
 
-        reading |= {"threads": threads, "original": exporter.original}
-        dataset, chosen, _ = read_rows(paths, coreset, reading, by_name=False, size=size)
-        with _about(paths[0]):
-            content = prepare.weighted_rows(dataset, chosen, exporter, normalize)
-            content = prepare.with_categories(content, categorical)
-            content, numbered = prepare.number_labels(content, chosen, exporter, task, dataset.label_names)
-        summary = {
-            "rows": len(content.labels),
-            "features": content.features.shape[1],
-            "weight": {
-                "sum": float(content.weight.sum()),
-                "mean": float(content.weight.mean()),
-                "scale": content.scale,
-            },
-            "mean_weight": content.ratio,
-            "labels": {
-                f"{before:.17g}" if isinstance(before, float) else str(before): after
-                for before, after in numbered.items()
-            }
-            or None,
-        }
+        asked = Asked(normalize, task, categorical)
+        prepared = _prepared(paths, coreset, size, exporter, asked, reading | {"threads": threads})
+        content = prepared.pieces
     _write(exporter, content, outputs, paths[0])
     seconds = time.perf_counter() - began
 
     if as_json:
+        summary = {} if prepared is None else _summary(prepared)
         click.echo(json.dumps({"to": target, **summary, "output": outputs, "seconds": round(seconds, 4)}))
+        return
+    wrote = f"wrote {' and '.join(outputs)} for {target} in {seconds:.2f} s"
+    if prepared is None:
+        note(f"{wrote} (model)")
         return
     from craig_cli.dataset import label_in_words
 
+    numbered, ratio = prepared.numbered, prepared.ratio
     if any(before != after for before, after in numbered.items()):
         pairs = [f"{label_in_words(before)} as {after:g}" for before, after in list(numbered.items())[:20]]
         note(f"labels for {target}: {', '.join(pairs)}{' ...' if len(numbered) > 20 else ''}")
-    what = "model" if exporter.takes_model else f"{summary['rows']:,} rows, weights sum to {summary['weight']['sum']:g}"
-    note(f"wrote {' and '.join(outputs)} for {target} in {seconds:.2f} s ({what})")
-    if not exporter.takes_model and abs(content.ratio - 1) > 1e-9:  # else there is nothing to set
+    note(f"{wrote} ({prepared.n_rows:,} rows, weights sum to {prepared.weight:g})")
+    if abs(ratio - 1) > 1e-9:  # else there is nothing to set
         known = "not written: each row stands for as many as any other"
-        advice = f": {exporter.advice(content.ratio, content.scale)}" if content.scale != "none" else f", {known}"
-        note(f"mean weight n/r {content.ratio:.4g}{advice}")
+        advice = f": {exporter.advice(ratio, prepared.scale)}" if prepared.scale != "none" else f", {known}"
+        note(f"mean weight n/r {ratio:.4g}{advice}")
+
+
+def _prepared(paths, coreset, size, exporter, asked, reading: dict):
+    """What is to be written: the rows of a coreset, or all of them, in pieces where they can be."""
+    from craig_cli.exporters import prepare
+
+    if coreset is not None:
+        dataset, chosen, _ = read_rows(paths, coreset, reading | {"original": exporter.original}, False, False, size)
+        with _about(paths[0]):
+            return prepare.of_rows(dataset, chosen, exporter, asked)
+    from craig_cli.formats.originals import originals_of
+    from craig_cli.formats.stream import Stream, are_files
+
+    if exporter.original and are_files(paths) and (originals := originals_of(paths, reading)) is not None:
+        weighted = originals.weights is not None
+        total = float(originals.weights.sum()) if weighted else float(originals.n_rows)
+        note_what_was_read(paths, reading, originals.notes, originals.name, weighted, total)
+        return prepare.of_tables(originals, exporter, asked)
+    stream = Stream(paths, exporter.original, **reading)
+    survey = read_pieces(stream, prepare.Survey)
+    with _about(paths[0]):
+        if stream.dataset is not None:
+            return prepare.of_rows(stream.dataset, None, exporter, asked)
+        stream.settle(survey.width, survey.label_names)
+        return prepare.of_pieces(stream, survey, exporter, asked)
+
+
+def _summary(prepared) -> dict:
+    labels = {
+        f"{before:.17g}" if isinstance(before, float) else str(before): after
+        for before, after in prepared.numbered.items()
+    }
+    weight, n_rows = prepared.weight, prepared.n_rows
+    return {
+        "rows": n_rows,
+        "features": prepared.n_features,
+        "weight": {"sum": weight, "mean": weight / n_rows, "scale": prepared.scale},
+        "mean_weight": prepared.ratio,
+        "labels": labels or None,
+    }
 
 
 def _check_options(exporter, target, paths, coreset, categorical) -> None:
@@ -172,6 +199,8 @@ def _about(source: str):
     try:
         yield
     except DataError as error:
+        if str(error).startswith(f"{source}:"):  # it says so
+            raise
         raise DataError(f"{source}: {error}") from error
 
 

@@ -116,15 +116,30 @@ def reading_again() -> list[str]:
 def read_data(data: Sequence[str], **reading):
     """The Dataset of ``data``, read as ``formats.read_dataset`` is told; a note says what weights there are."""
     from craig_cli.formats import read_dataset
+    from craig_cli.formats.room import check_room
+
+    check_room(data, reading)
+    dataset = read_dataset(list(data), **reading)
+    note_what_was_read(data, reading, dataset.notes, dataset.name, dataset.multiplicity is not None, dataset.total)
+    return dataset
+
+
+def read_pieces(stream, begin: Callable):
+    """What ``begin`` gives, with all pieces of a ``formats.stream.Stream`` added to it; notes as ``read_data``."""
+    sums = stream.over(begin)
+    note_what_was_read(stream.paths, stream.reading, stream.notes, stream.name, stream.weighted, stream.total)
+    return sums
+
+
+def note_what_was_read(data: Sequence[str], reading: dict, notes, name: str, weighted: bool, total: float) -> None:
+    """Notes on the weights that rows have, or could have had."""
     from craig_cli.formats.weight_file import lying_beside
 
-    dataset = read_dataset(list(data), **reading)
-    for text in dataset.notes:
+    for text in notes:
         note(text)
     if reading.get("weight_file") is None and reading.get("weight_column") is None:
-        if dataset.multiplicity is not None:
-            note(f"{dataset.name}: its rows have weights, which sum to {dataset.total:g}")
+        if weighted:
+            note(f"{name}: its rows have weights, which sum to {total:g}")
         else:
-            for name in [beside for path in data for beside in lying_beside(path)]:
-                note(f"{name}: lies beside the data and is not read; --weight-file takes its weights")
-    return dataset
+            for beside in [name for path in data for name in lying_beside(path)]:
+                note(f"{beside}: lies beside the data and is not read; --weight-file takes its weights")

@@ -18,6 +18,7 @@ from craig_cli.errors import DataError
 from craig_cli.registry import DEFAULT_L2, LOSSES, OPTIMIZERS, ORDERS, PRECONDITIONS, SCHEDULES, TUNERS
 
 SUFFIX = ".model.json"
+IN_TRAINING = 2.4  # times that all rows are in memory, by measurement
 
 
 @click.command(
@@ -213,6 +214,12 @@ def train(
     start = None if init is None else read_model(init)
     if start is not None:
         reading |= {"encoding": start.encoding}
+    if coreset is None or settings["refine"]:
+        from craig_cli.formats.room import check_room
+
+        instead = "with --coreset" if coreset is None else "without --refine"
+        instead = f"{instead} only the rows of the coreset are kept"
+        check_room(data, reading, IN_TRAINING, "training on all rows", instead)
     dataset, chosen, everything = read_rows(data, coreset, reading, whole=bool(settings["refine"]), size=size)
     weighted: dict = {}
     facts = None

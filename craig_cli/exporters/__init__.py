@@ -5,7 +5,7 @@ An exporter is one file with an ``Exporter`` and one line in ``craig_cli.registr
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,12 +39,17 @@ class Rows:
     categorical: tuple[int, ...] = ()
     original: pa.Table | None = None
 
+    def labels_and_weights(self) -> Iterator[tuple[float, float]]:
+        """Row by row."""
+        return zip(self.labels.tolist(), self.weight.tolist())
+
 
 @dataclass(frozen=True)
 class Exporter:
     """One target.
 
-    write    ``write(rows, *streams)``; of a model ``write(model, stream)``, with ``takes_model``
+    write    ``write(pieces, *streams)``, Rows that follow each other, all of one width and kind; of a model
+             ``write(model, stream)``, with ``takes_model``
     suffix   of the default file name
     beside   what is added to the name of the file to name a second one; its stream is the second
     labels   classes, ascending -> the numbers the trainer wants for them, or None to leave labels alone

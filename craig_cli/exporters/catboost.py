@@ -8,6 +8,7 @@ number of rows, which is r here.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import BinaryIO
 
 import numpy as np
@@ -16,20 +17,29 @@ import pyarrow.csv
 
 from craig_cli.exporters import Exporter, Rows
 from craig_cli.exporters.table import check_width
-from craig_cli.exporters.text import chunks
+from craig_cli.exporters.text import dense_chunks
 from craig_cli.formats.arrow import to_arrow
 
 
-def write(rows: Rows, data: BinaryIO, description: BinaryIO) -> None:
+def write(pieces: Iterable[Rows], data: BinaryIO, description: BinaryIO) -> None:
     """One row a line, in the order of the data; categories are written as the numbers they are in the data."""
+    for number, rows in enumerate(pieces):
+        if number == 0:
+            _describe(rows, description)
+        _write_rows(rows, data)
+
+
+def _describe(rows: Rows, description: BinaryIO) -> None:
     n_features = rows.features.shape[1]
     check_width(n_features)
     kinds = ["Categ" if column in rows.categorical else "Num" for column in range(n_features)]
     lines = ["0\tLabel", "1\tWeight", *(f"{k + 2}\t{kind}\tx{k + 1}" for k, kind in enumerate(kinds))]
     description.write(("\n".join(lines) + "\n").encode("ascii"))
+
+
+def _write_rows(rows: Rows, data: BinaryIO) -> None:
     options = pa.csv.WriteOptions(include_header=False, delimiter="\t")
-    for first, chunk in chunks(rows.features):
-        dense = chunk.toarray() if hasattr(chunk, "toarray") else chunk
+    for first, dense in dense_chunks(rows.features):
         part = slice(first, first + len(dense))
         columns = (rows.labels[part], rows.weight[part], *np.ascontiguousarray(dense.T))
         names = [str(number) for number in range(len(columns))]

@@ -6,17 +6,18 @@ C stays what it is for all rows. The liblinear-official and libsvm-official of P
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import BinaryIO
 
 from craig_cli.exporters import Exporter, Rows
 from craig_cli.exporters.text import shortest, write_numbers, write_rows
 
 
-def write(rows: Rows, data: BinaryIO, weights: BinaryIO) -> None:
+def write(pieces: Iterable[Rows], data: BinaryIO, weights: BinaryIO) -> None:
     """``label index:value ...``, indices from 1; the weights to their own file."""
-    labels = rows.labels.tolist()
-    write_rows(data, rows.features, lambda row: shortest(labels[row]), first_index=1)
-    write_numbers(weights, rows.weight)
+    for rows in pieces:
+        write_rows(data, rows.features, list(map(shortest, rows.labels.tolist())), first_index=1)
+        write_numbers(weights, rows.weight)
 
 
 def advice(ratio: float, scale: str) -> str:

@@ -6,6 +6,7 @@ compared with sums of weights, so the weights have mean 1.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import BinaryIO
 
 from craig_cli.exporters import Exporter, Rows
@@ -13,22 +14,17 @@ from craig_cli.exporters.labels import from_zero
 from craig_cli.exporters.text import shortest, write_numbers, write_rows
 
 
-def write(rows: Rows, data: BinaryIO, weights: BinaryIO) -> None:
+def write(pieces: Iterable[Rows], data: BinaryIO, weights: BinaryIO) -> None:
     """``label index:value ...``, indices from 0; the weights to their own file.
 
     LightGBM takes the largest index for the number of features and guesses the format by the first lines, so
     the first row has its last feature even if that is 0. To LightGBM that is the same as to leave it out.
     """
-    labels, last = rows.labels.tolist(), rows.features.shape[1] - 1
-    zero = f" {last}:0" if rows.features[0, last] == 0 else ""
-    write_rows(
-        data,
-        rows.features,
-        lambda row: shortest(labels[row]),
-        first_index=0,
-        tail=lambda row: zero if row == 0 else "",
-    )
-    write_numbers(weights, rows.weight)
+    for number, rows in enumerate(pieces):
+        last = rows.features.shape[1] - 1
+        tail = f" {last}:0" if number == 0 and rows.features[0, last] == 0 else ""
+        write_rows(data, rows.features, list(map(shortest, rows.labels.tolist())), first_index=0, first_tail=tail)
+        write_numbers(weights, rows.weight)
 
 
 def advice(ratio: float, scale: str) -> str:

@@ -2,16 +2,123 @@
 
 from __future__ import annotations
 
+import math
 import re
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from craig_cli.artifacts.coreset import Coreset
-from craig_cli.dataset import Dataset, has_classes
+from craig_cli.dataset import Dataset, look_like_classes
 from craig_cli.errors import DataError, UsageError
 from craig_cli.exporters import Exporter, Rows
 from craig_cli.formats.arrow import to_arrow
+from craig_cli.formats.originals import Originals
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What an exporter writes, and what there is to say of it.
+
+    pieces    Rows that follow each other
+    weight    sum of their weights as they are written
+    scale, ratio  as Rows have them; numbered: label -> the number that the trainer gets for it, empty where it is kept
+    """
+
+    pieces: Iterable[Rows]
+    n_rows: int
+    n_features: int
+    weight: float
+    scale: str
+    ratio: float
+    numbered: dict
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a user asks of an export beside the target."""
+
+    normalize: str = "auto"
+    task: str = "auto"
+    categorical: tuple[str, ...] | None = None
+
+
+def of_rows(dataset: Dataset, coreset: Coreset | None, exporter: Exporter, asked: Asked) -> Prepared:
+    """All rows of ``dataset``, or with a coreset its rows, which ``dataset`` then has, in the order of the data.
+
+    Raises DataError for labels that are no classes, UsageError for columns that are not there.
+    """
+    rows = weighted_rows(dataset, coreset, exporter, asked.normalize)
+    n_rows, width = rows.features.shape
+    rows = replace(rows, categorical=_categories(width, asked.categorical))
+    numbering = _numbering(np.unique(rows.labels), n_rows, coreset, exporter, asked.task, dataset.label_names)
+    weight = float(rows.weight.sum())
+    if numbering is not None and numbering.numbers is not None:
+        rows = replace(rows, labels=numbering(rows.labels))
+    shown = {} if numbering is None or rows.original is not None else numbering.shown
+    return Prepared([rows], n_rows, width, weight, rows.scale, rows.ratio, shown)
+
+
+def two_sums(weight: np.ndarray) -> tuple[float, float]:
+    """The sum, and what rounding took of it: however numbers are cut into pieces, their sum is the same."""
+    numbers = weight.tolist()
+    whole = math.fsum(numbers)
+    return whole, math.fsum([*numbers, -whole])
+
+
+class Survey:
+    """What has to be known of all rows before the first is written."""
+
+    def __init__(self) -> None:
+        self.n_rows, self.width = 0, 0
+        self.names: dict = {}
+        self._weights: list[float] = []
+        self._labels: list[np.ndarray] = []
+
+    def add(self, piece: Dataset) -> None:
+        self.n_rows += piece.n_rows
+        self.width = max(self.width, piece.n_features)
+        if piece.multiplicity is None:
+            self._weights.append(float(piece.n_rows))
+        else:
+            self._weights += two_sums(piece.multiplicity)
+        values = np.unique(piece.labels)
+        self._labels.append(values)
+        if piece.label_names is not None:
+            self.names |= dict.fromkeys(map(piece.label_value, values.tolist()))
+
+    @property
+    def total(self) -> float:
+        """The sum of all weights."""
+        return math.fsum(self._weights)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """(k,) those that differ, ascending; of labels with names the positions in ``label_names``."""
+        return np.arange(float(len(self.names))) if self.names else np.unique(np.concatenate(self._labels))
+
+    @property
+    def label_names(self) -> tuple | None:
+        return tuple(sorted(self.names)) if self.names else None
+
+
+def of_pieces(pieces: Iterable[Dataset], survey: Survey, exporter: Exporter, asked: Asked) -> Prepared:
+    """All rows of data of which ``survey`` has seen every piece, and which comes again with all its label names."""
+    ratio = survey.total / survey.n_rows
+    scale = exporter.scale if asked.normalize == "auto" else asked.normalize
+    names = survey.label_names
+    numbering = _numbering(survey.labels, survey.n_rows, None, exporter, asked.task, names)
+    categorical = _categories(survey.width, asked.categorical)
+
+    def rows() -> Iterator[Rows]:
+        for piece in pieces:
+            labels = piece.labels if numbering is None else numbering(piece.labels)
+            yield Rows(piece.features, labels, _scaled(piece.counts, scale, ratio), None, scale, ratio, categorical)
+
+    weight = survey.total if scale == "sum" else float(survey.n_rows)
+    shown = {} if numbering is None else numbering.shown
+    return Prepared(rows(), survey.n_rows, survey.width, weight, scale, ratio, shown)
 
 
 def weighted_rows(dataset: Dataset, coreset: Coreset | None, exporter: Exporter, normalize: str) -> Rows:
@@ -33,31 +140,65 @@ def weighted_rows(dataset: Dataset, coreset: Coreset | None, exporter: Exporter,
             order = np.argsort(rank)
             dataset, weight, rank = dataset.take(order), weight[order], rank[order]
             table = None if table is None else table.take(to_arrow(order))
-    scale, ratio = normalize, float(weight.mean())
+    scale, ratio = normalize, float(weight.mean()) if coreset is not None else math.fsum(weight) / len(weight)
     if normalize == "auto":
         equal = coreset is not None and coreset.facts.weights == "equal"
         scale = "none" if equal else exporter.scale
-    if scale != "sum":
-        weight = weight / ratio if scale == "mean" else np.ones_like(weight)
-    return Rows(dataset.features, dataset.labels, weight, rank, scale, ratio, original=table)
+    return Rows(dataset.features, dataset.labels, _scaled(weight, scale, ratio), rank, scale, ratio, original=table)
 
 
-def with_categories(rows: Rows, names: tuple[str, ...] | None) -> Rows:
-    """``rows`` with the columns ``names``, x1 .. xd, as categories. Raises UsageError for others."""
-    width = rows.features.shape[1]  # of sparse rows perhaps 2^31, so nothing here goes over all of them
+def of_tables(originals: Originals, exporter: Exporter, asked: Asked) -> Prepared:
+    """All rows of tables with the columns that they have."""
+    weights = originals.weights
+    total = float(originals.n_rows) if weights is None else math.fsum(weights)
+    ratio, scale = total / originals.n_rows, exporter.scale if asked.normalize == "auto" else asked.normalize
+
+    def rows() -> Iterator[Rows]:
+        for first, table in originals:
+            end = first + len(table)
+            weight = _scaled(np.ones(len(table)) if weights is None else weights[first:end], scale, ratio)
+            yield Rows(np.empty((len(table), 0)), np.empty(0), weight, None, scale, ratio, original=table)
+
+    weight = total if scale == "sum" else float(originals.n_rows)
+    return Prepared(rows(), originals.n_rows, originals.columns, weight, scale, ratio, {})
+
+
+def _scaled(weight: np.ndarray, scale: str, ratio: float) -> np.ndarray:
+    if scale == "sum":
+        return weight
+    return weight / ratio if scale == "mean" else np.ones_like(weight)
+
+
+def _categories(width: int, names: tuple[str, ...] | None) -> tuple[int, ...]:
+    """The columns ``names``, x1 .. xd, which hold categories, from 0. Raises UsageError for others.
+
+    Of sparse rows there are perhaps 2^31, so nothing here goes over all of them.
+    """
     columns = []
     for name in names or ():
         number = int(name[1:]) if re.fullmatch(r"x[1-9][0-9]{0,9}", name) else 0
         if not 1 <= number <= width:
             raise UsageError(f"--categorical: expected names among x1 to x{width}, found {name!r}")
         columns.append(number - 1)
-    return replace(rows, categorical=tuple(columns))
+    return tuple(columns)
 
 
-def number_labels(
-    rows: Rows, coreset: Coreset | None, exporter: Exporter, task: str, names: tuple | None = None
-) -> tuple[Rows, dict]:
-    """(the rows with their labels as the trainer wants them, {label: number} or nothing where they are kept).
+@dataclass(frozen=True)
+class Numbering:
+    """``numbers`` (k,) for the labels ``classes`` (k,), ascending; None where labels stay. ``shown``: for people."""
+
+    classes: np.ndarray
+    numbers: np.ndarray | None
+    shown: dict = field(default_factory=dict)
+
+    def __call__(self, labels: np.ndarray) -> np.ndarray:
+        return labels if self.numbers is None else self.numbers[np.searchsorted(self.classes, labels)]
+
+
+def _numbering(
+    labels: np.ndarray, n_rows: int, coreset: Coreset | None, exporter: Exporter, task: str, names: tuple | None
+) -> Numbering | None:
+    """How the target wants the labels of ``n_rows`` rows, of which ``labels`` are those that differ; None: as they are.
 
     ``names`` has the values whose positions the labels are, where they are no numbers: a target that takes them as they
     are gets the positions.
@@ -66,20 +207,19 @@ def number_labels(
     Raises DataError for labels that are no classes.
     """
     if names is not None and exporter.labels is None:
-        return rows, {} if rows.original is not None else {name: float(code) for code, name in enumerate(names)}
+        return Numbering(labels, None, {name: float(code) for code, name in enumerate(names)})
     if exporter.labels is None or task == "regression":
-        return rows, {}
+        return None
     recorded = _recorded_classes(coreset) if names is None else [float(code) for code in range(len(names))]
-    if not recorded and not has_classes(rows.labels, task):
-        return rows, {}
-    classes = np.union1d(rows.labels, recorded)
+    if not recorded and task == "auto" and not look_like_classes(labels, n_rows):
+        return None
+    classes = np.union1d(labels, recorded)
     try:
         numbers = exporter.labels(classes)
     except DataError as error:
         raise DataError(f"{error}; --task regression keeps it") from error
-    labels = numbers[np.searchsorted(classes, rows.labels)]
     shown = classes.tolist() if names is None else [names[int(code)] for code in classes]
-    return replace(rows, labels=labels), dict(zip(shown, numbers.tolist()))
+    return Numbering(classes, numbers, dict(zip(shown, numbers.tolist())))
 
 
 def _recorded_classes(coreset: Coreset | None) -> list[float]:

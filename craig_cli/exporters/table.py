@@ -7,60 +7,97 @@ The encoded form, and what there is of data that was no table: columns ``rank``,
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
-import pyarrow.feather
 import pyarrow.parquet as pq
 
 from craig_cli.errors import DataError
 from craig_cli.exporters import Exporter, Rows
-from craig_cli.exporters.text import chunks
+from craig_cli.exporters.text import dense_chunks
 from craig_cli.formats.arrow import to_arrow
 from craig_cli.formats.messages import first_line, printable, quoted
 from craig_cli.formats.roles import ORIGINAL, with_roles
 from craig_cli.tables.storage import OTHER, content_of, flattened, is_text
 
+CELLS, LEAST_ROWS, MOST_ROWS = 1 << 23, 1024, 1 << 20  # of a row group
+FEATHER_ROWS, ALL = 1 << 16, 1 << 62
 MOST_COLUMNS = 20_000  # a table of more would be mostly zeros, and its columns cost more than its numbers
 
 
-def write_csv(rows: Rows, stream: BinaryIO) -> None:
+def write_csv(pieces: Iterable[Rows], stream: BinaryIO) -> None:
     """A header line, then one row a line; numbers as short as they can be."""
-    if rows.original is not None:
-        pa.csv.write_csv(_for_text(_original(rows)), stream)
-        return
-    schema = _schema(rows)
-    stream.write((",".join(schema.names) + "\n").encode("ascii"))
-    options = pa.csv.WriteOptions(include_header=False)
-    for batch in _batches(rows, schema):
-        pa.csv.write_csv(batch, stream, options)
+    begun = False
+    for rows in pieces:
+        if not begun and rows.original is None:
+            stream.write((",".join(_schema(rows).names) + "\n").encode("ascii"))
+        for table in _tables(rows):
+            header = not begun and rows.original is not None
+            if len(table):  # an empty piece of a table is written as what came before it
+                pa.csv.write_csv(_for_text(table.combine_chunks()), stream, pa.csv.WriteOptions(include_header=header))
+                begun = True
 
 
-def write_parquet(rows: Rows, stream: BinaryIO) -> None:
+def write_parquet(pieces: Iterable[Rows], stream: BinaryIO) -> None:
     """One Parquet file; the same rows give the same bytes."""
+    tables = (_for_parquet(table) for rows in pieces for table in _tables(rows))
+    with contextlib.ExitStack() as stack, _refusals("Parquet"):
+        writer = None
+        for table in _regrouped(tables, _rows_of_a_group):
+            if writer is None:
+                writer = stack.enter_context(pq.ParquetWriter(stream, table.schema, compression="zstd"))
+            writer.write_table(table, row_group_size=len(table))
+
+
+def write_feather(pieces: Iterable[Rows], stream: BinaryIO) -> None:
+    """One Arrow IPC file, which is Feather. It has one dictionary of each category, so these are written at the end."""
+    tables = (table for rows in pieces for table in _tables(rows))
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    with contextlib.ExitStack() as stack, _refusals("Feather"):
+        writer = None
+        for table in _regrouped(tables, lambda schema: ALL if _has_categories(schema) else FEATHER_ROWS):
+            if writer is None:
+                writer = stack.enter_context(pa.ipc.new_file(stream, table.schema, options=options))
+            writer.write_table(table, max_chunksize=FEATHER_ROWS)
+
+
+def _tables(rows: Rows) -> Iterator[pa.Table]:
     if rows.original is not None:
-        with _refusals("Parquet"):
-            pq.write_table(_for_parquet(_original(rows)), stream, compression="zstd")
+        yield _original(rows)
         return
     schema = _schema(rows)
-    with pq.ParquetWriter(stream, schema, compression="zstd") as writer:
-        for batch in _batches(rows, schema):
-            writer.write_batch(batch)
+    for batch in _batches(rows, schema):
+        yield pa.Table.from_batches([batch])
 
 
-def write_feather(rows: Rows, stream: BinaryIO) -> None:
-    """One Arrow IPC file, which is Feather."""
-    if rows.original is not None:
-        table = _original(rows)
-    else:
-        schema = _schema(rows)
-        table = pa.Table.from_batches(list(_batches(rows, schema)), schema)
-    with _refusals("Feather"):
-        pyarrow.feather.write_feather(table.combine_chunks(), stream, compression="zstd")
+def _regrouped(tables: Iterable[pa.Table], size_of: Callable[[pa.Schema], int]) -> Iterator[pa.Table]:
+    """The same rows in tables of so many, each in one piece: what is written does not depend on how they came."""
+    waiting: list[pa.Table] = []
+    for table in tables:
+        size = size_of(table.schema)
+        while (room := size - sum(map(len, waiting))) <= len(table):
+            yield _joined([*waiting, table.slice(0, room)])
+            waiting, table = [], table.slice(room)
+        if len(table):
+            waiting.append(table)
+    if waiting:
+        yield _joined(waiting)
+
+
+def _joined(tables: list[pa.Table]) -> pa.Table:
+    return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
+
+
+def _rows_of_a_group(schema: pa.Schema) -> int:
+    return min(MOST_ROWS, max(LEAST_ROWS, CELLS // max(1, len(schema))))
+
+
+def _has_categories(schema: pa.Schema) -> bool:
+    return any("dictionary<" in str(field.type) for field in schema)  # at any depth
 
 
 @contextlib.contextmanager
@@ -132,8 +169,7 @@ def _schema(rows: Rows) -> pa.Schema:
 def _batches(rows: Rows, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     leading_columns = [] if rows.rank is None else [rows.rank]
     leading_columns += [rows.labels] if rows.scale == "none" else [rows.weight, rows.labels]
-    for first, chunk in chunks(rows.features):
-        dense = chunk.toarray() if hasattr(chunk, "toarray") else chunk
+    for first, dense in dense_chunks(rows.features):
         part = slice(first, first + len(dense))
         leading = [column[part] for column in leading_columns]
         columns = np.ascontiguousarray(dense.T)

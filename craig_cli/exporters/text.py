@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import BinaryIO
 
 import numpy as np
 import scipy.sparse as sp
+
+from craig_cli.dataset import is_csr
 
 CHUNK = 4096  # rows in memory as text at a time
 
@@ -20,11 +22,11 @@ def shortest(value: float) -> str:
 def write_rows(
     stream: BinaryIO,
     features: np.ndarray | sp.csr_matrix,
-    head: Callable[[int], str],
+    heads: list[str],
     first_index: int,
-    tail: Callable[[int], str] = lambda row: "",
+    first_tail: str = "",
 ) -> None:
-    """A line for each row: ``head(row)``, its features that are not 0, ``tail(row)``.
+    """A line for each row: of ``heads`` its own, its features that are not 0; after those of the first ``first_tail``.
 
     ``first_index`` is the number of the first feature.
     """
@@ -37,7 +39,7 @@ def write_rows(
         lines = []
         for row, (begin, end) in enumerate(itertools.pairwise(ends)):
             pairs = [f" {column}:{shortest(value)}" for column, value in zip(columns[begin:end], values[begin:end])]
-            lines.append(f"{head(first + row)}{''.join(pairs)}{tail(first + row)}\n")
+            lines.append(f"{heads[first + row]}{''.join(pairs)}{'' if first + row else first_tail}\n")
         stream.write("".join(lines).encode("ascii"))
 
 
@@ -50,3 +52,9 @@ def chunks(features: np.ndarray | sp.csr_matrix) -> Iterator[tuple[int, np.ndarr
     """(number of the first row, rows), CHUNK of them at a time."""
     for first in range(0, features.shape[0], CHUNK):
         yield first, features[first : first + CHUNK]
+
+
+def dense_chunks(features: np.ndarray | sp.csr_matrix) -> Iterator[tuple[int, np.ndarray]]:
+    """The same as dense arrays, whose zeros have no sign: a sparse matrix has none either."""
+    for first, chunk in chunks(features):
+        yield first, (chunk.toarray() if is_csr(chunk) else chunk) + 0.0

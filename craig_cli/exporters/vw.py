@@ -5,6 +5,7 @@ Labels of two classes are -1 and 1 (``--loss_function logistic`` or ``hinge``), 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import BinaryIO
 
 from craig_cli.exporters import Exporter, Rows
@@ -12,10 +13,11 @@ from craig_cli.exporters.labels import minus_one_or_from_one
 from craig_cli.exporters.text import shortest, write_rows
 
 
-def write(rows: Rows, data: BinaryIO) -> None:
+def write(pieces: Iterable[Rows], data: BinaryIO) -> None:
     """One example a line, features numbered from 1."""
-    labels, weight = rows.labels.tolist(), rows.weight.tolist()
-    write_rows(data, rows.features, lambda row: f"{shortest(labels[row])} {shortest(weight[row])} |", first_index=1)
+    for rows in pieces:
+        heads = [f"{shortest(label)} {shortest(weight)} |" for label, weight in rows.labels_and_weights()]
+        write_rows(data, rows.features, heads, first_index=1)
 
 
 def advice(ratio: float, scale: str) -> str:

@@ -10,6 +10,7 @@ they all but stop acting, so the weights have mean 1.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import BinaryIO
 
 from craig_cli.exporters import Exporter, Rows
@@ -17,12 +18,13 @@ from craig_cli.exporters.labels import from_zero
 from craig_cli.exporters.text import shortest, write_numbers, write_rows
 
 
-def write(rows: Rows, data: BinaryIO, weights: BinaryIO | None = None) -> None:
+def write(pieces: Iterable[Rows], data: BinaryIO, weights: BinaryIO | None = None) -> None:
     """``label:weight index:value ...``, indices from 0 as XGBoost counts them."""
-    labels, weight = rows.labels.tolist(), rows.weight.tolist()
-    write_rows(data, rows.features, lambda row: f"{shortest(labels[row])}:{shortest(weight[row])}", first_index=0)
-    if weights is not None:
-        write_numbers(weights, rows.weight)
+    for rows in pieces:
+        heads = [f"{shortest(label)}:{shortest(weight)}" for label, weight in rows.labels_and_weights()]
+        write_rows(data, rows.features, heads, first_index=0)
+        if weights is not None:
+            write_numbers(weights, rows.weight)
 
 
 def advice(ratio: float, scale: str) -> str:

@@ -18,12 +18,13 @@ from craig_cli.formats.choose import LABEL, Asked
 from craig_cli.formats.content import STDIN, Content, open_content
 from craig_cli.formats.folders import expand
 from craig_cli.formats.pipeline import cores
+from craig_cli.formats.restart import NotInPieces
 from craig_cli.formats.sniff import is_delimited
-from craig_cli.formats.weight_file import with_weights
-from craig_cli.registry import FORMATS, load
+from craig_cli.formats.weight_file import weighted, with_weights
+from craig_cli.registry import FORMATS, IN_PIECES, load
 from craig_cli.tables.encoding import Encoding
 
-__all__ = ["read_dataset"]
+__all__ = ["pieces_of", "read_dataset"]
 
 
 def read_dataset(
@@ -78,14 +79,52 @@ def read_dataset(
     asked = Asked(label, weight_column, names, tuple(exclude or ()), numeric_only, encoding, gradients, original)
     kept = None if rows is None else _checked_rows(rows)
     threads = threads or cores()
+    dialect = {"zero_based": zero_based, "n_features": n_features, "delimiter": delimiter, "header": header}
     with opened(paths, format) as (found, contents, shown):
-        if found == "libsvm":
-            _check_libsvm(shown, asked, delimiter, header)
-            particular = {"zero_based": zero_based, "n_features": n_features, "encoding": encoding}
-        else:
-            particular = {"asked": asked, **_dialect(found, delimiter, header, zero_based)}
+        particular = particular_of(found, shown, asked, **dialect)
         dataset = load(FORMATS, found)(contents, rows=kept, threads=threads, **particular)
         return dataset if weight_file is None else with_weights(dataset, weight_file)
+
+
+def pieces_of(
+    paths: Sequence[str | os.PathLike],
+    *,
+    format: str | None = None,
+    label: str = LABEL,
+    weight_column: str | None = None,
+    weight_file: str | os.PathLike | None = None,
+    features: Sequence[str] | None = None,
+    exclude: Sequence[str] | None = None,
+    numeric_only: bool = False,
+    encoding: Encoding | None = None,
+    delimiter: str | None = None,
+    header: bool | None = None,
+    zero_based: bool | None = None,
+    n_features: int | None = None,
+    threads: int | None = None,
+) -> Iterator[Dataset]:
+    """The same rows as Datasets that follow each other, cut by the content of the inputs alone.
+
+    The features of LIBSVM data are as many as a piece has where ``n_features`` is not given. A Source names the input,
+    and has no fingerprint. Raises NotInPieces and ZeroBased (formats/restart.py) where all that came so far is void.
+    """
+    names = None if features is None else list(features)
+    asked = Asked(label, weight_column, names, tuple(exclude or ()), numeric_only, encoding)
+    dialect = {"zero_based": zero_based, "n_features": n_features, "delimiter": delimiter, "header": header}
+    with opened(paths, format) as (found, contents, shown):
+        particular = particular_of(found, shown, asked, **dialect)
+        if found not in IN_PIECES:
+            raise NotInPieces
+        pieces = load(IN_PIECES, found)(contents, threads=threads or cores(), **particular)
+        yield from pieces if weight_file is None else weighted(pieces, weight_file)
+
+
+def particular_of(found: str, shown: str, asked: Asked, zero_based, n_features, delimiter, header) -> dict:
+    """What the reader of a format takes beside the inputs, rows and threads."""
+    if found == "libsvm":
+        _check_libsvm(shown, asked, delimiter, header)
+        return {"zero_based": zero_based, "n_features": n_features, "encoding": asked.encoding}
+    return {"asked": asked, **_dialect(found, delimiter, header, zero_based)}
 
 
 TITLES = {"libsvm": "LIBSVM", "parquet": "Parquet", "csv": "CSV", "arrow": "Arrow"}

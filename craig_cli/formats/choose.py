@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pyarrow as pa
 
@@ -32,6 +33,18 @@ class Asked:
     encoding: Encoding | None = None
     gradients: bool = False
     original: bool = False
+
+    @classmethod
+    def of(cls, reading: Mapping[str, Any]) -> Asked:
+        """What ``reading``, the arguments of ``formats.read_dataset`` but the paths, asks."""
+        return cls(
+            reading.get("label") or LABEL,
+            reading.get("weight_column"),
+            None if reading.get("features") is None else list(reading["features"]),
+            tuple(reading.get("exclude") or ()),
+            reading.get("numeric_only", False),
+            reading.get("encoding"),
+        )
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ Empty fields are missing, and so are ?, NA and nan where all else is numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import BinaryIO
 
@@ -20,7 +20,7 @@ from craig_cli.formats.choose import Asked
 from craig_cli.formats.content import Content
 from craig_cli.formats.parquet import table_of
 from craig_cli.formats.sniff import Dialect, dialect_of
-from craig_cli.formats.table import TableInput, read_tables, refusals
+from craig_cli.formats.table import TableInput, pieces_of_tables, read_tables, refusals
 
 MISSING = [*dict.fromkeys((*pa.csv.ConvertOptions().null_values, "?", " ?"))]
 
@@ -102,6 +102,18 @@ def read(
 ) -> Dataset:
     """The rows of all ``contents`` as one Dataset; see ``craig_cli.formats.read_dataset``."""
     return read_tables(contents, partial(look, delimiter=delimiter, header=header), asked, rows, threads)
+
+
+def pieces(
+    contents: Iterable[Content],
+    *,
+    asked: Asked,
+    threads: int,
+    delimiter: str | None = None,
+    header: bool | None = None,
+) -> Iterator[Dataset]:
+    """The same, a file at a time; see ``craig_cli.formats.pieces_of``."""
+    return pieces_of_tables(contents, partial(look, delimiter=delimiter, header=header), asked, threads)
 
 
 def write(stream: BinaryIO, features: np.ndarray, labels: np.ndarray) -> None:

@@ -15,7 +15,7 @@ from craig_cli.dataset import Dataset
 from craig_cli.formats.choose import Asked
 from craig_cli.formats.content import Content
 from craig_cli.formats.parquet import table_of
-from craig_cli.formats.table import TableInput, read_tables, refusals
+from craig_cli.formats.table import TableInput, pieces_of_tables, read_tables, refusals
 
 FILE, STREAM, FIRST_FEATHER = b"ARROW1", b"\xff\xff\xff\xff", b"FEA1"
 MAGICS = (FILE, STREAM, FIRST_FEATHER)
@@ -60,6 +60,11 @@ def _pieces(path: str, shown: str, kept: bytearray | None, columns, wanted, thre
 def read(contents: Iterable[Content], *, asked: Asked, rows: np.ndarray | None, threads: int) -> Dataset:
     """The rows of all ``contents`` as one Dataset; see ``craig_cli.formats.read_dataset``."""
     return read_tables(contents, look, asked, rows, threads)
+
+
+def pieces(contents: Iterable[Content], *, asked: Asked, threads: int) -> Iterator[Dataset]:
+    """The same, a piece at a time; see ``craig_cli.formats.pieces_of``."""
+    return pieces_of_tables(contents, look, asked, threads)
 
 
 def write(stream: BinaryIO, features: np.ndarray, labels: np.ndarray) -> None:

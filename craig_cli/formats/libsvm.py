@@ -18,7 +18,7 @@ import scipy.sparse as sp
 from craig_cli.dataset import Dataset, Source
 from craig_cli.errors import DataError, OtherDataError
 from craig_cli.formats import lines
-from craig_cli.formats.content import BLOCK, Content, Fingerprint
+from craig_cli.formats.content import BLOCK, Content, Fingerprint, Length
 from craig_cli.formats.libsvm_errors import explain, numbers
 from craig_cli.formats.parts import Part, Store, assemble, take
 from craig_cli.formats.pipeline import Workers
@@ -66,7 +66,7 @@ def read(
         encoding = None  # of a table of numbers alone: its columns in their order are the features
     if encoding is not None and encoding.columns:
         n_features = numbered.width_of(encoding)
-    reader = _Reader(zero_based, rows, n_features, threads)
+    reader = Reader(zero_based, rows, n_features, threads)
     parts: list[Part] = []
     sources: list[Source] = []
     with Workers(threads) as workers:
@@ -76,7 +76,7 @@ def read(
                 before = reader.rows_before
                 parts.extend(reader.parts(content, fingerprint, workers))
                 if reader.rows_before == before:
-                    raise DataError(f"{path}: expected LIBSVM data, found {_nothing(fingerprint.size)}")
+                    raise DataError(f"{path}: expected LIBSVM data, found {nothing_in(fingerprint.size)}")
                 sources.append(fingerprint.source(content.name, reader.rows_before - before))
         if rows is not None and len(rows) and rows[-1] >= reader.rows_before:
             raise OtherDataError(f"{path}: expected a row {rows[-1]}, found {reader.rows_before} rows in all")
@@ -89,11 +89,11 @@ def read(
     return replace(dataset, rows=rows, sources=tuple(sources), notes=notes)
 
 
-def _nothing(size: int) -> str:
+def nothing_in(size: int) -> str:
     return "no rows in it" if size else "an empty file"
 
 
-class _Reader:
+class Reader:
     """What is known while the inputs are read one after the other."""
 
     def __init__(self, zero_based, rows, n_features, threads) -> None:
@@ -107,7 +107,7 @@ class _Reader:
         self.queries = False  # whether there is a qid: anywhere
         self.store = Store()
 
-    def parts(self, content: Content, fingerprint: Fingerprint, workers: Workers) -> Iterator[Part]:
+    def parts(self, content: Content, fingerprint: Fingerprint | Length, workers: Workers) -> Iterator[Part]:
         blocks = _read_blocks(content, fingerprint)
         if self.rows is not None:
             blocks = self._select(map(self._locate, blocks))
@@ -235,7 +235,7 @@ def _buffer(name: str, size: int, dtype) -> np.ndarray:
     return array
 
 
-def _read_blocks(content: Content, fingerprint: Fingerprint) -> Iterator[Block]:
+def _read_blocks(content: Content, fingerprint: Fingerprint | Length) -> Iterator[Block]:
     """The content in blocks of whole lines, about BLOCK bytes, with PADDING behind."""
     rest: np.ndarray = np.empty(0, np.uint8)
     first = True

@@ -1,4 +1,4 @@
-"""Parquet: row groups, one at a time."""
+"""Parquet: a piece of a row group at a time, however large the groups are; of texts a whole one."""
 
 from __future__ import annotations
 
@@ -16,14 +16,25 @@ from craig_cli.errors import DataError
 from craig_cli.formats.arrow import to_arrow
 from craig_cli.formats.choose import Asked
 from craig_cli.formats.content import Content
-from craig_cli.formats.table import TableInput, read_tables, refusals
+from craig_cli.formats.table import TableInput, pieces_of_tables, read_tables, refusals
+
+PIECE = 1 << 24  # bytes of a piece, had it float64 in all columns of the file
+MOST, LEAST = 65_536, 1024  # rows of one
+AHEAD = 1 << 18  # bytes read at a time of each column: else all of a row group would be, as it lies in the file
 
 
 @contextlib.contextmanager
-def _open(path: str, shown: str, kept: bytearray | None, coded: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
+def opened(path: str, shown: str, kept: bytearray | None = None, coded: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
+    """The file ``path``, or of what is none on disk its content ``kept``; ``coded`` columns come as dictionaries."""
     with contextlib.ExitStack() as stack, refusals(shown, "Parquet"):
-        opened = pa.BufferReader(kept) if kept is not None else pa.OSFile(path, "rb")
-        yield stack.enter_context(pq.ParquetFile(stack.enter_context(opened), read_dictionary=list(coded)))
+        source = stack.enter_context(pa.BufferReader(kept) if kept is not None else pa.OSFile(path, "rb"))
+        file = pq.ParquetFile(source, read_dictionary=list(coded), buffer_size=AHEAD, pre_buffer=False)
+        yield stack.enter_context(file)
+
+
+def rows_of_piece(file: pq.ParquetFile) -> int:
+    """By the width of the file alone, so that the pieces are the same whoever reads them."""
+    return min(MOST, max(LEAST, PIECE // (8 * max(1, len(file.schema.names)))))
 
 
 def look(content: Content, kept: bytearray | None) -> TableInput:
@@ -31,7 +42,7 @@ def look(content: Content, kept: bytearray | None) -> TableInput:
     shown = content.shown
     if not content.head:
         raise DataError(f"{shown}: expected Parquet data, found an empty file")
-    with _open(content.path, shown, kept) as file:
+    with opened(content.path, shown, kept) as file:
         schema, n_rows = file.schema_arrow, file.metadata.num_rows
         counted = sum(file.metadata.row_group(group).num_rows for group in range(file.num_row_groups))
     if n_rows != counted:
@@ -41,20 +52,32 @@ def look(content: Content, kept: bytearray | None) -> TableInput:
 
 
 def _pieces(path: str, shown: str, kept: bytearray | None, texts: set[str], columns, wanted, threads: int):
-    """Texts among ``columns`` come as dictionaries, which saves taking the file's apart."""
+    """Texts among ``columns`` come as dictionaries, which saves taking the file's apart: one for each row group, which
+    a piece of it would bring along again.
+    """
     coded = [] if columns is None else [name for name in columns if name in texts]
-    with _open(path, shown, kept, coded) as file:
+    with opened(path, shown, kept, coded) as file:
         first = 0
         for group in range(file.num_row_groups):
             end = first + file.metadata.row_group(group).num_rows
-            if wanted(first, end):
+            if wanted(first, end) and coded:
                 yield first, file.read_row_group(group, columns=columns, use_threads=threads > 1)
+            elif wanted(first, end):
+                reading = {"row_groups": [group], "columns": columns, "use_threads": threads > 1}
+                for batch in file.iter_batches(rows_of_piece(file), **reading):
+                    yield first, pa.Table.from_batches([batch])
+                    first += len(batch)
             first = end
 
 
 def read(contents: Iterable[Content], *, asked: Asked, rows: np.ndarray | None, threads: int) -> Dataset:
     """The rows of all ``contents`` as one Dataset; see ``craig_cli.formats.read_dataset``."""
     return read_tables(contents, look, asked, rows, threads)
+
+
+def pieces(contents: Iterable[Content], *, asked: Asked, threads: int) -> Iterator[Dataset]:
+    """The same, a piece at a time; see ``craig_cli.formats.pieces_of``."""
+    return pieces_of_tables(contents, look, asked, threads)
 
 
 def write(

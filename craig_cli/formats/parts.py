@@ -84,15 +84,20 @@ def take(part: Part, keep: np.ndarray) -> Part:
     )
 
 
-def assemble(parts: list[Part], zero_based: bool | None, n_features: int | None, workers: Workers) -> Dataset:
-    """One matrix of all parts; ``parts`` is emptied on the way, so that not everything is held twice."""
+def assemble(
+    parts: list[Part], zero_based: bool | None, n_features: int | None, workers: Workers, least_width: int = 0
+) -> Dataset:
+    """One matrix of all parts; ``parts`` is emptied on the way, so that not everything is held twice.
+
+    least_width  of a matrix whose width is not known: without it there have to be features
+    """
     lowest = 0 if zero_based or any(part.least == 0 for part in parts) else 1
     width = max((part.largest for part in parts), default=-1) + 1 - lowest
     most = lines.LARGEST_INDEX if n_features is None else n_features
     if width > most:
         path = next(part.path for part in parts if part.largest + 1 - lowest > most)
         raise OtherDataError(f"{path}: expected at most {most} features, found {width}")
-    width = width if n_features is None else n_features
+    width = max(width, least_width) if n_features is None else n_features
     if width <= 0:
         raise DataError(f"{parts[0].path}: expected features (index:value), found labels only")
     n_rows = sum(len(part.labels) for part in parts)

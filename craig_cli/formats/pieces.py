@@ -6,29 +6,26 @@ are the same whoever reads them.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from craig_cli.errors import DataError, UsageError, os_error
+from craig_cli.dataset import Source
+from craig_cli.errors import DataError, UsageError
 from craig_cli.formats import opened, parquet
 from craig_cli.formats.choose import Asked, Chosen, choose
-from craig_cli.formats.columns import vector_of
-from craig_cli.formats.messages import printable, quoted
+from craig_cli.formats.messages import quoted
 from craig_cli.formats.pipeline import Workers
-from craig_cli.formats.table import TableInput, refusals, source_of
+from craig_cli.formats.state import State
+from craig_cli.formats.table import TableInput, source_of, sources_of, weights_in
 from craig_cli.tables.encoding import Label
-from craig_cli.tables.fingerprint import Values
+from craig_cli.tables.fingerprint import Fingerprint, Values
 from craig_cli.tables.gather import Features
 from craig_cli.tables.labels import Labels
 from craig_cli.tables.storage import PLAIN, flattened
 
-PIECE = 1 << 24  # bytes of a piece as float64
-MOST, LEAST = 65_536, 1024  # rows of one
 NARROW = {pa.float32(), pa.float16(), pa.bool_(), pa.int8(), pa.int16(), pa.uint8(), pa.uint16()}  # exact in float32
 
 
@@ -51,23 +48,6 @@ class Piece:
     widths: list[int]
     place: tuple[int, int]
     values: dict[str, Values]
-
-
-@dataclass(frozen=True)
-class State:
-    """What shows, without reading it, that a file is the one that was read before."""
-
-    path: str
-    size: int
-    modified: int
-
-    @classmethod
-    def of(cls, path: str) -> State:
-        try:
-            found = os.stat(path)
-        except OSError as error:
-            raise os_error(error, printable(path), "read") from error
-        return cls(path, found.st_size, found.st_mtime_ns)
 
 
 @dataclass(frozen=True)
@@ -97,6 +77,12 @@ class Pieces:
         }
         return 4 if pa.float32() in kinds and kinds <= NARROW else 8
 
+    def sources(self, contents: Mapping[int, Fingerprint]) -> tuple[Source, ...]:
+        """The inputs, by number, whose rows have these fingerprints."""
+        chosen = self.chosen
+        found = [contents.get(number, Fingerprint(Workers(1))) for number in range(len(self.inputs))]
+        return sources_of(self.inputs, found, [*chosen.features, *([] if chosen.label is None else [chosen.label])])
+
     def __call__(self, start: int = 0, labels: tuple[Label, ...] | None = None) -> Iterator[Piece]:
         """The pieces that begin at row ``start`` or later; labels are positions in ``labels`` where these are given.
 
@@ -105,34 +91,29 @@ class Pieces:
         first = 0
         for number, (one, state) in enumerate(zip(self.inputs, self.states)):
             if first + one.n_rows > start:
-                self._check(one, state)
+                self._check(one.shown, state)
                 yield from self._of(number, first, start, labels)
-                self._check(one, state)
+                self._check(one.shown, state)
             first += one.n_rows
 
-    def _check(self, one: TableInput, state: State) -> None:
+    def _check(self, shown: str, state: State) -> None:
         if State.of(state.path) != state:
-            raise DataError(f"{one.shown}: changed while it was read; run again")
+            raise DataError(f"{shown}: changed while it was read; run again")
 
     def _of(self, number: int, begin: int, start: int, labels) -> Iterator[Piece]:
         """Those of an input, which begins at row ``begin`` of the data."""
         one, first = self.inputs[number], begin
         tops = list(dict.fromkeys(self.chosen.tops[name] for name in self.chosen.all))
         own = [name for name in tops if name in one.schema.names]
-        with refusals(one.shown, one.what), pq.ParquetFile(self.states[number].path) as file:
+        with parquet.opened(self.states[number].path, one.shown) as file:
             for group in range(file.num_row_groups):
                 end = first + file.metadata.row_group(group).num_rows
                 if end > start:
-                    for batch in file.iter_batches(self._rows(file), row_groups=[group], columns=own):
+                    for batch in file.iter_batches(parquet.rows_of_piece(file), row_groups=[group], columns=own):
                         if first >= start and len(batch):
                             yield self._piece(pa.Table.from_batches([batch]), first, (number, first - begin), labels)
                         first += len(batch)
                 first = end
-
-    def _rows(self, file: pq.ParquetFile) -> int:
-        """Of a piece."""
-        width = max(1, len(file.schema.names))
-        return min(MOST, max(LEAST, PIECE // (8 * width)))
 
     def _piece(self, table: pa.Table, first: int, place: tuple[int, int], names) -> Piece:
         one = self.inputs[place[0]]
@@ -153,13 +134,7 @@ class Pieces:
             values[chosen.label] = gathered.append(one.shown, table.column(chosen.label), where)
             labels, names = gathered.finish(one.shown, names)
         if chosen.weight is not None:
-            weight = vector_of(one.shown, chosen.weight, table.column(chosen.weight), where).astype(np.float64)
-            bad = np.flatnonzero(weight <= 0)
-            if len(bad):
-                raise DataError(
-                    f"{one.shown}: column {quoted(chosen.weight)}, row {where(int(bad[0]))} (from 0): "
-                    f"expected a number greater than 0, found {weight[bad[0]]:g}"
-                )
+            weight = weights_in(one.shown, chosen.weight, table.column(chosen.weight), where)
         assert features.matrix is not None
         return Piece(first, features.matrix, labels, names, weight, features.widths, place, values)
 
@@ -172,19 +147,13 @@ def open_pieces(paths: Sequence[str], **reading) -> Pieces:
     for name in ("weight_file", "delimiter", "header", "zero_based"):
         if reading.get(name) is not None:
             raise UsageError(f"--stream: does not go with --{name.replace('_', '-')} so far")
-    asked = Asked(
-        reading["label"],
-        reading.get("weight_column"),
-        None if reading.get("features") is None else list(reading["features"]),
-        tuple(reading.get("exclude") or ()),
-        reading.get("numeric_only", False),
-    )
+    asked = Asked.of(reading)
     inputs, states = [], []
     with opened(paths, reading.get("format")) as (found, contents, shown):
         for content in contents:
             if found != "parquet" or not content.whole_file:
                 what = f"{found} data" if content.whole_file else "what can be read once only"
-                raise UsageError(f"{shown}: --stream reads Parquet files so far, found {what}")
+                raise UsageError(f"{shown}: --stream reads Parquet and LIBSVM files so far, found {what}")
             one = parquet.look(content, None)
             inputs.append(replace(one, source=source_of(content, None, one.n_rows), fixed=content.fixed or None))
             states.append(State.of(content.path))

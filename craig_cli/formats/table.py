@@ -15,7 +15,6 @@ from functools import partial
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from craig_cli.dataset import Dataset, Source
 from craig_cli.errors import CraigError, DataError, OtherDataError
@@ -25,12 +24,13 @@ from craig_cli.formats.columns import vector_of
 from craig_cli.formats.content import Content
 from craig_cli.formats.messages import first_line, quoted
 from craig_cli.formats.pipeline import Workers
+from craig_cli.formats.restart import NotInPieces
 from craig_cli.formats.roles import roles_of
 from craig_cli.tables.encoding import Encoding
 from craig_cli.tables.fingerprint import Fingerprint, Values, of_all
 from craig_cli.tables.gather import Features
 from craig_cli.tables.labels import Labels
-from craig_cli.tables.storage import flat_fields, flattened, is_dictionary, without_views
+from craig_cli.tables.storage import PLAIN, flat_fields, flattened, is_dictionary, without_views
 
 MOST_ROWS = 2**40  # more is damage, and too much even to ask memory for
 Pieces = Callable[[list[str] | None, Callable[[int, int], bool], int], Iterator[tuple[int, pa.Table]]]
@@ -83,10 +83,9 @@ def read_tables(
     inputs = look_at_all(contents, look)
     chosen = choose([(one.shown, one.whole_schema) for one in inputs], asked)
     n_rows = _check_rows(inputs, rows)
-    declared = {name for one in inputs for name, _, kind in flat_fields(one.whole_schema) if is_dictionary(kind)}
     tops = list(dict.fromkeys(chosen.tops[name] for name in chosen.all))
     with Workers(threads) as workers:
-        target = _Target(len(rows) if rows is not None else n_rows, chosen, asked, declared, workers)
+        target = Target(len(rows) if rows is not None else n_rows, chosen, asked, declared_in(inputs), workers)
         first, fingerprints = 0, []
         for one in inputs:
             fingerprints.append(Fingerprint(workers))
@@ -100,8 +99,13 @@ def read_tables(
     return replace(dataset, rows=rows, sources=sources_of(inputs, fingerprints, names))
 
 
+def declared_in(inputs: list[TableInput]) -> set[str]:
+    """The columns that their writer called categories."""
+    return {name for one in inputs for name, _, kind in flat_fields(one.whole_schema) if is_dictionary(kind)}
+
+
 def _read_one(
-    one: TableInput, tops: list[str], first: int, rows, target: _Target, fingerprint: Fingerprint, threads: int
+    one: TableInput, tops: list[str], first: int, rows, target: Target, fingerprint: Fingerprint, threads: int
 ) -> None:
     """The rows of an input, which follow row ``first`` of the data; no piece of it is kept."""
     with refusals(one.shown, one.what):
@@ -112,6 +116,32 @@ def _read_one(
         raise DataError(f"{one.shown}: expected {one.n_rows} rows, as the file says, found {fingerprint.rows}")
 
 
+def pieces_of_tables(contents: Iterable[Content], look: Look, asked: Asked, threads: int) -> Iterator[Dataset]:
+    """The rows of all ``contents``, as many at a time as the format gives; their sources only name the input.
+
+    Raises NotInPieces where an encoding would have to be fitted to all of them.
+    """
+    inputs = look_at_all(contents, look)
+    chosen = choose([(one.shown, one.whole_schema) for one in inputs], asked)
+    _check_rows(inputs, None)
+    fitted = asked.encoding is not None and bool(asked.encoding.columns)
+    if not fitted and any(chosen.contents[name] not in PLAIN for name in chosen.features):
+        raise NotInPieces
+    tops = list(dict.fromkeys(chosen.tops[name] for name in chosen.all))
+    first = 0
+    with Workers(threads) as workers:
+        for one in inputs:
+            assert one.source is not None
+            with refusals(one.shown, one.what):
+                for begin, table in one.tables(tops, lambda begin, end: True, threads):
+                    if len(table):
+                        target = Target(len(table), chosen, asked, declared_in(inputs), workers)
+                        target.append(one.shown, first + begin, flattened(table), None)
+                        piece = target.finish(one.shown) if fitted else target.as_it_is(one.shown)
+                        yield replace(piece, sources=(one.source,))
+            first += one.n_rows
+
+
 def _within(rows: np.ndarray | None, first: int, count: int) -> np.ndarray | None:
     """Of ascending row numbers those of ``count`` rows from ``first``, as positions in these; None where all are."""
     return None if rows is None else rows[slice(*np.searchsorted(rows, (first, first + count)))] - first
@@ -119,7 +149,19 @@ def _within(rows: np.ndarray | None, first: int, count: int) -> np.ndarray | Non
 
 def original_rows(inputs: list[TableInput], rows: np.ndarray | None, threads: int) -> pa.Table:
     """The rows, all or those, with all columns as they are, but for weight and rank of a table that craig wrote."""
-    parts, first = [], 0
+    parts = [table for _, table in original_pieces(inputs, rows, threads)]
+    return pa.concat_tables(parts).unify_dictionaries()
+
+
+def original_pieces(inputs: list[TableInput], rows: np.ndarray | None, threads: int) -> Iterator[tuple[int, pa.Table]]:
+    """The same in pieces, of one schema: (first row, table)."""
+    try:
+        schemas = _with_all_digits([one.whole_schema for one in inputs])
+        schema = pa.unify_schemas(schemas, promote_options="permissive")
+    except pa.ArrowException as error:
+        raise DataError(f"{inputs[0].shown}: cannot be one table with the others: {first_line(error)}") from error
+    own = roles_of(inputs[0].whole_schema).values()
+    names, first = [name for name in schema.names if name not in own], 0
     for one in inputs:
 
         def wanted(begin: int, end: int, first: int = first) -> bool:
@@ -129,39 +171,35 @@ def original_rows(inputs: list[TableInput], rows: np.ndarray | None, threads: in
         with refusals(one.shown, one.what):
             for begin, table in one.tables(None, wanted, threads):
                 kept = _within(rows, first + begin, len(table))
-                parts.append(table if kept is None else without_views(table).take(to_arrow(kept)))
+                table = table if kept is None else without_views(table).take(to_arrow(kept))
+                for name in table.column_names:
+                    if pa.types.is_decimal(schema.field(name).type):  # which whole numbers do not become by themselves
+                        column = table.column(name).cast(schema.field(name).type)
+                        table = table.set_column(table.schema.get_field_index(name), schema.field(name), column)
+                table = pa.concat_tables([schema.empty_table(), table], promote_options="permissive")
+                table = without_views(table).select(names).replace_schema_metadata(inputs[0].schema.metadata)
+                yield first + begin, table
         first += one.n_rows
-    try:
-        whole = pa.concat_tables(_with_all_digits(parts), promote_options="permissive").unify_dictionaries()
-    except pa.ArrowException as error:
-        raise DataError(f"{inputs[0].shown}: cannot be one table with the others: {first_line(error)}") from error
-    own = roles_of(inputs[0].whole_schema).values()
-    whole = without_views(whole).select([name for name in whole.column_names if name not in own])
-    return whole.replace_schema_metadata(inputs[0].schema.metadata)
 
 
-def _with_all_digits(parts: list[pa.Table]) -> list[pa.Table]:
-    """``parts``; columns that are uint64 in one and signed in another are uint64 in all, decimals if one is negative.
+def _with_all_digits(schemas: list[pa.Schema]) -> list[pa.Schema]:
+    """``schemas``; a column that is uint64 in one and signed in another is decimal in all.
 
     pyarrow would make int64 of them, which has no room for the large ones.
     """
     kinds: dict[str, set[pa.DataType]] = {}
-    for part in parts:
-        for field in part.schema:
+    for schema in schemas:
+        for field in schema:
             kinds.setdefault(field.name, set()).add(field.type)
     for name, types in kinds.items():
-        if pa.uint64() in types and len(types) > 1 and all(pa.types.is_integer(each) for each in types):
-            columns = [part.column(name) for part in parts if name in part.column_names]
-            negative = any((pc.min(column).as_py() or 0) < 0 for column in columns)
-            kind = pa.decimal128(20, 0) if negative else pa.uint64()
-            parts = [_cast(part, name, kind) for part in parts]
-    return parts
+        if pa.uint64() in types and any(map(pa.types.is_signed_integer, types)):
+            schemas = [_with_type(schema, name, pa.decimal128(20, 0)) for schema in schemas]
+    return schemas
 
 
-def _cast(table: pa.Table, name: str, kind: pa.DataType) -> pa.Table:
-    if name not in table.column_names:
-        return table
-    return table.set_column(table.column_names.index(name), name, table.column(name).cast(kind))
+def _with_type(schema: pa.Schema, name: str, kind: pa.DataType) -> pa.Schema:
+    number = schema.get_field_index(name)
+    return schema if number < 0 else schema.set(number, schema.field(number).with_type(kind))
 
 
 def look_at_all(contents: Iterable[Content], look: Look) -> list[TableInput]:
@@ -217,7 +255,7 @@ def refusals(shown: str, what: str) -> Iterator[None]:
     """Whatever the library that reads it raises becomes one line that names the input."""
     try:
         yield
-    except CraigError:
+    except (CraigError, NotInPieces):
         raise
     except MemoryError as error:
         raise DataError(f"{shown}: cannot read as {what}: not enough memory") from error
@@ -225,7 +263,7 @@ def refusals(shown: str, what: str) -> Iterator[None]:
         raise DataError(f"{shown}: cannot read as {what}: {first_line(error)}") from error
 
 
-class _Target:
+class Target:
     """The arrays of the Dataset, filled piece by piece."""
 
     def __init__(self, n_rows: int, chosen: Chosen, asked: Asked, declared: set[str], workers) -> None:
@@ -257,15 +295,7 @@ class _Target:
             found[self.labels.name] = self.labels.append(shown, table.column(self.labels.name), where, kept)
         weight = self.chosen.weight
         if self.multiplicity is not None:
-            vector = vector_of(shown, weight, table.column(weight), where)
-            positions = np.arange(len(vector)) if kept is None else kept
-            bad = positions[vector[positions] <= 0]
-            if len(bad):
-                raise DataError(
-                    f"{shown}: column {quoted(weight)}, row {where(int(bad[0]))} (from 0): "
-                    f"expected a number greater than 0, found {vector[bad[0]]:g}"
-                )
-            self.multiplicity[begin:end] = vector[positions]
+            self.multiplicity[begin:end] = weights_in(shown, weight, table.column(weight), where, kept)
         return found | self.features.append(shown, table, where, kept)
 
     def finish(self, shown: str) -> Dataset:
@@ -274,15 +304,46 @@ class _Target:
         matrix, encoding = self.features.finish(
             shown, given, self.asked.features is not None, bool(self.chosen.left_out)
         )
-        labels, names = np.zeros(self.n_rows), None
-        if self.labels is not None:
-            labels, names = self.labels.finish(shown, None if given is None else given.labels)
+        labels, names = self._labels(shown)
         if encoding is not None or names is not None:
             encoding = replace(encoding or Encoding(), labels=names)
         if encoding is not None and encoding.columns and given is None:
             encoding = replace(encoding, left_out=self.chosen.left_out | encoding.left_out)
         notes = [*self.chosen.notes, *(left_out_notes(encoding) if given is None else [])]
         return Dataset(matrix, labels, self.multiplicity, encoding=encoding, notes=tuple(notes))
+
+    def as_it_is(self, shown: str) -> Dataset:
+        """The Dataset where all features are numbers; raises NotInPieces for one that is missing."""
+        if self.features.missing:
+            raise NotInPieces
+        labels, names = self._labels(shown)
+        encoding = None if names is None else Encoding(labels=names)
+        notes = [*self.chosen.notes, *left_out_notes(Encoding(left_out=self.chosen.left_out))]
+        assert self.features.matrix is not None
+        return Dataset(self.features.matrix, labels, self.multiplicity, encoding=encoding, notes=tuple(notes))
+
+    def _labels(self, shown: str) -> tuple[np.ndarray, tuple | None]:
+        """(numbers, or positions in the values that they stand for; these)"""
+        given = self.asked.encoding
+        if self.labels is None:
+            return np.zeros(self.n_rows), None
+        return self.labels.finish(shown, None if given is None else given.labels)
+
+
+def weights_in(shown: str, name: str, column: pa.ChunkedArray, where, kept: np.ndarray | None = None) -> np.ndarray:
+    """The weights of all rows of a piece, or of those at positions ``kept``. Raises DataError where one is not above 0.
+
+    ``where`` says which row of the data a row of it is.
+    """
+    vector = vector_of(shown, name, column, where)
+    positions = np.arange(len(vector)) if kept is None else kept
+    bad = positions[vector[positions] <= 0]
+    if len(bad):
+        raise DataError(
+            f"{shown}: column {quoted(name)}, row {where(int(bad[0]))} (from 0): "
+            f"expected a number greater than 0, found {vector[bad[0]]:g}"
+        )
+    return vector[positions].astype(np.float64, copy=False)
 
 
 def left_out_notes(encoding: Encoding | None) -> list[str]:

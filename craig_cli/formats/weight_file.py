@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -15,9 +16,13 @@ from craig_cli.dataset import Dataset
 from craig_cli.errors import DataError
 from craig_cli.formats.content import open_content
 from craig_cli.formats.libsvm_errors import NUMBER
-from craig_cli.formats.messages import quoted
+from craig_cli.formats.messages import printable, quoted
 
 SUFFIXES = (".weight", ".wgt")
+BLOCK = 1 << 20  # bytes read at a time
+
+
+BLOCK = 1 << 20  # bytes read at a time
 
 
 def with_weights(dataset: Dataset, path: str | os.PathLike) -> Dataset:
@@ -25,20 +30,63 @@ def with_weights(dataset: Dataset, path: str | os.PathLike) -> Dataset:
 
     Raises DataError for a line that is no positive number, for too many or too few, and for data with weights already.
     """
-    content = open_content(path)
-    try:
-        lines = bytes(content.read_all()).removesuffix(b"\n").split(b"\n")
-    finally:
-        content.close()
-    n_rows = sum(source.rows for source in dataset.sources)
-    weights = np.array([_weight(content.shown, number, line) for number, line in enumerate(lines, start=1)])
-    if len(weights) != n_rows:
-        raise DataError(f"{content.shown}: expected {n_rows} weights, one for each row, found {len(weights)}")
+    weights = weights_of(path, sum(source.rows for source in dataset.sources))
+    _check_none(dataset)
+    return replace(dataset, multiplicity=weights if dataset.rows is None else weights[dataset.rows])
+
+
+def weights_of(path: str | os.PathLike, n_rows: int) -> np.ndarray:
+    """(n_rows,) float64, those of the file."""
+    weights = np.concatenate(list(_blocks(path)))
+    _check_number(path, n_rows, len(weights))
+    return weights
+
+
+def weighted(pieces: Iterable[Dataset], path: str | os.PathLike) -> Iterator[Dataset]:
+    """The same for the pieces of a data set; the file is read along with them."""
+    blocks = _blocks(path)
+    ahead, given, n_rows = np.empty(0), 0, 0
+    for piece in pieces:
+        _check_none(piece)
+        n_rows += piece.n_rows
+        while given < n_rows and (block := next(blocks, None)) is not None:
+            given += len(block)
+            ahead = np.concatenate([ahead, block])
+        if given >= n_rows:
+            yield replace(piece, multiplicity=ahead[: piece.n_rows].copy())
+            ahead = ahead[piece.n_rows :]
+    _check_number(path, n_rows, given + sum(map(len, blocks)))
+
+
+def _check_number(path: str | os.PathLike, n_rows: int, given: int) -> None:
+    if given != n_rows:
+        raise DataError(f"{printable(os.fspath(path))}: expected {n_rows} weights, one for each row, found {given}")
+
+
+def _check_none(dataset: Dataset) -> None:
     if dataset.multiplicity is not None:
         raise DataError(
             f"{dataset.name}: expected rows without weights beside a weight file, found weights in the data"
         )
-    return replace(dataset, multiplicity=weights if dataset.rows is None else weights[dataset.rows])
+
+
+def _blocks(path: str | os.PathLike) -> Iterator[np.ndarray]:
+    """The weights, those of BLOCK bytes at a time."""
+    content, number, rest = open_content(path), 0, b""
+    try:
+        while True:
+            room = bytearray(BLOCK)
+            size = content.readinto(memoryview(room))
+            lines = (rest + room[:size]).split(b"\n")
+            rest = lines.pop()
+            if size < BLOCK and (rest or not number + len(lines)):
+                lines.append(rest)
+            yield np.array([_weight(content.shown, number + k, line) for k, line in enumerate(lines, start=1)])
+            number += len(lines)
+            if size < BLOCK:
+                return
+    finally:
+        content.close()
 
 
 def _weight(shown: str, number: int, line: bytes) -> float:

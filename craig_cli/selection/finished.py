@@ -60,7 +60,7 @@ def coreset_of(
             for (label, count), size, end in zip(classes, selection.sizes, selection.class_epsilon)
         ],
         **settings,
-        **({} if dataset.encoding is None else {"encoding": dataset.encoding.facts()}),
+        **({} if dataset.encoding in (None, Encoding()) else {"encoding": dataset.encoding.facts()}),
         "bound_constant": bound_constant,
         "inputs": provenance(dataset.sources),
     }

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from craig_cli import jit
 from craig_cli.dataset import Dataset, is_csr
 from craig_cli.errors import UsageError
+from craig_cli.memory import available_memory
 
 _GIB = 2.0**30
 
@@ -26,22 +25,6 @@ def estimate(dataset: Dataset, block: int | None, width: int = 0) -> float:
     if block is not None:
         bytes_ += jit.threads_in_force() * 4.0 * block * block
     return bytes_
-
-
-def available_memory() -> float:
-    """Bytes that this process may still take: what the machine has free, or less where a container sets a limit."""
-    free = float("inf")
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                free = 1024.0 * int(line.split()[1])
-        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
-        used = int(Path("/sys/fs/cgroup/memory.current").read_text())
-        if limit != "max":
-            free = min(free, float(limit) - used)
-    except (OSError, ValueError):
-        pass  # not Linux, or no such files: no limit is known
-    return free
 
 
 def check_memory(dataset: Dataset, block: int | None, limit: float | None, width: int = 0) -> None:

@@ -210,6 +210,8 @@ def _look_like_classes(found: Survey) -> bool:
 
 
 def _encoding(found: Survey, chosen: Chosen) -> Encoding:
+    if not chosen.tops:  # features without names, which stay as they are
+        return Encoding()
     columns, place = [], 0
     for name, width in zip(chosen.features, found.widths):
         if chosen.contents[name] == NUMBER:

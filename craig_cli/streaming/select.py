@@ -22,11 +22,11 @@ import numpy as np
 
 from craig_cli import jit
 from craig_cli.artifacts.coreset import Coreset
-from craig_cli.dataset import Source
 from craig_cli.errors import DataError, UsageError
 from craig_cli.formats.pieces import Pieces, open_pieces
-from craig_cli.formats.pipeline import Workers
-from craig_cli.formats.table import left_out_notes, sources_of
+from craig_cli.formats.table import left_out_notes
+from craig_cli.formats.text_pieces import open_text
+from craig_cli.memory import available_memory
 from craig_cli.registry import RECIPES
 from craig_cli.selection.algorithms.partition import pool_size
 from craig_cli.selection.bounds import FEATURE_DISTANCE, GRADIENT_NORM, exact_grid
@@ -34,7 +34,6 @@ from craig_cli.selection.distances.cells import Ruler
 from craig_cli.selection.distances.metrics import quantum_for
 from craig_cli.selection.distances.simd import WIDTH
 from craig_cli.selection.finished import coreset_of
-from craig_cli.selection.limits import available_memory
 from craig_cli.selection.merge import Part, merge
 from craig_cli.selection.plan import Plan, wants_rough_model
 from craig_cli.selection.quotas import class_quotas, merge_orders
@@ -43,9 +42,8 @@ from craig_cli.streaming.leaves import Bound, Job, Leaf, greedy, leaves_of, pick
 from craig_cli.streaming.merged import merged
 from craig_cli.streaming.route import Router, route, run_facts
 from craig_cli.streaming.scratch import Folder, Scratch
-from craig_cli.streaming.survey import Survey, survey
+from craig_cli.streaming.survey import survey
 from craig_cli.streaming.work import Clock, Crew
-from craig_cli.tables.fingerprint import Fingerprint
 from craig_cli.tables.storage import NUMBER
 from craig_cli.version import __version__
 
@@ -86,7 +84,7 @@ def select_streamed(
     ``plan.memory_limit`` is what the whole process may take. Raises UsageError for what it cannot do.
     """
     _check(plan)
-    pieces = open_pieces(paths, **reading)
+    pieces = open_text(paths, **reading) or open_pieces(paths, **reading)
     for text in pieces.chosen.notes if note is not None else ():
         note(text)
     limit = available_memory() if plan.memory_limit is None else float(plan.memory_limit)
@@ -199,16 +197,13 @@ class _Run:
             expected = self.pieces.n_rows
             raise DataError(f"{self.pieces.shown}: expected {expected} rows, found {found.features.rows}")
         leaf_rows = leaf_rows or self._leaf_rows(sum(found.widths))
-        frame = frame_of(found, self.plan, self.pieces.chosen, leaf_rows, self._sources(found), self.note)
+        frame = frame_of(
+            found, self.plan, self.pieces.chosen, leaf_rows, self.pieces.sources(found.contents), self.note
+        )
         for text in left_out_notes(frame.encoding) if self.note is not None else ():
             self.note(text)
         frame.save(self.folder)
         return frame
-
-    def _sources(self, found: Survey) -> tuple[Source, ...]:
-        chosen, inputs = self.pieces.chosen, self.pieces.inputs
-        contents = [found.contents.get(number, Fingerprint(Workers(1))) for number in range(len(inputs))]
-        return sources_of(inputs, contents, [*chosen.features, *([] if chosen.label is None else [chosen.label])])
 
     def _budget(self, frame: Frame) -> int:
         if self.plan.fraction is not None:

@@ -3,13 +3,16 @@
     python -m tests.benchmarks.bench_scale                        1,000,000 made-up rows, and covtype
     python -m tests.benchmarks.bench_scale 10000000 0.01 1G       so many rows, fraction and memory limit
     python -m tests.benchmarks.bench_scale 10000000 0.01 1G no    the same, not in memory
+    python -m tests.benchmarks.bench_scale commands 6000000       train, eval and export of so many rows
 
 Made up are 28 columns of float32, a mixture of 200 Gaussians, in a folder of Parquet files of 500,000 rows. Processor
 time is that of the process and its children, peak memory the greatest of it alone; L is the sum of distances, epsilon.
+LIBSVM text is 20,000 rows, again and again.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import resource
@@ -22,6 +25,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from craig_cli.formats import libsvm
 
 DATA = Path(os.environ.get("CRAIG_DATA", Path(__file__).parents[3] / "shared" / "data"))
 FILE = 500_000  # rows
@@ -71,10 +76,64 @@ def compare(name: str, data: Path, fraction: float, limit: str, in_memory: bool,
     print("streamed: " + ", ".join(f"{stage} {value:.1f} s" for stage, value in each["stages"].items()), flush=True)
 
 
+def as_text(folder: Path, n_rows: int) -> Path:
+    generator, block = np.random.default_rng(0), io.BytesIO()
+    rows = np.round(generator.standard_normal((20_000, WIDTH)), 4)
+    libsvm.write(block, rows, np.where(rows[:, 0] + generator.standard_normal(len(rows)) > 0, 1.0, -1.0))
+    with open(folder / "made-up.libsvm", "wb") as stream:
+        for _ in range(-(-n_rows // len(rows))):
+            stream.write(block.getvalue())
+    return folder / "made-up.libsvm"
+
+
+# A child's peak is at least what its parent had when it started it, so a small one does.
+IN_A_CHILD = """
+import os, subprocess, sys
+process = subprocess.Popen([sys.executable, "-m", "craig_cli", *sys.argv[1:]])
+_, status, usage = os.wait4(process.pid, 0)
+print([usage.ru_utime + usage.ru_stime, 1024 * usage.ru_maxrss], flush=True)
+sys.exit(status != 0)
+"""
+
+
+def measured(*arguments) -> tuple[float, float, int]:
+    """(seconds, processor time, peak memory in bytes) of a command."""
+    start = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", IN_A_CHILD, *map(str, arguments)], capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    cpu, peak = json.loads(done.stdout.splitlines()[-1])
+    return time.perf_counter() - start, cpu, peak
+
+
+def commands(folder: Path, n_rows: int) -> None:
+    """What the commands take that read all of the data and keep little of it."""
+    (folder / "tables").mkdir()
+    print(f"{n_rows:,} rows x {WIDTH}, {8e-6 * n_rows * WIDTH:.0f} MB as float64; a coreset of 2,000 rows")
+    print(f"{'':40s}{'seconds':>9s}{'cpu s':>9s}{'peak MB':>9s}")
+    for data in (made_up(folder / "tables", n_rows), as_text(folder, n_rows)):
+        coreset, model, out = folder / "coreset", folder / "model", folder / "out"
+        measured("select", data, "--size", 2000, "--algorithm", "random", "-q", "-o", coreset)
+        ways = {
+            "train --coreset": ("train", data, "--coreset", coreset, "--epochs", 5, "-q", "-o", model),
+            "export --coreset --to vw": ("export", data, "--coreset", coreset, "--to", "vw", "-q", "-o", out),
+            "eval": ("eval", model, data, "-q"),
+            "export --to parquet": ("export", data, "--to", "parquet", "-q", "-o", out),
+        }
+        measured(*ways["train --coreset"])  # compiles its kernels
+        for name, arguments in ways.items():
+            seconds, cpu, peak = measured(*arguments)
+            print(f"{name + ', ' + data.name:40s}{seconds:9.1f}{cpu:9.1f}{peak / 1e6:9.0f}", flush=True)
+
+
 DATA_FOR_KERNELS = Path(__file__).parents[2] / "sample_data" / "binary.parquet"
 
 
 def main(arguments: list[str]) -> None:
+    if arguments[:1] == ["commands"]:
+        with tempfile.TemporaryDirectory() as folder:
+            commands(Path(folder), int(arguments[1]))
+        return
     n_rows, fraction, limit, in_memory = [*arguments, *("1000000", "0.01", "1G", "yes")[len(arguments) :]]
     with tempfile.TemporaryDirectory() as folder:
         data = made_up(Path(folder), int(n_rows))

@@ -1,0 +1,9 @@
+"""Why a pass over data that is read in pieces has to begin anew."""
+
+
+class ZeroBased(Exception):
+    """There is a feature 0 in LIBSVM text, and rows before it were read as if its features counted from 1."""
+
+
+class NotInPieces(Exception):
+    """What a column becomes depends on all rows."""

@@ -1,0 +1,26 @@
+"""Whether a file is still the one that was read before."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from craig_cli.errors import os_error
+from craig_cli.formats.messages import printable
+
+
+@dataclass(frozen=True)
+class State:
+    """What shows, without reading it, that a file is the one that was read before."""
+
+    path: str
+    size: int
+    modified: int
+
+    @classmethod
+    def of(cls, path: str) -> State:
+        try:
+            status = os.stat(path)
+        except OSError as error:
+            raise os_error(error, printable(path), "read") from error
+        return cls(path, status.st_size, status.st_mtime_ns)

@@ -1,0 +1,126 @@
+"""LIBSVM text piece by piece for ``select --stream``, as ``formats.pieces`` has Parquet files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from craig_cli.dataset import Dataset, Source, is_csr
+from craig_cli.errors import UsageError
+from craig_cli.formats import opened, particular_of, pieces_of
+from craig_cli.formats.choose import Asked, Chosen
+from craig_cli.formats.folders import expand
+from craig_cli.formats.libsvm_pieces import pieces as dataset_pieces
+from craig_cli.formats.parts import DENSE_CELLS_PER_NONZERO
+from craig_cli.formats.pieces import Piece, Pieces
+from craig_cli.formats.pipeline import cores
+from craig_cli.formats.restart import NotInPieces, ZeroBased
+from craig_cli.formats.state import State
+from craig_cli.formats.stream import are_files
+from craig_cli.tables.fingerprint import Fingerprint
+from craig_cli.tables.storage import NUMBER
+
+
+@dataclass(frozen=True)
+class TextPieces(Pieces):
+    """LIBSVM files that were read once, so that all there is to know of them is known.
+
+    of_text  the inputs, with fingerprints; weighted: whether any row has a weight; reading: as ``pieces_of`` takes it
+    """
+
+    of_text: tuple[Source, ...]
+    weighted: bool
+    reading: dict
+
+    @property
+    def n_rows(self) -> int:
+        return sum(source.rows for source in self.of_text)
+
+    @property
+    def shown(self) -> str:
+        return self.of_text[0].name
+
+    @property
+    def number_bytes(self) -> int:
+        return 8
+
+    def sources(self, contents: Mapping[int, Fingerprint]) -> tuple[Source, ...]:
+        return self.of_text
+
+    def __call__(self, start: int = 0, labels=None) -> Iterator[Piece]:
+        """The pieces that begin at row ``start`` or later. Raises DataError for an input that was changed."""
+        self._check_all()
+        first, widths = 0, [1] * len(self.chosen.features)
+        for piece in pieces_of([state.path for state in self.states], **self.reading):
+            if first >= start:
+                yield self._of_dataset(piece, first, widths)
+            first += piece.n_rows
+        self._check_all()
+
+    def _check_all(self) -> None:
+        for source, state in zip(self.of_text, self.states):
+            self._check(source.name, state)
+
+    def _of_dataset(self, piece: Dataset, first: int, widths: list[int]) -> Piece:
+        begins = np.cumsum([0, *(source.rows for source in self.of_text)])
+        number = int(np.searchsorted(begins, first, "right")) - 1
+        features = piece.features.toarray() if is_csr(piece.features) else piece.features
+        weight = piece.counts if self.weighted else None
+        return Piece(first, features, piece.labels, None, weight, widths, (number, first - int(begins[number])), {})
+
+
+@dataclass
+class _Count:
+    """What the first pass over the text shows."""
+
+    width: int = 0
+    nonzeros: int = 0
+    weighted: bool = False
+
+    def add(self, piece: Dataset) -> None:
+        self.width = max(self.width, piece.n_features)
+        self.nonzeros += piece.features.nnz if is_csr(piece.features) else int(np.count_nonzero(piece.features))
+        self.weighted |= piece.multiplicity is not None
+
+
+def open_text(paths: Sequence[str], **reading) -> TextPieces | None:
+    """The LIBSVM files ``paths``, read once to count what is in them; None where they are tables.
+
+    reading  as ``formats.read_dataset`` takes it. Raises UsageError for what only reading into memory can do.
+    """
+    with opened(paths, reading.get("format")) as (found, _, shown):
+        if found != "libsvm":
+            return None
+        dialect = {name: reading.get(name) for name in ("zero_based", "delimiter", "header")}
+        particular_of(found, shown, Asked.of(reading), n_features=None, **dialect)
+        if not are_files(paths):
+            raise UsageError(f"{shown}: --stream reads files, more than once; found what can be read once only")
+    states = [State.of(path) for path, *_ in expand(paths)]
+    settled = {name: reading.get(name) for name in ("format", "zero_based", "weight_file", "threads")}
+    try:
+        count, sources = _counted(paths, settled)
+    except ZeroBased:
+        settled["zero_based"] = True
+        count, sources = _counted(paths, settled)
+    except NotInPieces as error:
+        raise UsageError(f"{shown}: --stream takes no missing values so far, found nan") from error
+    n_rows = sum(source.rows for source in sources)
+    if n_rows * count.width > DENSE_CELLS_PER_NONZERO * count.nonzeros:
+        share = 100.0 * count.nonzeros / (n_rows * count.width)
+        raise UsageError(f"{shown}: --stream takes dense rows so far, found {share:.2g} % of the numbers other than 0")
+    names = [str(number + 1) for number in range(count.width)]
+    chosen = Chosen(names, dict.fromkeys(names, NUMBER), None, None, {}, {})
+    weighted = count.weighted or settled["weight_file"] is not None
+    return TextPieces([], states, chosen, sources, weighted, settled | {"n_features": count.width})
+
+
+def _counted(paths: Sequence[str], reading: dict) -> tuple[_Count, tuple[Source, ...]]:
+    count = _Count()
+    sources: list[Source] = []
+    with opened(paths, reading["format"]) as (_, contents, _):
+        threads = reading["threads"] or cores()
+        for piece in dataset_pieces(contents, threads=threads, zero_based=reading["zero_based"], sources=sources):
+            count.add(piece)
+    return count, tuple(sources)
