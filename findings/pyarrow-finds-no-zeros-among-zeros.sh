@@ -3,7 +3,7 @@
 #
 # Guess: "in" finds the rows that "==" finds, and that it finds in a table in memory.
 # Seen: pyarrow writes the least number of such a row group as -0.0, as Parquet asks for, and takes the group for one
-# of -0.0, which it does not find among [0.0], though -0.0 == 0.0 and is_in says so too. Of labels sorted by class, or
+# of -0.0, which it does not find among [0.0], though -0.0 == 0.0. Of labels sorted by class, or
 # of an indicator that is mostly 0, most rows are gone without a word: neither "in" nor "not in" has them. Integers,
 # files without statistics and row groups with another number in them are right, and so is "==".
 # Output seen:
