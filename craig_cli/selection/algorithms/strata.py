@@ -36,17 +36,25 @@ LEVERAGE = 1.0  # of the mass by which rows are drawn
 FLOOR = 0.5  # times the mean norm, added to every row: bounds the weights, and what a rough model can do wrong
 
 
-def masses(vectors: np.ndarray, multiplicity: np.ndarray, leverage: float = 0.0) -> np.ndarray:
+def masses(
+    vectors: np.ndarray, multiplicity: np.ndarray, leverage: float = 0.0, mean: float | None = None
+) -> np.ndarray:
     """(n,) mass of each row: its norm and a little, times how many rows it stands for.
 
     leverage  of its squared norm by the mean norm as well: rows that stand alone, as those of a column that few rows
               have, are then drawn almost surely
+    mean      norm, where these are some of the rows that it is of
     """
     norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
-    mean = float(norms.mean())
+    mean = float(norms.mean()) if mean is None else mean
     if mean == 0.0:
         return multiplicity.astype(np.float64)
     return (norms + leverage * norms**2 / mean + FLOOR * mean) * multiplicity
+
+
+def whole_mass(norms: float, mean: float, multiplicity: float) -> float:
+    """The sum of the ``masses`` of rows: of their ``norms`` and ``multiplicity``, both weighted sums, and mean norm."""
+    return multiplicity if mean == 0.0 else norms + FLOOR * mean * multiplicity
 
 
 class Strata:
