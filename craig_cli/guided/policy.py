@@ -31,7 +31,7 @@ from craig_cli.selection.limits import check_memory
 from craig_cli.selection.plan import Plan, wants_rough_model
 from craig_cli.selection.select import Progress, select_dataset
 from craig_cli.selection.weights.weigh import TRUSTED
-from craig_cli.training.design import build_design
+from craig_cli.training.design import Design, build_design
 from craig_cli.training.labels import guess_loss
 from craig_cli.training.newton import SHARPNESS, newton
 
@@ -57,7 +57,7 @@ def select_for(
         plan = replace(plan, algorithm=recipe.algorithm)
     rough, why = _trained(dataset, plan, loss, picks)
     if rough is None:
-        _tell(note, why)
+        tell_why(note, why)
         return select_dataset(dataset, replace(plan, weights="count"), progress=progress, note=note)
     found, is_regression = rough.found, load(LOSSES, loss).is_regression
     model, unsafe = rough.design.model(rough.coef, plan.l2), SAFE * rough.coef.size > picks
@@ -71,7 +71,7 @@ def select_for(
     if plan.weights == "fitted" and unsafe and _left(coreset) > TRUSTED:
         plain = select_dataset(dataset, replace(plan, weights="count"), progress=progress)
         if cost(*_chosen(plain, dataset)) < cost(*_chosen(coreset, dataset)):
-            _tell(note, f"{picks:,} picks cannot follow it")
+            tell_why(note, f"{picks:,} picks cannot follow it")
             return plain
     return replace(coreset, metadata=coreset.metadata | {"at": facts | facts_at(coreset, dataset, model, found)})
 
@@ -91,10 +91,14 @@ def _trained(dataset: Dataset, plan: Plan, loss: str, picks: int) -> tuple[Rough
         )
     except np.linalg.LinAlgError as error:
         return None, str(error)
-    found = rough.found
-    if few_picks(rough.design, picks) and found.decrement > FAR * found.objective:
-        return None, f"it has too many parameters for {picks:,} picks"
-    return rough, ""
+    why = too_far(rough.design, picks, rough.found.decrement, rough.found.objective)
+    return (None, why) if why else (rough, "")
+
+
+def too_far(design: Design, picks: int, decrement: float, objective: float) -> str:
+    """Why so few picks do not follow a model that is by the ``decrement`` above its optimum; empty where they do."""
+    far = few_picks(design, picks) and decrement > FAR * objective
+    return f"it has too many parameters for {picks:,} picks" if far else ""
 
 
 def _left(coreset: Coreset) -> float:
@@ -110,7 +114,7 @@ def _chosen(coreset: Coreset, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]
     return order[np.searchsorted(dataset.rows, coreset.index, sorter=order)], coreset.weight
 
 
-def _tell(note: Callable[[str], None] | None, why: str) -> None:
+def tell_why(note: Callable[[str], None] | None, why: str) -> None:
     if note is not None:
         note(f"rows are selected by their features, not at a rough model: {why}")
 

@@ -21,7 +21,7 @@ import numpy as np
 from craig_cli.dataset import Dataset
 from craig_cli.guided.influence import Influence, decrement, influence_at
 from craig_cli.guided.samples import draw_random, draw_strata
-from craig_cli.training.design import Design, build_design, curvature
+from craig_cli.training.design import Curvature, Design, build_design, curvature
 from craig_cli.training.newton import SHARPNESS, newton
 
 LEAST = 16_000  # rows of the sample, and ROWS_A_PARAMETER, but of no more than half of the data
@@ -75,6 +75,7 @@ class State:
     mean        (k, w) of the gradients, without the penalty
     objective   with it; left: about how far that is above the optimum
     dispersion  of all rows, which count ``total``
+    curvature   of all rows, where it is known
     """
 
     coef: np.ndarray
@@ -83,6 +84,7 @@ class State:
     left: float
     dispersion: float
     total: float
+    curvature: Curvature | None = None
 
 
 class Everyone(Protocol):

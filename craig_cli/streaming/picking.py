@@ -1,0 +1,103 @@
+"""The picks of a class, from its leaves: greedy, merged, swapped, and what stands for their clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from craig_cli.errors import UsageError
+from craig_cli.selection.merge import Part
+from craig_cli.streaming.exemplars import bound, draw, drawn_of, exemplars_of, losses_of
+from craig_cli.streaming.guided import Chosen
+from craig_cli.streaming.leaves import Job, Leaf, greedy, picks_of, swap, weigh
+from craig_cli.streaming.merged import merged
+from craig_cli.streaming.scratch import Scratch
+from craig_cli.streaming.work import Clock
+
+
+@dataclass(frozen=True)
+class Class:
+    """The leaves of a class, at which ``crew`` is to work, as ``work.Crew``."""
+
+    job: Job
+    leaves: list[Leaf]
+    crew: Callable
+    clock: Clock
+
+    @property
+    def number(self) -> int:
+        return self.leaves[0].group
+
+    @property
+    def folder(self) -> Scratch:
+        return self.job.folder
+
+    def picks(self, quota: int, swaps: int) -> dict[str, np.ndarray]:
+        """The ``quota`` picks in greedy order: row, leaf, gain and coordinates."""
+        name = f"picks-{self.number}"
+        with self.clock.stage("merge"):
+            if not self.folder.has(name):
+                self.folder.save(name, self._merged(quota))
+            arrays = {key: array.copy() for key, array in self.folder.load(name)[0].items()}
+        with self.clock.stage("swap"):
+            for number in range(swaps):
+                stage = f"swap{number}"
+                self._work(swap, stage, picks_of(self.job, self.number, arrays), stage)
+                for leaf in self.leaves:
+                    moved, _ = self.folder.load(leaf.file(stage))
+                    for key in ("row", "coordinates"):
+                        arrays[key][moved["place"]] = moved[key]
+        return arrays
+
+    def medoids(self, arrays: dict[str, np.ndarray]) -> tuple[Part, float]:
+        """(the picks as what stands for their clusters, the largest constant of a row)"""
+        with self.clock.stage("weigh"):
+            counts, changes = self._weighed(arrays, "weigh", self.clock)
+            largest = max(self.folder.load(leaf.file("weigh"))[1]["largest"] for leaf in self.leaves)
+        return Part(arrays["row"], counts, np.cumsum(changes) * self.job.grid), largest
+
+    def exemplars(self, arrays: dict[str, np.ndarray], seed: int | None) -> tuple[Chosen, float]:
+        """(members of the clusters, or with no seed the picks; the largest constant of a row)"""
+        size = len(arrays["row"])
+        with self.clock.stage("draw"):
+            self._work(draw, "draw", picks_of(self.job, self.number, arrays), "draw", seed)
+            drawn = drawn_of(self.job, self.leaves, size, "draw")
+        with self.clock.stage("weigh"):
+            exemplars = exemplars_of(self.job, self.number, drawn["features"], drawn["label"], "draw")
+            self._work(bound, "bound", exemplars, "bound")
+            losses, largest = losses_of(self.job, self.leaves, size, "bound")
+        farthest = self.job.features.rulers[self.number].diameter * largest
+        row, features, label, count = (drawn[key] for key in ("row", "features", "label", "count"))
+        return Chosen(row, features, label, count, losses, arrays["gain"], farthest), largest
+
+    def _work(self, function: Callable, stage: str, *arguments) -> None:
+        self.crew(function, self.job, self.leaves, stage, self.clock, *arguments)
+
+    def _merged(self, quota: int) -> dict[str, np.ndarray]:
+        def deepen(shallow: list[Leaf], depth: float) -> None:
+            for leaf in shallow:
+                self.folder.remove(leaf.file("greedy"))
+            self.crew(greedy, self.job, shallow, "greedy", Clock(None), 0.0, depth)
+
+        def weights_of(arrays: dict[str, np.ndarray]) -> np.ndarray:
+            return self._weighed(arrays, "pool", Clock(None))[0]
+
+        arrays = merged(self.job, self.leaves, quota, deepen, weights_of)
+        if len(arrays["row"]) < quota:
+            raise UsageError(
+                f"--stream: selects different rows, of which a class has {len(arrays['row']):,}; "
+                f"{quota:,} are asked for"
+            )
+        return arrays
+
+    def _weighed(self, arrays, stage: str, clock: Clock) -> tuple[np.ndarray, np.ndarray]:
+        """(counts, changes) of all leaves together, both (r,)."""
+        self.crew(weigh, self.job, self.leaves, stage, clock, picks_of(self.job, self.number, arrays), stage)
+        counts, changes = np.zeros(len(arrays["row"])), np.zeros(len(arrays["row"]))
+        for leaf in self.leaves:
+            weighed, _ = self.folder.load(leaf.file(stage))
+            counts[weighed["place"]] += weighed["count"]
+            changes[weighed["place"]] += weighed["change"]
+        return counts, changes
