@@ -1,0 +1,340 @@
+"""Selecting at a rough model what is read in pieces: as good as in memory, the same bytes whatever befell the run."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from craig_cli import read_dataset
+from craig_cli.dataset import from_arrays
+from craig_cli.errors import DataError, UsageError
+from craig_cli.guided.policy import select_for
+from craig_cli.guided.rough_model import _InMemory, trained
+from craig_cli.registry import METRICS, load
+from craig_cli.scaling import Scaling
+from craig_cli.selection.distances.cells import ruler_of
+from craig_cli.selection.plan import Plan
+from craig_cli.streaming import guided
+from craig_cli.streaming import select as streaming
+from craig_cli.streaming.exemplars import draw, drawn_of
+from craig_cli.streaming.leaves import Job, Leaf, greedy, picks_of
+from craig_cli.streaming.rough import InPieces, Labelled
+from craig_cli.streaming.scratch import Scratch, rows_to_arrow
+from craig_cli.streaming.view import View
+from craig_cli.training.design import build_design
+from craig_cli.training.newton import newton
+from tests.test_streaming import Stopped, same, stop_at
+
+L2 = 1e-4
+PLAN = Plan(fraction=0.05, block_size=64, threads=1, l2=L2)
+LEAF = 400
+KINDS = ("label", "three", "number")
+
+
+def columns(seed: int, n_rows: int) -> dict:
+    generator = np.random.default_rng(seed)
+    rows = generator.standard_normal((n_rows, 5)) * [1.0, 3.0, 0.3, 1.0, 5.0] + 1.0
+    rows[:, 3] = rows[:, 3] > 1.5
+    score = rows @ [1.0, -0.4, 2.0, 1.5, 0.1] - 2.5
+    noisy = score + generator.logistic(size=n_rows)
+    labels = {"label": (noisy > 0).astype(np.int8), "three": np.digitize(noisy, [-1.0, 2.0]).astype(np.int8)}
+    features = {f"x{k}": rows[:, k].astype(np.float32) for k in range(5)}
+    return {**features, **labels, "number": noisy, "weight": generator.integers(1, 4, n_rows)}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("streamed") / "big"
+    path.mkdir()
+    for part in range(3):
+        pq.write_table(pa.table(columns(part, 1100 + 100 * part)), path / f"part-{part}.parquet", row_group_size=350)
+    return path
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory):
+    path = tmp_path_factory.mktemp("few") / "few.parquet"
+    pq.write_table(pa.table(columns(7, 450)), path, row_group_size=200)
+    return path
+
+
+def reading_of(label: str, weight: str | None) -> dict:
+    others = {*KINDS, "weight"} - {label, weight}
+    return {"label": label, "weight_column": weight, "exclude": tuple(sorted(others))}
+
+
+def stream(data, scratch, plan=PLAN, label="label", weight=None, leaf_rows=LEAF, resume=False, on_disk=True, note=None):
+    path = scratch / "scratch"
+    options = {"resume": resume, "on_disk": on_disk, "leaf_rows": leaf_rows, "note": note}
+    coreset, _ = streaming.select_streamed([str(data)], plan, reading_of(label, weight), path, **options)
+    assert not path.exists()
+    return coreset
+
+
+# --- as in memory -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changes, label, weight",
+    [
+        ({}, "label", None),
+        ({"scale": "standard"}, "three", "weight"),
+        ({"loss": "logistic", "radius": 3.0}, "label", "weight"),
+        ({"loss": "squared", "scale": "minmax"}, "number", "weight"),
+        ({"purpose": "linear", "weights": "calibrated"}, "label", None),
+    ],
+)
+def test_few_rows_in_one_leaf_a_class_are_what_memory_selects(few, tmp_path, changes, label, weight):
+    """Few rows are all in the sample, and medoids leave nothing to chance."""
+    plan = replace(PLAN, exemplar="medoid", algorithm="partition", fraction=0.2, **changes)
+    streamed = stream(few, tmp_path, plan, label, weight, 10_000)
+    expected = select_for(read_dataset([str(few)], **reading_of(label, weight)), plan)
+    assert np.array_equal(streamed.index, expected.index)
+    np.testing.assert_allclose(streamed.weight, expected.weight, rtol=1e-6)
+    np.testing.assert_allclose(streamed.epsilon, expected.epsilon, rtol=1e-6)
+    assert streamed.metadata.keys() - {"leaf_rows"} == expected.metadata.keys()
+    for key in ("n", "total", "for", "exemplar", "weights", "swaps", "loss", "units", "algorithm", "seed", "inputs"):
+        assert streamed.metadata[key] == expected.metadata[key], key
+    assert streamed.metadata["bound_constant"] == pytest.approx(expected.metadata["bound_constant"])
+    at, other = streamed.metadata["at"], expected.metadata["at"]
+    assert at["pilot"] == other["pilot"] and at["features"] == other["features"] and at["distance"] == other["distance"]
+    assert at["dimension"] == pytest.approx(other["dimension"], rel=1e-6)
+    for key in ("full_norm", "norm"):
+        assert at["gradient_error"][key] == pytest.approx(other["gradient_error"][key], rel=1e-4, abs=1e-3)
+    totals = streamed.metadata["calibration"]["totals"]
+    assert totals == expected.metadata["calibration"]["totals"] and streamed.metadata["calibration"]["left"] < 0.1
+
+
+@pytest.mark.parametrize("label", KINDS)
+def test_the_error_in_the_file_is_that_of_all_rows(folder, tmp_path, monkeypatch, label):
+    """Written out, at the model that is recorded by its fingerprint alone."""
+    seen = []
+
+    def recorded(rough, *rest):
+        seen.append(rough)
+        return guided.provenance(rough, *rest)
+
+    monkeypatch.setattr(streaming, "provenance", recorded)
+    coreset = stream(folder, tmp_path, replace(PLAN, scale="standard"), label)
+    data = read_dataset([str(folder)], **reading_of(label, None))
+    model = seen[0].model(L2)
+    margins = data.features @ model.coef.T + model.intercept
+    if label == "number":
+        slopes = margins - data.labels
+    elif label == "label":
+        signs = 2.0 * data.labels - 1.0
+        slopes = -signs / (1.0 + np.exp(signs * margins))
+    else:
+        odds = np.exp(margins - margins.max(axis=1, keepdims=True))
+        slopes = odds / odds.sum(axis=1, keepdims=True) - (data.labels[:, None] == [0.0, 1.0, 2.0])
+    scaled = (data.features - data.features.mean(axis=0)) / data.features.std(axis=0)
+    extended = np.column_stack([scaled, np.ones(data.n_rows)])
+    left = np.ones(data.n_rows)
+    full = np.linalg.norm(extended.T @ slopes)
+    left[coreset.index] -= coreset.weight
+    error = coreset.metadata["at"]["gradient_error"]
+    assert error["error"] == pytest.approx(np.linalg.norm((extended * left[:, None]).T @ slopes), rel=1e-5, abs=1e-6)
+    assert error["full_norm"] == pytest.approx(full, rel=1e-5, abs=1e-6)
+
+
+def _residual(data, label: str):
+    """(rows, weights) -> how far the model that is optimal on them is above the optimum of all rows."""
+    loss = {"label": "logistic", "three": "multinomial", "number": "squared"}[label]
+    design = build_design(data, loss, L2)
+    best = newton(design, np.zeros((design.n_outputs, design.width))).coef
+    least = design.objective(best, design.margins(best))
+
+    def residual(rows, weights) -> float:
+        coef = newton(design.take(rows, weights), best).coef
+        return design.objective(coef, design.margins(coef)) - least
+
+    return residual
+
+
+@pytest.mark.parametrize("label", KINDS)
+def test_it_is_as_good_as_in_memory_and_far_better_than_random_rows(folder, tmp_path, label):
+    data = read_dataset([str(folder)], **reading_of(label, None))
+    residual = _residual(data, label)
+    plans = [replace(PLAN, seed=seed, algorithm="partition") for seed in range(2)]
+    streamed = [stream(folder, tmp_path, plan, label) for plan in plans]
+    in_memory = [select_for(data, plan) for plan in plans]
+    size = len(streamed[0])
+    drawn = [np.random.default_rng(seed).choice(data.n_rows, size, replace=False) for seed in range(5)]
+    random = np.median([residual(rows, np.full(size, data.n_rows / size)) for rows in drawn])
+    ours, theirs = (np.median([residual(each.index, each.weight) for each in those]) for those in (streamed, in_memory))
+    assert ours < 0.01 * random
+    assert ours < 2.0 * theirs
+    bounds = [np.median([each.epsilon[-1] for each in those]) for those in (streamed, in_memory)]
+    assert bounds[0] < 1.3 * bounds[1]  # nothing that is minimised
+    for each in streamed:
+        assert len(np.unique(each.index)) == size and each.weight.sum() == pytest.approx(data.n_rows)
+        assert (np.diff(each.epsilon[np.isfinite(each.epsilon)]) <= 0).all()
+        assert (each.metadata["exemplar"], each.metadata["weights"]) == ("member", "fitted")
+
+
+def test_epsilon_is_true_for_every_model_in_the_ball(folder, tmp_path):
+    coreset = stream(folder, tmp_path, replace(PLAN, loss="logistic", radius=2.0))
+    data = read_dataset([str(folder)], **reading_of("label", None))
+    extended, signs = np.column_stack([data.features, np.ones(data.n_rows)]), 2.0 * data.labels - 1.0
+    difference = np.ones(data.n_rows)
+    difference[coreset.index] -= coreset.weight
+    generator = np.random.default_rng(1)
+    for _ in range(30):
+        model = generator.standard_normal(6)
+        model *= 2.0 / np.linalg.norm(model)
+        slopes = -signs / (1.0 + np.exp(signs * (extended @ model)))
+        assert np.linalg.norm((difference * slopes) @ extended) <= coreset.epsilon[-1]
+
+
+# --- the model ----------------------------------------------------------------------------------------------
+
+
+def _pieces(data, size: int, codes: np.ndarray):
+    counts = data.counts
+
+    def by_pass(function):
+        for start in range(0, data.n_rows, size):
+            rows = slice(start, start + size)
+            yield function(Labelled(start, data.features[rows], codes[rows], counts[rows]))
+
+    return by_pass
+
+
+@pytest.mark.parametrize("label", KINDS)
+def test_sums_over_pieces_are_those_of_all_rows(label):
+    made = columns(3, 3000)
+    features = np.column_stack([made[f"x{k}"] for k in range(5)]).astype(np.float64)
+    data = from_arrays(features, made[label].astype(np.float64), made["weight"])
+    design = build_design(data, {"label": "logistic", "three": "multinomial", "number": "squared"}[label], L2)
+    whole = _InMemory(data, design, True, 0)
+    pieces = InPieces(replace(design, rows=design.rows[:0]), _pieces(data, 700, data.labels), 3000, 0)
+    generator = np.random.default_rng(0)
+    coef = 0.1 * generator.standard_normal((design.n_outputs, design.width))
+    expected = whole.state(coef, design)  # of a sample that is all rows
+    state = pieces.state(coef)
+    for key in ("objective", "left", "dispersion", "total"):
+        assert getattr(state, key) == pytest.approx(getattr(expected, key), rel=1e-10), key
+    np.testing.assert_allclose(state.mean, expected.mean, rtol=1e-9, atol=1e-12)
+
+
+def test_strata_in_pieces_find_the_few_rows_that_hold_the_curvature(monkeypatch):
+    generator = np.random.default_rng(1)
+    rows = generator.standard_normal((40_000, 8))
+    rows[:, 7] = np.arange(40_000) % 1000 == 0  # a column that 40 rows have
+    score = rows @ np.r_[generator.standard_normal(7), 3.0] + generator.logistic(size=40_000)
+    data = from_arrays(rows, (score > 0.0).astype(float))
+    design = build_design(data, "logistic", L2)
+    sample = np.arange(0, 40_000, 15)
+    drawn = Labelled(0, rows[sample], data.labels[sample], np.full(len(sample), 15.0))
+    pieces = InPieces(replace(design, rows=design.rows[:0]), _pieces(data, 6000, data.labels), 40_000, 0, drawn)
+    state = pieces.state(np.zeros((1, design.width)))
+    strata = pieces.strata(state, 2000)
+    assert 1000 < len(strata.targets) < 3000
+    assert strata.counts.sum() == pytest.approx(40_000, rel=0.05)
+    assert np.sum(strata.rows[:, 7] > 1.0) > 20  # of a random sample two or three
+    state, _ = trained(pieces, len(sample), 100, 6)
+    best = newton(design, np.zeros((1, design.width))).coef
+    assert state.objective - design.objective(best, design.margins(best)) < 1e-6
+
+
+def test_members_are_drawn_by_what_rows_count():
+    """In two leaves of one cluster: each row as often as its share, and of each cluster one."""
+    rows = np.arange(8.0)[:, None]
+    multiplicity = np.array([1.0, 2.0, 3.0, 2.0, 1.0, 1.0, 4.0, 2.0])
+    ruler = ruler_of(rows, load(METRICS, "euclidean"), 16.0)
+    ruler = replace(ruler, columns=np.zeros(1, dtype=np.int64))
+    leaves = [Leaf(0, 0, 0, 0, 5), Leaf(1, 1, 0, 0, 3)]
+    drawn = np.zeros(8)
+    with Scratch() as scratch:
+        parts = [slice(0, 5), slice(5, 8)]
+        batches = [
+            {
+                "row": pa.array(np.arange(8)[part]),
+                "features": rows_to_arrow(rows[part]),
+                "weight": pa.array(multiplicity[part]),
+            }
+            for part in parts
+        ]
+        schema = pa.schema([(name, column.type) for name, column in batches[0].items()])
+        scratch.write("run", iter(batches), schema, {})
+        view = View(Scaling("none"), ruler.metric)
+        job = Job(scratch, {"run": ([0, 1], [5, 3])}, 1, view, [ruler], np.array([16.0]), 16, 1.0, None)
+        for leaf in leaves:
+            greedy(job, leaf, 0.2)
+        picks = picks_of(job, 0, {"row": np.array([4]), "leaf": np.array([0]), "coordinates": rows[[4]]})
+        for seed in range(300):
+            for leaf in leaves:
+                draw(job, leaf, picks, "draw", seed)
+            one = drawn_of(job, leaves, 1, "draw")
+            assert one["count"] == 16.0 and one["features"][0] == one["row"][0]
+            drawn[one["row"]] += 1
+        for leaf in leaves:
+            draw(job, leaf, picks, "draw", None)
+        assert drawn_of(job, leaves, 1, "draw")["row"] == 4
+    np.testing.assert_allclose(drawn / 300, multiplicity / 16.0, atol=0.08)
+
+
+# --- the same bytes -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("label", ["label", "three"])
+def test_memory_and_threads_change_nothing(folder, tmp_path, label):
+    expected = stream(folder, tmp_path, label=label)
+    least = streaming.BASE + 2_000_000
+    for limit, threads, on_disk in ((least, 1, True), (2**33, 3, True), (2**33, 2, False)):
+        plan = replace(PLAN, memory_limit=limit, threads=threads)
+        assert same(stream(folder, tmp_path, plan, label, on_disk=on_disk), expected)
+
+
+def test_a_stopped_run_goes_on_to_the_same_bytes(folder, tmp_path, monkeypatch):
+    expected = stream(folder, tmp_path)
+    written = [0]
+    with monkeypatch.context() as patch:
+        real = os.replace
+        patch.setattr(os, "replace", lambda *args: (written.__setitem__(0, written[0] + 1), real(*args))[1])
+        stream(folder, tmp_path)
+    assert written[0] > 20
+    for moment in np.random.default_rng(0).choice(written[0], 6, replace=False) + 1:
+        with monkeypatch.context() as patch:
+            stop_at(patch, int(moment))
+            with pytest.raises(Stopped):
+                stream(folder, tmp_path, resume=True)
+        assert same(stream(folder, tmp_path, replace(PLAN, threads=2, memory_limit=2**33), resume=True), expected)
+
+
+# --- what cannot be -----------------------------------------------------------------------------------------
+
+
+def test_a_model_of_too_many_parameters_is_not_followed(tmp_path):
+    rows = np.random.default_rng(2).standard_normal((900, 40)).astype(np.float32)
+    table = {**{f"x{k}": rows[:, k] for k in range(40)}, "label": np.arange(900) % 2}
+    others = {name: np.zeros(900) for name in ("three", "number", "weight")}
+    pq.write_table(pa.table(table | others), tmp_path / "wide.parquet")
+    notes: list[str] = []
+    plan = replace(PLAN, fraction=None, size=20, l2=1e-9)
+    coreset = stream(tmp_path / "wide.parquet", tmp_path, plan, note=notes.append)
+    assert "at" not in coreset.metadata and coreset.metadata["weights"] == "count"
+    assert coreset.metadata["exemplar"] == "member" and coreset.weight.sum() == 900
+    assert any("by their features, not at a rough model" in each for each in notes)
+
+
+def test_labels_that_the_loss_does_not_take_are_refused(folder, tmp_path):
+    with pytest.raises(DataError, match=r"part-0.parquet: the logistic loss expects two classes, found 3 labels"):
+        stream(folder, tmp_path, replace(PLAN, loss="logistic"), "three")
+    with pytest.raises(UsageError, match="training a rough model takes at least"):
+        stream(folder, tmp_path, replace(PLAN, memory_limit=streaming.BASE + 1000))
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_default_command(craig, folder):
+    options = ("--fraction", "0.05", "--stream", "--exclude", "three,number,weight")
+    craig.ok("select", folder, *options, "-q", "-o", "a")
+    stderr = craig.ok("select", folder, *options, "-o", "b", "--memory-limit", "500M", "--threads", "1").stderr
+    assert "for linear models" not in stderr
+    assert (craig.folder / "a").read_bytes() == (craig.folder / "b").read_bytes()
+    craig.ok("train", folder, "--coreset", "a", "-o", "model", "--exclude", "three,number,weight", "-q")
