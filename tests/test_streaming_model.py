@@ -311,15 +311,16 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(folder, tmp_path, monkeypatch):
 
 
 def test_a_model_of_too_many_parameters_is_not_followed(tmp_path):
-    rows = np.random.default_rng(2).standard_normal((900, 40)).astype(np.float32)
-    table = {**{f"x{k}": rows[:, k] for k in range(40)}, "label": np.arange(900) % 2}
-    others = {name: np.zeros(900) for name in ("three", "number", "weight")}
+    rows = np.random.default_rng(2).standard_normal((400, 250))
+    labels = rows @ np.random.default_rng(3).standard_normal(250) > 0.0
+    table = {**{f"x{k}": rows[:, k] for k in range(250)}, "label": labels.astype(np.int8)}
+    others = {name: np.zeros(400) for name in ("three", "number", "weight")}
     pq.write_table(pa.table(table | others), tmp_path / "wide.parquet")
     notes: list[str] = []
-    plan = replace(PLAN, fraction=None, size=20, l2=1e-9)
+    plan = replace(PLAN, fraction=None, size=40)
     coreset = stream(tmp_path / "wide.parquet", tmp_path, plan, note=notes.append)
     assert "at" not in coreset.metadata and coreset.metadata["weights"] == "count"
-    assert coreset.metadata["exemplar"] == "member" and coreset.weight.sum() == 900
+    assert coreset.metadata["exemplar"] == "member" and coreset.weight.sum() == 400
     assert any("by their features, not at a rough model" in each for each in notes)
 
 

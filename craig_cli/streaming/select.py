@@ -233,10 +233,10 @@ class _Run:
         return rows // self.block * self.block
 
     def _frame(self, leaf_rows: int | None) -> Frame:
-        if self.folder.has(FILE):
-            self.clock.rows(self.pieces.n_rows)
-            return load_frame(self.folder)
         with self.clock.stage("survey"):
+            if self.folder.has(FILE):
+                self.clock.rows(self.pieces.n_rows)
+                return load_frame(self.folder)
             found = self._survey(leaf_rows)
             rows = leaf_rows or self._leaf_rows(sum(found.widths))
             frame = frame_of(found, self.plan, self.pieces.chosen, rows, self._sources(found), self.note)

@@ -27,12 +27,14 @@ import pyarrow.parquet as pq
 
 from craig_cli import read_dataset
 from craig_cli.artifacts.coreset import read_coreset
+from craig_cli.evaluation.residual import residual
+from craig_cli.scaling import Scaling
 from craig_cli.training.design import build_design
 from craig_cli.training.newton import newton
 
 DATA = Path(os.environ.get("CRAIG_DATA", Path(__file__).parents[3] / "shared" / "data"))
 FILE = 500_000  # rows
-L2, TOL = 1e-5, 1e-11
+L2 = 1e-5
 WIDTH = 28
 
 
@@ -64,15 +66,15 @@ def residuals(data: Path, coresets: dict[str, Path]) -> dict[str, float]:
     """Of each way, the objective of all rows at the model that is optimal on its coreset, above their optimum."""
     dataset = read_dataset([data], label="label")
     design = build_design(dataset, "logistic", L2)
-    best = newton(design, np.zeros((1, design.width)), TOL).coef
-    least = design.objective(best, design.margins(best))
+    best = newton(design, np.zeros((1, design.width))).coef
+    least = design.model(best, L2)
 
-    def residual(path: Path) -> float:
+    def left(path: Path) -> float:
         coreset = read_coreset(path)
-        coef = newton(design.take(coreset.index, coreset.weight), best, TOL).coef
-        return design.objective(coef, design.margins(coef)) - least
+        coef = newton(design.take(coreset.index, coreset.weight), best).coef
+        return residual(design.model(coef, L2), least, dataset, Scaling("none")).residual
 
-    return {way: residual(path) for way, path in coresets.items()}
+    return {way: left(path) for way, path in coresets.items()}
 
 
 def compare(name: str, data: Path, fraction: float, limit: str, in_memory: bool, purpose: str, *options: str) -> None:
@@ -106,10 +108,8 @@ def main(arguments: list[str]) -> None:
         data = made_up(Path(folder), int(n_rows))
         compare("made-up mixture x 28", data, float(fraction), limit, in_memory == "yes", purpose)
     if DATA.is_dir() and not arguments:
-        covtype = pq.read_schema(DATA / "covtype.parquet").names
-        compare(
-            "covtype", DATA / "covtype.parquet", 0.01, limit, True, purpose, "--scale", "minmax", "--label", covtype[0]
-        )
+        options = ("--scale", "minmax", "--label", "label")
+        compare("covtype", DATA / "covtype.parquet", 0.01, limit, True, purpose, *options)
     elif not arguments:
         print(f"covtype: needs the real data in {DATA.name}/, skipped")
 
