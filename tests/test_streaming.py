@@ -307,7 +307,7 @@ def test_it_streams_of_itself_where_there_are_many_rows_or_too_little_memory(cra
     assert streaming.reason_to_stream([str(folder)], auto, reading) is None
     assert "memory" in streaming.reason_to_stream([str(folder)], replace(PLAN, memory_limit=400_000), reading)
     with pytest.raises(UsageError):
-        streaming.reason_to_stream([str(folder)], replace(auto, purpose="linear"), reading)
+        streaming.reason_to_stream([str(folder)], replace(PLAN, algorithm="lazy"), reading)
     options = ("--fraction", "0.1", "--for", "distance", "--exclude", "weight,number")
     assert "leaf by leaf" not in craig.ok("select", folder, *options, "-o", "b").stderr
     craig.ok("select", folder, *options, "--stream", "-o", "a", "-q")
@@ -320,8 +320,8 @@ def test_it_streams_of_itself_where_there_are_many_rows_or_too_little_memory(cra
 @pytest.mark.parametrize(
     "options, says",
     [
-        (("--stream", "--for", "linear"), "found --for linear"),
-        (("--stream", "--algorithm", "strata"), "found --algorithm strata"),
+        (("--stream", "--algorithm", "random"), "found --algorithm random"),
+        (("--stream", "--for", "linear", "--exemplar", "medoid"), "found strata and --exemplar medoid"),
         (("--stream", "--for", "distance", "--algorithm", "lazy"), "found --algorithm lazy"),
         (("--stream", "--for", "distance", "--weights", "calibrated"), "found --weights calibrated"),
         (("--stream", "--for", "distance", "--memory-limit", "100M"), "takes at least"),

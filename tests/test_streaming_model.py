@@ -156,11 +156,13 @@ def _residual(data, label: str):
     return residual
 
 
-@pytest.mark.parametrize("label", KINDS)
-def test_it_is_as_good_as_in_memory_and_far_better_than_random_rows(folder, tmp_path, label):
+@pytest.mark.parametrize(
+    "purpose, label", [*(("any", label) for label in KINDS), ("linear", "label"), ("linear", "number")]
+)
+def test_it_is_as_good_as_in_memory_and_far_better_than_random_rows(folder, tmp_path, purpose, label):
     data = read_dataset([str(folder)], **reading_of(label, None))
     residual = _residual(data, label)
-    plans = [replace(PLAN, seed=seed, algorithm="partition") for seed in range(2)]
+    plans = [replace(PLAN, purpose=purpose, seed=seed) for seed in range(2)]
     streamed = [stream(folder, tmp_path, plan, label) for plan in plans]
     in_memory = [select_for(data, plan) for plan in plans]
     size = len(streamed[0])
@@ -174,7 +176,8 @@ def test_it_is_as_good_as_in_memory_and_far_better_than_random_rows(folder, tmp_
     for each in streamed:
         assert len(np.unique(each.index)) == size and each.weight.sum() == pytest.approx(data.n_rows)
         assert (np.diff(each.epsilon[np.isfinite(each.epsilon)]) <= 0).all()
-        assert (each.metadata["exemplar"], each.metadata["weights"]) == ("member", "fitted")
+        assert each.metadata["exemplar"] == ("member" if purpose == "any" else None)
+        assert each.metadata["weights"] == "fitted"
 
 
 def test_epsilon_is_true_for_every_model_in_the_ball(folder, tmp_path):
@@ -282,29 +285,32 @@ def test_members_are_drawn_by_what_rows_count():
 # --- the same bytes -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("label", ["label", "three"])
-def test_memory_and_threads_change_nothing(folder, tmp_path, label):
-    expected = stream(folder, tmp_path, label=label)
+@pytest.mark.parametrize("purpose, label", [("any", "label"), ("any", "three"), ("linear", "label")])
+def test_memory_and_threads_change_nothing(folder, tmp_path, purpose, label):
+    asked = replace(PLAN, purpose=purpose)
+    expected = stream(folder, tmp_path, asked, label)
     least = streaming.BASE + 2_000_000
     for limit, threads, on_disk in ((least, 1, True), (2**33, 3, True), (2**33, 2, False)):
-        plan = replace(PLAN, memory_limit=limit, threads=threads)
+        plan = replace(asked, memory_limit=limit, threads=threads)
         assert same(stream(folder, tmp_path, plan, label, on_disk=on_disk), expected)
 
 
-def test_a_stopped_run_goes_on_to_the_same_bytes(folder, tmp_path, monkeypatch):
-    expected = stream(folder, tmp_path)
+@pytest.mark.parametrize("purpose, moments", [("any", 5), ("linear", 2)])
+def test_a_stopped_run_goes_on_to_the_same_bytes(folder, tmp_path, monkeypatch, purpose, moments):
+    plan = replace(PLAN, purpose=purpose)
+    expected = stream(folder, tmp_path, plan)
     written = [0]
     with monkeypatch.context() as patch:
         real = os.replace
         patch.setattr(os, "replace", lambda *args: (written.__setitem__(0, written[0] + 1), real(*args))[1])
-        stream(folder, tmp_path)
+        stream(folder, tmp_path, plan)
     assert written[0] > 20
-    for moment in np.random.default_rng(0).choice(written[0], 6, replace=False) + 1:
+    for moment in np.random.default_rng(0).choice(written[0], moments, replace=False) + 1:
         with monkeypatch.context() as patch:
             stop_at(patch, int(moment))
             with pytest.raises(Stopped):
-                stream(folder, tmp_path, resume=True)
-        assert same(stream(folder, tmp_path, replace(PLAN, threads=2, memory_limit=2**33), resume=True), expected)
+                stream(folder, tmp_path, plan, resume=True)
+        assert same(stream(folder, tmp_path, replace(plan, threads=2, memory_limit=2**33), resume=True), expected)
 
 
 # --- what cannot be -----------------------------------------------------------------------------------------
@@ -339,3 +345,19 @@ def test_the_default_command(craig, folder):
     assert "for linear models" not in stderr
     assert (craig.folder / "a").read_bytes() == (craig.folder / "b").read_bytes()
     craig.ok("train", folder, "--coreset", "a", "-o", "model", "--exclude", "three,number,weight", "-q")
+
+
+def test_strata_are_as_in_memory_and_want_a_pick_a_leaf(folder, tmp_path):
+    """Without a model: rows by their features, of weights that are not counts, as unbiased as in memory."""
+    plan = replace(PLAN, algorithm="strata", weights="count", fraction=0.1)
+    data = read_dataset([str(folder)], **reading_of("label", None))
+    sums = []
+    for seed in range(10):
+        coreset = stream(folder, tmp_path, replace(plan, seed=seed))
+        assert coreset.metadata.keys() - {"leaf_rows"} == select_for(data, plan).metadata.keys()
+        assert coreset.metadata["algorithm"] == "strata" and coreset.weight.sum() == pytest.approx(data.n_rows)
+        sums.append(coreset.weight @ data.features[coreset.index] / data.n_rows)
+    spread = data.features.std(axis=0) / np.sqrt(len(coreset) * 10)
+    assert (np.abs(np.mean(sums, axis=0) - data.features.mean(axis=0)) < 3.0 * spread).all()
+    with pytest.raises(UsageError, match="at least one pick for each of the"):
+        stream(folder, tmp_path, replace(plan, fraction=None, size=4))

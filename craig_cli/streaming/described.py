@@ -13,9 +13,9 @@ def settings(plan: Plan, frame: Frame, block: int, leaf_rows: int, weights: dict
     return chosen | {
         "units": FEATURE_DISTANCE if plan.radius is None else GRADIENT_NORM,
         "for": plan.purpose,
-        "algorithm": "partition",
+        "algorithm": plan.algorithm,
         "exemplar": plan.exemplar,
-        "block_size": block,
+        "block_size": None if plan.algorithm == "strata" else block,
         "leaf_rows": leaf_rows,
         "swaps": plan.swaps,
         "weights": weights["weights"],

@@ -122,9 +122,16 @@ def shares(frame: Frame, plan: Plan, folder: Scratch) -> np.ndarray:
     """(k,) in proportion to which groups get picks: as their rows count, or at a model by their influence as well."""
     if not isinstance(frame.search.view, Rough):
         return frame.masses
-    norms, weighted, _ = pulls_of(folder).T
+    norms, weighted, *_ = pulls_of(folder).T
     sums = zip(weighted.tolist(), (norms / frame.sizes).tolist(), frame.masses.tolist())
     return shares_of(frame.masses, np.array([whole_mass(*each) for each in sums]), RECIPES[plan.purpose].quotas)
+
+
+def norms_of(frame: Frame, folder: Scratch) -> np.ndarray:
+    """(k,) mean norms of the rows of each group where they are searched at a model; without one zeros."""
+    if not isinstance(frame.search.view, Rough):
+        return np.zeros(len(frame.sizes))
+    return pulls_of(folder)[:, 3] / frame.sizes
 
 
 @dataclass(frozen=True)
@@ -132,8 +139,9 @@ class Chosen:
     """What stands for the rows of a group, in greedy order.
 
     rows (r,) int64 of the data, their features (r, d) and labels (r,) as views take them; counts (r,) of their clusters
-    losses    (r,) bound of each prefix with counts, the last one with these; gains (r,)
-    farthest  no two gradients of rows of the group differ by more
+    losses   (r,) bound of each prefix with counts, the last one with these; gains (r,)
+    largest  c_i of a row of the group
+    own      (r,) weights of an algorithm that has its own; ranked: by what the picks gain
     """
 
     rows: np.ndarray
@@ -142,7 +150,13 @@ class Chosen:
     counts: np.ndarray
     losses: np.ndarray
     gains: np.ndarray
-    farthest: float
+    largest: float
+    own: np.ndarray | None = None
+
+    @property
+    def weights(self) -> np.ndarray:
+        """Before any are moved."""
+        return self.counts if self.own is None else self.own
 
 
 def weighed(
@@ -153,7 +167,7 @@ def weighed(
     features = np.concatenate([each.features for each in chosen]).astype(np.float64)
     picks = placed(rough.design, Labelled(0, features, labels, np.ones(len(labels))))
     slopes = picks.slopes(picks.margins(rough.state.coef))
-    before = [each.counts for each in chosen]
+    before = [each.weights for each in chosen]
 
     def cost(weights: list[np.ndarray]) -> float:
         design = replace(picks, counts=np.concatenate(weights))
@@ -206,8 +220,9 @@ def _in_units(design: Design, scaling: Scaling, gradient: np.ndarray) -> np.ndar
     return np.column_stack([raw, gradient[:, -1:]])
 
 
-def part_of(frame: Frame, job: Job, chosen: Chosen, weights: np.ndarray | None, mass: float) -> Part:
-    """What was selected from a group, with these weights or the counts; rows of it count ``mass``."""
+def part_of(frame: Frame, job: Job, group: int, chosen: Chosen, weights: np.ndarray | None) -> Part:
+    """What was selected from a group, with these weights or those that it came with."""
+    weights = chosen.own if weights is None else weights
     if weights is None:
         return Part(chosen.rows, chosen.counts, chosen.losses)
     steepest = None
@@ -215,5 +230,6 @@ def part_of(frame: Frame, job: Job, chosen: Chosen, weights: np.ndarray | None, 
         rows = frame.features.view.rows(chosen.features, chosen.labels)[:, : frame.width]
         steepest = gradient_bounds(rows, chosen.labels, job.bound.loss, job.bound.radius)
     excess = chosen.counts - weights
-    bounds = moved_bounds(chosen.losses, excess, mass, chosen.farthest, steepest, job.grid)
+    farthest, mass = job.features.rulers[group].diameter * chosen.largest, float(frame.masses[group])
+    bounds = moved_bounds(chosen.losses, excess, mass, farthest, steepest, job.grid, ranked=chosen.own is None)
     return Part(chosen.rows, weights, bounds)

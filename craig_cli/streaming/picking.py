@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from craig_cli.errors import UsageError
-from craig_cli.selection.merge import Part
+from craig_cli.selection.algorithms.strata import even_gains, spread_evenly
+from craig_cli.selection.quotas import class_quotas
 from craig_cli.streaming.exemplars import bound, draw, drawn_of, exemplars_of, losses_of
 from craig_cli.streaming.guided import Chosen
 from craig_cli.streaming.leaves import Job, Leaf, greedy, picks_of, swap, weigh
 from craig_cli.streaming.merged import merged
 from craig_cli.streaming.scratch import Scratch
+from craig_cli.streaming.stratified import mass, stratum
 from craig_cli.streaming.work import Clock
 
 
@@ -34,6 +36,10 @@ class Class:
     def folder(self) -> Scratch:
         return self.job.folder
 
+    def greedy(self, wanted: int, rows: int) -> None:
+        """Picks in each leaf, so many as the class with its ``rows`` is to have ``wanted`` of."""
+        self._work(greedy, "greedy", wanted / rows)
+
     def picks(self, quota: int, swaps: int) -> dict[str, np.ndarray]:
         """The ``quota`` picks in greedy order: row, leaf, gain and coordinates."""
         name = f"picks-{self.number}"
@@ -51,15 +57,16 @@ class Class:
                         arrays[key][moved["place"]] = moved[key]
         return arrays
 
-    def medoids(self, arrays: dict[str, np.ndarray]) -> tuple[Part, float]:
-        """(the picks as what stands for their clusters, the largest constant of a row)"""
+    def medoids(self, arrays: dict[str, np.ndarray]) -> Chosen:
+        """The picks as what stands for their clusters, by features."""
         with self.clock.stage("weigh"):
             counts, changes = self._weighed(arrays, "weigh", self.clock)
             largest = max(self.folder.load(leaf.file("weigh"))[1]["largest"] for leaf in self.leaves)
-        return Part(arrays["row"], counts, np.cumsum(changes) * self.job.grid), largest
+        losses, none = np.cumsum(changes) * self.job.grid, np.empty(0)
+        return Chosen(arrays["row"], none, none, counts, losses, arrays["gain"], largest)
 
-    def exemplars(self, arrays: dict[str, np.ndarray], seed: int | None) -> tuple[Chosen, float]:
-        """(members of the clusters, or with no seed the picks; the largest constant of a row)"""
+    def exemplars(self, arrays: dict[str, np.ndarray], seed: int | None) -> Chosen:
+        """Members of the clusters, or with no seed the picks."""
         size = len(arrays["row"])
         with self.clock.stage("draw"):
             self._work(draw, "draw", picks_of(self.job, self.number, arrays), "draw", seed)
@@ -68,9 +75,29 @@ class Class:
             exemplars = exemplars_of(self.job, self.number, drawn["features"], drawn["label"], "draw")
             self._work(bound, "bound", exemplars, "bound")
             losses, largest = losses_of(self.job, self.leaves, size, "bound")
-        farthest = self.job.features.rulers[self.number].diameter * largest
         row, features, label, count = (drawn[key] for key in ("row", "features", "label", "count"))
-        return Chosen(row, features, label, count, losses, arrays["gain"], farthest), largest
+        return Chosen(row, features, label, count, losses, arrays["gain"], largest)
+
+    def strata(self, quota: int, means: np.ndarray, seed: int) -> Chosen:
+        """A row of each of ``quota`` strata; ``means`` (k,) of the norms of the rows of each class at a model."""
+        with self.clock.stage("strata"):
+            self._work(mass, "mass", means, "mass")
+            masses = [self.folder.load(leaf.file("mass"))[1]["mass"] for leaf in self.leaves]
+            if quota < len(masses):
+                least = f"at least one pick for each of the {len(masses):,} leaves of a class"
+                raise UsageError(f"--stream: takes {least}, found {quota:,}")
+            shares = class_quotas(np.array(masses), quota, np.array([leaf.rows for leaf in self.leaves]))
+            quotas = {leaf.number: share for leaf, share in zip(self.leaves, shares.tolist())}
+            self._work(stratum, "stratum", means, quotas, seed, "stratum")
+            saved = [self.folder.load(leaf.file("stratum")) for leaf in self.leaves]
+        spread = spread_evenly(quota)
+        row, features, label, count, weight = (
+            np.concatenate([arrays[key] for arrays, _ in saved])[spread]
+            for key in ("row", "features", "label", "count", "weight")
+        )
+        losses = np.full(quota, sum(facts["whole"] for _, facts in saved))
+        largest = max(facts["largest"] for _, facts in saved)
+        return Chosen(row, features, label, count, losses, even_gains(quota), largest, weight)
 
     def _work(self, function: Callable, stage: str, *arguments) -> None:
         self.crew(function, self.job, self.leaves, stage, self.clock, *arguments)

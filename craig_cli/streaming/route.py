@@ -28,8 +28,9 @@ class Extent:
 
     farthest, by_features  (k,) what the diameter of each class is judged by where rows are searched, and by features
     largest                the greatest norm of a row
-    pulls                  of each piece (k, 3) sums over its rows of each class at a model: of the norms of their
-                           influence vectors, of what those are times what the row counts, and of the squares likewise
+    pulls                  of each piece (k, 4) sums over its rows of each class at a model: of the norms of their
+                           influence vectors, of what those are times what the row counts, of the squares likewise, and
+                           of the norms of the rows where they are searched
     """
 
     farthest: np.ndarray
@@ -65,7 +66,9 @@ class Router:
         if isinstance(frame.search.view, Rough):
             near, squares = frame.search.view.seen(piece.features, labels)
             counts = np.ones(len(classes)) if piece.weight is None else piece.weight
-            pulls = _pulls(squares, counts, classes, len(frame.values))
+            norms, of_rows = np.sqrt(squares), np.sqrt(np.einsum("ij,ij->i", near, near))
+            sums = (norms, norms * counts, squares * counts, of_rows)
+            pulls = np.column_stack([np.bincount(classes, each, len(frame.values)) for each in sums])
             extent = Extent(_farthest(frame.search, near, classes), by_features, largest, [pulls.tolist()])
         return piece, frame.tree.leaves_of(near, classes), extent
 
@@ -74,12 +77,6 @@ def _farthest(space: Space, rows: np.ndarray, classes: np.ndarray) -> np.ndarray
     farthest = np.zeros(len(space.references))
     np.maximum.at(farthest, classes, space.view.metric.sums(rows - space.references[classes]))
     return farthest
-
-
-def _pulls(squares: np.ndarray, counts: np.ndarray, classes: np.ndarray, size: int) -> np.ndarray:
-    norms = np.sqrt(squares)
-    sums = (np.bincount(classes, weights=each, minlength=size) for each in (norms, norms * counts, squares * counts))
-    return np.column_stack(list(sums))
 
 
 class _Run:
@@ -156,6 +153,6 @@ def run_facts(scratch: Scratch) -> dict[str, dict]:
 
 
 def pulls_of(scratch: Scratch) -> np.ndarray:
-    """(k, 3) the ``pulls`` of all rows, added piece by piece in their order, whatever the runs were."""
+    """(k, 4) the ``pulls`` of all rows, added piece by piece in their order, whatever the runs were."""
     pulls = [each for facts in run_facts(scratch).values() for each in facts["pulls"]]
     return np.add.reduce(np.array(pulls), axis=0)

@@ -7,6 +7,7 @@
     merge    to one greedy order                                                              merged.py, picking.py
     swap     picks for the medoids of their rows, leaf by leaf
     draw     a random row of each pick's to stand for them                                    exemplars.py
+    strata   in place of the four before, one row from each                                   stratified.py
     weigh    every row by its nearest pick, whichever leaf that is in: weights and the bound
 
 Each stage leaves files in the scratch folder, from which a run that was stopped goes on. The coreset is the same to the
@@ -40,8 +41,10 @@ from craig_cli.selection.quotas import class_quotas, merge_orders
 from craig_cli.streaming.described import classes_of, settings
 from craig_cli.streaming.frame import FILE, Frame, frame_of, load_frame
 from craig_cli.streaming.guided import (
+    Chosen,
     at_rough_model,
     everyone_of,
+    norms_of,
     part_of,
     provenance,
     sample_bytes,
@@ -50,7 +53,6 @@ from craig_cli.streaming.guided import (
     weighed,
 )
 from craig_cli.streaming.job import job_of
-from craig_cli.streaming.leaves import Job, greedy
 from craig_cli.streaming.picking import Class
 from craig_cli.streaming.rough import InPieces, Labelled, Pass, Rough
 from craig_cli.streaming.route import Router, pulls_of, route
@@ -139,21 +141,26 @@ def reason_to_stream(paths: Sequence[str], plan: Plan, reading: dict) -> str | N
 
 def _check(plan: Plan) -> None:
     """Refuse what is not there yet."""
-    recipe = RECIPES[plan.purpose]
-    weights = plan.weights or recipe.weights
+    algorithm = _algorithm(plan)
+    weights = plan.weights or RECIPES[plan.purpose].weights
     refused = None
-    if plan.algorithm not in ("auto", "partition"):
+    if algorithm not in ("partition", "strata"):
         refused = f"--algorithm {plan.algorithm}"
-    elif plan.algorithm == "auto" and recipe.algorithm not in ("auto", "partition"):
-        refused = f"--for {plan.purpose}"
+    elif algorithm == "strata" and plan.exemplar is not None:
+        refused = f"strata and --exemplar {plan.exemplar}"
     elif plan.epsilon is not None or plan.sizes is not None:
         refused = "--sizes" if plan.epsilon is None else "--epsilon"
-    elif not wants_rough_model(plan) and weights not in (None, "count"):
+    elif weights not in (None, "count") and not (wants_rough_model(plan) and weights in ("fitted", "calibrated")):
         refused = f"--weights {weights}"
     if refused is not None:
         raise UsageError(
-            f"--stream: selects --for any or distance with --fraction or --size, by partition, so far, found {refused}"
+            f"--stream: selects with --fraction or --size, --algorithm partition or strata, so far, found {refused}"
         )
+
+
+def _algorithm(plan: Plan) -> str:
+    algorithm = RECIPES[plan.purpose].algorithm if plan.algorithm == "auto" else plan.algorithm
+    return "partition" if algorithm == "auto" else algorithm
 
 
 def _facts(plan: Plan, reading: dict, leaf_rows: int | None) -> dict:
@@ -184,49 +191,55 @@ class _Run:
         classes = [
             Class(job, [leaf for leaf in leaves if leaf.group == group], crew, clock) for group in range(len(quotas))
         ]
-        with clock.stage("greedy"):
-            for each, quota, rows in zip(classes, quotas.tolist(), frame.sizes.tolist()):
-                wanted = pool_size(quota, -(-rows // self.block), rows) or quota
-                crew(greedy, job, each.leaves, "greedy", clock, wanted / rows)
         plan = self._resolved(frame)
-        picks = [each.picks(quota, plan.swaps) for each, quota in zip(classes, quotas.tolist())]
-        if plan.exemplar == "medoid" and job.beside is None:
-            medoids = [each.medoids(arrays) for each, arrays in zip(classes, picks)]
-            parts, weights = [part for part, _ in medoids], {"weights": "count"}
-            largest = max(constant for _, constant in medoids)
-        else:
-            parts, weights, largest = self._represented(plan, frame, job, classes, picks)
-        gains = [arrays["gain"] for arrays in picks]
+        chosen = self._chosen(plan, frame, classes, quotas)
+        weights, told = self._weights(plan, frame, chosen)
+        parts = [part_of(frame, job, *each) for each in zip(range(len(chosen)), chosen, weights)]
+        gains = [each.gains for each in chosen]
         selection = merge(parts, *merge_orders([part.rows for part in parts], gains, frame.masses))
-        told = settings(plan, frame, self.block, leaf_rows, weights)
-        at = told.pop("at", None)
-        coreset = coreset_of(frame, classes_of(frame), selection, told, largest)
-        return coreset if at is None else replace(coreset, metadata=coreset.metadata | {"at": at})
+        at = {"at": told.pop("at")} if "at" in told else {}
+        described = settings(plan, frame, self.block, leaf_rows, told)
+        coreset = coreset_of(frame, classes_of(frame), selection, described, max(each.largest for each in chosen))
+        return replace(coreset, metadata=coreset.metadata | at)
 
     def _resolved(self, frame: Frame) -> Plan:
-        """The plan with its exemplars and swaps, as ``selection.plan.resolve`` has them."""
-        exemplar = self.plan.exemplar or RECIPES[self.plan.purpose].exemplar or "member"
-        swaps = 0 if isinstance(frame.search.view, Rough) and exemplar == "member" else 1
-        return replace(self.plan, exemplar=exemplar, swaps=swaps if self.plan.swaps is None else self.plan.swaps)
+        """The plan with algorithm, exemplars and swaps, as ``selection.plan.resolve`` has them."""
+        plan, recipe = self.plan, RECIPES[self.plan.purpose]
+        algorithm = _algorithm(plan)
+        exemplar, swaps = plan.exemplar or recipe.exemplar or "member", 1
+        if algorithm == "strata":
+            exemplar, swaps = None, 0
+        elif isinstance(frame.search.view, Rough) and exemplar == "member":
+            swaps = 0
+        swaps = swaps if plan.swaps is None else plan.swaps
+        return replace(plan, algorithm=algorithm, exemplar=exemplar, swaps=swaps)
 
-    def _represented(self, plan: Plan, frame: Frame, job: Job, classes: list[Class], picks: list[dict]):
-        """(parts, what is to be said of the weights, the largest constant) of others than the picks, or at a model."""
+    def _chosen(self, plan: Plan, frame: Frame, classes: list[Class], quotas: np.ndarray) -> list[Chosen]:
+        """What stands for the rows of each class."""
+        if plan.algorithm == "strata":
+            means = norms_of(frame, self.folder)
+            return [each.strata(quota, means, plan.seed) for each, quota in zip(classes, quotas.tolist())]
+        assert plan.swaps is not None
+        with self.clock.stage("greedy"):
+            for each, quota, rows in zip(classes, quotas.tolist(), frame.sizes.tolist()):
+                each.greedy(pool_size(quota, -(-rows // self.block), rows) or quota, rows)
+        picks = [each.picks(quota, plan.swaps) for each, quota in zip(classes, quotas.tolist())]
+        if plan.exemplar == "medoid" and frame.search is frame.features:
+            return [each.medoids(arrays) for each, arrays in zip(classes, picks)]
         seed = plan.seed if plan.exemplar == "member" else None
-        drawn = [each.exemplars(arrays, seed) for each, arrays in zip(classes, picks)]
-        chosen = [each for each, _ in drawn]
-        weights: list[np.ndarray] | None = None
-        told: dict = {"weights": "count"}
+        return [each.exemplars(arrays, seed) for each, arrays in zip(classes, picks)]
+
+    def _weights(self, plan: Plan, frame: Frame, chosen: list[Chosen]) -> tuple[Sequence[np.ndarray | None], dict]:
+        """(weights of each class's picks, None where they are those they came with; what is to be said of them)"""
         rough = frame.search.view
-        if isinstance(rough, Rough):
-            with self.clock.stage("weigh"):
-                rows = InPieces(rough.design, self._passes(frame), frame.n_rows, plan.seed)
-                weights, told = weighed(rows, rough, frame, plan, chosen)
-                own = weights or [each.counts for each in chosen]
-                squares = float(pulls_of(self.folder)[:, 2].sum())
-                told["at"] = provenance(rough, frame, plan, chosen, own, squares)
-        moved = [None] * len(chosen) if weights is None else weights
-        parts = [part_of(frame, job, *each) for each in zip(chosen, moved, frame.masses.tolist())]
-        return parts, told, max(constant for _, constant in drawn)
+        if not isinstance(rough, Rough):
+            return [None] * len(chosen), {"weights": "count"}
+        with self.clock.stage("weigh"):
+            rows = InPieces(rough.design, self._passes(frame), frame.n_rows, plan.seed)
+            weights, told = weighed(rows, rough, frame, plan, chosen)
+            own = weights or [each.weights for each in chosen]
+            told["at"] = provenance(rough, frame, plan, chosen, own, float(pulls_of(self.folder)[:, 2].sum()))
+        return weights or [None] * len(chosen), told
 
     def _leaf_rows(self, width: int) -> int:
         rows = min(MOST_ROWS, max(LEAST_BLOCKS * self.block, LEAF // (8 * width)))

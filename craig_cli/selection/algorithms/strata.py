@@ -82,9 +82,7 @@ class Strata:
 
     @property
     def gains(self) -> np.ndarray:
-        gains = 1.0 - np.arange(len(self.picks)) / max(1, len(self.picks))
-        gains[:1] = np.inf
-        return gains
+        return even_gains(len(self.picks))
 
     @property
     def assignment(self) -> np.ndarray:
@@ -102,7 +100,7 @@ class Strata:
         if self._central:
             _nearest_to_means(self._vectors, self._multiplicity, strata, order, picks)
         weights *= self._multiplicity.sum() / weights.sum()
-        spread = _bit_reversed(budget)
+        spread = spread_evenly(budget)
         self.picks, self.weights = picks[spread], weights[spread]
         self.strata = spread, np.add.reduceat(self._mass[order], strata[:, 0])[spread]
         pick_of = np.empty(budget, dtype=np.int64)
@@ -157,7 +155,14 @@ def _nearest_to_means(vectors, multiplicity, strata, order, picks):
                 picks[stratum] = row
 
 
-def _bit_reversed(size: int) -> np.ndarray:
+def even_gains(size: int) -> np.ndarray:
+    """(size,) falling evenly, inf first."""
+    gains = 1.0 - np.arange(size) / max(1, size)
+    gains[:1] = np.inf
+    return gains
+
+
+def spread_evenly(size: int) -> np.ndarray:
     """0 .. size - 1 in an order whose prefixes are spread evenly (van der Corput)."""
     bits = max(1, int(size - 1).bit_length())
     numbers = np.arange(1 << bits)
