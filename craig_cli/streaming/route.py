@@ -14,6 +14,7 @@ import pyarrow as pa
 from craig_cli.formats.arrow import to_arrow
 from craig_cli.formats.pieces import Piece, Pieces
 from craig_cli.formats.pipeline import Workers
+from craig_cli.scaling import CHUNK
 from craig_cli.selection.bounds import row_norms
 from craig_cli.streaming.frame import Frame, Space
 from craig_cli.streaming.rough import Rough
@@ -75,7 +76,9 @@ class Router:
 
 def _farthest(space: Space, rows: np.ndarray, classes: np.ndarray) -> np.ndarray:
     farthest = np.zeros(len(space.references))
-    np.maximum.at(farthest, classes, space.view.metric.sums(rows - space.references[classes]))
+    for start in range(0, len(rows), CHUNK):
+        part = slice(start, start + CHUNK)
+        np.maximum.at(farthest, classes[part], space.view.metric.sums(rows[part] - space.references[classes[part]]))
     return farthest
 
 
