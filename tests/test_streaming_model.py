@@ -142,10 +142,10 @@ def test_the_error_in_the_file_is_that_of_all_rows(folder, tmp_path, monkeypatch
     assert error["full_norm"] == pytest.approx(full, rel=1e-5, abs=1e-6)
 
 
-def _residual(data, label: str):
+def _residual(data, label: str, l2: float = L2):
     """(rows, weights) -> how far the model that is optimal on them is above the optimum of all rows."""
     loss = {"label": "logistic", "three": "multinomial", "number": "squared"}[label]
-    design = build_design(data, loss, L2)
+    design = build_design(data, loss, l2)
     best = newton(design, np.zeros((design.n_outputs, design.width))).coef
     least = design.objective(best, design.margins(best))
 
@@ -328,6 +328,33 @@ def test_a_model_of_too_many_parameters_is_not_followed(tmp_path):
     assert "at" not in coreset.metadata and coreset.metadata["weights"] == "count"
     assert coreset.metadata["exemplar"] == "member" and coreset.weight.sum() == 400
     assert any("by their features, not at a rough model" in each for each in notes)
+
+
+@pytest.mark.parametrize("purpose", ["any", "linear"])
+def test_of_few_picks_those_are_taken_that_cost_all_rows_least(folder, tmp_path, monkeypatch, purpose):
+    """A dozen for six parameters: at the model, or the same by features alone, whose exemplars weigh their counts."""
+    data = read_dataset([str(folder)], **reading_of("label", None))
+    residual = _residual(data, "label", 1e-2)
+    told = []
+    for seed in range(3):
+        plan = replace(PLAN, purpose=purpose, fraction=None, size=12, seed=seed, l2=1e-2, block_size=1024)
+        notes: list[str] = []
+        taken = stream(folder, tmp_path, plan, leaf_rows=2000, note=notes.append)
+        algorithm = {"any": "partition", "linear": "strata"}[purpose]
+        plain = stream(
+            folder, tmp_path, replace(plan, purpose="any", algorithm=algorithm, weights="count"), leaf_rows=2000
+        )
+        with monkeypatch.context() as patch:
+            patch.setattr(streaming, "is_doubtful", lambda *unused: False)
+            first = stream(folder, tmp_path, plan, leaf_rows=2000)
+        told.append(any("12 picks cannot follow it" in each for each in notes))
+        assert taken.metadata["for"] == purpose
+        expected = plain if told[-1] else first
+        assert np.array_equal(taken.index, expected.index) and np.array_equal(taken.weight, expected.weight)
+        if "calibration" not in first.metadata or first.metadata["calibration"]["left"] > 0.1:
+            ours, other = (residual(each.index, each.weight) for each in (taken, first if told[-1] else plain))
+            assert ours <= 1.1 * other + 1e-3  # those that are compared are not trained to the end
+    assert any(told) or purpose == "linear"
 
 
 def test_labels_that_the_loss_does_not_take_are_refused(folder, tmp_path):

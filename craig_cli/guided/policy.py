@@ -60,7 +60,7 @@ def select_for(
         tell_why(note, why)
         return select_dataset(dataset, replace(plan, weights="count"), progress=progress, note=note)
     found, is_regression = rough.found, load(LOSSES, loss).is_regression
-    model, unsafe = rough.design.model(rough.coef, plan.l2), SAFE * rough.coef.size > picks
+    model, parameters = rough.design.model(rough.coef, plan.l2), rough.coef.size
     facts = {"model": None, "pilot": rough.rounds, "features": recipe.features, "decrement": found.decrement}
     cost = _cost_of(dataset, plan, loss, rough.coef, found.objective)
     del rough  # its design is as large as the data
@@ -68,10 +68,10 @@ def select_for(
     at = AtModel(found.vectors, found.gradients, cost, beside, recipe.quotas)
     plan = replace(plan, weights=plan.weights or "fitted")
     coreset = select_dataset(dataset, plan, at=at, progress=progress, note=note)
-    if plan.weights == "fitted" and unsafe and _left(coreset) > TRUSTED:
+    if plan.weights == "fitted" and is_doubtful(coreset, parameters):
         plain = select_dataset(dataset, replace(plan, weights="count"), progress=progress)
         if cost(*_chosen(plain, dataset)) < cost(*_chosen(coreset, dataset)):
-            tell_why(note, f"{picks:,} picks cannot follow it")
+            tell_why(note, cannot_follow(coreset))
             return plain
     return replace(coreset, metadata=coreset.metadata | {"at": facts | facts_at(coreset, dataset, model, found)})
 
@@ -101,9 +101,14 @@ def too_far(design: Design, picks: int, decrement: float, objective: float) -> s
     return f"it has too many parameters for {picks:,} picks" if far else ""
 
 
-def _left(coreset: Coreset) -> float:
-    """What the weights leave of the gradient's error at the model; all of it where they are counts after all."""
-    return coreset.metadata.get("calibration", {"left": 1.0})["left"]
+def is_doubtful(coreset: Coreset, parameters: int) -> bool:
+    """Whether there are few picks for each of the ``parameters``, and their weights leave much of the gradient over."""
+    left = coreset.metadata.get("calibration", {"left": 1.0})["left"]  # all of it where they are counts after all
+    return SAFE * parameters > len(coreset) and left > TRUSTED
+
+
+def cannot_follow(coreset: Coreset) -> str:
+    return f"{len(coreset):,} picks cannot follow it"
 
 
 def _chosen(coreset: Coreset, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from craig_cli.artifacts.coreset import Coreset
 from craig_cli.dataset import label_in_words
 from craig_cli.evaluation.gradient_error import norm_of
 from craig_cli.guided.influence import lift_of
@@ -28,7 +29,7 @@ from craig_cli.selection.weights.targets import calibrated
 from craig_cli.selection.weights.weigh import are_good
 from craig_cli.streaming.frame import Frame, sample_of, space_of
 from craig_cli.streaming.leaves import Job
-from craig_cli.streaming.rough import InPieces, Labelled, Pass, Rough, placed
+from craig_cli.streaming.rough import InPieces, Labelled, Pass, Rough, joined, placed
 from craig_cli.streaming.route import pulls_of
 from craig_cli.streaming.scratch import Scratch
 from craig_cli.streaming.survey import Survey
@@ -170,9 +171,7 @@ def weighed(
     before = [each.weights for each in chosen]
 
     def cost(weights: list[np.ndarray]) -> float:
-        design = replace(picks, counts=np.concatenate(weights))
-        coef = newton(design, rough.state.coef, SHARPNESS * rough.state.objective).coef
-        return rows.state(coef).objective
+        return _cost(rows, rough, replace(picks, counts=np.concatenate(weights)))
 
     if plan.weights == "count":
         return None, {"weights": "count"}
@@ -181,6 +180,24 @@ def weighed(
     if are_good(weights, facts, cost, moved, before):
         return moved, {"weights": weights, "calibration": facts}
     return None, {"weights": "count"}
+
+
+def cost_of(rows: InPieces, rough: Rough, coreset: Coreset) -> float:
+    """The objective of all rows at the model that is optimal on a coreset of them; two passes."""
+    order = np.argsort(coreset.index)
+    index = coreset.index[order]
+
+    def chosen(part: Labelled) -> Labelled:
+        begin, end = np.searchsorted(index, [part.first, part.first + len(part.labels)])
+        kept = index[begin:end] - part.first
+        return Labelled(part.first, part.features[kept], part.labels[kept], coreset.weight[order[begin:end]])
+
+    return _cost(rows, rough, placed(rough.design, joined(list(rows.by_pass(chosen)))))
+
+
+def _cost(rows: InPieces, rough: Rough, picks: Design) -> float:
+    coef = newton(picks, rough.state.coef, SHARPNESS * rough.state.objective).coef
+    return rows.state(coef).objective
 
 
 def provenance(

@@ -30,19 +30,21 @@ from craig_cli.errors import DataError, UsageError
 from craig_cli.formats.pieces import Piece, Pieces, open_pieces
 from craig_cli.formats.pipeline import Workers
 from craig_cli.formats.table import left_out_notes, sources_of
-from craig_cli.registry import RECIPES
+from craig_cli.guided.policy import cannot_follow, is_doubtful, tell_why
 from craig_cli.selection.algorithms.partition import pool_size
 from craig_cli.selection.distances.simd import WIDTH
 from craig_cli.selection.finished import coreset_of
-from craig_cli.selection.limits import available_memory
+from craig_cli.selection.limits import available_memory, estimate_of
 from craig_cli.selection.merge import merge
 from craig_cli.selection.plan import Plan, wants_rough_model
 from craig_cli.selection.quotas import class_quotas, merge_orders
+from craig_cli.streaming.asked import algorithm_of, check, resolved
 from craig_cli.streaming.described import classes_of, settings
 from craig_cli.streaming.frame import FILE, Frame, frame_of, load_frame
 from craig_cli.streaming.guided import (
     Chosen,
     at_rough_model,
+    cost_of,
     everyone_of,
     norms_of,
     part_of,
@@ -100,7 +102,7 @@ def select_streamed(
 
     ``plan.memory_limit`` is what the whole process may take. Raises UsageError for what it cannot do.
     """
-    _check(plan)
+    check(plan)
     pieces = open_pieces(paths, **reading)
     for text in pieces.chosen.notes if note is not None else ():
         note(text)
@@ -111,7 +113,17 @@ def select_streamed(
         folder.begin(_facts(plan, reading, leaf_rows), inputs)
         passes = PASSES + (PASSES_AT_MODEL if wants_rough_model(plan) else 0)
         run = _Run(pieces, plan, folder, limit - kept, Clock(progress, float(passes * pieces.n_rows)), note)
-        return run.coreset(leaf_rows), run.clock.seconds
+        coreset, seconds = run.coreset(leaf_rows), run.clock.seconds
+        if run.is_doubtful(coreset):
+            by_features = replace(run.resolved(), purpose="any", weights="count", swaps=plan.swaps)
+            by_features = replace(by_features, memory_limit=int(run.memory))
+            beside = scratch.with_name(f"{scratch.name}.features")
+            plain, more = select_streamed(paths, by_features, reading, beside, resume=resume, leaf_rows=leaf_rows)
+            seconds = {stage: seconds.get(stage, 0.0) + more.get(stage, 0.0) for stage in seconds | more}
+            if run.cost(plain) < run.cost(coreset):
+                tell_why(note, cannot_follow(coreset))
+                coreset = replace(plain, metadata=plain.metadata | {"for": plan.purpose})
+        return coreset, seconds
 
 
 def _leaves_in_memory(pieces: Pieces, limit: float) -> float:
@@ -127,40 +139,18 @@ def reason_to_stream(paths: Sequence[str], plan: Plan, reading: dict) -> str | N
 
     Raises UsageError and DataError for what cannot be streamed.
     """
-    _check(plan)
+    check(plan)
     pieces = open_pieces(paths, **reading)
     n_rows, width = pieces.n_rows, len(pieces.chosen.features)
-    if n_rows > LARGE and plan.algorithm == "auto":  # by the data alone: the same on every machine
+    if n_rows > LARGE and plan.algorithm == "auto" and algorithm_of(plan) == "partition":  # the same on every machine
         return f"{n_rows:,} rows, leaf by leaf (craig guide scale)"
-    selecting, read = 3 * 8.0 * n_rows * width + 200.0 * n_rows, 8.0 * n_rows * width  # as limits.estimate has it
+    at_model = 2 * width + 1 if wants_rough_model(plan) else 0
+    selecting = estimate_of(n_rows, width, at_model)
+    read = 8.0 * n_rows * width
     most = np.inf if plan.memory_limit is None else plan.memory_limit
     if selecting <= most and read + selecting <= available_memory():
         return None
     return "leaf by leaf, as it does not fit the memory: not the rows that would be picked in memory"
-
-
-def _check(plan: Plan) -> None:
-    """Refuse what is not there yet."""
-    algorithm = _algorithm(plan)
-    weights = plan.weights or RECIPES[plan.purpose].weights
-    refused = None
-    if algorithm not in ("partition", "strata"):
-        refused = f"--algorithm {plan.algorithm}"
-    elif algorithm == "strata" and plan.exemplar is not None:
-        refused = f"strata and --exemplar {plan.exemplar}"
-    elif plan.epsilon is not None or plan.sizes is not None:
-        refused = "--sizes" if plan.epsilon is None else "--epsilon"
-    elif weights not in (None, "count") and not (wants_rough_model(plan) and weights in ("fitted", "calibrated")):
-        refused = f"--weights {weights}"
-    if refused is not None:
-        raise UsageError(
-            f"--stream: selects with --fraction or --size, --algorithm partition or strata, so far, found {refused}"
-        )
-
-
-def _algorithm(plan: Plan) -> str:
-    algorithm = RECIPES[plan.purpose].algorithm if plan.algorithm == "auto" else plan.algorithm
-    return "partition" if algorithm == "auto" else algorithm
 
 
 def _facts(plan: Plan, reading: dict, leaf_rows: int | None) -> dict:
@@ -180,7 +170,7 @@ class _Run:
 
     def coreset(self, leaf_rows: int | None) -> Coreset:
         clock = self.clock
-        frame = self._frame(leaf_rows)
+        self.frame = frame = self._frame(leaf_rows)
         leaf_rows = leaf_rows or self._leaf_rows(len(frame.search.columns))
         budget = self._budget()
         crew = self._crew(frame, leaf_rows, budget)
@@ -191,7 +181,7 @@ class _Run:
         classes = [
             Class(job, [leaf for leaf in leaves if leaf.group == group], crew, clock) for group in range(len(quotas))
         ]
-        plan = self._resolved(frame)
+        plan = self.resolved()
         chosen = self._chosen(plan, frame, classes, quotas)
         weights, told = self._weights(plan, frame, chosen)
         parts = [part_of(frame, job, *each) for each in zip(range(len(chosen)), chosen, weights)]
@@ -202,17 +192,23 @@ class _Run:
         coreset = coreset_of(frame, classes_of(frame), selection, described, max(each.largest for each in chosen))
         return replace(coreset, metadata=coreset.metadata | at)
 
-    def _resolved(self, frame: Frame) -> Plan:
-        """The plan with algorithm, exemplars and swaps, as ``selection.plan.resolve`` has them."""
-        plan, recipe = self.plan, RECIPES[self.plan.purpose]
-        algorithm = _algorithm(plan)
-        exemplar, swaps = plan.exemplar or recipe.exemplar or "member", 1
-        if algorithm == "strata":
-            exemplar, swaps = None, 0
-        elif isinstance(frame.search.view, Rough) and exemplar == "member":
-            swaps = 0
-        swaps = swaps if plan.swaps is None else plan.swaps
-        return replace(plan, algorithm=algorithm, exemplar=exemplar, swaps=swaps)
+    def resolved(self) -> Plan:
+        """The plan with nothing left open."""
+        return resolved(self.plan, isinstance(self.frame.search.view, Rough))
+
+    def is_doubtful(self, coreset: Coreset) -> bool:
+        """Whether the same by features is to be tried as well, see ``guided.policy``."""
+        rough = self.frame.search.view
+        if not isinstance(rough, Rough) or self.plan.weights not in (None, "fitted"):
+            return False
+        return is_doubtful(coreset, rough.state.coef.size)
+
+    def cost(self, coreset: Coreset) -> float:
+        """Of all rows, at the model that is trained on a coreset of them."""
+        rough = self.frame.search.view
+        assert isinstance(rough, Rough)
+        rows = InPieces(rough.design, self._passes(self.frame), self.frame.n_rows, self.plan.seed)
+        return cost_of(rows, rough, coreset)
 
     def _chosen(self, plan: Plan, frame: Frame, classes: list[Class], quotas: np.ndarray) -> list[Chosen]:
         """What stands for the rows of each class."""
