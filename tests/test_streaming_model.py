@@ -332,12 +332,12 @@ def test_a_model_of_too_many_parameters_is_not_followed(tmp_path):
 
 @pytest.mark.parametrize("purpose", ["any", "linear"])
 def test_of_few_picks_those_are_taken_that_cost_all_rows_least(folder, tmp_path, monkeypatch, purpose):
-    """A dozen for six parameters: at the model, or the same by features alone, whose exemplars weigh their counts."""
+    """Nine for six parameters: at the model, or the same by features alone, whose exemplars weigh their counts."""
     data = read_dataset([str(folder)], **reading_of("label", None))
     residual = _residual(data, "label", 1e-2)
     told = []
-    for seed in range(3):
-        plan = replace(PLAN, purpose=purpose, fraction=None, size=12, seed=seed, l2=1e-2, block_size=1024)
+    for seed in (0, 2):
+        plan = replace(PLAN, purpose=purpose, fraction=None, size=9, seed=seed, l2=1e-2, block_size=1024)
         notes: list[str] = []
         taken = stream(folder, tmp_path, plan, leaf_rows=2000, note=notes.append)
         algorithm = {"any": "partition", "linear": "strata"}[purpose]
@@ -347,14 +347,14 @@ def test_of_few_picks_those_are_taken_that_cost_all_rows_least(folder, tmp_path,
         with monkeypatch.context() as patch:
             patch.setattr(streaming, "is_doubtful", lambda *unused: False)
             first = stream(folder, tmp_path, plan, leaf_rows=2000)
-        told.append(any("12 picks cannot follow it" in each for each in notes))
+        told.append(any("9 picks cannot follow it" in each for each in notes))
         assert taken.metadata["for"] == purpose
         expected = plain if told[-1] else first
         assert np.array_equal(taken.index, expected.index) and np.array_equal(taken.weight, expected.weight)
         if "calibration" not in first.metadata or first.metadata["calibration"]["left"] > 0.1:
             ours, other = (residual(each.index, each.weight) for each in (taken, first if told[-1] else plain))
-            assert ours <= 1.1 * other + 1e-3  # those that are compared are not trained to the end
-    assert any(told) or purpose == "linear"
+            assert ours <= 1.2 * other  # those that are compared are not trained to the end
+    assert set(told) == {True, False}
 
 
 def test_labels_that_the_loss_does_not_take_are_refused(folder, tmp_path):
