@@ -183,7 +183,7 @@ def test_equal_rows_that_no_tree_splits_are_worked_on_in_runs(tmp_path):
     assert coreset.epsilon[-1] == 0.0 and coreset.weight.sum() == 4000
     coreset = stream(tmp_path / "mixed.parquet", tmp_path, replace(PLAN, fraction=None, size=8), exclude=())
     assert coreset.epsilon[-1] == 0.0 and coreset.weight.sum() == 4000
-    with pytest.raises(UsageError, match="different rows"):
+    with pytest.raises(DataError, match="different rows"):
         stream(tmp_path / "mixed.parquet", tmp_path, replace(PLAN, fraction=0.5), exclude=())
 
 

@@ -388,3 +388,40 @@ def test_strata_are_as_in_memory_and_want_a_pick_a_leaf(folder, tmp_path):
     assert (np.abs(np.mean(sums, axis=0) - data.features.mean(axis=0)) < 3.0 * spread).all()
     with pytest.raises(UsageError, match="at least one pick for each of the"):
         stream(folder, tmp_path, replace(plan, fraction=None, size=4))
+
+
+def test_labels_of_any_kind_are_classes(few, tmp_path):
+    table = pq.read_table(few)
+    plan = replace(PLAN, fraction=0.4)
+    expected = stream(few, tmp_path, plan, "three")
+    names = np.array(["ash", "elm", "oak"])[table["three"].to_numpy()]
+    table = table.set_column(table.column_names.index("three"), "three", pa.array(names))
+    pq.write_table(table, tmp_path / "few.parquet", row_group_size=200)
+    named = stream(tmp_path / "few.parquet", tmp_path, plan, "three")
+    assert np.array_equal(named.index, expected.index) and np.array_equal(named.weight, expected.weight)
+    assert [each["label"] for each in named.metadata["classes"]] == ["ash", "elm", "oak"]
+    assert named.metadata["at"] == expected.metadata["at"]
+
+
+def test_it_streams_of_itself_where_there_are_many_rows_or_too_little_memory(craig, folder, monkeypatch):
+    reading = reading_of("label", None)
+    asked = {purpose: replace(PLAN, purpose=purpose) for purpose in ("any", "linear")}
+    for plan in asked.values():
+        assert streaming.reason_to_stream([str(folder)], plan, reading) is None
+        less = replace(plan, memory_limit=500_000)
+        assert "does not fit the memory" in streaming.reason_to_stream([str(folder)], less, reading)
+    options = ("select", folder, "--fraction", "0.05", "--exclude", "three,number,weight")
+    craig.ok(*options, "--stream", "-q", "-o", "a")
+    monkeypatch.setattr(streaming, "LARGE", 2999)
+    assert streaming.reason_to_stream([str(folder)], asked["linear"], reading) is None
+    assert "3,600 rows, leaf by leaf" in craig.ok(*options, "-o", "b").stderr
+    assert (craig.folder / "a").read_bytes() == (craig.folder / "b").read_bytes()
+
+
+def test_too_few_different_rows_are_read_into_memory_unless_told_to_stream(craig, monkeypatch):
+    columns = {"x": np.arange(300) % 20, "y": np.arange(300) % 4, "label": np.arange(300) % 2}
+    pq.write_table(pa.table(columns), craig.folder / "twins.parquet")
+    monkeypatch.setattr(streaming, "LARGE", 200)
+    options = ("select", "twins.parquet", "--size", "60", "--for", "distance", "-q", "-o", "out")
+    craig.ok(*options)
+    assert "selects different rows, of which a class has 10" in craig(*options, "--stream").error

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from craig_cli.errors import UsageError
+from craig_cli.errors import DataError, UsageError
 from craig_cli.registry import RECIPES
 from craig_cli.selection.plan import Plan, wants_rough_model
+
+
+class NotInPieces(DataError):
+    """Something in the data that only reading all of it can make a number of, say more of, or select from."""
 
 
 def check(plan: Plan) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from craig_cli.errors import UsageError
 from craig_cli.selection.algorithms.strata import even_gains, spread_evenly
 from craig_cli.selection.quotas import class_quotas
+from craig_cli.streaming.asked import NotInPieces
 from craig_cli.streaming.exemplars import bound, draw, drawn_of, exemplars_of, losses_of
 from craig_cli.streaming.guided import Chosen
 from craig_cli.streaming.leaves import Job, Leaf, greedy, picks_of, swap, weigh
@@ -113,7 +114,7 @@ class Class:
 
         arrays = merged(self.job, self.leaves, quota, deepen, weights_of)
         if len(arrays["row"]) < quota:
-            raise UsageError(
+            raise NotInPieces(
                 f"--stream: selects different rows, of which a class has {len(arrays['row']):,}; "
                 f"{quota:,} are asked for"
             )

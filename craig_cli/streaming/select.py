@@ -38,7 +38,7 @@ from craig_cli.selection.limits import available_memory, estimate_of
 from craig_cli.selection.merge import merge
 from craig_cli.selection.plan import Plan, wants_rough_model
 from craig_cli.selection.quotas import class_quotas, merge_orders
-from craig_cli.streaming.asked import algorithm_of, check, resolved
+from craig_cli.streaming.asked import NotInPieces, algorithm_of, check, resolved
 from craig_cli.streaming.described import classes_of, settings
 from craig_cli.streaming.frame import FILE, Frame, frame_of, load_frame
 from craig_cli.streaming.guided import (
@@ -64,11 +64,6 @@ from craig_cli.streaming.work import Clock, Crew
 from craig_cli.tables.fingerprint import Fingerprint
 from craig_cli.tables.storage import NUMBER
 from craig_cli.version import __version__
-
-
-class NotInPieces(DataError):
-    """Something in the data that only reading all of it can make a number of, or say more of."""
-
 
 LEAF = 1 << 25  # bytes of the rows of a leaf, as float64
 MOST_ROWS, LEAST_BLOCKS = 131_072, 8  # of a leaf
