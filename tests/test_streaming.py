@@ -356,6 +356,15 @@ def test_missing_values_are_read_into_memory_unless_told_to_stream(craig, monkey
     assert 'column "x", row 50 (from 0): expected a finite number, found nan' in craig(*options, "--stream").error
 
 
+def test_too_few_different_rows_are_read_into_memory_unless_told_to_stream(craig, monkeypatch):
+    columns = {"x": np.arange(300) % 20, "y": np.arange(300) % 4, "label": np.arange(300) % 2}
+    pq.write_table(pa.table(columns), craig.folder / "twins.parquet")
+    monkeypatch.setattr(streaming, "LARGE", 200)
+    options = ("select", "twins.parquet", "--size", "60", "--for", "distance", "-q", "-o", "out")
+    craig.ok(*options)
+    assert "selects different rows, of which a class has 10" in craig(*options, "--stream").error
+
+
 @pytest.mark.parametrize("kind", ["text", "boolean", "folders", "lists", "targets"])
 def test_columns_of_any_layout(tmp_path, kind):
     """Labels that are no numbers, columns in the paths, lists of numbers, and labels that are found to be numbers."""
