@@ -196,6 +196,34 @@ def test_a_leaf_that_is_too_large_is_several():
     assert max(leaf.rows for leaf in found) <= TOO_LARGE * 30
 
 
+@pytest.mark.parametrize("share, changes", [(0.5, {}), (0.2, {"metric": "manhattan"}), (0.05, {"purpose": "any"})])
+def test_an_epsilon_is_reached_with_the_smallest_prefix(folder, tmp_path, share, changes):
+    """The picks that memory has where a class is one leaf, and few more where there are many."""
+    one = in_memory(folder, replace(PLAN, size=2, fraction=None))
+    plan = replace(PLAN, fraction=None, epsilon=share * float(one.epsilon[-1]), **changes)
+    expected, streamed = in_memory(folder, plan), stream(folder, tmp_path, plan, 10_000)
+    assert np.array_equal(streamed.index, expected.index) and np.array_equal(streamed.weight, expected.weight)
+    many = stream(folder, tmp_path, plan)
+    assert many.epsilon[-1] <= plan.epsilon
+    assert len(many) <= 1.1 * len(expected) + 4
+    assert same(stream(folder, tmp_path, replace(plan, threads=3, memory_limit=streaming.BASE + 1_000_000)), many)
+
+
+def test_an_epsilon_that_cannot_be_and_one_that_takes_all(folder, tmp_path, monkeypatch):
+    everything = stream(folder, tmp_path, replace(PLAN, fraction=None, epsilon=0.0))
+    assert len(everything) == 3000 and everything.epsilon[-1] == 0.0
+    plan = replace(PLAN, fraction=None, epsilon=3000.0)
+    expected = stream(folder, tmp_path, plan)
+    for moment in (30, 45, 60):
+        with monkeypatch.context() as patch:
+            stop_at(patch, moment)
+            with pytest.raises(Stopped):
+                stream(folder, tmp_path, plan, resume=True)
+        assert same(stream(folder, tmp_path, plan, resume=True), expected)
+    with pytest.raises(UsageError, match="found --epsilon with members"):
+        stream(folder, tmp_path, replace(plan, exemplar="member"))
+
+
 # --- faults -------------------------------------------------------------------------------------------------
 
 

@@ -22,14 +22,14 @@ def check(plan: Plan) -> None:
         refused = f"--algorithm {plan.algorithm}"
     elif algorithm == "strata" and plan.exemplar is not None:
         refused = f"strata and --exemplar {plan.exemplar}"
-    elif plan.epsilon is not None or plan.sizes is not None:
-        refused = "--sizes" if plan.epsilon is None else "--epsilon"
+    elif plan.sizes is not None:
+        refused = "--sizes"
+    elif plan.epsilon is not None and (algorithm == "strata" or plan.exemplar == "member"):
+        refused = f"--epsilon with {'strata' if algorithm == 'strata' else 'members'}"
     elif weights not in (None, "count") and not (wants_rough_model(plan) and weights in ("fitted", "calibrated")):
         refused = f"--weights {weights}"
     if refused is not None:
-        raise UsageError(
-            f"--stream: selects with --fraction or --size, --algorithm partition or strata, so far, found {refused}"
-        )
+        raise UsageError(f"--stream: selects one size or epsilon, by partition or strata, so far, found {refused}")
 
 
 def algorithm_of(plan: Plan) -> str:
@@ -41,7 +41,8 @@ def algorithm_of(plan: Plan) -> str:
 def resolved(plan: Plan, at_model: bool) -> Plan:
     """The plan with algorithm, exemplars and swaps, as ``selection.plan.resolve`` has them."""
     algorithm = algorithm_of(plan)
-    exemplar, swaps = plan.exemplar or RECIPES[plan.purpose].exemplar or "member", 1
+    usual = "member" if plan.epsilon is None else "medoid"
+    exemplar, swaps = plan.exemplar or RECIPES[plan.purpose].exemplar or usual, 1
     if algorithm == "strata":
         exemplar, swaps = None, 0
     elif at_model and exemplar == "member":

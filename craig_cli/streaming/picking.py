@@ -9,12 +9,13 @@ import numpy as np
 
 from craig_cli.errors import UsageError
 from craig_cli.selection.algorithms.strata import even_gains, spread_evenly
+from craig_cli.selection.merge import Part
 from craig_cli.selection.quotas import class_quotas
 from craig_cli.streaming.asked import NotInPieces
 from craig_cli.streaming.exemplars import bound, draw, drawn_of, exemplars_of, losses_of
 from craig_cli.streaming.guided import Chosen
 from craig_cli.streaming.leaves import Job, Leaf, greedy, picks_of, swap, weigh
-from craig_cli.streaming.merged import merged
+from craig_cli.streaming.merged import above, merged, read_blocks
 from craig_cli.streaming.scratch import Scratch
 from craig_cli.streaming.stratified import mass, stratum
 from craig_cli.streaming.work import Clock
@@ -37,17 +38,21 @@ class Class:
     def folder(self) -> Scratch:
         return self.job.folder
 
+    @property
+    def name(self) -> str:
+        """Of the file that its picks are in."""
+        return f"picks-{self.number}"
+
     def greedy(self, wanted: int, rows: int) -> None:
         """Picks in each leaf, so many as the class with its ``rows`` is to have ``wanted`` of."""
         self._work(greedy, "greedy", wanted / rows)
 
     def picks(self, quota: int, swaps: int) -> dict[str, np.ndarray]:
         """The ``quota`` picks in greedy order: row, leaf, gain and coordinates."""
-        name = f"picks-{self.number}"
         with self.clock.stage("merge"):
-            if not self.folder.has(name):
-                self.folder.save(name, self._merged(quota))
-            arrays = {key: array.copy() for key, array in self.folder.load(name)[0].items()}
+            if not self.folder.has(self.name):
+                self.folder.save(self.name, self._merged(quota))
+            arrays = {key: array.copy() for key, array in self.folder.load(self.name)[0].items()}
         with self.clock.stage("swap"):
             for number in range(swaps):
                 stage = f"swap{number}"
@@ -57,6 +62,19 @@ class Class:
                     for key in ("row", "coordinates"):
                         arrays[key][moved["place"]] = moved[key]
         return arrays
+
+    def known_above(self) -> float:
+        """Every pick of a higher gain is there."""
+        return float(read_blocks(self.job, self.leaves).known.max())
+
+    def above(self, depth: float) -> tuple[dict[str, np.ndarray], bool]:
+        """(the picks of a higher gain than ``depth``, or all, whether these are all)"""
+        return above(self.job, self.leaves, depth, self._deepen)
+
+    def bounded(self, arrays: dict[str, np.ndarray], stage: str) -> Part:
+        """The picks with their counts and the bound of each prefix."""
+        counts, changes = self._weighed(arrays, stage, Clock(None))
+        return Part(arrays["row"], counts, np.cumsum(changes) * self.job.grid)
 
     def medoids(self, arrays: dict[str, np.ndarray]) -> Chosen:
         """The picks as what stands for their clusters, by features."""
@@ -103,16 +121,16 @@ class Class:
     def _work(self, function: Callable, stage: str, *arguments) -> None:
         self.crew(function, self.job, self.leaves, stage, self.clock, *arguments)
 
-    def _merged(self, quota: int) -> dict[str, np.ndarray]:
-        def deepen(shallow: list[Leaf], depth: float) -> None:
-            for leaf in shallow:
-                self.folder.remove(leaf.file("greedy"))
-            self.crew(greedy, self.job, shallow, "greedy", Clock(None), 0.0, depth)
+    def _deepen(self, shallow: list[Leaf], depth: float) -> None:
+        for leaf in shallow:
+            self.folder.remove(leaf.file("greedy"))
+        self.crew(greedy, self.job, shallow, "greedy", Clock(None), 0.0, depth)
 
+    def _merged(self, quota: int) -> dict[str, np.ndarray]:
         def weights_of(arrays: dict[str, np.ndarray]) -> np.ndarray:
             return self._weighed(arrays, "pool", Clock(None))[0]
 
-        arrays = merged(self.job, self.leaves, quota, deepen, weights_of)
+        arrays = merged(self.job, self.leaves, quota, self._deepen, weights_of)
         if len(arrays["row"]) < quota:
             raise NotInPieces(
                 f"--stream: selects different rows, of which a class has {len(arrays['row']):,}; "

@@ -39,6 +39,7 @@ from craig_cli.selection.merge import merge
 from craig_cli.selection.plan import Plan, wants_rough_model
 from craig_cli.selection.quotas import class_quotas, merge_orders
 from craig_cli.streaming.asked import NotInPieces, algorithm_of, check, resolved
+from craig_cli.streaming.covering import cover
 from craig_cli.streaming.described import classes_of, settings
 from craig_cli.streaming.frame import FILE, Frame, frame_of, load_frame
 from craig_cli.streaming.guided import (
@@ -137,7 +138,8 @@ def reason_to_stream(paths: Sequence[str], plan: Plan, reading: dict) -> str | N
     check(plan)
     pieces = open_pieces(paths, **reading)
     n_rows, width = pieces.n_rows, len(pieces.chosen.features)
-    if n_rows > LARGE and plan.algorithm == "auto" and algorithm_of(plan) == "partition":  # the same on every machine
+    by_itself = plan.algorithm == "auto" and algorithm_of(plan) == "partition" and plan.epsilon is None
+    if n_rows > LARGE and by_itself:  # the same on every machine
         return f"{n_rows:,} rows, leaf by leaf (craig guide scale)"
     at_model = 2 * width + 1 if wants_rough_model(plan) else 0
     selecting = estimate_of(n_rows, width, at_model)
@@ -172,12 +174,12 @@ class _Run:
         with clock.stage("route"):
             self._route(frame)
         job, leaves = job_of(frame, self.folder, self.plan, self.block, leaf_rows)
-        quotas = class_quotas(shares(frame, self.plan, self.folder), budget, frame.sizes)
         classes = [
-            Class(job, [leaf for leaf in leaves if leaf.group == group], crew, clock) for group in range(len(quotas))
+            Class(job, [leaf for leaf in leaves if leaf.group == group], crew, clock)
+            for group in range(len(frame.sizes))
         ]
         plan = self.resolved()
-        chosen = self._chosen(plan, frame, classes, quotas)
+        chosen = self._chosen(plan, frame, classes, budget)
         weights, told = self._weights(plan, frame, chosen)
         parts = [part_of(frame, job, *each) for each in zip(range(len(chosen)), chosen, weights)]
         gains = [each.gains for each in chosen]
@@ -205,8 +207,13 @@ class _Run:
         rows = InPieces(rough.design, self._passes(self.frame), self.frame.n_rows, self.plan.seed)
         return cost_of(rows, rough, coreset)
 
-    def _chosen(self, plan: Plan, frame: Frame, classes: list[Class], quotas: np.ndarray) -> list[Chosen]:
+    def _chosen(self, plan: Plan, frame: Frame, classes: list[Class], budget: int) -> list[Chosen]:
         """What stands for the rows of each class."""
+        if plan.epsilon is None:
+            quotas = class_quotas(shares(frame, self.plan, self.folder), budget, frame.sizes)
+        else:
+            with self.clock.stage("greedy"):
+                quotas = cover(classes, frame.masses, plan.epsilon, self._check_picks)
         if plan.algorithm == "strata":
             means = norms_of(frame, self.folder)
             return [each.strata(quota, means, plan.seed) for each, quota in zip(classes, quotas.tolist())]
@@ -296,6 +303,8 @@ class _Run:
 
     def _budget(self) -> int:
         n_rows = self.pieces.n_rows
+        if self.plan.epsilon is not None:
+            return 0
         if self.plan.fraction is not None:
             return max(1, round(self.plan.fraction * n_rows))
         assert self.plan.size is not None
@@ -308,16 +317,20 @@ class _Run:
         """As many leaves at a time as the memory allows beside the picks. Raises UsageError where it allows none."""
         width = len(frame.search.columns)
         width += len(frame.features.columns) if frame.search is not frame.features else 0
-        leaf, picks = 8.0 * width * leaf_rows * COPIES, 8.0 * budget * (4 * width + 8)
-        self.room = self.memory - BASE - picks
-        if self.room < leaf:
-            least = BASE + picks + leaf
+        self.leaf, self.pick = 8.0 * width * leaf_rows * COPIES, 8.0 * (4 * width + 8)
+        self._check_picks(budget)
+        self.room = self.memory - BASE - self.pick * budget
+        at_once = max(1, min(self.threads, int(self.room // self.leaf)))
+        return Crew(at_once, max(1, self.threads // at_once))
+
+    def _check_picks(self, count: int) -> None:
+        """Raise UsageError where so many picks leave no room for a leaf."""
+        least = BASE + self.pick * count + self.leaf
+        if self.memory < least:
             raise UsageError(
-                f"memory limit: selecting {budget:,} of these rows takes at least {least / 2**20:.0f} MiB, found "
+                f"memory limit: selecting {count:,} of these rows takes at least {least / 2**20:.0f} MiB, found "
                 f"{self.memory / 2**20:.0f} MiB"
             )
-        at_once = max(1, min(self.threads, int(self.room // leaf)))
-        return Crew(at_once, max(1, self.threads // at_once))
 
     def _route(self, frame: Frame) -> None:
         wanted = {"weight": frame.weighted, "label": frame.view.of_labels is not None}
