@@ -45,6 +45,11 @@ class Scaling:
             part *= self.factor
         return scaled
 
+    def times(self, length: float) -> Scaling:
+        """The same with all columns as many times as long."""
+        assert self.factor is not None
+        return Scaling(self.name, self.shift, self.factor * length)
+
     def facts(self, n_features: int) -> dict:
         """What a coreset's metadata says of it, so that training has the scaling of all rows without reading them.
 

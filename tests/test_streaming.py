@@ -183,7 +183,7 @@ def test_equal_rows_that_no_tree_splits_are_worked_on_in_runs(tmp_path):
     assert coreset.epsilon[-1] == 0.0 and coreset.weight.sum() == 4000
     coreset = stream(tmp_path / "mixed.parquet", tmp_path, replace(PLAN, fraction=None, size=8), exclude=())
     assert coreset.epsilon[-1] == 0.0 and coreset.weight.sum() == 4000
-    with pytest.raises(UsageError, match="different rows"):
+    with pytest.raises(DataError, match="different rows"):
         stream(tmp_path / "mixed.parquet", tmp_path, replace(PLAN, fraction=0.5), exclude=())
 
 
@@ -194,6 +194,34 @@ def test_a_leaf_that_is_too_large_is_several():
         (0, 0, 0, 25), (0, 0, 25, 50), (0, 0, 50, 75), (0, 0, 75, 100), (1, 0, 0, 20), (2, 1, 0, 20),
     ]  # fmt: skip
     assert max(leaf.rows for leaf in found) <= TOO_LARGE * 30
+
+
+@pytest.mark.parametrize("share, changes", [(0.5, {}), (0.2, {"metric": "manhattan"}), (0.05, {"purpose": "any"})])
+def test_an_epsilon_is_reached_with_the_smallest_prefix(folder, tmp_path, share, changes):
+    """The picks that memory has where a class is one leaf, and few more where there are many."""
+    one = in_memory(folder, replace(PLAN, size=2, fraction=None))
+    plan = replace(PLAN, fraction=None, epsilon=share * float(one.epsilon[-1]), **changes)
+    expected, streamed = in_memory(folder, plan), stream(folder, tmp_path, plan, 10_000)
+    assert np.array_equal(streamed.index, expected.index) and np.array_equal(streamed.weight, expected.weight)
+    many = stream(folder, tmp_path, plan)
+    assert many.epsilon[-1] <= plan.epsilon
+    assert len(many) <= 1.1 * len(expected) + 4
+    assert same(stream(folder, tmp_path, replace(plan, threads=3, memory_limit=streaming.BASE + 1_000_000)), many)
+
+
+def test_an_epsilon_that_cannot_be_and_one_that_takes_all(folder, tmp_path, monkeypatch):
+    everything = stream(folder, tmp_path, replace(PLAN, fraction=None, epsilon=0.0))
+    assert len(everything) == 3000 and everything.epsilon[-1] == 0.0
+    plan = replace(PLAN, fraction=None, epsilon=3000.0)
+    expected = stream(folder, tmp_path, plan)
+    for moment in (30, 45, 60):
+        with monkeypatch.context() as patch:
+            stop_at(patch, moment)
+            with pytest.raises(Stopped):
+                stream(folder, tmp_path, plan, resume=True)
+        assert same(stream(folder, tmp_path, plan, resume=True), expected)
+    with pytest.raises(UsageError, match="found --epsilon with members"):
+        stream(folder, tmp_path, replace(plan, exemplar="member"))
 
 
 # --- faults -------------------------------------------------------------------------------------------------
@@ -307,7 +335,7 @@ def test_it_streams_of_itself_where_there_are_many_rows_or_too_little_memory(cra
     assert streaming.reason_to_stream([str(folder)], auto, reading) is None
     assert "memory" in streaming.reason_to_stream([str(folder)], replace(PLAN, memory_limit=400_000), reading)
     with pytest.raises(UsageError):
-        streaming.reason_to_stream([str(folder)], replace(PLAN, purpose="any"), reading)
+        streaming.reason_to_stream([str(folder)], replace(PLAN, algorithm="lazy"), reading)
     options = ("--fraction", "0.1", "--for", "distance", "--exclude", "weight,number")
     assert "leaf by leaf" not in craig.ok("select", folder, *options, "-o", "b").stderr
     craig.ok("select", folder, *options, "--stream", "-o", "a", "-q")
@@ -320,10 +348,10 @@ def test_it_streams_of_itself_where_there_are_many_rows_or_too_little_memory(cra
 @pytest.mark.parametrize(
     "options, says",
     [
-        (("--stream",), "found --for any"),
-        (("--stream", "--for", "linear"), "found --for linear"),
+        (("--stream", "--algorithm", "random"), "found --algorithm random"),
+        (("--stream", "--for", "linear", "--exemplar", "medoid"), "found strata and --exemplar medoid"),
         (("--stream", "--for", "distance", "--algorithm", "lazy"), "found --algorithm lazy"),
-        (("--stream", "--for", "distance", "--exemplar", "member"), "found other exemplars"),
+        (("--stream", "--for", "distance", "--weights", "calibrated"), "found --weights calibrated"),
         (("--stream", "--for", "distance", "--memory-limit", "100M"), "takes at least"),
         (("--stream", "--for", "distance", "--gradients"), "--gradients"),
         (("--stream", "--for", "distance", "--scratch", "nowhere"), "nowhere: expected a folder"),
@@ -356,6 +384,15 @@ def test_missing_values_are_read_into_memory_unless_told_to_stream(craig, monkey
     options = ("select", "missing.parquet", "--size", "4", "--for", "distance", "-o", "out")
     assert "leaf by leaf" not in craig.ok(*options).stderr
     assert 'column "x", row 50 (from 0): expected a finite number, found nan' in craig(*options, "--stream").error
+
+
+def test_too_few_different_rows_are_read_into_memory_unless_told_to_stream(craig, monkeypatch):
+    columns = {"x": np.arange(300) % 20, "y": np.arange(300) % 4, "label": np.arange(300) % 2}
+    pq.write_table(pa.table(columns), craig.folder / "twins.parquet")
+    monkeypatch.setattr(streaming, "LARGE", 200)
+    options = ("select", "twins.parquet", "--size", "60", "--for", "distance", "-q", "-o", "out")
+    craig.ok(*options)
+    assert "selects different rows, of which a class has 10" in craig(*options, "--stream").error
 
 
 @pytest.mark.parametrize("kind", ["text", "boolean", "folders", "lists", "targets"])

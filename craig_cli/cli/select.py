@@ -279,7 +279,7 @@ def select(
     chosen, model, encoding = artifacts_of(from_coreset, at_model)
     with Ahead(threads, note) as ahead:
         ahead.needs(*runs_ahead(plan, by_model))
-        if streaming is not None or not (gradients or by_model or from_coreset):
+        if streaming is not None or not (gradients or at_model or from_coreset):
             with options.progress_bar("select") as progress:
                 streamed = select_in_pieces(data, reading, plan, streaming, output, progress)
             if streamed is not None:

@@ -54,7 +54,7 @@ class Gradients:
             return sum((rows @ self.curvature.lift(o, part)) * slopes[:, o, None] for o, part in enumerate(parts))
 
         def gather(values):
-            return _whitened(self.curvature, (transposed @ (slopes * values.reshape(-1, 1))).T)
+            return whitened(self.curvature, (transposed @ (slopes * values.reshape(-1, 1))).T)
 
         shape = (len(index), len(self.totals))
         return LinearOperator(shape, matvec=multiply, matmat=multiply_all, rmatvec=gather, dtype=np.float64)
@@ -85,6 +85,38 @@ class Influence:
     slopes: np.ndarray
 
 
+@dataclass(frozen=True)
+class Lift:
+    """What makes influence vectors: for each output C^-T (w, q), or a sketch of its columns."""
+
+    outputs: list[np.ndarray]
+    whole: bool
+
+    @property
+    def width(self) -> int:
+        return self.outputs[0].shape[1]
+
+    @property
+    def kind(self) -> str:
+        return "exact" if self.whole else "sketch"
+
+    def vectors(self, rows: np.ndarray | sp.csr_matrix, slopes: np.ndarray) -> np.ndarray:
+        """(m, q) of rows (m, w) of a design, at which the loss has these slopes (m, k)."""
+        return sum(np.asarray(rows @ each) * slopes[:, output, None] for output, each in enumerate(self.outputs))
+
+
+def lift_of(design: Design, bent: Curvature, seed: int) -> Lift:
+    """That of a design where it is bent so."""
+    whole = design.n_outputs == 1 and design.width <= EXACT and not sp.issparse(design.rows)
+    size = design.width if whole else min(SKETCH, design.width * design.n_outputs)
+    generator = np.random.default_rng(seed)
+    outputs = []
+    for output in range(design.n_outputs):
+        signs = np.eye(size) if whole else generator.choice((-1.0, 1.0), (design.width, size)) / np.sqrt(size)
+        outputs.append(bent.lift(output, signs))
+    return Lift(outputs, whole)
+
+
 def influence(model: Model, dataset: Dataset, name: str = "the model", seed: int = 0) -> Influence:
     """The influence vectors of all rows at ``model``. Raises DataError where model and data do not fit."""
     if model.n_features != dataset.n_features:
@@ -108,37 +140,35 @@ def influence_at(design: Design, coef: np.ndarray, seed: int = 0) -> Influence:
     bent = curvature(part, second)
     mean = design.mean(slopes)
     gradient = mean + design.penalty * coef
-    whole = design.n_outputs == 1 and design.width <= EXACT and not sp.issparse(design.rows)
-    size = design.width if whole else min(SKETCH, design.width * design.n_outputs)
-    generator = np.random.default_rng(seed)
-    lifted = []
-    for output in range(design.n_outputs):
-        signs = np.eye(size) if whole else generator.choice((-1.0, 1.0), (design.width, size)) / np.sqrt(size)
-        lifted.append(bent.lift(output, signs))
-    vectors = np.empty((len(slopes), size))
+    lift = lift_of(design, bent, seed)
+    vectors = np.empty((len(slopes), lift.width))
     squares = 0.0
     for start in range(0, len(slopes), CHUNK):
         rows = slice(start, start + CHUNK)
-        images = sum(
-            np.asarray(design.rows[rows] @ each) * slopes[rows, output, None] for output, each in enumerate(lifted)
-        )
+        images = lift.vectors(design.rows[rows], slopes[rows])
         squares += float(design.counts[rows] @ np.einsum("ij,ij->i", images, images))
         vectors[rows] = images
     total = design.counts.sum()
     dispersion = design.dispersion(slopes)
     return Influence(
         vectors=vectors,
-        width=size,
-        kind="exact" if whole else "sketch",
+        width=lift.width,
+        kind=lift.kind,
         curvature=bent.kind,
-        gradients=None if whole else Gradients(design.rows, slopes, bent, _whitened(bent, mean) * total),
+        gradients=None if lift.whole else Gradients(design.rows, slopes, bent, whitened(bent, mean) * total),
         dimension=squares / total / max(dispersion, 1e-300),
         dispersion=dispersion,
         objective=design.objective(coef, margins),
-        decrement=0.5 * float((gradient * bent.solve(gradient)).sum()),
+        decrement=decrement(bent, gradient),
         slopes=slopes,
     )
 
 
-def _whitened(bent: Curvature, gradient: np.ndarray) -> np.ndarray:
+def decrement(bent: Curvature, gradient: np.ndarray) -> float:
+    """Newton's, of a gradient (k, w) with its penalty: about how far the objective is above its optimum."""
+    return 0.5 * float((gradient * bent.solve(gradient)).sum())
+
+
+def whitened(bent: Curvature, gradient: np.ndarray) -> np.ndarray:
+    """(k * w,) C^-1 of a gradient (k, w)."""
     return np.concatenate([bent.lower(output, part) for output, part in enumerate(gradient)])

@@ -31,7 +31,7 @@ from craig_cli.selection.limits import check_memory
 from craig_cli.selection.plan import Plan, wants_rough_model
 from craig_cli.selection.select import Progress, select_dataset
 from craig_cli.selection.weights.weigh import TRUSTED
-from craig_cli.training.design import build_design
+from craig_cli.training.design import Design, build_design
 from craig_cli.training.labels import guess_loss
 from craig_cli.training.newton import SHARPNESS, newton
 
@@ -57,10 +57,10 @@ def select_for(
         plan = replace(plan, algorithm=recipe.algorithm)
     rough, why = _trained(dataset, plan, loss, picks)
     if rough is None:
-        _tell(note, why)
+        tell_why(note, why)
         return select_dataset(dataset, replace(plan, weights="count"), progress=progress, note=note)
     found, is_regression = rough.found, load(LOSSES, loss).is_regression
-    model, unsafe = rough.design.model(rough.coef, plan.l2), SAFE * rough.coef.size > picks
+    model, parameters = rough.design.model(rough.coef, plan.l2), rough.coef.size
     facts = {"model": None, "pilot": rough.rounds, "features": recipe.features, "decrement": found.decrement}
     cost = _cost_of(dataset, plan, loss, rough.coef, found.objective)
     del rough  # its design is as large as the data
@@ -68,10 +68,10 @@ def select_for(
     at = AtModel(found.vectors, found.gradients, cost, beside, recipe.quotas)
     plan = replace(plan, weights=plan.weights or "fitted")
     coreset = select_dataset(dataset, plan, at=at, progress=progress, note=note)
-    if plan.weights == "fitted" and unsafe and _left(coreset) > TRUSTED:
+    if plan.weights == "fitted" and is_doubtful(coreset, parameters):
         plain = select_dataset(dataset, replace(plan, weights="count"), progress=progress)
         if cost(*_chosen(plain, dataset)) < cost(*_chosen(coreset, dataset)):
-            _tell(note, f"{picks:,} picks cannot follow it")
+            tell_why(note, cannot_follow(coreset))
             return plain
     return replace(coreset, metadata=coreset.metadata | {"at": facts | facts_at(coreset, dataset, model, found)})
 
@@ -91,15 +91,24 @@ def _trained(dataset: Dataset, plan: Plan, loss: str, picks: int) -> tuple[Rough
         )
     except np.linalg.LinAlgError as error:
         return None, str(error)
-    found = rough.found
-    if few_picks(rough.design, picks) and found.decrement > FAR * found.objective:
-        return None, f"it has too many parameters for {picks:,} picks"
-    return rough, ""
+    why = too_far(rough.design, picks, rough.found.decrement, rough.found.objective)
+    return (None, why) if why else (rough, "")
 
 
-def _left(coreset: Coreset) -> float:
-    """What the weights leave of the gradient's error at the model; all of it where they are counts after all."""
-    return coreset.metadata.get("calibration", {"left": 1.0})["left"]
+def too_far(design: Design, picks: int, decrement: float, objective: float) -> str:
+    """Why so few picks do not follow a model that is by the ``decrement`` above its optimum; empty where they do."""
+    far = few_picks(design, picks) and decrement > FAR * objective
+    return f"it has too many parameters for {picks:,} picks" if far else ""
+
+
+def is_doubtful(coreset: Coreset, parameters: int) -> bool:
+    """Whether there are few picks for each of the ``parameters``, and their weights leave much of the gradient over."""
+    left = coreset.metadata.get("calibration", {"left": 1.0})["left"]  # all of it where they are counts after all
+    return SAFE * parameters > len(coreset) and left > TRUSTED
+
+
+def cannot_follow(coreset: Coreset) -> str:
+    return f"{len(coreset):,} picks cannot follow it"
 
 
 def _chosen(coreset: Coreset, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
@@ -110,7 +119,7 @@ def _chosen(coreset: Coreset, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]
     return order[np.searchsorted(dataset.rows, coreset.index, sorter=order)], coreset.weight
 
 
-def _tell(note: Callable[[str], None] | None, why: str) -> None:
+def tell_why(note: Callable[[str], None] | None, why: str) -> None:
     if note is not None:
         note(f"rows are selected by their features, not at a rough model: {why}")
 

@@ -33,17 +33,18 @@ def facts_at(coreset: Coreset, dataset: Dataset, model: Model, found: Influence,
         difference = counts @ found.vectors - coreset.weight @ found.vectors[coreset.index]
     else:
         difference = found.gradients.totals - found.gradients.of(coreset.index).rmatvec(coreset.weight)
+    distance = {"curvature": found.curvature, "vectors": found.kind, "width": found.width}
+    error = {"error": measured.error, "full_norm": measured.full_norm, "influence": float(np.linalg.norm(difference))}
+    return facts_of(model, distance, found.dimension, {**error, "norm": measured.norm})
+
+
+def facts_of(model: Model, distance: dict, dimension: float, error: dict) -> dict:
+    """The same of what was measured; ``error``: "error", "full_norm", "influence" and "norm" of the model."""
     return {
         "loss": model.loss,
         "l2": model.l2,
         "fingerprint": hashlib.sha256(model_text(model).encode()).hexdigest(),
-        "distance": {"curvature": found.curvature, "vectors": found.kind, "width": found.width},
-        "dimension": found.dimension,
-        "gradient_error": {
-            "error": measured.error,
-            "full_norm": measured.full_norm,
-            "influence": float(np.linalg.norm(difference)),
-            "norm": measured.norm,
-            "holds_for": HOLDS,
-        },
+        "distance": distance,
+        "dimension": dimension,
+        "gradient_error": {**error, "holds_for": HOLDS},
     }

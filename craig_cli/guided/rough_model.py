@@ -14,13 +14,14 @@ outliers, rare columns), the next sample is one of strata of equal influence at 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from craig_cli.dataset import Dataset
-from craig_cli.guided.influence import Influence, influence_at
+from craig_cli.guided.influence import Influence, decrement, influence_at
 from craig_cli.guided.samples import draw_random, draw_strata
-from craig_cli.training.design import Design, build_design, curvature
+from craig_cli.training.design import Curvature, Design, build_design, curvature
 from craig_cli.training.newton import SHARPNESS, newton
 
 LEAST = 16_000  # rows of the sample, and ROWS_A_PARAMETER, but of no more than half of the data
@@ -63,31 +64,99 @@ def rough_model(
     """
     design = build_design(dataset, loss, l2, scale=scale)
     size = sample_size(dataset.n_rows, design.width * design.n_outputs, picks)
-    place, weights = draw_random(dataset, size, loss=loss, per_class=per_class, seed=seed)
+    best, done = trained(_InMemory(dataset, design, per_class, seed), size, picks, rounds)
+    return RoughModel(design, best.coef, influence_at(design, best.coef, seed), done)
+
+
+@dataclass(frozen=True)
+class State:
+    """A model (k, w) and what a pass over all rows says of it.
+
+    mean        (k, w) of the gradients, without the penalty
+    objective   with it; left: about how far that is above the optimum
+    dispersion  of all rows, which count ``total``
+    curvature   of all rows, where it is known
+    """
+
+    coef: np.ndarray
+    mean: np.ndarray
+    objective: float
+    left: float
+    dispersion: float
+    total: float
+    curvature: Curvature | None = None
+
+
+class Everyone(Protocol):
+    """All rows, wherever they are, as training wants them; ``design`` has their columns, and rows or none."""
+
+    @property
+    def design(self) -> Design: ...
+    def sample(self, size: int) -> Design:
+        """About so many random rows of each class, with weights."""
+        ...
+
+    def strata(self, state: State, size: int) -> Design:
+        """About so many by their influence at a model."""
+        ...
+
+    def state(self, coef: np.ndarray, sample: Design) -> State:
+        """One pass over all rows."""
+        ...
+
+
+def trained(everyone: Everyone, size: int, picks: int, rounds: int) -> tuple[State, int]:
+    """(the best model, in how many rounds it was trained), from a first sample of ``size`` rows."""
+    design = everyone.design
+    sample, is_random = everyone.sample(size), True
     coef = np.zeros((design.n_outputs, design.width))
     correction, tol = None, SHARPNESS * design.width / size
     best, done = None, 0
     for number in range(1, rounds + 1):
-        sample = design.take(place, weights)
         coef = newton(sample, coef, tol, correction).coef
-        state = _state(design, sample, coef)
+        state = everyone.state(coef, sample)
         fell = best is None or state.objective < best.objective
         slow = best is not None and not state.left < SLOW * best.left
         if fell:
             best, done = state, number
-        elif len(place) < size:  # strata did not help either
+        elif not is_random:  # strata did not help either
             break
         if number == rounds or best.left <= _enough(design, best, picks):
             break
         if slow:
-            found = influence_at(design, best.coef, seed)
-            fewer = max(1, size // STRATA)
-            place, weights = draw_strata(dataset, fewer, found, loss=loss, per_class=per_class, seed=seed)
-            sample = design.take(place, weights)
+            sample, is_random = everyone.strata(best, max(1, size // STRATA)), False
         coef = best.coef
-        correction = design.mean(best.slopes) - sample.mean(best.slopes[place])
+        correction = best.mean - sample.mean(sample.slopes(sample.margins(coef)))
         tol = SHARPNESS * best.left
-    return RoughModel(design, best.coef, influence_at(design, best.coef, seed), done)
+    return best, done
+
+
+@dataclass(frozen=True)
+class _InMemory:
+    dataset: Dataset
+    design: Design
+    per_class: bool
+    seed: int
+
+    def sample(self, size: int) -> Design:
+        loss, per_class = self.design.loss, self.per_class
+        return self.design.take(*draw_random(self.dataset, size, loss=loss, per_class=per_class, seed=self.seed))
+
+    def strata(self, state: State, size: int) -> Design:
+        found = influence_at(self.design, state.coef, self.seed)
+        loss, per_class = self.design.loss, self.per_class
+        return self.design.take(*draw_strata(self.dataset, size, found, loss=loss, per_class=per_class, seed=self.seed))
+
+    def state(self, coef: np.ndarray, sample: Design) -> State:
+        """The curvature is that of the sample."""
+        design = self.design
+        margins = design.margins(coef)
+        slopes = design.slopes(margins)
+        bent = curvature(sample, sample.second_derivatives(sample.slopes(sample.margins(coef))))
+        mean = design.mean(slopes)
+        left = decrement(bent, mean + design.penalty * coef)
+        objective, dispersion = design.objective(coef, margins), design.dispersion(slopes)
+        return State(coef, mean, objective, left, dispersion, float(design.counts.sum()))
 
 
 def sample_size(n_rows: int, parameters: int, picks: int) -> int:
@@ -96,30 +165,10 @@ def sample_size(n_rows: int, parameters: int, picks: int) -> int:
     return max(min(500, n_rows), min(wanted, n_rows // 2))
 
 
-@dataclass(frozen=True)
-class _State:
-    """A model, the objective of all rows there, about how far that is above the optimum, and their slopes (n, k)."""
-
-    coef: np.ndarray
-    objective: float
-    left: float
-    slopes: np.ndarray
-
-
-def _state(design: Design, sample: Design, coef: np.ndarray) -> _State:
-    """One pass over all rows; the curvature is that of the sample."""
-    margins = design.margins(coef)
-    slopes = design.slopes(margins)
-    gradient = design.mean(slopes) + design.penalty * coef
-    bent = curvature(sample, sample.second_derivatives(sample.slopes(sample.margins(coef))))
-    left = 0.5 * float((gradient * bent.solve(gradient)).sum())
-    return _State(coef, design.objective(coef, margins), left, slopes)
-
-
-def _enough(design: Design, state: _State, picks: int) -> float:
+def _enough(design: Design, state: State, picks: int) -> float:
     """How far above the optimum of all rows a model for so many picks may be."""
-    uncertain = 0.5 * design.dispersion(state.slopes) * design.width * design.n_outputs
-    exact = ENOUGH * uncertain / float(design.counts.sum())
+    uncertain = 0.5 * state.dispersion * design.width * design.n_outputs
+    exact = ENOUGH * uncertain / state.total
     return max(exact, ENOUGH_OF_FEW * uncertain / picks) if few_picks(design, picks) else exact
 
 

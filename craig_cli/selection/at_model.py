@@ -53,45 +53,56 @@ class AtModel:
         """(m, width) float64: what the ``rows`` (m,) are near to each other by."""
         if self.beside is None:
             return self.influence[rows]
-        width = self.influence.shape[1]
         found = np.empty((len(rows), self.width))
         for start in range(0, len(rows), CHUNK):  # no second copy of the data
-            part, out = rows[start : start + CHUNK], found[start : start + CHUNK]
-            out[:, :width] = self.beside.damped(self.influence[part])
-            self.beside.fill(part, out[:, width:])
+            part = rows[start : start + CHUNK]
+            targets = None if self.beside.targets is None else self.beside.targets[part]
+            features = self.beside.features[part]
+            self.beside.joint.fill(self.influence[part], features, targets, found[start : start + CHUNK])
         return found
 
 
 @dataclass(frozen=True)
-class Beside:
-    """The features beside the influence vectors, whose mean norm is ``unit`` and whose norms count to a ``power``.
+class Joint:
+    """What brings influence vectors and features of any rows into the joint space.
 
-    features  (n, d), of sparse data a sketch, to be brought by ``scaling`` to mean 0 and the share of the joint space
-    targets   (n,) of a regression likewise, else None
+    scaling  of the features (d,), to mean 0 and their share of the space
+    target   of the targets of a regression likewise, else None
+    unit     mean norm of an influence vector, whose norm counts to a ``power``
     """
 
-    features: np.ndarray
     scaling: Scaling
-    targets: np.ndarray | None
+    target: Scaling | None
     unit: float
     power: float = 1.0
 
-    @property
-    def width(self) -> int:
-        return self.features.shape[1] + (self.targets is not None)
+    def fill(self, influence: np.ndarray, features: np.ndarray, targets: np.ndarray | None, out: np.ndarray) -> None:
+        """Write rows of the space, (m, q + d) or with targets (m,) one more, into ``out``, from influence (m, q)."""
+        width, beside = influence.shape[1], influence.shape[1] + features.shape[1]
+        out[:, :width] = self._damped(influence)
+        self.scaling.apply(features, out=out[:, width:beside])
+        if self.target is not None and targets is not None:
+            self.target.apply(targets[:, None], out=out[:, beside:])
 
-    def damped(self, influence: np.ndarray) -> np.ndarray:
-        """The influence vectors (m, q) in units of their mean norm."""
+    def _damped(self, influence: np.ndarray) -> np.ndarray:
+        """The influence vectors in units of their mean norm."""
         if self.power == 1.0:
             return influence / self.unit
         norms = np.sqrt(np.einsum("ij,ij->i", influence, influence)) / self.unit
         return influence * (np.maximum(norms, 1e-12) ** (self.power - 1.0) / self.unit)[:, None]
 
-    def fill(self, rows: np.ndarray, out: np.ndarray) -> None:
-        """Write what is beside the influence of the ``rows`` (m,) into ``out`` (m, width)."""
-        self.scaling.apply(self.features[rows], out=out[:, : self.features.shape[1]])
-        if self.targets is not None:
-            out[:, -1] = self.targets[rows]
+
+@dataclass(frozen=True)
+class Beside:
+    """The features (n, d), of sparse data a sketch, and of a regression the targets (n,), for the joint space."""
+
+    features: np.ndarray
+    targets: np.ndarray | None
+    joint: Joint
+
+    @property
+    def width(self) -> int:
+        return self.features.shape[1] + (self.targets is not None)
 
 
 def joint(
@@ -104,28 +115,43 @@ def joint(
     counts, features = dataset.counts, dataset.features
     total = counts.sum()
     standard = fit_scaling("standard", features, dataset.multiplicity)
-    chosen = fit_scaling(scale, features, dataset.multiplicity)
-    assert standard.factor is not None
-    if scale == "none" and _uneven(1.0 / standard.factor):
-        chosen = standard
+    chosen = units_of(scale, standard, fit_scaling(scale, features, dataset.multiplicity))
     if sp.issparse(features):
         features = sketch(chosen.apply(features))
         shift, factor = counts @ features / total, np.ones(features.shape[1])
     else:
         shift = counts @ features / total
         factor = np.ones(features.shape[1]) if chosen.factor is None else chosen.factor
-    targets = None
-    if is_regression:
-        centred = dataset.labels - counts @ dataset.labels / total
-        targets = centred / max(float(np.sqrt(counts @ centred**2 / total)), 1e-300)
-    sizes = np.zeros(len(counts)) if targets is None else targets**2
+    targets = dataset.labels if is_regression else None
+    target = None if targets is None else fit_scaling("standard", targets[:, None], dataset.multiplicity)
+    parts = Scaling("joint", shift, factor), target
+    return Beside(features, targets, measured(*parts, features, targets, influence, counts, share, power))
+
+
+def units_of(scale: str, standard: Scaling, chosen: Scaling) -> Scaling:
+    """``chosen``, the scaling ``scale`` of some columns; but of uneven ones, where that is "none", the standard one."""
+    assert standard.factor is not None
+    return standard if scale == "none" and _uneven(1.0 / standard.factor) else chosen
+
+
+def measured(
+    scaling: Scaling, target: Scaling | None, features, targets, influence, counts, share: float, power: float
+) -> Joint:
+    """The joint space in which the features have ``share`` times the weight of the influence.
+
+    scaling, target  centre features and targets and bring them to the same units
+    features, ...    (n, d), targets (n,) or None, influence (n, q) of the rows that mean norms are taken of, which
+                     count ``counts`` (n,)
+    """
+    total = counts.sum()
+    sizes = np.zeros(len(counts)) if target is None else target.apply(targets[:, None])[:, 0] ** 2
     for start in range(0, len(counts), CHUNK):
-        part = (features[start : start + CHUNK] - shift) * factor
+        part = scaling.apply(features[start : start + CHUNK])
         sizes[start : start + CHUNK] += np.einsum("ij,ij->i", part, part)
     length = share / max(float(counts @ np.sqrt(sizes) / total), 1e-300)
     unit = float(counts @ np.sqrt(np.einsum("ij,ij->i", influence, influence)) / total)
-    scaling = Scaling("joint", shift, factor * length)
-    return Beside(features, scaling, None if targets is None else targets * length, unit if unit > 0.0 else 1.0, power)
+    target = None if target is None else target.times(length)
+    return Joint(scaling.times(length), target, unit if unit > 0.0 else 1.0, power)
 
 
 def _uneven(deviations: np.ndarray) -> bool:

@@ -17,14 +17,17 @@ def estimate(dataset: Dataset, block: int | None, width: int = 0) -> float:
     likewise, with their transpose. At a model there are vectors of ``width`` numbers beside them, of one class at a
     time twice more. The partition algorithm has a float32 matrix of a block for each thread.
     """
+    bytes_ = estimate_of(dataset.n_rows, 0 if is_csr(dataset.features) else dataset.n_features, width)
     if is_csr(dataset.features):
-        bytes_ = 4 * 12.0 * dataset.features.nnz
-    else:
-        bytes_ = 3 * 8.0 * dataset.n_rows * dataset.n_features
-    bytes_ += (200.0 + 2 * 8.0 * width) * dataset.n_rows
+        bytes_ += 4 * 12.0 * dataset.features.nnz
     if block is not None:
         bytes_ += jit.threads_in_force() * 4.0 * block * block
     return bytes_
+
+
+def estimate_of(n_rows: int, n_features: int, width: int = 0) -> float:
+    """The same of so many dense rows, but for the matrices of blocks."""
+    return (3 * 8.0 * n_features + 200.0 + 2 * 8.0 * width) * n_rows
 
 
 def check_memory(dataset: Dataset, block: int | None, limit: float | None, width: int = 0) -> None:

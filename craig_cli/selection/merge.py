@@ -45,7 +45,11 @@ def part_of(
     ``extra`` twins, equal to rows that are picked already, follow with nothing to gain. The bound of a prefix is its
     bound with counts as weights where the picks are ``ranked``; else with any weights of the same sum.
     """
-    bounds = clusters.losses if weights is None else _moved_weights_bounds(group, clusters, weights, grid, ranked)
+    bounds = clusters.losses
+    if weights is not None:
+        steepest = None if group.steepest is None else group.steepest[clusters.exemplars]
+        excess = clusters.counts - weights
+        bounds = moved_bounds(clusters.losses, excess, group.mass, group.farthest, steepest, grid, ranked)
     own = (clusters.counts if weights is None else weights).copy()
     # Twins take their share of the weight of the row that they equal.
     originals = np.argsort(clusters.exemplars)[group.twin_of[:extra]]
@@ -59,19 +63,28 @@ def part_of(
     )
 
 
-def _moved_weights_bounds(
-    group: Group, clusters: Clusters, weights: np.ndarray, grid: float, ranked: bool
+def moved_bounds(
+    losses: np.ndarray,
+    excess: np.ndarray,
+    mass: float,
+    farthest: float,
+    steepest: np.ndarray | None,
+    grid: float,
+    ranked: bool = True,
 ) -> np.ndarray:
-    """(r,) bounds where the weights are not the counts but sum to the same (bounds.py), never rising."""
-    excess = clusters.counts - weights
-    anything = group.mass * group.farthest  # no more than everything has to move
-    moved = np.maximum(excess, 0.0).sum() * group.farthest
-    if group.steepest is not None:
-        steepest = group.steepest[clusters.exemplars]
-        anything = min(anything, 2.0 * group.mass * float(steepest.max()))
+    """(r,) bounds where the weights are not the counts but sum to the same (bounds.py), never rising.
+
+    losses    (r,) of the counts; excess: (r,) by how much those are above the weights
+    mass      what the rows count; farthest: no two gradients of theirs differ by more
+    steepest  (r,) bounds of the gradients of the picks, where there are such
+    """
+    anything = mass * farthest  # no more than everything has to move
+    moved = np.maximum(excess, 0.0).sum() * farthest
+    if steepest is not None:
+        anything = min(anything, 2.0 * mass * float(steepest.max()))
         moved = min(moved, float(np.abs(excess) @ steepest))
-    bounds = clusters.losses + (0.0 if ranked else anything)
-    bounds[-1] = clusters.losses[-1] + moved
+    bounds = losses + (0.0 if ranked else anything)
+    bounds[-1] = losses[-1] + moved
     return np.ceil(np.maximum(bounds, bounds[-1]) / grid) * grid
 
 

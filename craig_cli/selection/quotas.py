@@ -15,9 +15,14 @@ def group_quotas(
 
     most  (k,) int64, no group gets more; None: its rows
     """
-    shares = [group.mass ** (1.0 - by_influence) * group.influence**by_influence for group in groups]
+    mass, influence = (np.array([getattr(group, key) for group in groups]) for key in ("mass", "influence"))
     capacity = np.array([group.n_rows for group in groups]) if most is None else most
-    return class_quotas(np.array(shares), budget, capacity)
+    return class_quotas(shares_of(mass, influence, by_influence), budget, capacity)
+
+
+def shares_of(mass: np.ndarray, influence: np.ndarray, by_influence: float) -> np.ndarray:
+    """(k,) in proportion to which groups get picks, whose rows count ``mass`` (k,) and have this ``influence`` (k,)."""
+    return mass ** (1.0 - by_influence) * influence**by_influence
 
 
 def class_quotas(counts: np.ndarray, budget: int, capacity: np.ndarray) -> np.ndarray:

@@ -15,10 +15,11 @@ from craig_cli.scaling import Scaling
 from craig_cli.selection.distances.cells import widest_first
 from craig_cli.selection.distances.metrics import centre_of
 from craig_cli.selection.plan import Plan
+from craig_cli.streaming.rough import Rough, load_rough
 from craig_cli.streaming.scratch import Scratch
 from craig_cli.streaming.survey import Survey
 from craig_cli.streaming.tree import Tree, grow
-from craig_cli.streaming.view import View
+from craig_cli.streaming.view import Sight, View
 from craig_cli.tables.encoding import Column, Encoding, Label, encoding_of
 from craig_cli.tables.storage import NUMBER
 
@@ -26,12 +27,40 @@ FILE = "frame"
 
 
 @dataclass(frozen=True)
+class Space:
+    """Coordinates of rows.
+
+    references  (k, d') a point of each group, from which its diameter is measured
+    columns     (d',) int64, the coordinates by falling variance
+    """
+
+    view: Sight
+    references: np.ndarray
+    columns: np.ndarray
+
+    def arrays(self, name: str) -> dict[str, np.ndarray]:
+        return {f"{name} references": self.references, f"{name} columns": self.columns}
+
+
+def space_of(view: Sight, found: Survey, values: list, sample: np.ndarray) -> Space:
+    """The space of the groups with these ``values``, of which ``sample`` (s, d') has some rows."""
+
+    def first(place: int, value) -> np.ndarray:
+        features, label = found.firsts[value]
+        return centre_of(view.rows(features, label if value is None else np.full(1, float(place))), view.metric)
+
+    columns = widest_first(sample) if len(sample) else np.arange(sample.shape[1])
+    return Space(view, np.stack([first(place, value) for place, value in enumerate(values)]), columns)
+
+
+@dataclass(frozen=True)
 class Frame:
     """All that is known before rows are routed.
 
     values      of the groups: the labels, or [None] for all rows together; sizes (rows) and masses (k,) of each
-    references  (k, d') a point of each group, from which its diameter is measured
-    columns     (d',) int64, the coordinates by falling variance; largest_label: of the absolute values, of numbers
+    features    the space that epsilon is measured in; search: in which rows are near each other, the same or the joint
+                one, in which the ``tree`` is
+    largest_label  of the absolute values, of numbers
     loss        of the plan, or that of a regression, which labels that are numbers have
     """
 
@@ -42,15 +71,20 @@ class Frame:
     weighted: bool
     dtype: np.dtype
     width: int
-    view: View
-    references: np.ndarray
-    columns: np.ndarray
+    features: Space
+    search: Space
     tree: Tree
     largest_label: float
     loss: str | None
     encoding: Encoding
     sources: tuple[Source, ...]
     name: str
+
+    @property
+    def view(self) -> View:
+        """Of the features."""
+        assert isinstance(self.features.view, View)
+        return self.features.view
 
     @property
     def n_rows(self) -> int:
@@ -84,8 +118,15 @@ class Frame:
             return piece.labels.astype(np.int64)
         return np.searchsorted(np.array(self.values, dtype=np.float64), piece.labels)
 
+    def labels_of(self, piece: Piece) -> np.ndarray:
+        """(m,) float64, as views take them."""
+        return piece.labels if self.values == [None] else self.codes(piece).astype(np.float64)
+
     def save(self, scratch: Scratch) -> None:
-        arrays = {"sizes": self.sizes, "masses": self.masses, "references": self.references, "columns": self.columns}
+        if isinstance(self.search.view, Rough):
+            self.search.view.save(scratch)
+        arrays = {"sizes": self.sizes, "masses": self.masses}
+        arrays |= self.features.arrays("features") | self.search.arrays("search")
         for name, scaling in (("features", self.view.scaling), ("labels", self.view.of_labels)):
             if scaling is not None and scaling.factor is not None and scaling.shift is not None:
                 arrays |= {f"{name} shift": scaling.shift, f"{name} factor": scaling.factor}
@@ -100,6 +141,7 @@ class Frame:
             metric=self.view.metric.name,
             scale=self.view.scaling.name,
             regression=self.view.of_labels is not None,
+            at_model=isinstance(self.search.view, Rough),
             largest_label=self.largest_label,
             loss=self.loss,
             encoding=self.encoding.facts(),
@@ -117,6 +159,13 @@ def load_frame(scratch: Scratch) -> Frame:
 
     encoding = encoding_of(facts["encoding"], FILE)
     assert encoding is not None
+    of_labels = scaling("labels") if facts["regression"] else None
+    view = View(scaling("features"), load(METRICS, facts["metric"]), of_labels)
+
+    def space(name: str, sight: Sight) -> Space:
+        return Space(sight, arrays[f"{name} references"], arrays[f"{name} columns"])
+
+    features = space("features", view)
     return Frame(
         values=facts["values"],
         sizes=arrays["sizes"],
@@ -125,13 +174,8 @@ def load_frame(scratch: Scratch) -> Frame:
         weighted=facts["weighted"],
         dtype=np.dtype(facts["dtype"]),
         width=facts["width"],
-        view=View(
-            scaling("features"),
-            load(METRICS, facts["metric"]),
-            scaling("labels") if facts["regression"] else None,
-        ),
-        references=arrays["references"],
-        columns=arrays["columns"],
+        features=features,
+        search=space("search", load_rough(scratch)) if facts["at_model"] else features,
         tree=Tree(**{key.removeprefix("tree "): array for key, array in arrays.items() if key.startswith("tree ")}),
         largest_label=facts["largest_label"],
         loss=facts["loss"],
@@ -147,15 +191,12 @@ def frame_of(found: Survey, plan: Plan, chosen: Chosen, leaf_rows: int, sources:
     values, loss = _groups(found, plan, name, note)
     whole = values == [None]
     counts = [(found.features.rows, found.features.mass) if whole else found.counts[value] for value in values]
-    features = np.concatenate([part[0] for part in found.parts]).astype(np.float64)
-    labels = np.concatenate([part[1] for part in found.parts])
+    features, labels, codes = sample_of(found, values)
     regression = replace(plan, loss=loss).is_regression
     of_labels = found.labels.scaling(plan.scale) if regression else None
     view = View(found.features.scaling(plan.scale), load(METRICS, plan.metric), of_labels)
     sample = view.rows(features, labels)
-    places = {value: place for place, value in enumerate(values)}
-    codes = np.array([0 if whole else places[value] for part in found.parts for value in part[2]], np.int64)
-    tree = grow(sample, codes, [-(-rows // leaf_rows) for rows, _ in counts])
+    space = space_of(view, found, values, sample)
     return Frame(
         values=values,
         sizes=np.array([rows for rows, _ in counts]),
@@ -164,16 +205,26 @@ def frame_of(found: Survey, plan: Plan, chosen: Chosen, leaf_rows: int, sources:
         weighted=found.weighted,
         dtype=found.dtype,
         width=features.shape[1],
-        view=view,
-        references=np.stack([centre_of(view.rows(*found.firsts[value]), view.metric) for value in values]),
-        columns=widest_first(sample) if len(sample) else np.arange(sample.shape[1]),
-        tree=tree,
+        features=space,
+        search=space,
+        tree=grow(sample, codes, [-(-rows // leaf_rows) for rows, _ in counts]),
         largest_label=float(max(abs(found.labels.low[0]), abs(found.labels.high[0]))),
         loss=loss,
         encoding=_encoding(found, chosen),
         sources=sources,
         name=name,
     )
+
+
+def sample_of(found: Survey, values: list) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(features (s, d), labels (s,) as views take them, groups (s,) int64) of the rows of the sample."""
+    features = np.concatenate([part[0] for part in found.parts]).astype(np.float64)
+    if values == [None]:
+        labels = np.concatenate([part[1] for part in found.parts])
+        return features, labels, np.zeros(len(labels), dtype=np.int64)
+    places = {value: place for place, value in enumerate(values)}
+    codes = np.array([places[value] for part in found.parts for value in part[2]], np.int64)
+    return features, codes.astype(np.float64), codes
 
 
 def _groups(found: Survey, plan: Plan, name: str, note) -> tuple[list, str | None]:

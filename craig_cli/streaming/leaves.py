@@ -3,6 +3,8 @@
 greedy   picks in blocks of nearby rows, as those of the partition algorithm, by the gains that merge into one order
 weigh    what the rows nearest to each of some picks count, and how the bound falls from pick to pick
 swap     every pick of the leaf makes way for the medoid of those rows of the leaf that are nearest to it
+draw     the cluster of each pick, and a random one of its rows (exemplars.py), where others are to represent them
+bound    how the bound falls from exemplar to exemplar
 
 Which rows a leaf has, how it is cut into blocks and what a distance is do not depend on the other leaves, nor on
 memory, threads or the process that does it.
@@ -10,7 +12,7 @@ memory, threads or the process that does it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,7 +25,7 @@ from craig_cli.selection.distances.cells import Cells, Ruler, build_cells
 from craig_cli.selection.duplicates import representatives
 from craig_cli.selection.groups import MOST_DUPLICATES
 from craig_cli.streaming.scratch import Scratch, rows_to_numpy
-from craig_cli.streaming.view import View
+from craig_cli.streaming.view import Sight
 
 TOO_LARGE = 1.5  # a leaf of more than so many times the rows it was to have is worked on in runs of rows
 
@@ -65,32 +67,58 @@ class Bound:
 
 
 @dataclass(frozen=True)
+class Measure:
+    """Coordinates of rows, and in what distances between those of each class are measured."""
+
+    view: Sight
+    rulers: list[Ruler]
+
+
+@dataclass(frozen=True)
 class Job:
     """All that the functions here have to know; it goes to whatever process does the work.
 
     runs    name -> (leaves, sizes) of its record batches; width: number of features
-    rulers  of each class; masses (k,) what its rows count; block: rows of a block; grid: see ``exact_grid``
+    view    what rows are near each other by, with the rulers of each class
+    masses  (k,) what the rows of each class count; block: rows of a block; grid: see ``exact_grid``
+    beside  the features, in which epsilon is measured, where the view is of more than those
     """
 
     folder: Scratch
     runs: dict[str, tuple[list[int], list[int]]]
     width: int
-    view: View
+    view: Sight
     rulers: list[Ruler]
     masses: np.ndarray
     block: int
     grid: float
     bound: Bound | None
+    beside: Measure | None = None
+
+    @property
+    def search(self) -> Measure:
+        return Measure(self.view, self.rulers)
+
+    @property
+    def features(self) -> Measure:
+        return self.beside or self.search
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of a leaf: their numbers (m,) int64, coordinates (m, d') float64, what they count and c_i (m,) float64."""
+    """Rows of a leaf: numbers (m,) int64, features (m, d), labels as views take them and what they count, both (m,)."""
 
     numbers: np.ndarray
-    coordinates: np.ndarray
+    features: np.ndarray
+    labels: np.ndarray
     multiplicity: np.ndarray
-    constants: np.ndarray
+
+    def take(self, order: np.ndarray) -> Rows:
+        return Rows(*(each[order] for each in (self.numbers, self.features, self.labels, self.multiplicity)))
+
+    def seen(self, measure: Measure) -> np.ndarray:
+        """(m, d') coordinates."""
+        return measure.view.rows(self.features, self.labels)
 
 
 def leaves_of(runs: dict[str, dict], classes: np.ndarray, leaf_rows: int) -> list[Leaf]:
@@ -127,13 +155,8 @@ def read_rows(job: Job, leaf: Leaf) -> Rows:
                     }
                 )
     arrays = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-    labels = arrays.get("label", np.zeros(leaf.rows))
-    coordinates = job.view.rows(arrays["features"], labels)
-    weight = arrays.get("weight", np.ones(leaf.rows))
-    constants = np.ones(leaf.rows)
-    if job.bound is not None:
-        constants = job.bound.constants(coordinates[:, : job.width], labels)
-    return Rows(arrays["row"], coordinates, weight, constants)
+    labels = arrays.get("label", np.full(leaf.rows, float(leaf.group)))
+    return Rows(arrays["row"], arrays["features"], labels, arrays.get("weight", np.ones(leaf.rows)))
 
 
 def greedy(job: Job, leaf: Leaf, share: float, depth: float | None = None) -> None:
@@ -142,13 +165,14 @@ def greedy(job: Job, leaf: Leaf, share: float, depth: float | None = None) -> No
     Of equal rows the first stands for all. Writes the order of the rows in blocks, too, which the other stages go by.
     """
     rows = read_rows(job, leaf)
-    first = representatives(rows.coordinates)
+    coordinates, multiplicity = rows.seen(job.search), rows.multiplicity
+    first = representatives(coordinates if job.beside is None else rows.seen(job.features))
     kept = np.flatnonzero(first == np.arange(leaf.rows))
     if len(kept) > MOST_DUPLICATES * leaf.rows:
-        kept, multiplicity, coordinates = np.arange(leaf.rows), rows.multiplicity, rows.coordinates
+        kept = np.arange(leaf.rows)
     else:
-        multiplicity = np.bincount(first, weights=rows.multiplicity, minlength=leaf.rows)[kept]
-        coordinates = rows.coordinates[kept]
+        multiplicity = np.bincount(first, weights=multiplicity, minlength=leaf.rows)[kept]
+        coordinates = coordinates[kept]
     ruler = job.rulers[leaf.group]
     cells = build_cells(coordinates, ruler.metric, float(job.masses[leaf.group]), job.block, ruler)
     blocks = Blocks(cells, multiplicity, job.block)
@@ -178,17 +202,24 @@ def greedy(job: Job, leaf: Leaf, share: float, depth: float | None = None) -> No
     job.folder.save(leaf.file("greedy"), arrays)
 
 
-def _arranged(job: Job, leaf: Leaf) -> tuple[Rows, Cells]:
-    """The rows that are left of equal ones, in the order of their cells, and these."""
-    rows = read_rows(job, leaf)
-    found, _ = job.folder.load(leaf.file("greedy"), "order", "multiplicity")
-    order = found["order"]
-    multiplicity = found["multiplicity"] if len(found["multiplicity"]) else rows.multiplicity[order]
-    kept = Rows(rows.numbers[order], rows.coordinates[order], multiplicity, rows.constants[order] * multiplicity)
-    ruler = job.rulers[leaf.group]
-    same = np.arange(len(order))
-    cells = build_cells(kept.coordinates, ruler.metric, float(job.masses[leaf.group]), job.block, ruler, same)
-    return kept, cells
+def arranged(job: Job, leaf: Leaf, measure: Measure) -> tuple[Rows, np.ndarray, Cells]:
+    """The rows that are left of equal ones, in the order of their cells, their coordinates and these."""
+    saved, _ = job.folder.load(leaf.file("greedy"), "order", "multiplicity")
+    rows, order = read_rows(job, leaf), saved["order"]
+    coordinates, ruler = rows.seen(measure)[order], measure.rulers[leaf.group]
+    rows = rows.take(order)
+    if len(saved["multiplicity"]):
+        rows = replace(rows, multiplicity=saved["multiplicity"])
+    same = np.arange(len(coordinates))
+    cells = build_cells(coordinates, ruler.metric, float(job.masses[leaf.group]), job.block, ruler, same)
+    return rows, coordinates, cells
+
+
+def constants_of(job: Job, rows: Rows, coordinates: np.ndarray) -> np.ndarray:
+    """(m,) c_i of rows with these coordinates in the space of the features."""
+    if job.bound is None:
+        return np.ones(len(coordinates))
+    return job.bound.constants(coordinates[:, : job.width], rows.labels)
 
 
 @dataclass(frozen=True)
@@ -208,35 +239,45 @@ class Picks:
 
 def picks_of(job: Job, group: int, arrays: dict[str, np.ndarray]) -> Picks:
     """The picks of class ``group`` of which the arrays say row, leaf and coordinates."""
-    ruler = job.rulers[group]
-    points = np.ascontiguousarray(arrays["coordinates"][:, ruler.columns]) * ruler.factor
-    return Picks(arrays["row"], arrays["leaf"], arrange_points(points, ruler.metric))
+    return Picks(arrays["row"], arrays["leaf"], points_of(job.search, group, arrays["coordinates"]))
+
+
+def points_of(measure: Measure, group: int, coordinates: np.ndarray) -> Points:
+    """Rows (r, d') of a class, arranged to be nearest."""
+    ruler = measure.rulers[group]
+    return arrange_points(np.ascontiguousarray(coordinates[:, ruler.columns]) * ruler.factor, ruler.metric)
+
+
+def clusters_of(leaf: Leaf, rows: Rows, cells: Cells, picks: Picks, constants: np.ndarray, grid: float):
+    """(nearest, change, places, positions): the first two as ``nearest_of``, the others of the leaf's own picks."""
+    nearest, change = nearest_of(cells, picks.points, constants, grid)
+    places, positions = picks.of(leaf, rows.numbers)
+    nearest[positions] = places
+    return nearest, change, places, positions
 
 
 def weigh(job: Job, leaf: Leaf, picks: Picks, name: str) -> None:
     """Of each pick that is nearest to a row of the leaf, or was before another was: place, count, change of the bound.
 
-    The bound changes by whole numbers of the grid.
+    The bound changes by whole numbers of the grid; where the picks are not by features it says nothing.
     """
-    rows, cells = _arranged(job, leaf)
-    nearest, change = nearest_of(cells, picks.points, rows.constants, job.grid)
-    places, positions = picks.of(leaf, rows.numbers)
-    nearest[positions] = places
+    rows, coordinates, cells = arranged(job, leaf, job.search)
+    constants, grid = np.ones(len(coordinates)), 1.0
+    if job.beside is None:
+        constants, grid = constants_of(job, rows, coordinates), job.grid
+    nearest, change, *_ = clusters_of(leaf, rows, cells, picks, constants * rows.multiplicity, grid)
     counts = np.bincount(nearest, weights=rows.multiplicity, minlength=len(picks.rows))
     used = np.flatnonzero((counts != 0.0) | (change != 0.0))
-    largest = float((rows.constants / rows.multiplicity).max())
     arrays = {"place": used, "count": counts[used], "change": change[used]}
-    job.folder.save(leaf.file(name), arrays, largest=largest)
+    job.folder.save(leaf.file(name), arrays, largest=float(constants.max()))
 
 
 def swap(job: Job, leaf: Leaf, picks: Picks, name: str) -> None:
     """The row, and its coordinates, that takes the place of each of the leaf's picks."""
-    rows, cells = _arranged(job, leaf)
-    nearest, _ = nearest_of(cells, picks.points, rows.multiplicity, 1.0)
-    places, positions = picks.of(leaf, rows.numbers)
-    nearest[positions] = places
+    rows, coordinates, cells = arranged(job, leaf, job.search)
+    nearest, _, places, positions = clusters_of(leaf, rows, cells, picks, rows.multiplicity, 1.0)
     own = np.full(len(picks.rows), -1)
     own[places] = np.arange(len(places))
     moved = medoids_within(cells.rows, cells.metric, rows.multiplicity, own[nearest], positions)
-    arrays = {"place": places, "row": rows.numbers[moved], "coordinates": rows.coordinates[moved]}
+    arrays = {"place": places, "row": rows.numbers[moved], "coordinates": coordinates[moved]}
     job.folder.save(leaf.file(name), arrays)

@@ -78,16 +78,32 @@ def merged(job: Job, leaves: list[Leaf], budget: int, deepen: Deepen, weights_of
             break
         deepen([leaves[place] for place in shallow], cut)
         blocks = read_blocks(job, leaves)
-    arrays = {
-        "row": blocks.row[places],
-        "leaf": np.array([leaf.number for leaf in leaves])[blocks.leaf[places]],
-        "gain": gains,
-        "coordinates": _coordinates(job, blocks, places),
-    }
+    arrays = _arrays(job, blocks, places, gains)
     if not pool:
         return arrays
     chosen, gains = _among(job, leaves[0].group, arrays["coordinates"], weights_of(arrays), budget)
     return {key: array[chosen] for key, array in arrays.items()} | {"gain": gains}
+
+
+def above(job: Job, leaves: list[Leaf], depth: float, deepen: Deepen) -> tuple[dict[str, np.ndarray], bool]:
+    """(picks of a class as ``merged`` has them, of a higher gain than ``depth`` or where that is 0 all; whether all)"""
+    blocks = read_blocks(job, leaves)
+    shallow = np.unique(blocks.leaf_of[blocks.known > depth])
+    if len(shallow):
+        deepen([leaves[place] for place in shallow], depth)
+        blocks = read_blocks(job, leaves)
+    places, gains = _ranked(job, blocks, len(blocks.row))
+    size = int((gains > depth).sum()) if depth > 0.0 else len(gains)
+    return _arrays(job, blocks, places[:size], gains[:size]), size == blocks.rows
+
+
+def _arrays(job: Job, blocks: Blocks, places: np.ndarray, gains: np.ndarray) -> dict[str, np.ndarray]:
+    return {
+        "row": blocks.row[places],
+        "leaf": np.array([leaf.number for leaf in blocks.leaves])[blocks.leaf[places]],
+        "gain": gains,
+        "coordinates": _coordinates(job, blocks, places),
+    }
 
 
 def _ranked(job: Job, blocks: Blocks, budget: int) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,6 @@ rows of a leaf, run after run, are in the order of the data, however large the r
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,34 +14,72 @@ import pyarrow as pa
 from craig_cli.formats.arrow import to_arrow
 from craig_cli.formats.pieces import Piece, Pieces
 from craig_cli.formats.pipeline import Workers
+from craig_cli.scaling import CHUNK
 from craig_cli.selection.bounds import row_norms
+from craig_cli.streaming.frame import Frame, Space
+from craig_cli.streaming.rough import Rough
 from craig_cli.streaming.scratch import Scratch, rows_to_arrow
-from craig_cli.streaming.tree import Tree
-from craig_cli.streaming.view import View
 
 RUN = "run-"
 
 
-@dataclass(frozen=True)
-class Router:
-    """Where rows go.
+@dataclass
+class Extent:
+    """Of the rows of a run.
 
-    references  (k, d') a point of each class, from which its diameter is measured
-    code_of     (piece) -> (m,) int64 class of each row
+    farthest, by_features  (k,) what the diameter of each class is judged by where rows are searched, and by features
+    largest                the greatest norm of a row
+    pulls                  of each piece (k, 4) sums over its rows of each class at a model: of the norms of their
+                           influence vectors, of what those are times what the row counts, of the squares likewise, and
+                           of the norms of the rows where they are searched
     """
 
-    view: View
-    tree: Tree
-    references: np.ndarray
-    code_of: Callable[[Piece], np.ndarray]
+    farthest: np.ndarray
+    by_features: np.ndarray
+    largest: float
+    pulls: list[list]
 
-    def __call__(self, piece: Piece) -> tuple[Piece, np.ndarray, np.ndarray, float]:
-        """(the piece, leaf of each row, what the diameter of each class is judged by, the greatest norm of a row)"""
-        rows, classes = self.view.rows(piece.features, piece.labels), self.code_of(piece)
-        farthest = np.zeros(len(self.references))
-        np.maximum.at(farthest, classes, self.view.metric.sums(rows - self.references[classes]))
+    def add(self, other: Extent) -> None:
+        self.farthest = np.maximum(self.farthest, other.farthest)
+        self.by_features = np.maximum(self.by_features, other.by_features)
+        self.largest = max(self.largest, other.largest)
+        self.pulls += other.pulls
+
+    def facts(self) -> dict:
+        extents = {"farthest": self.farthest.tolist(), "by_features": self.by_features.tolist()}
+        return {**extents, "largest": self.largest, "pulls": self.pulls}
+
+
+@dataclass(frozen=True)
+class Router:
+    """Where rows go, by what is known before."""
+
+    frame: Frame
+
+    def __call__(self, piece: Piece) -> tuple[Piece, np.ndarray, Extent]:
+        """(the piece, leaf of each row, what is to be known of them)"""
+        frame = self.frame
+        classes, labels = frame.codes(piece), frame.labels_of(piece)
+        rows = near = frame.features.view.rows(piece.features, labels)
         largest = float(row_norms(rows[:, : piece.features.shape[1]]).max())
-        return piece, self.tree.leaves_of(rows, classes), farthest, largest
+        by_features = _farthest(frame.features, rows, classes)
+        extent = Extent(by_features, by_features, largest, [])
+        if isinstance(frame.search.view, Rough):
+            near, squares = frame.search.view.seen(piece.features, labels)
+            counts = np.ones(len(classes)) if piece.weight is None else piece.weight
+            norms, of_rows = np.sqrt(squares), np.sqrt(np.einsum("ij,ij->i", near, near))
+            sums = (norms, norms * counts, squares * counts, of_rows)
+            pulls = np.column_stack([np.bincount(classes, each, len(frame.values)) for each in sums])
+            extent = Extent(_farthest(frame.search, near, classes), by_features, largest, [pulls.tolist()])
+        return piece, frame.tree.leaves_of(near, classes), extent
+
+
+def _farthest(space: Space, rows: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    farthest = np.zeros(len(space.references))
+    for start in range(0, len(rows), CHUNK):
+        part = slice(start, start + CHUNK)
+        np.maximum.at(farthest, classes[part], space.view.metric.sums(rows[part] - space.references[classes[part]]))
+    return farthest
 
 
 class _Run:
@@ -53,17 +90,17 @@ class _Run:
         self.leaf = np.empty(room, dtype=np.int64)
         self.extras = {name: np.empty(room) for name in extras}
         self.first = self.filled = 0
-        self.farthest: np.ndarray | float = 0.0
-        self.largest = 0.0
+        self.extent: Extent | None = None
 
-    def append(self, piece: Piece, leaf: np.ndarray, farthest: np.ndarray, largest: float) -> None:
-        if self.filled == 0:
-            self.first, self.farthest, self.largest = piece.first, 0.0, 0.0
+    def append(self, piece: Piece, leaf: np.ndarray, extent: Extent) -> None:
+        if self.filled == 0 or self.extent is None:
+            self.first, self.extent = piece.first, extent
+        else:
+            self.extent.add(extent)
         place = slice(self.filled, self.filled + len(leaf))
         self.features[place], self.leaf[place] = piece.features, leaf
         for name, values in self.extras.items():
             values[place] = piece.labels if name == "label" else 1.0 if piece.weight is None else piece.weight
-        self.farthest, self.largest = np.maximum(self.farthest, farthest), max(self.largest, largest)
         self.filled += len(leaf)
 
     def write(self, scratch: Scratch) -> None:
@@ -76,13 +113,13 @@ class _Run:
             extras = {name: to_arrow(values[rows]) for name, values in self.extras.items()}
             return {"row": to_arrow(self.first + rows), "features": rows_to_arrow(self.features[rows]), **extras}
 
+        assert self.extent is not None
         facts = {
             "first": self.first,
             "end": self.first + self.filled,
             "leaves": leaves.tolist(),
             "sizes": (np.array(ends) - starts).tolist(),
-            "farthest": np.atleast_1d(self.farthest).tolist(),
-            "largest": self.largest,
+            **self.extent.facts(),
         }
         batches = (batch(start, end) for start, end in zip(starts.tolist(), ends))
         schema = pa.schema([(name, column.type) for name, column in batch(0, 0).items()])
@@ -96,14 +133,14 @@ def route(pieces: Pieces, router: Router, scratch: Scratch, *, labels, dtype, ex
     progress(start)
     run = None
     with Workers(threads) as workers:
-        for piece, leaf, farthest, largest in workers.map(router, pieces(start, labels)):
+        for piece, leaf, extent in workers.map(router, pieces(start, labels)):
             if run is None:
                 width = piece.features.shape[1]
                 room = int(memory / (width * dtype.itemsize + 24 + 8 * len(extras)))
                 run = _Run(max(room, len(piece.labels)), width, dtype, extras)
             if run.filled + len(piece.labels) > len(run.leaf):
                 run.write(scratch)
-            run.append(piece, leaf, farthest, largest)
+            run.append(piece, leaf, extent)
             progress(len(piece.labels))
     if run is not None and run.filled:
         run.write(scratch)
@@ -116,3 +153,9 @@ def run_facts(scratch: Scratch) -> dict[str, dict]:
         with scratch.open(name) as (_, facts):
             found[name] = facts
     return found
+
+
+def pulls_of(scratch: Scratch) -> np.ndarray:
+    """(k, 4) the ``pulls`` of all rows, added piece by piece in their order, whatever the runs were."""
+    pulls = [each for facts in run_facts(scratch).values() for each in facts["pulls"]]
+    return np.add.reduce(np.array(pulls), axis=0)

@@ -1,10 +1,13 @@
 """Selecting from data that does not fit the memory: two passes over the data, then leaf by leaf.
 
     survey   classes, scaling and a sample                                                    survey.py, frame.py
+    model    a rough one of all rows, where rows are to be selected at one, some passes       rough.py, guided.py
     route    every row to its leaf of nearby rows, in the scratch folder                      tree.py, route.py
     greedy   in each leaf, as the partition algorithm in its blocks                           leaves.py
-    merge    to one greedy order                                                              merged.py
+    merge    to one greedy order                                                              merged.py, picking.py
     swap     picks for the medoids of their rows, leaf by leaf
+    draw     a random row of each pick's to stand for them                                    exemplars.py
+    strata   in place of the four before, one row from each                                   stratified.py
     weigh    every row by its nearest pick, whichever leaf that is in: weights and the bound
 
 Each stage leaves files in the scratch folder, from which a run that was stopped goes on. The coreset is the same to the
@@ -15,7 +18,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,39 +26,51 @@ import numpy as np
 from craig_cli import jit
 from craig_cli.artifacts.coreset import Coreset
 from craig_cli.errors import DataError, UsageError
-from craig_cli.formats.pieces import Pieces, open_pieces
+from craig_cli.formats.pieces import Piece, Pieces, open_pieces
+from craig_cli.formats.pipeline import Workers
 from craig_cli.formats.table import left_out_notes
 from craig_cli.formats.text_pieces import open_text
+from craig_cli.guided.policy import cannot_follow, is_doubtful, tell_why
 from craig_cli.memory import available_memory
-from craig_cli.registry import RECIPES
 from craig_cli.selection.algorithms.partition import pool_size
-from craig_cli.selection.bounds import FEATURE_DISTANCE, GRADIENT_NORM, exact_grid
-from craig_cli.selection.distances.cells import Ruler
-from craig_cli.selection.distances.metrics import quantum_for
 from craig_cli.selection.distances.simd import WIDTH
 from craig_cli.selection.finished import coreset_of
-from craig_cli.selection.merge import Part, merge
+from craig_cli.selection.limits import estimate_of
+from craig_cli.selection.merge import merge
 from craig_cli.selection.plan import Plan, wants_rough_model
 from craig_cli.selection.quotas import class_quotas, merge_orders
+from craig_cli.streaming.asked import NotInPieces, algorithm_of, check, resolved
+from craig_cli.streaming.covering import cover
+from craig_cli.streaming.described import classes_of, settings
 from craig_cli.streaming.frame import FILE, Frame, frame_of, load_frame
-from craig_cli.streaming.leaves import Bound, Job, Leaf, greedy, leaves_of, picks_of, swap, weigh
-from craig_cli.streaming.merged import merged
-from craig_cli.streaming.route import Router, route, run_facts
+from craig_cli.streaming.guided import (
+    Chosen,
+    at_rough_model,
+    cost_of,
+    everyone_of,
+    norms_of,
+    part_of,
+    provenance,
+    sample_bytes,
+    sample_rows,
+    shares,
+    weighed,
+)
+from craig_cli.streaming.job import job_of
+from craig_cli.streaming.picking import Class
+from craig_cli.streaming.rough import InPieces, Labelled, Pass, Rough
+from craig_cli.streaming.route import Router, pulls_of, route
 from craig_cli.streaming.scratch import Folder, Scratch
-from craig_cli.streaming.survey import survey
+from craig_cli.streaming.survey import Survey, survey
 from craig_cli.streaming.work import Clock, Crew
 from craig_cli.tables.storage import NUMBER
 from craig_cli.version import __version__
-
-
-class NotInPieces(DataError):
-    """Something in the data that only reading all of it can make a number of, or say more of."""
-
 
 LEAF = 1 << 25  # bytes of the rows of a leaf, as float64
 MOST_ROWS, LEAST_BLOCKS = 131_072, 8  # of a leaf
 LARGE = 1_000_000  # rows, of more it streams unless another algorithm is asked for
 SAMPLED, SAMPLE = 256, 4096  # rows of the sample: for each leaf, and at least
+PASSES, PASSES_AT_MODEL = 5, 4  # over the rows, as far as progress goes
 BASE = 400 << 20  # bytes of the program itself
 MOST_WAITING = 1 << 28  # bytes of rows that wait to be written
 COPIES = 6  # of the rows of a leaf that is worked on
@@ -83,7 +98,7 @@ def select_streamed(
 
     ``plan.memory_limit`` is what the whole process may take. Raises UsageError for what it cannot do.
     """
-    _check(plan)
+    check(plan)
     pieces = open_text(paths, **reading) or open_pieces(paths, **reading)
     for text in pieces.chosen.notes if note is not None else ():
         note(text)
@@ -92,8 +107,19 @@ def select_streamed(
     with Scratch() if kept else Folder(scratch, resume) as folder:
         inputs = {os.path.abspath(state.path): [state.size, state.modified] for state in pieces.states}
         folder.begin(_facts(plan, reading, leaf_rows), inputs)
-        run = _Run(pieces, plan, folder, limit - kept, Clock(progress, 5.0 * pieces.n_rows), note)
-        return run.coreset(leaf_rows), run.clock.seconds
+        passes = PASSES + (PASSES_AT_MODEL if wants_rough_model(plan) else 0)
+        run = _Run(pieces, plan, folder, limit - kept, Clock(progress, float(passes * pieces.n_rows)), note)
+        coreset, seconds = run.coreset(leaf_rows), run.clock.seconds
+        if run.is_doubtful(coreset):
+            by_features = replace(run.resolved(), purpose="any", weights="count", swaps=plan.swaps)
+            by_features = replace(by_features, memory_limit=int(run.memory))
+            beside = scratch.with_name(f"{scratch.name}.features")
+            plain, more = select_streamed(paths, by_features, reading, beside, resume=resume, leaf_rows=leaf_rows)
+            seconds = {stage: seconds.get(stage, 0.0) + more.get(stage, 0.0) for stage in seconds | more}
+            if run.cost(plain) < run.cost(coreset):
+                tell_why(note, cannot_follow(coreset))
+                coreset = replace(plain, metadata=plain.metadata | {"for": plan.purpose})
+        return coreset, seconds
 
 
 def _leaves_in_memory(pieces: Pieces, limit: float) -> float:
@@ -109,31 +135,19 @@ def reason_to_stream(paths: Sequence[str], plan: Plan, reading: dict) -> str | N
 
     Raises UsageError and DataError for what cannot be streamed.
     """
-    _check(plan)
+    check(plan)
     pieces = open_pieces(paths, **reading)
     n_rows, width = pieces.n_rows, len(pieces.chosen.features)
-    if n_rows > LARGE and plan.algorithm == "auto":  # by the data alone: the same on every machine
+    by_itself = plan.algorithm == "auto" and algorithm_of(plan) == "partition" and plan.epsilon is None
+    if n_rows > LARGE and by_itself:  # the same on every machine
         return f"{n_rows:,} rows, leaf by leaf (craig guide scale)"
-    selecting, read = 3 * 8.0 * n_rows * width + 200.0 * n_rows, 8.0 * n_rows * width  # as limits.estimate has it
+    at_model = 2 * width + 1 if wants_rough_model(plan) else 0
+    selecting = estimate_of(n_rows, width, at_model)
+    read = 8.0 * n_rows * width
     most = np.inf if plan.memory_limit is None else plan.memory_limit
     if selecting <= most and read + selecting <= available_memory():
         return None
     return "leaf by leaf, as it does not fit the memory: not the rows that would be picked in memory"
-
-
-def _check(plan: Plan) -> None:
-    """Refuse what is not there yet."""
-    recipe = RECIPES[plan.purpose]
-    weights, exemplar = plan.weights or recipe.weights, plan.exemplar or recipe.exemplar
-    found = None
-    if wants_rough_model(plan) or weights != "count" or exemplar != "medoid":
-        found = f"--for {plan.purpose}" if plan.weights is plan.exemplar is None else "other exemplars or weights"
-    elif plan.algorithm not in ("auto", "partition"):
-        found = f"--algorithm {plan.algorithm}"
-    elif plan.epsilon is not None or plan.sizes is not None:
-        found = "--sizes" if plan.epsilon is None else "--epsilon"
-    if found is not None:
-        raise UsageError(f"--stream: selects --for distance with --fraction or --size so far, found {found}")
 
 
 def _facts(plan: Plan, reading: dict, leaf_rows: int | None) -> dict:
@@ -153,85 +167,171 @@ class _Run:
 
     def coreset(self, leaf_rows: int | None) -> Coreset:
         clock = self.clock
-        with clock.stage("survey"):
-            frame = self._frame(leaf_rows)
-        leaf_rows = leaf_rows or self._leaf_rows(len(frame.columns))
-        budget = self._budget(frame)
+        self.frame = frame = self._frame(leaf_rows)
+        leaf_rows = leaf_rows or self._leaf_rows(len(frame.search.columns))
+        budget = self._budget()
         crew = self._crew(frame, leaf_rows, budget)
         with clock.stage("route"):
             self._route(frame)
-        job, leaves = self._job(frame, leaf_rows)
-        quotas = class_quotas(frame.masses, budget, frame.sizes)
-        parts, gains = [], []
-        with clock.stage("greedy"):
-            for group, quota in enumerate(quotas):
-                own = [leaf for leaf in leaves if leaf.group == group]
-                rows = int(frame.sizes[group])
-                wanted = pool_size(int(quota), -(-rows // self.block), rows) or int(quota)
-                crew(greedy, job, own, "greedy", clock, wanted / rows)
-        for group, quota in enumerate(quotas):
-            own = [leaf for leaf in leaves if leaf.group == group]
-            part, gain = self._part(job, own, int(quota), crew)
-            parts.append(part)
-            gains.append(gain)
+        job, leaves = job_of(frame, self.folder, self.plan, self.block, leaf_rows)
+        classes = [
+            Class(job, [leaf for leaf in leaves if leaf.group == group], crew, clock)
+            for group in range(len(frame.sizes))
+        ]
+        plan = self.resolved()
+        chosen = self._chosen(plan, frame, classes, budget)
+        weights, told = self._weights(plan, frame, chosen)
+        parts = [part_of(frame, job, *each) for each in zip(range(len(chosen)), chosen, weights)]
+        gains = [each.gains for each in chosen]
         selection = merge(parts, *merge_orders([part.rows for part in parts], gains, frame.masses))
-        classes = [(_label(frame, value), int(size)) for value, size in zip(frame.values, frame.sizes)]
-        largest = max(self._largest(job, leaf) for leaf in leaves)
-        return coreset_of(frame, classes, selection, self._settings(frame, leaf_rows), largest)
+        at = {"at": told.pop("at")} if "at" in told else {}
+        described = settings(plan, frame, self.block, leaf_rows, told)
+        coreset = coreset_of(frame, classes_of(frame), selection, described, max(each.largest for each in chosen))
+        return replace(coreset, metadata=coreset.metadata | at)
+
+    def resolved(self) -> Plan:
+        """The plan with nothing left open."""
+        return resolved(self.plan, isinstance(self.frame.search.view, Rough))
+
+    def is_doubtful(self, coreset: Coreset) -> bool:
+        """Whether the same by features is to be tried as well, see ``guided.policy``."""
+        rough = self.frame.search.view
+        if not isinstance(rough, Rough) or self.plan.weights not in (None, "fitted"):
+            return False
+        return is_doubtful(coreset, rough.state.coef.size)
+
+    def cost(self, coreset: Coreset) -> float:
+        """Of all rows, at the model that is trained on a coreset of them."""
+        rough = self.frame.search.view
+        assert isinstance(rough, Rough)
+        rows = InPieces(rough.design, self._passes(self.frame), self.frame.n_rows, self.plan.seed)
+        return cost_of(rows, rough, coreset)
+
+    def _chosen(self, plan: Plan, frame: Frame, classes: list[Class], budget: int) -> list[Chosen]:
+        """What stands for the rows of each class."""
+        if plan.epsilon is None:
+            quotas = class_quotas(shares(frame, self.plan, self.folder), budget, frame.sizes)
+        else:
+            with self.clock.stage("greedy"):
+                quotas = cover(classes, frame.masses, plan.epsilon, self._check_picks)
+        if plan.algorithm == "strata":
+            means = norms_of(frame, self.folder)
+            return [each.strata(quota, means, plan.seed) for each, quota in zip(classes, quotas.tolist())]
+        assert plan.swaps is not None
+        with self.clock.stage("greedy"):
+            for each, quota, rows in zip(classes, quotas.tolist(), frame.sizes.tolist()):
+                each.greedy(pool_size(quota, -(-rows // self.block), rows) or quota, rows)
+        picks = [each.picks(quota, plan.swaps) for each, quota in zip(classes, quotas.tolist())]
+        if plan.exemplar == "medoid" and frame.search is frame.features:
+            return [each.medoids(arrays) for each, arrays in zip(classes, picks)]
+        seed = plan.seed if plan.exemplar == "member" else None
+        return [each.exemplars(arrays, seed) for each, arrays in zip(classes, picks)]
+
+    def _weights(self, plan: Plan, frame: Frame, chosen: list[Chosen]) -> tuple[Sequence[np.ndarray | None], dict]:
+        """(weights of each class's picks, None where they are those they came with; what is to be said of them)"""
+        rough = frame.search.view
+        if not isinstance(rough, Rough):
+            return [None] * len(chosen), {"weights": "count"}
+        with self.clock.stage("weigh"):
+            rows = InPieces(rough.design, self._passes(frame), frame.n_rows, plan.seed)
+            weights, told = weighed(rows, rough, frame, plan, chosen)
+            own = weights or [each.weights for each in chosen]
+            told["at"] = provenance(rough, frame, plan, chosen, own, float(pulls_of(self.folder)[:, 2].sum()))
+        return weights or [None] * len(chosen), told
 
     def _leaf_rows(self, width: int) -> int:
         rows = min(MOST_ROWS, max(LEAST_BLOCKS * self.block, LEAF // (8 * width)))
         return rows // self.block * self.block
 
     def _frame(self, leaf_rows: int | None) -> Frame:
-        if self.folder.has(FILE):
-            self.clock.rows(self.pieces.n_rows)
-            return load_frame(self.folder)
-        width = len(self.pieces.chosen.features)
-        rate = min(1.0, max(SAMPLED / (leaf_rows or self._leaf_rows(width)), SAMPLE / self.pieces.n_rows))
-        try:
-            found = survey(self.pieces(), rate, self.plan.seed, self.threads, self.clock.rows)
-        except DataError as error:
-            raise NotInPieces(str(error)) from error
-        if found.features.rows < self.pieces.n_rows:
-            expected = self.pieces.n_rows
-            raise DataError(f"{self.pieces.shown}: expected {expected} rows, found {found.features.rows}")
-        leaf_rows = leaf_rows or self._leaf_rows(sum(found.widths))
-        frame = frame_of(
-            found, self.plan, self.pieces.chosen, leaf_rows, self.pieces.sources(found.contents), self.note
-        )
-        for text in left_out_notes(frame.encoding) if self.note is not None else ():
-            self.note(text)
+        with self.clock.stage("survey"):
+            if self.folder.has(FILE):
+                self.clock.rows(self.pieces.n_rows)
+                return load_frame(self.folder)
+            found = self._survey(leaf_rows)
+            rows = leaf_rows or self._leaf_rows(sum(found.widths))
+            frame = frame_of(found, self.plan, self.pieces.chosen, rows, self.pieces.sources(found.contents), self.note)
+            for text in left_out_notes(frame.encoding) if self.note is not None else ():
+                self.note(text)
+        if wants_rough_model(self.plan):
+            with self.clock.stage("model"):
+                rows_of = (lambda width: leaf_rows) if leaf_rows else self._leaf_rows
+                everyone = everyone_of(frame, found, self.plan, self._passes(frame))
+                frame = at_rough_model(everyone, frame, found, self.plan, self._budget(), rows_of, self.note)
         frame.save(self.folder)
         return frame
 
-    def _budget(self, frame: Frame) -> int:
+    def _survey(self, leaf_rows: int | None) -> Survey:
+        n_rows, width = self.pieces.n_rows, len(self.pieces.chosen.features)
+        wanted = max(SAMPLE, SAMPLED * n_rows // (leaf_rows or self._leaf_rows(2 * width)))
+        if wants_rough_model(self.plan):
+            wanted = max(wanted, sample_rows(n_rows, width, self._budget()))
+            least = BASE + sample_bytes(min(wanted, n_rows), width)
+            if least > self.memory:
+                raise UsageError(
+                    f"memory limit: training a rough model takes at least {least / 2**20:.0f} MiB, found "
+                    f"{self.memory / 2**20:.0f} MiB"
+                )
+        try:
+            found = survey(self.pieces(), min(1.0, wanted / n_rows), self.plan.seed, self.threads, self.clock.rows)
+        except DataError as error:
+            raise NotInPieces(str(error)) from error
+        if found.features.rows < n_rows:
+            raise DataError(f"{self.pieces.shown}: expected {n_rows} rows, found {found.features.rows}")
+        return found
+
+    def _passes(self, frame: Frame) -> Pass:
+        """What makes a pass over all rows."""
+
+        def by_pass(function: Callable):
+            def one(piece: Piece):
+                counts = np.ones(len(piece.labels)) if piece.weight is None else piece.weight
+                part = Labelled(piece.first, piece.features, frame.labels_of(piece), counts)
+                return len(counts), function(part)
+
+            with Workers(self.threads) as workers:
+                for count, result in workers.map(one, self.pieces(0, frame.labels)):
+                    self.clock.rows(count)
+                    yield result
+
+        return by_pass
+
+    def _budget(self) -> int:
+        n_rows = self.pieces.n_rows
+        if self.plan.epsilon is not None:
+            return 0
         if self.plan.fraction is not None:
-            return max(1, round(self.plan.fraction * frame.n_rows))
+            return max(1, round(self.plan.fraction * n_rows))
         assert self.plan.size is not None
-        if self.plan.size > frame.n_rows:
-            raise UsageError(f"size: expected at most the {frame.n_rows} rows of {frame.name}, found {self.plan.size}")
+        if self.plan.size > n_rows:
+            name = self.pieces.inputs[0].source.name
+            raise UsageError(f"size: expected at most the {n_rows} rows of {name}, found {self.plan.size}")
         return self.plan.size
 
     def _crew(self, frame: Frame, leaf_rows: int, budget: int) -> Crew:
         """As many leaves at a time as the memory allows beside the picks. Raises UsageError where it allows none."""
-        width = len(frame.columns)
-        leaf, picks = 8.0 * width * leaf_rows * COPIES, 8.0 * budget * (4 * width + 8)
-        self.room = self.memory - BASE - picks
-        if self.room < leaf:
-            least = BASE + picks + leaf
+        width = len(frame.search.columns)
+        width += len(frame.features.columns) if frame.search is not frame.features else 0
+        self.leaf, self.pick = 8.0 * width * leaf_rows * COPIES, 8.0 * (4 * width + 8)
+        self._check_picks(budget)
+        self.room = self.memory - BASE - self.pick * budget
+        at_once = max(1, min(self.threads, int(self.room // self.leaf)))
+        return Crew(at_once, max(1, self.threads // at_once))
+
+    def _check_picks(self, count: int) -> None:
+        """Raise UsageError where so many picks leave no room for a leaf."""
+        least = BASE + self.pick * count + self.leaf
+        if self.memory < least:
             raise UsageError(
-                f"memory limit: selecting {budget:,} of these rows takes at least {least / 2**20:.0f} MiB, found "
+                f"memory limit: selecting {count:,} of these rows takes at least {least / 2**20:.0f} MiB, found "
                 f"{self.memory / 2**20:.0f} MiB"
             )
-        at_once = max(1, min(self.threads, int(self.room // leaf)))
-        return Crew(at_once, max(1, self.threads // at_once))
 
     def _route(self, frame: Frame) -> None:
         wanted = {"weight": frame.weighted, "label": frame.view.of_labels is not None}
         route(
             self.pieces,
-            Router(frame.view, frame.tree, frame.references, frame.codes),
+            Router(frame),
             self.folder,
             labels=frame.labels,
             dtype=frame.dtype if frame.dtype.itemsize >= 4 else np.dtype(np.float32),
@@ -240,102 +340,3 @@ class _Run:
             threads=self.threads,
             progress=self.clock.rows,
         )
-
-    def _job(self, frame: Frame, leaf_rows: int) -> tuple[Job, list[Leaf]]:
-        runs = run_facts(self.folder)
-        farthest = np.max([facts["farthest"] for facts in runs.values()], axis=0)
-        metric = frame.view.metric
-        diameters = [metric.diameter(each) for each in farthest.tolist()]
-        rulers = [
-            Ruler(metric, diameter, quantum_for(diameter, metric, mass), frame.columns)
-            for diameter, mass in zip(diameters, frame.masses.tolist())
-        ]
-        bound, steepest = None, 1.0
-        if self.plan.radius is not None:
-            assert frame.loss is not None
-            bound = Bound(frame.loss, self.plan.radius, max(each["largest"] for each in runs.values()), _unit(frame))
-            steepest = bound.most(frame.largest_label)
-        grid = exact_grid(sum(mass * ruler.diameter * steepest for mass, ruler in zip(frame.masses.tolist(), rulers)))
-        known = {name: (facts["leaves"], facts["sizes"]) for name, facts in runs.items()}
-        job = Job(self.folder, known, frame.width, frame.view, rulers, frame.masses, self.block, grid, bound)
-        return job, leaves_of(runs, frame.tree.classes, leaf_rows)
-
-    def _part(self, job: Job, leaves: list[Leaf], quota: int, crew: Crew) -> tuple[Part, np.ndarray]:
-        """(what was selected from a class, its gains)"""
-        clock, folder, group = self.clock, self.folder, leaves[0].group
-        name = f"picks-{group}"
-        with clock.stage("merge"):
-            if not folder.has(name):
-                folder.save(name, self._merged(job, leaves, quota, crew))
-            arrays, _ = folder.load(name)
-            arrays = {key: array.copy() for key, array in arrays.items()}
-        with clock.stage("swap"):
-            for number in range(1 if self.plan.swaps is None else self.plan.swaps):
-                stage = f"swap{number}"
-                crew(swap, job, leaves, stage, clock, picks_of(job, group, arrays), stage)
-                for leaf in leaves:
-                    moved, _ = folder.load(leaf.file(stage))
-                    for key in ("row", "coordinates"):
-                        arrays[key][moved["place"]] = moved[key]
-        with clock.stage("weigh"):
-            counts, changes = self._weighed(job, leaves, arrays, crew, "weigh", clock)
-        return Part(arrays["row"], counts, np.cumsum(changes) * job.grid), arrays["gain"]
-
-    def _merged(self, job: Job, leaves: list[Leaf], quota: int, crew: Crew) -> dict[str, np.ndarray]:
-        def deepen(shallow: list[Leaf], depth: float) -> None:
-            for leaf in shallow:
-                self.folder.remove(leaf.file("greedy"))
-            crew(greedy, job, shallow, "greedy", Clock(None), 0.0, depth)
-
-        def weights_of(arrays: dict[str, np.ndarray]) -> np.ndarray:
-            return self._weighed(job, leaves, arrays, crew, "pool", Clock(None))[0]
-
-        found = merged(job, leaves, quota, deepen, weights_of)
-        if len(found["row"]) < quota:
-            raise UsageError(
-                f"--stream: selects different rows, of which a class has {len(found['row']):,}; {quota:,} are asked for"
-            )
-        return found
-
-    def _weighed(self, job: Job, leaves: list[Leaf], arrays, crew: Crew, stage: str, clock: Clock):
-        """(counts, changes) of all leaves together, both (r,)."""
-        crew(weigh, job, leaves, stage, clock, picks_of(job, leaves[0].group, arrays), stage)
-        counts, changes = np.zeros(len(arrays["row"])), np.zeros(len(arrays["row"]))
-        for leaf in leaves:
-            found, _ = self.folder.load(leaf.file(stage))
-            counts[found["place"]] += found["count"]
-            changes[found["place"]] += found["change"]
-        return counts, changes
-
-    def _largest(self, job: Job, leaf: Leaf) -> float:
-        return 1.0 if job.bound is None else self.folder.load(leaf.file("weigh"))[1]["largest"]
-
-    def _settings(self, frame: Frame, leaf_rows: int) -> dict:
-        plan = self.plan
-        settings = {"metric": plan.metric, "scale": plan.scale, "loss": frame.loss, "radius": plan.radius}
-        return settings | {
-            "units": FEATURE_DISTANCE if plan.radius is None else GRADIENT_NORM,
-            "for": plan.purpose,
-            "algorithm": "partition",
-            "exemplar": "medoid",
-            "block_size": self.block,
-            "leaf_rows": leaf_rows,
-            "swaps": 1 if plan.swaps is None else plan.swaps,
-            "weights": "count",
-            "seed": plan.seed,
-            **frame.view.scaling.facts(frame.width),
-        }
-
-
-def _label(frame: Frame, value) -> float | None:
-    """A group's label as ``label_value`` takes it."""
-    if value is None or not frame.named:
-        return value
-    assert frame.labels is not None
-    return float(frame.labels.index(value))
-
-
-def _unit(frame: Frame) -> float:
-    """What 1 in the label's coordinate stands for."""
-    scaling = frame.view.of_labels
-    return 1.0 if scaling is None or scaling.factor is None else 1.0 / float(scaling.factor[0])

@@ -6,6 +6,7 @@ same survey in any amount of memory and with any number of threads.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -81,7 +82,7 @@ class Survey:
     counts    label, as it is in the data -> [rows, their mass]; empty where there are more than MOST_CLASSES labels
     firsts    label -> the first row with it: features (1, d), label (1,); of None the first of all
     features  moments, and labels those of a column of them
-    parts     of the sample: features (s, d), labels (s,) float64, and labels as they are in the data
+    parts     of the sample: features (s, d), labels (s,) float64, labels as they are in the data, what rows count (s,)
     widths    columns of the matrix for each feature
     contents  number of an input -> fingerprint of its rows
     """
@@ -113,7 +114,8 @@ def survey(pieces: Iterable[Piece], rate: float, seed: int, threads: int, progre
         weight = np.ones(len(codes)) if piece.weight is None else piece.weight
         chosen = np.flatnonzero(chance(np.arange(piece.first, piece.first + len(codes)), seed) < rate)
         names = [value if piece.names is None else piece.names[int(value)] for value in values.tolist()]
-        sample = piece.features[chosen], piece.labels[chosen], [names[code] for code in codes[chosen]]
+        labels = [names[code] for code in codes[chosen]]
+        sample = piece.features[chosen], piece.labels[chosen], labels, weight[chosen]
         moments = Moments.of(piece.features, piece.weight), Moments.of(piece.labels[:, None], piece.weight)
         classes = zip(names, np.bincount(codes).tolist(), np.bincount(codes, weights=weight).tolist(), firsts.tolist())
         number, begin = piece.place
@@ -160,9 +162,13 @@ def _add(found: Survey, piece: Piece, classes: list) -> None:
         found.counts[value][1] += mass
 
 
-def chance(rows: np.ndarray, seed: int) -> np.ndarray:
-    """(m,) float64 in [0, 1), the same for the same row number and seed (SplitMix64, Steele, Lea and Flood 2014)."""
-    state = (rows.astype(np.uint64) + np.uint64(seed % 2**32 << 32)) * np.uint64(0x9E3779B97F4A7C15)
+def chance(rows: np.ndarray, seed: int, what: str = "") -> np.ndarray:
+    """(m,) float64 in [0, 1), the same for the same row number and seed (SplitMix64, Steele, Lea and Flood 2014).
+
+    what  it is for: another is another draw
+    """
+    mixed = (seed + zlib.crc32(what.encode())) % 2**32
+    state = (rows.astype(np.uint64) + np.uint64(mixed << 32)) * np.uint64(0x9E3779B97F4A7C15)
     state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return ((state ^ (state >> np.uint64(31))) >> np.uint64(11)).astype(np.float64) * 2.0**-53

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from craig_cli.scaling import Scaling
 from craig_cli.selection.distances.metrics import Metric
+
+
+class Sight(Protocol):
+    """What makes coordinates of rows, between which distances are."""
+
+    @property
+    def metric(self) -> Metric: ...
+    def rows(self, features: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """(m, d') float64, C-contiguous, of features (m, d) and labels (m,): numbers of a regression, else classes."""
+        ...
 
 
 @dataclass(frozen=True)

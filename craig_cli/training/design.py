@@ -58,6 +58,12 @@ class Design:
         """The rows ``index``, counted ``weights`` times."""
         return replace(self, rows=self.rows[index], targets=self.targets[index], counts=weights)
 
+    def of(self, features: np.ndarray, targets: np.ndarray, counts: np.ndarray) -> Design:
+        """The same of other, dense rows: features (m, d) in raw units, targets and counts (m,)."""
+        rows = np.ones((len(features), self.width))
+        self.scaling.apply(features, out=rows[:, : features.shape[1]])
+        return replace(self, rows=rows, targets=targets, counts=counts)
+
     def margins(self, coef: np.ndarray) -> np.ndarray:
         """(n, k), C-contiguous as the kernels want them."""
         return np.ascontiguousarray(self.rows @ coef.T)
@@ -140,17 +146,23 @@ def build_design(
     n_rows, n_features = dataset.features.shape
     if not intercept:  # the margins are 0 where those of a model trained with ``scale`` are
         scaling = replace(scaling, shift=np.zeros(n_features) if trained.shift is None else trained.shift)
-    if dataset.is_sparse:
-        rows = scaling.apply(dataset.features)
-        rows = sp.hstack([rows, np.ones((n_rows, 1))], format="csr") if intercept else rows
-    else:
-        rows = np.ones((n_rows, n_features + intercept))
-        scaling.apply(dataset.features, out=rows[:, :n_features])
+    design = blank_design(scaling, trained, loss, l2, tuple(classes), intercept)
+    if not dataset.is_sparse:
+        return design.of(dataset.features, targets, dataset.counts)
+    rows = scaling.apply(dataset.features)
+    rows = sp.hstack([rows, np.ones((n_rows, 1))], format="csr") if intercept else rows
+    return replace(design, rows=rows, targets=targets, counts=dataset.counts)
+
+
+def blank_design(
+    scaling: Scaling, trained: Scaling, loss: str, l2: float, classes: tuple[float, ...], intercept: bool = True
+) -> Design:
+    """A design without rows, of columns brought by ``scaling`` and of models penalised in the units of ``trained``."""
     units = 1.0 if trained.factor is None else trained.factor
     assert scaling.factor is not None
     penalty = np.append(l2 * (scaling.factor / units) ** 2, np.zeros(int(intercept)))
-    counts = dataset.counts
-    return Design(rows, targets, counts, penalty, loss, tuple(classes), scaling, scale, intercept)
+    none = np.empty(0)
+    return Design(np.empty((0, len(penalty))), none, none, penalty, loss, classes, scaling, trained.name, intercept)
 
 
 @dataclass(frozen=True)
@@ -193,20 +205,36 @@ class Curvature:
 
 def curvature(design: Design, second: np.ndarray) -> Curvature:
     """The curvature of the objective where the second derivatives of the loss are ``second`` (n, k)."""
-    rows, width = design.rows, design.width
     weights = second * (design.counts / design.counts.sum())[:, None]
+    return factored(moments(design.rows, weights), design.penalty)
+
+
+def moments(rows: np.ndarray | sp.csr_matrix, weights: np.ndarray) -> np.ndarray:
+    """(k, w, w) sum_i weights_i x_i x_i^T of rows (n, w) and each column of weights (n, k), or diagonals (k, w)."""
+    width = rows.shape[1]
     if is_csr(rows) or width > WIDEST:
         squares = rows.multiply(rows).tocsr() if is_csr(rows) else rows * rows
-        diagonals = np.asarray(squares.T @ weights).T + design.penalty
+        return np.asarray(squares.T @ weights).T
+    found = np.zeros((weights.shape[1], width, width))
+    for output, total in enumerate(found):
+        for start in range(0, len(weights), CHUNK):
+            scaled = rows[start : start + CHUNK] * np.sqrt(weights[start : start + CHUNK, output, None])
+            total += scaled.T @ scaled
+    return found
+
+
+def factored(hessians: np.ndarray, penalty: np.ndarray) -> Curvature:
+    """The curvature whose Hessians without the penalty (w,) are these ``moments``.
+
+    Raises LinAlgError where they are no curvature of anything.
+    """
+    if hessians.ndim == 2:
+        diagonals = hessians + penalty
         return Curvature([np.sqrt(each + FLOOR * max(float(each.mean()), 1e-300)) for each in diagonals])
     factors = []
-    for output in range(second.shape[1]):
-        hessian = np.diag(design.penalty)
-        for start in range(0, len(second), CHUNK):
-            part = rows[start : start + CHUNK]
-            scaled = part * np.sqrt(weights[start : start + CHUNK, output, None])
-            hessian += scaled.T @ scaled
-        hessian[np.diag_indices(width)] += FLOOR * max(float(np.trace(hessian)) / width, 1e-300)
+    for each in hessians:
+        hessian = each + np.diag(penalty)
+        hessian[np.diag_indices(len(penalty))] += FLOOR * max(float(np.trace(hessian)) / len(penalty), 1e-300)
         factors.append(np.linalg.cholesky(hessian))
     return Curvature(factors)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -17,9 +17,12 @@ def guess_loss(labels: np.ndarray, task: str = "auto") -> str:
     ``task`` "auto" goes by ``dataset.has_classes``. One class gets "logistic" too, whose check then says what is
     missing.
     """
-    if not has_classes(labels, task):
-        return "squared"
-    return "logistic" if len(np.unique(labels)) <= 2 else "multinomial"
+    return loss_of_classes(len(np.unique(labels))) if has_classes(labels, task) else "squared"
+
+
+def loss_of_classes(count: int) -> str:
+    """The loss for so many classes."""
+    return "logistic" if count <= 2 else "multinomial"
 
 
 def encode_labels(loss: Loss, dataset: Dataset) -> tuple[tuple[float, ...], np.ndarray]:
@@ -30,18 +33,20 @@ def encode_labels(loss: Loss, dataset: Dataset) -> tuple[tuple[float, ...], np.n
     if loss.is_regression:
         return (), np.ascontiguousarray(dataset.labels, dtype=np.float64)
     classes, codes = class_values(dataset.labels)
+    check_classes(loss, classes, dataset.name, dataset.label_text)
+    return tuple(classes.tolist()), targets_of(codes, loss.labels == "many")
+
+
+def check_classes(loss: Loss, classes: np.ndarray, name: str, text_of: Callable[[float], str]) -> None:
+    """Raise DataError where the data called ``name`` has ``classes`` (k,) that the loss does not take."""
     if len(classes) == 1:
-        only = dataset.label_text(classes[0])
-        raise DataError(f"{dataset.name}: expected labels of at least two classes, found only {only}")
+        raise DataError(f"{name}: expected labels of at least two classes, found only {text_of(classes[0])}")
     if loss.labels == "two" and len(classes) != 2:
-        shown = ", ".join(map(dataset.label_text, classes[:3])) + (", ..." if len(classes) > 3 else "")
-        raise DataError(
-            f"{dataset.name}: the {loss.name} loss expects two classes, found {len(classes)} labels ({shown})"
-        )
+        shown = ", ".join(map(text_of, classes[:3])) + (", ..." if len(classes) > 3 else "")
+        raise DataError(f"{name}: the {loss.name} loss expects two classes, found {len(classes)} labels ({shown})")
     if loss.labels == "many" and (classes != np.rint(classes)).any():
         odd = classes[classes != np.rint(classes)][0]
-        raise DataError(f"{dataset.name}: the {loss.name} loss expects whole numbers as class labels, found {odd:g}")
-    return tuple(classes.tolist()), _targets(codes, loss.labels == "many")
+        raise DataError(f"{name}: the {loss.name} loss expects whole numbers as class labels, found {odd:g}")
 
 
 def encode_known(
@@ -51,7 +56,7 @@ def encode_known(
 
     Raises DataError as ``class_codes``.
     """
-    return _targets(class_codes(classes, dataset, owner, names), many) if len(classes) else dataset.labels
+    return targets_of(class_codes(classes, dataset, owner, names), many) if len(classes) else dataset.labels
 
 
 def class_codes(classes: Sequence[float], dataset: Dataset, owner: str, names: Sequence | None = None) -> np.ndarray:
@@ -71,5 +76,6 @@ def class_codes(classes: Sequence[float], dataset: Dataset, owner: str, names: S
     return codes
 
 
-def _targets(codes: np.ndarray, many: bool) -> np.ndarray:
+def targets_of(codes: np.ndarray, many: bool) -> np.ndarray:
+    """The targets (n,) float64 of rows of these classes (n,); ``many`` for a loss of a margin a class."""
     return codes.astype(np.float64) if many else 2.0 * codes - 1.0

@@ -36,17 +36,25 @@ LEVERAGE = 1.0  # of the mass by which rows are drawn
 FLOOR = 0.5  # times the mean norm, added to every row: bounds the weights, and what a rough model can do wrong
 
 
-def masses(vectors: np.ndarray, multiplicity: np.ndarray, leverage: float = 0.0) -> np.ndarray:
+def masses(
+    vectors: np.ndarray, multiplicity: np.ndarray, leverage: float = 0.0, mean: float | None = None
+) -> np.ndarray:
     """(n,) mass of each row: its norm and a little, times how many rows it stands for.
 
     leverage  of its squared norm by the mean norm as well: rows that stand alone, as those of a column that few rows
               have, are then drawn almost surely
+    mean      norm, where these are some of the rows that it is of
     """
     norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
-    mean = float(norms.mean())
+    mean = float(norms.mean()) if mean is None else mean
     if mean == 0.0:
         return multiplicity.astype(np.float64)
     return (norms + leverage * norms**2 / mean + FLOOR * mean) * multiplicity
+
+
+def whole_mass(norms: float, mean: float, multiplicity: float) -> float:
+    """The sum of the ``masses`` of rows: of their ``norms`` and ``multiplicity``, both weighted sums, and mean norm."""
+    return multiplicity if mean == 0.0 else norms + FLOOR * mean * multiplicity
 
 
 class Strata:
@@ -74,9 +82,7 @@ class Strata:
 
     @property
     def gains(self) -> np.ndarray:
-        gains = 1.0 - np.arange(len(self.picks)) / max(1, len(self.picks))
-        gains[:1] = np.inf
-        return gains
+        return even_gains(len(self.picks))
 
     @property
     def assignment(self) -> np.ndarray:
@@ -94,7 +100,7 @@ class Strata:
         if self._central:
             _nearest_to_means(self._vectors, self._multiplicity, strata, order, picks)
         weights *= self._multiplicity.sum() / weights.sum()
-        spread = _bit_reversed(budget)
+        spread = spread_evenly(budget)
         self.picks, self.weights = picks[spread], weights[spread]
         self.strata = spread, np.add.reduceat(self._mass[order], strata[:, 0])[spread]
         pick_of = np.empty(budget, dtype=np.int64)
@@ -149,7 +155,14 @@ def _nearest_to_means(vectors, multiplicity, strata, order, picks):
                 picks[stratum] = row
 
 
-def _bit_reversed(size: int) -> np.ndarray:
+def even_gains(size: int) -> np.ndarray:
+    """(size,) falling evenly, inf first."""
+    gains = 1.0 - np.arange(size) / max(1, size)
+    gains[:1] = np.inf
+    return gains
+
+
+def spread_evenly(size: int) -> np.ndarray:
     """0 .. size - 1 in an order whose prefixes are spread evenly (van der Corput)."""
     bits = max(1, int(size - 1).bit_length())
     numbers = np.arange(1 << bits)

@@ -36,14 +36,17 @@ def calibrated_weights(
         # Totals that tell little of the model; with few picks for each they would only unsettle the weights.
         vectors, totals = _class_moments(dataset, groups, rows, which, counts)
         most = len(rows) // PICKS_A_MOMENT - len(groups)
+    return calibrated(before, sums, vectors, totals, most, "class means" if at is None else "the model")
+
+
+def calibrated(
+    before: list[np.ndarray], sums: np.ndarray, vectors, totals: np.ndarray, most: int | None, at: str
+) -> tuple[list[np.ndarray], dict]:
+    """As ``calibrate``, of the weights ``before`` of each group's picks, to sum to ``sums`` (k,); with facts."""
+    which = np.repeat(np.arange(len(before)), [len(part) for part in before])
     after, left, asked = calibrate(np.concatenate(before), which, sums, vectors, totals, most)
-    ends = np.cumsum([len(part) for part in picks])[:-1]
-    facts = {
-        "totals": asked,
-        "left": left,
-        "at": "class means" if at is None else "the model",
-    }
-    return np.split(after, ends), facts
+    ends = np.cumsum([len(part) for part in before])[:-1]
+    return np.split(after, ends), {"totals": asked, "left": left, "at": at}
 
 
 def _class_moments(dataset: Dataset, groups, rows, which, counts) -> tuple[np.ndarray, np.ndarray]:

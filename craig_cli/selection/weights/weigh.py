@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,11 +61,23 @@ def weigh(
     exemplars = [each.exemplars for each in clusters]
     moved, facts = calibrated_weights(dataset, groups, exemplars, before, at)
     weighed = Weighed(clusters, moved, plain.exemplar, weights, facts)
-    if weights == "calibrated" or facts["left"] <= TRUSTED:
-        return weighed
-    assert at is not None and at.cost is not None  # fitted ones, as the plan has it
     rows = np.concatenate([group.rows[part] for group, part in zip(groups, exemplars)])
-    return weighed if at.cost(rows, np.concatenate(moved)) <= at.cost(rows, np.concatenate(before)) else plain
+
+    def cost(each: list[np.ndarray]) -> float:
+        assert at is not None and at.cost is not None  # fitted ones, as the plan has it
+        return at.cost(rows, np.concatenate(each))
+
+    return weighed if are_good(weights, facts, cost, moved, before) else plain
+
+
+def are_good(
+    weights: str | None, facts: dict, cost: Callable, moved: list[np.ndarray], before: list[np.ndarray]
+) -> bool:
+    """Whether weights that were ``moved`` serve better than those ``before``, both of each group's picks.
+
+    facts  of ``calibrated_weights``; cost: of all rows at the model that is trained with some weights
+    """
+    return weights == "calibrated" or facts["left"] <= TRUSTED or cost(moved) <= cost(before)
 
 
 def _represented(groups: list[Group], clusters: list[Clusters], members, grid: float) -> list[Clusters]:

@@ -1,0 +1,252 @@
+"""Selecting at a rough model what is read in pieces: the joint space before rows are routed, and weights at the end.
+
+What in memory guided/policy.py and selection/weights/weigh.py do, from sums over the pieces and the picks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from craig_cli.artifacts.coreset import Coreset
+from craig_cli.dataset import label_in_words
+from craig_cli.evaluation.gradient_error import norm_of
+from craig_cli.guided.influence import lift_of
+from craig_cli.guided.policy import tell_why, too_far
+from craig_cli.guided.provenance import facts_of
+from craig_cli.guided.rough_model import LEAST, sample_size, trained
+from craig_cli.registry import LOSSES, RECIPES, load
+from craig_cli.scaling import Scaling
+from craig_cli.selection.algorithms.strata import whole_mass
+from craig_cli.selection.at_model import measured, units_of
+from craig_cli.selection.bounds import gradient_bounds
+from craig_cli.selection.merge import Part, moved_bounds
+from craig_cli.selection.plan import Plan
+from craig_cli.selection.quotas import shares_of
+from craig_cli.selection.weights.targets import calibrated
+from craig_cli.selection.weights.weigh import are_good
+from craig_cli.streaming.frame import Frame, sample_of, space_of
+from craig_cli.streaming.leaves import Job
+from craig_cli.streaming.rough import InPieces, Labelled, Pass, Rough, joined, placed
+from craig_cli.streaming.route import pulls_of
+from craig_cli.streaming.scratch import Scratch
+from craig_cli.streaming.survey import Survey
+from craig_cli.streaming.tree import grow
+from craig_cli.training.design import Design, blank_design
+from craig_cli.training.labels import check_classes, loss_of_classes
+from craig_cli.training.newton import SHARPNESS, newton
+
+SAMPLE = 1 << 25  # bytes of the rows that a rough model is trained on; LEAST in any case
+COPIES = 6  # of them
+
+
+def sample_rows(n_rows: int, width: int, picks: int) -> int:
+    """Of ``width`` features, to train a rough model on for so many picks, in any memory the same."""
+    most = max(LEAST, SAMPLE // (8 * (width + 1)))
+    return min(most, sample_size(n_rows, width + 1, picks))
+
+
+def sample_bytes(rows: int, width: int) -> float:
+    """What training on them takes."""
+    return 8.0 * rows * (width + 1) * COPIES
+
+
+def everyone_of(frame: Frame, found: Survey, plan: Plan, by_pass: Pass) -> InPieces:
+    """All rows, with those of the sample to train on. Raises DataError for labels that the loss does not take."""
+    loss = frame.loss or loss_of_classes(len(frame.values))
+    classes: tuple[float, ...] = ()
+    if not load(LOSSES, loss).is_regression:
+        classes = tuple(map(float, range(len(frame.values)) if frame.named else frame.values))
+        text_of = lambda value: label_in_words(frame.label_value(value))  # noqa: E731
+        check_classes(load(LOSSES, loss), np.array(classes), frame.name, text_of)
+    scalings = found.features.scaling("standard"), found.features.scaling(plan.scale)
+    design = blank_design(*scalings, loss, plan.l2, classes)
+    return InPieces(design, by_pass, frame.n_rows, plan.seed, _drawn(frame, found))
+
+
+def _drawn(frame: Frame, found: Survey) -> Labelled:
+    """The sample, and of a class that has no row there its first; the rows of a class count what all of it counts."""
+    features, labels, codes = sample_of(found, frame.values)
+    counts = np.concatenate([part[3] for part in found.parts])
+    for place in np.flatnonzero(np.bincount(codes, minlength=len(frame.values)) == 0):
+        features = np.concatenate([features, found.firsts[frame.values[place]][0]])
+        labels, codes, counts = np.append(labels, float(place)), np.append(codes, place), np.append(counts, 1.0)
+    share = frame.masses / np.bincount(codes, weights=counts, minlength=len(frame.values))
+    return Labelled(0, features, labels, counts * share[codes])
+
+
+def at_rough_model(
+    rows: InPieces,
+    frame: Frame,
+    found: Survey,
+    plan: Plan,
+    picks: int,
+    leaf_rows: Callable[[int], int],
+    note: Callable[[str], None] | None,
+) -> Frame:
+    """The frame with the joint space to search in; as it was, and a note, where no model is any good.
+
+    leaf_rows  (width) -> rows of a leaf
+    """
+    recipe, design = RECIPES[plan.purpose], rows.design
+    assert rows.drawn is not None
+    try:
+        state, rounds = trained(rows, len(rows.drawn.labels), picks, plan.rounds)
+        why = too_far(design, picks, state.left, state.objective)
+    except np.linalg.LinAlgError as error:
+        why = str(error)
+    if why:
+        tell_why(note, why)
+        return frame
+    assert state.curvature is not None and recipe.features is not None
+    lift = lift_of(design, state.curvature, plan.seed)
+    sample = placed(design, rows.drawn)
+    influence = lift.vectors(sample.rows, sample.slopes(sample.margins(state.coef)))
+    standard = found.features.scaling("standard")
+    chosen = units_of(plan.scale, standard, found.features.scaling(plan.scale))
+    factor = np.ones(frame.width) if chosen.factor is None else chosen.factor
+    target = None if design.classes else found.labels.scaling("standard")
+    scalings = Scaling("joint", found.features.mean, factor), target
+    drawn = rows.drawn
+    joint = measured(*scalings, drawn.features, drawn.labels, influence, drawn.counts, recipe.features, recipe.power)
+    rough = Rough(design, state, lift, joint, rounds)
+    coordinates = rough.rows(drawn.features, drawn.labels)
+    space = space_of(rough, found, frame.values, coordinates)
+    codes = drawn.labels.astype(np.int64) if design.classes else np.zeros(len(drawn.labels), dtype=np.int64)
+    leaves = [-(-int(size) // leaf_rows(coordinates.shape[1])) for size in frame.sizes]
+    return replace(frame, search=space, tree=grow(coordinates, codes, leaves))
+
+
+def shares(frame: Frame, plan: Plan, folder: Scratch) -> np.ndarray:
+    """(k,) in proportion to which groups get picks: as their rows count, or at a model by their influence as well."""
+    if not isinstance(frame.search.view, Rough):
+        return frame.masses
+    norms, weighted, *_ = pulls_of(folder).T
+    sums = zip(weighted.tolist(), (norms / frame.sizes).tolist(), frame.masses.tolist())
+    return shares_of(frame.masses, np.array([whole_mass(*each) for each in sums]), RECIPES[plan.purpose].quotas)
+
+
+def norms_of(frame: Frame, folder: Scratch) -> np.ndarray:
+    """(k,) mean norms of the rows of each group where they are searched at a model; without one zeros."""
+    if not isinstance(frame.search.view, Rough):
+        return np.zeros(len(frame.sizes))
+    return pulls_of(folder)[:, 3] / frame.sizes
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What stands for the rows of a group, in greedy order.
+
+    rows (r,) int64 of the data, their features (r, d) and labels (r,) as views take them; counts (r,) of their clusters
+    losses   (r,) bound of each prefix with counts, the last one with these; gains (r,)
+    largest  c_i of a row of the group
+    own      (r,) weights of an algorithm that has its own; ranked: by what the picks gain
+    """
+
+    rows: np.ndarray
+    features: np.ndarray
+    labels: np.ndarray
+    counts: np.ndarray
+    losses: np.ndarray
+    gains: np.ndarray
+    largest: float
+    own: np.ndarray | None = None
+
+    @property
+    def weights(self) -> np.ndarray:
+        """Before any are moved."""
+        return self.counts if self.own is None else self.own
+
+
+def weighed(
+    rows: InPieces, rough: Rough, frame: Frame, plan: Plan, chosen: list[Chosen]
+) -> tuple[list[np.ndarray] | None, dict]:
+    """(weights of each group's picks, or None where they are the counts; what the metadata says of them)."""
+    labels = np.concatenate([each.labels for each in chosen])
+    features = np.concatenate([each.features for each in chosen]).astype(np.float64)
+    picks = placed(rough.design, Labelled(0, features, labels, np.ones(len(labels))))
+    slopes = picks.slopes(picks.margins(rough.state.coef))
+    before = [each.weights for each in chosen]
+
+    def cost(weights: list[np.ndarray]) -> float:
+        return _cost(rows, rough, replace(picks, counts=np.concatenate(weights)))
+
+    if plan.weights == "count":
+        return None, {"weights": "count"}
+    moved, facts = calibrated(before, frame.masses, rough.whole(picks, slopes), rough.totals, None, "the model")
+    weights = plan.weights or "fitted"
+    if are_good(weights, facts, cost, moved, before):
+        return moved, {"weights": weights, "calibration": facts}
+    return None, {"weights": "count"}
+
+
+def cost_of(rows: InPieces, rough: Rough, coreset: Coreset) -> float:
+    """The objective of all rows at the model that is optimal on a coreset of them; two passes."""
+    order = np.argsort(coreset.index)
+    index = coreset.index[order]
+
+    def chosen(part: Labelled) -> Labelled:
+        begin, end = np.searchsorted(index, [part.first, part.first + len(part.labels)])
+        kept = index[begin:end] - part.first
+        return Labelled(part.first, part.features[kept], part.labels[kept], coreset.weight[order[begin:end]])
+
+    return _cost(rows, rough, placed(rough.design, joined(list(rows.by_pass(chosen)))))
+
+
+def _cost(rows: InPieces, rough: Rough, picks: Design) -> float:
+    coef = newton(picks, rough.state.coef, SHARPNESS * rough.state.objective).coef
+    return rows.state(coef).objective
+
+
+def provenance(
+    rough: Rough, frame: Frame, plan: Plan, chosen: list[Chosen], weights: list[np.ndarray], squares: float
+) -> dict:
+    """What the metadata says of the model, as ``guided.provenance.facts_at``.
+
+    squares  the sum of the squared norms of the influence vectors of all rows
+    """
+    state, design = rough.state, rough.design
+    labels, features = (np.concatenate([getattr(each, key) for each in chosen]) for key in ("labels", "features"))
+    picks = placed(design, Labelled(0, features.astype(np.float64), labels, np.concatenate(weights)))
+    slopes = picks.slopes(picks.margins(state.coef))
+    full = state.mean * state.total
+    difference = full - picks.mean(slopes) * picks.counts.sum()
+    whole = rough.whole(picks, slopes)
+    left = rough.totals - whole.T @ picks.counts
+    model = rough.model(plan.l2)
+    scaling = frame.view.scaling
+    error = {
+        "error": float(np.linalg.norm(_in_units(design, scaling, difference))),
+        "full_norm": float(np.linalg.norm(_in_units(design, scaling, full))),
+        "influence": float(np.linalg.norm(left)),
+        "norm": norm_of(*scaling.from_raw(model.coef, model.intercept)),
+    }
+    distance = {"curvature": rough.curvature.kind, "vectors": rough.lift.kind, "width": rough.lift.width}
+    dimension = squares / state.total / max(state.dispersion, 1e-300)
+    facts = {"model": None, "pilot": rough.rounds, "features": RECIPES[plan.purpose].features, "decrement": state.left}
+    return facts | facts_of(model, distance, dimension, error)
+
+
+def _in_units(design: Design, scaling: Scaling, gradient: np.ndarray) -> np.ndarray:
+    """A sum of gradients (k, w) in the columns of the design, in those that ``scaling`` makes of the features."""
+    raw = gradient[:, :-1] / design.scaling.factor + design.scaling.shift * gradient[:, -1:]
+    if scaling.factor is not None:
+        raw = (raw - scaling.shift * gradient[:, -1:]) * scaling.factor
+    return np.column_stack([raw, gradient[:, -1:]])
+
+
+def part_of(frame: Frame, job: Job, group: int, chosen: Chosen, weights: np.ndarray | None) -> Part:
+    """What was selected from a group, with these weights or those that it came with."""
+    weights = chosen.own if weights is None else weights
+    if weights is None:
+        return Part(chosen.rows, chosen.counts, chosen.losses)
+    steepest = None
+    if job.bound is not None:
+        rows = frame.features.view.rows(chosen.features, chosen.labels)[:, : frame.width]
+        steepest = gradient_bounds(rows, chosen.labels, job.bound.loss, job.bound.radius)
+    excess = chosen.counts - weights
+    farthest, mass = job.features.rulers[group].diameter * chosen.largest, float(frame.masses[group])
+    bounds = moved_bounds(chosen.losses, excess, mass, farthest, steepest, job.grid, ranked=chosen.own is None)
+    return Part(chosen.rows, weights, bounds)

@@ -1,0 +1,227 @@
+"""The rough model of rows that are read in pieces, and the joint space of what they do to it and of their features.
+
+As in memory (guided/rough_model.py, guided/influence.py, selection/at_model.py). All that those want of all rows are
+sums: a pass over the pieces gives loss, gradient and curvature at a model, piece after piece in their order. Mean norms
+are those of the sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from craig_cli.artifacts.model import Model
+from craig_cli.guided.influence import HESSIAN_WORK, Gradients, Lift, decrement, lift_of, whitened
+from craig_cli.guided.rough_model import State
+from craig_cli.registry import LOSSES, METRICS, load
+from craig_cli.scaling import Scaling
+from craig_cli.selection.algorithms.strata import LEVERAGE, masses
+from craig_cli.selection.at_model import Joint
+from craig_cli.selection.distances.metrics import Metric
+from craig_cli.streaming.scratch import Scratch
+from craig_cli.streaming.survey import chance
+from craig_cli.training.design import CHUNK, Curvature, Design, factored, moments
+from craig_cli.training.labels import targets_of
+
+FILE = "rough"
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Rows that follow each other: the number of the first, features (m, d), what they count (m,) float64.
+
+    labels (m,) float64, of a regression its numbers, else the class of each row, by position
+    """
+
+    first: int
+    features: np.ndarray
+    labels: np.ndarray
+    counts: np.ndarray
+
+
+Pass = Callable[[Callable[[Labelled], Any]], Iterator[Any]]  # of each piece, in their order
+
+
+def placed(design: Design, part: Labelled) -> Design:
+    """The ``design`` of these rows."""
+    labels = targets_of(part.labels, load(LOSSES, design.loss).labels == "many") if design.classes else part.labels
+    return design.of(part.features, labels, part.counts)
+
+
+@dataclass(frozen=True)
+class InPieces:
+    """All ``n_rows`` rows, as ``guided.rough_model.trained`` wants them.
+
+    design  without rows; by_pass: makes a pass over the data; drawn: random rows with weights, to train on
+    """
+
+    design: Design
+    by_pass: Pass
+    n_rows: int
+    seed: int
+    drawn: Labelled | None = None
+
+    def sample(self, size: int) -> Design:
+        assert self.drawn is not None
+        return placed(self.design, self.drawn)
+
+    def state(self, coef: np.ndarray, sample: Design | None = None) -> State:
+        """With the curvature of all rows, or of every second one, or third, ... where that is much work."""
+        sums = None
+        for each in self.by_pass(lambda part: self._sums(coef, part)):
+            sums = each if sums is None else [total + more for total, more in zip(sums, each)]
+        assert sums is not None
+        count, loss, gradient, squares, bent, seen, hessians = sums
+        mean = gradient / count
+        objective = float(loss / count + 0.5 * (self.design.penalty * coef * coef).sum())
+        curvature = factored(hessians / seen, self.design.penalty)
+        left = decrement(curvature, mean + self.design.penalty * coef)
+        regression = load(LOSSES, self.design.loss).is_regression
+        dispersion = float(squares / max(bent, 1e-300)) if regression else 1.0
+        return State(coef, mean, objective, left, dispersion, float(count), curvature)
+
+    def _sums(self, coef: np.ndarray, part: Labelled) -> list:
+        rows = placed(self.design, part)
+        margins = rows.margins(coef)
+        slopes = rows.slopes(margins)
+        second = rows.second_derivatives(slopes)
+        count = rows.counts.sum()
+        work = self.n_rows * self.design.n_outputs * self.design.width**2
+        stride = slice(None, None, int(np.ceil(work / HESSIAN_WORK)))
+        weights = second[stride] * rows.counts[stride, None]
+        return [
+            count,
+            rows.counts @ rows.values(margins),
+            rows.mean(slopes) * count,
+            rows.counts @ slopes[:, 0] ** 2,
+            rows.counts @ second[:, 0],
+            rows.counts[stride].sum(),
+            moments(rows.rows[stride], weights),
+        ]
+
+    def strata(self, state: State, size: int) -> Design:
+        """Each row with a chance by its influence at the model, about ``size`` of them; one pass."""
+        assert state.curvature is not None and self.drawn is not None
+        lift = lift_of(self.design, state.curvature, self.seed)
+
+        def vectors(part: Labelled) -> tuple[Design, np.ndarray]:
+            rows = placed(self.design, part)
+            return rows, lift.vectors(rows.rows, rows.slopes(rows.margins(state.coef)))
+
+        sample, images = vectors(self.drawn)
+        norms = np.sqrt(np.einsum("ij,ij->i", images, images))
+        mean = float(sample.counts @ norms / sample.counts.sum())
+        rate = size / masses(images, sample.counts, LEVERAGE, mean).sum()
+
+        def draw(part: Labelled) -> Labelled:
+            _, images = vectors(part)
+            odds = np.minimum(1.0, rate * masses(images, part.counts, LEVERAGE, mean))
+            numbers = np.arange(part.first, part.first + len(odds))
+            kept = np.flatnonzero(chance(numbers, self.seed, "strata") < odds)
+            return Labelled(0, part.features[kept], part.labels[kept], part.counts[kept] / odds[kept])
+
+        return placed(self.design, joined(list(self.by_pass(draw))))
+
+
+def joined(parts: list[Labelled]) -> Labelled:
+    columns = ([getattr(each, key) for each in parts] for key in ("features", "labels", "counts"))
+    return Labelled(0, *map(np.concatenate, columns))
+
+
+@dataclass(frozen=True)
+class Rough:
+    """The model of a ``state`` in a ``design`` without rows, trained in ``rounds``, and the joint space there.
+
+    A view of rows, as ``view.View``.
+    """
+
+    design: Design
+    state: State
+    lift: Lift
+    joint: Joint
+    rounds: int
+
+    @property
+    def metric(self) -> Metric:
+        return load(METRICS, "euclidean")
+
+    @property
+    def curvature(self) -> Curvature:
+        assert self.state.curvature is not None
+        return self.state.curvature
+
+    @property
+    def totals(self) -> np.ndarray:
+        """(q',) the sum of the whole influence vectors of all rows."""
+        return whitened(self.curvature, self.state.mean) * self.state.total
+
+    def rows(self, features: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """(m, d') float64 of features (m, d) and labels (m,), as ``Labelled`` has them."""
+        return self.seen(features, labels)[0]
+
+    def seen(self, features: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(the same, (m,) squares of the norms of the influence vectors)"""
+        space = np.empty((len(features), self.lift.width + features.shape[1] + (self.joint.target is not None)))
+        squares = np.empty(len(features))
+        for start in range(0, len(features), CHUNK):
+            part = slice(start, start + CHUNK)
+            raw = features[part].astype(np.float64)
+            rows = placed(self.design, Labelled(0, raw, labels[part], np.ones(len(raw))))
+            influence = self.lift.vectors(rows.rows, rows.slopes(rows.margins(self.state.coef)))
+            squares[part] = np.einsum("ij,ij->i", influence, influence)
+            self.joint.fill(influence, raw, labels[part], space[part])
+        return space, squares
+
+    def whole(self, picks: Design, slopes: np.ndarray):
+        """What weights of the ``picks`` are calibrated by: their whole influence vectors, an array or an operator."""
+        if self.lift.whole:
+            return self.lift.vectors(picks.rows, slopes)
+        return Gradients(picks.rows, slopes, self.curvature, self.totals).of(np.arange(len(slopes)))
+
+    def model(self, l2: float) -> Model:
+        return self.design.model(self.state.coef, l2)
+
+    def save(self, scratch: Scratch) -> None:
+        arrays = {"coef": self.state.coef, "mean": self.state.mean, "penalty": self.design.penalty}
+        arrays |= {f"factor {place}": each for place, each in enumerate(self.curvature.factors)}
+        arrays |= {f"lift {place}": each for place, each in enumerate(self.lift.outputs)}
+        scalings = {"design": self.design.scaling, "joint": self.joint.scaling, "target": self.joint.target}
+        for name, scaling in scalings.items():
+            if scaling is not None and scaling.shift is not None and scaling.factor is not None:
+                arrays |= {f"{name} shift": scaling.shift, f"{name} factor": scaling.factor}
+        numbers = ("objective", "left", "dispersion", "total")
+        scratch.save(
+            FILE,
+            arrays,
+            state={name: getattr(self.state, name) for name in numbers},
+            loss=self.design.loss,
+            classes=list(self.design.classes),
+            scale=self.design.scale,
+            whole=self.lift.whole,
+            unit=self.joint.unit,
+            power=self.joint.power,
+            rounds=self.rounds,
+        )
+
+
+def load_rough(scratch: Scratch) -> Rough:
+    """What was saved."""
+    arrays, facts = scratch.load(FILE)
+
+    def parts(name: str) -> list[np.ndarray]:
+        return [arrays[f"{name} {place}"] for place in range(len(arrays["coef"]))]
+
+    def scaling(name: str) -> Scaling:
+        return Scaling(name, arrays[f"{name} shift"], arrays[f"{name} factor"])
+
+    none = np.empty(0)
+    blank = np.empty((0, arrays["coef"].shape[1]))
+    classes = tuple(facts["classes"])
+    design = Design(blank, none, none, arrays["penalty"], facts["loss"], classes, scaling("design"), facts["scale"])
+    state = State(arrays["coef"], arrays["mean"], **facts["state"], curvature=Curvature(parts("factor")))
+    target = scaling("target") if "target shift" in arrays else None
+    joint = Joint(scaling("joint"), target, facts["unit"], facts["power"])
+    return Rough(design, state, Lift(parts("lift"), facts["whole"]), joint, facts["rounds"])
