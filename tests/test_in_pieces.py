@@ -482,6 +482,12 @@ def test_damaged_text_is_the_same_in_pieces(tmp_path):
         assert not cut[0][:, width:].any() and not whole[0][:, width:].any()
 
 
+def test_an_index_of_many_digits_is_no_estimate(tmp_path):
+    (tmp_path / "in").write_text(f"1 {'9' * 5000}:1\n")
+    assert room.room_for(["in"], {}) == 0.0
+    assert room.room_for(["nowhere"], {}) == room.room_for([os.devnull], {}) == 0.0
+
+
 def in_order() -> list:
     return Stream(["in"], format="libsvm").over(Kept).pieces
 

@@ -52,7 +52,7 @@ def room_for(paths: Sequence[str], reading: dict, times: float = 1.0) -> float:
             if found == "parquet":
                 return times * _of_parquet(contents, asked)
             return times * float(sum(os.path.getsize(content.path) for content in contents if content.whole_file))
-    except CraigError:  # reading it will say so
+    except (CraigError, OSError):  # reading it will say so
         return 0.0
 
 
@@ -73,7 +73,7 @@ def _of_libsvm(content: Content, times: float) -> float:
     lines = content.head.split(b"\n")
     rows = lines[:-1] or lines
     pairs = [[pair.partition(b":")[0] for pair in line.split()[1:]] for line in rows]
-    indices = [int(index) for index in itertools.chain(*pairs) if index.isdigit()]
+    indices = [int(index) for index in itertools.chain(*pairs) if index.isdigit() and len(index) <= 10]
     if not indices:
         return 0.0
     size = os.path.getsize(content.path) * (1.0 if content.compression is None else _expansion(content.path))
