@@ -398,11 +398,11 @@ def test_what_does_not_fit_is_refused_in_one_line_before_it_is_read(craig, tmp_p
         (("train", data, "--coreset", tmp_path / "c", "--refine", 1), "without --refine only the rows"),
         (("eval", tmp_path / "m", data, "--reference", "auto"), "eval with --reference reads all rows, which takes"),
         (("eval", data, "--coreset", tmp_path / "c"), "eval with --coreset reads all rows, which takes about"),
-        (("select", data, "--size", 10), "reading all rows takes about"),
+        (("select", data, "--size", 10), "--for distance --stream selects in pieces"),
     ):
         done = craig(*args, "-q")
         assert (done.status, done.stdout) == (1, b"")
-        assert said in done.error and "found 7.6e-06 GiB" in done.error
+        assert said in done.error and "takes about" in done.error and "found 7.6e-06 GiB" in done.error
     craig.ok("train", data, "--coreset", tmp_path / "c", "--epochs", 1, "-q", "-o", tmp_path / "small")
     craig.ok("export", data, "--coreset", tmp_path / "c", "--to", "vw", "-q", "-o", tmp_path / "out")
     craig.ok("export", data, "--to", "vw", "-q", "-o", tmp_path / "out")

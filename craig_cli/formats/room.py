@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from craig_cli.errors import CraigError, DataError
-from craig_cli.formats import opened, parquet
+from craig_cli.formats import opened
 from craig_cli.formats.choose import Asked, choose
 from craig_cli.formats.content import Content, open_content
 from craig_cli.formats.messages import printable
@@ -57,6 +57,8 @@ def room_for(paths: Sequence[str], reading: dict, times: float = 1.0) -> float:
 
 
 def _of_parquet(contents, asked: Asked) -> float:
+    from craig_cli.formats import parquet  # takes longer to import than LIBSVM text that is small to read
+
     looked = [parquet.look(content, None) for content in contents if content.whole_file]
     chosen = choose([(one.shown, one.whole_schema) for one in looked], asked)
     widths = [_width(kind) for name, _, kind in flat_fields(looked[0].whole_schema) if name in chosen.features]
