@@ -46,10 +46,10 @@ def room_for(paths: Sequence[str], reading: dict, times: float = 1.0) -> float:
         return 0.0
     asked = Asked.of(reading)
     try:
-        with opened(paths, reading.get("format")) as (found, contents, _):
-            if found == "libsvm":
+        with opened(paths, reading.get("format")) as (kind, contents, _):
+            if kind == "libsvm":
                 return sum(_of_libsvm(content, times) for content in contents)
-            if found == "parquet":
+            if kind == "parquet":
                 return times * _of_parquet(contents, asked)
             return times * float(sum(os.path.getsize(content.path) for content in contents if content.whole_file))
     except (CraigError, OSError):  # reading it will say so
