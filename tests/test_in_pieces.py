@@ -398,11 +398,11 @@ def test_what_does_not_fit_is_refused_in_one_line_before_it_is_read(craig, tmp_p
         (("train", data, "--coreset", tmp_path / "c", "--refine", 1), "without --refine only the rows"),
         (("eval", tmp_path / "m", data, "--reference", "auto"), "eval with --reference reads all rows, which takes"),
         (("eval", data, "--coreset", tmp_path / "c"), "eval with --coreset reads all rows, which takes about"),
-        (("select", data, "--size", 10), "reading all rows takes about"),
+        (("select", data, "--size", 10), "--for distance --stream selects in pieces"),
     ):
         done = craig(*args, "-q")
         assert (done.status, done.stdout) == (1, b"")
-        assert said in done.error and "found 7.6e-06 GiB" in done.error
+        assert said in done.error and "takes about" in done.error and "found 7.6e-06 GiB" in done.error
     craig.ok("train", data, "--coreset", tmp_path / "c", "--epochs", 1, "-q", "-o", tmp_path / "small")
     craig.ok("export", data, "--coreset", tmp_path / "c", "--to", "vw", "-q", "-o", tmp_path / "out")
     craig.ok("export", data, "--to", "vw", "-q", "-o", tmp_path / "out")
@@ -480,6 +480,12 @@ def test_damaged_text_is_the_same_in_pieces(tmp_path):
         width = min(cut[0].shape[1], whole[0].shape[1])
         np.testing.assert_array_equal(cut[0][:, :width], whole[0][:, :width])
         assert not cut[0][:, width:].any() and not whole[0][:, width:].any()
+
+
+def test_an_index_of_many_digits_is_no_estimate(tmp_path):
+    (tmp_path / "in").write_text(f"1 {'9' * 5000}:1\n")
+    assert room.room_for(["in"], {}) == 0.0
+    assert room.room_for(["nowhere"], {}) == room.room_for([os.devnull], {}) == 0.0
 
 
 def in_order() -> list:

@@ -55,14 +55,14 @@ def run(models: dict, data, reading: dict) -> Part:
     from craig_cli.evaluation.metrics import Tallies
     from craig_cli.formats.stream import Stream
 
-    found: dict = {}
+    metrics: dict = {}
     for model in models.values():
-        rest = {name: each for name, each in models.items() if name not in found}
+        rest = {name: each for name, each in models.items() if name not in metrics}
         alike = {name: each for name, each in rest.items() if _same(each.encoding, model.encoding)}
         if alike:
             stream = Stream(data, **reading, encoding=model.encoding)
-            found |= read_pieces(stream, partial(Tallies, alike)).metrics()
-    results = [_row(name, model, found[name]) for name, model in models.items()]
+            metrics |= read_pieces(stream, partial(Tallies, alike)).metrics()
+    results = [_row(name, model, metrics[name]) for name, model in models.items()]
     return _part(results, data)
 
 

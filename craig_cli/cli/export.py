@@ -141,14 +141,17 @@ def _prepared(paths, coreset, size, exporter, asked, reading: dict):
         dataset, chosen, _ = read_rows(paths, coreset, reading | {"original": exporter.original}, False, False, size)
         with _about(paths[0]):
             return prepare.of_rows(dataset, chosen, exporter, asked)
-    from craig_cli.formats.originals import originals_of
     from craig_cli.formats.stream import Stream, are_files
 
-    if exporter.original and are_files(paths) and (originals := originals_of(paths, reading)) is not None:
-        weighted = originals.weights is not None
-        total = float(originals.weights.sum()) if weighted else float(originals.n_rows)
-        note_what_was_read(paths, reading, originals.notes, originals.name, weighted, total)
-        return prepare.of_tables(originals, exporter, asked)
+    if exporter.original and are_files(paths):
+        from craig_cli.formats.originals import originals_of
+
+        originals = originals_of(paths, reading)
+        if originals is not None:
+            weighted = originals.weights is not None
+            total = float(originals.weights.sum()) if weighted else float(originals.n_rows)
+            note_what_was_read(paths, reading, originals.notes, originals.name, weighted, total)
+            return prepare.of_tables(originals, exporter, asked)
     stream = Stream(paths, exporter.original, **reading)
     survey = read_pieces(stream, prepare.Survey)
     with _about(paths[0]):

@@ -113,12 +113,15 @@ def reading_again() -> list[str]:
     return words
 
 
-def read_data(data: Sequence[str], **reading):
-    """The Dataset of ``data``, read as ``formats.read_dataset`` is told; a note says what weights there are."""
+def read_data(data: Sequence[str], instead: str = "", **reading):
+    """The Dataset of ``data``, read as ``formats.read_dataset`` is told; a note says what weights there are.
+
+    ``instead``: what else to do, for the message where there is not the memory for it.
+    """
     from craig_cli.formats import read_dataset
     from craig_cli.formats.room import check_room
 
-    check_room(data, reading)
+    check_room(data, reading, instead=instead)
     dataset = read_dataset(list(data), **reading)
     note_what_was_read(data, reading, dataset.notes, dataset.name, dataset.multiplicity is not None, dataset.total)
     return dataset

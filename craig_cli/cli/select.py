@@ -286,7 +286,8 @@ def select(
                 coreset, stages = streamed
                 read = started + stages["survey"] + stages["route"]
                 return done(coreset, times=(started, read, time.perf_counter()), stages=stages)
-        dataset = read_data(data, **reading, encoding=encoding, threads=threads, gradients=gradients)
+        reading |= {"encoding": encoding, "threads": threads, "gradients": gradients}
+        dataset = read_data(data, "--for distance --stream selects in pieces", **reading)
         read = time.perf_counter()
 
         if chosen is not None:

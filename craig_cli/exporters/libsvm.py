@@ -16,7 +16,7 @@ from craig_cli.exporters.text import shortest, write_numbers, write_rows
 def write(pieces: Iterable[Rows], data: BinaryIO, weights: BinaryIO) -> None:
     """``label index:value ...``, indices from 1; the weights to their own file."""
     for rows in pieces:
-        write_rows(data, rows.features, list(map(shortest, rows.labels.tolist())), first_index=1)
+        write_rows(data, rows.features, map(shortest, rows.labels.tolist()), first_index=1)
         write_numbers(weights, rows.weight)
 
 

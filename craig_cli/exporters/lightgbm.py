@@ -23,7 +23,7 @@ def write(pieces: Iterable[Rows], data: BinaryIO, weights: BinaryIO) -> None:
     for number, rows in enumerate(pieces):
         last = rows.features.shape[1] - 1
         tail = f" {last}:0" if number == 0 and rows.features[0, last] == 0 else ""
-        write_rows(data, rows.features, list(map(shortest, rows.labels.tolist())), first_index=0, first_tail=tail)
+        write_rows(data, rows.features, map(shortest, rows.labels.tolist()), first_index=0, first_tail=tail)
         write_numbers(weights, rows.weight)
 
 

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,7 +15,9 @@ from craig_cli.dataset import Dataset, look_like_classes
 from craig_cli.errors import DataError, UsageError
 from craig_cli.exporters import Exporter, Rows
 from craig_cli.formats.arrow import to_arrow
-from craig_cli.formats.originals import Originals
+
+if TYPE_CHECKING:
+    from craig_cli.formats.originals import Originals
 
 
 @dataclass(frozen=True)

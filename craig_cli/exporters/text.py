@@ -22,7 +22,7 @@ def shortest(value: float) -> str:
 def write_rows(
     stream: BinaryIO,
     features: np.ndarray | sp.csr_matrix,
-    heads: list[str],
+    heads: Iterator[str],
     first_index: int,
     first_tail: str = "",
 ) -> None:
@@ -39,7 +39,7 @@ def write_rows(
         lines = []
         for row, (begin, end) in enumerate(itertools.pairwise(ends)):
             pairs = [f" {column}:{shortest(value)}" for column, value in zip(columns[begin:end], values[begin:end])]
-            lines.append(f"{heads[first + row]}{''.join(pairs)}{'' if first + row else first_tail}\n")
+            lines.append(f"{next(heads)}{''.join(pairs)}{'' if first + row else first_tail}\n")
         stream.write("".join(lines).encode("ascii"))
 
 

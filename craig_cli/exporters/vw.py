@@ -16,7 +16,7 @@ from craig_cli.exporters.text import shortest, write_rows
 def write(pieces: Iterable[Rows], data: BinaryIO) -> None:
     """One example a line, features numbered from 1."""
     for rows in pieces:
-        heads = [f"{shortest(label)} {shortest(weight)} |" for label, weight in rows.labels_and_weights()]
+        heads = (f"{shortest(label)} {shortest(weight)} |" for label, weight in rows.labels_and_weights())
         write_rows(data, rows.features, heads, first_index=1)
 
 

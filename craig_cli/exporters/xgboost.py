@@ -21,7 +21,7 @@ from craig_cli.exporters.text import shortest, write_numbers, write_rows
 def write(pieces: Iterable[Rows], data: BinaryIO, weights: BinaryIO | None = None) -> None:
     """``label:weight index:value ...``, indices from 0 as XGBoost counts them."""
     for rows in pieces:
-        heads = [f"{shortest(label)}:{shortest(weight)}" for label, weight in rows.labels_and_weights()]
+        heads = (f"{shortest(label)}:{shortest(weight)}" for label, weight in rows.labels_and_weights())
         write_rows(data, rows.features, heads, first_index=0)
         if weights is not None:
             write_numbers(weights, rows.weight)

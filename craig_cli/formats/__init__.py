@@ -111,20 +111,20 @@ def pieces_of(
     names = None if features is None else list(features)
     asked = Asked(label, weight_column, names, tuple(exclude or ()), numeric_only, encoding)
     dialect = {"zero_based": zero_based, "n_features": n_features, "delimiter": delimiter, "header": header}
-    with opened(paths, format) as (found, contents, shown):
-        particular = particular_of(found, shown, asked, **dialect)
-        if found not in IN_PIECES:
+    with opened(paths, format) as (kind, contents, shown):
+        particular = particular_of(kind, shown, asked, **dialect)
+        if kind not in IN_PIECES:
             raise NotInPieces
-        pieces = load(IN_PIECES, found)(contents, threads=threads or cores(), **particular)
+        pieces = load(IN_PIECES, kind)(contents, threads=threads or cores(), **particular)
         yield from pieces if weight_file is None else weighted(pieces, weight_file)
 
 
-def particular_of(found: str, shown: str, asked: Asked, zero_based, n_features, delimiter, header) -> dict:
-    """What the reader of a format takes beside the inputs, rows and threads."""
-    if found == "libsvm":
+def particular_of(kind: str, shown: str, asked: Asked, zero_based, n_features, delimiter, header) -> dict:
+    """What the reader of the format ``kind`` takes beside the inputs, rows and threads."""
+    if kind == "libsvm":
         _check_libsvm(shown, asked, delimiter, header)
         return {"zero_based": zero_based, "n_features": n_features, "encoding": asked.encoding}
-    return {"asked": asked, **_dialect(found, delimiter, header, zero_based)}
+    return {"asked": asked, **_dialect(kind, delimiter, header, zero_based)}
 
 
 TITLES = {"libsvm": "LIBSVM", "parquet": "Parquet", "csv": "CSV", "arrow": "Arrow"}

@@ -58,10 +58,10 @@ def originals_of(paths: Sequence[str], reading: dict) -> Originals | None:
     """The tables ``paths``; None of LIBSVM data, which has no columns."""
     asked = Asked.of(reading)
     dialect = {name: reading.get(name) for name in ("zero_based", "delimiter", "header")}
-    with opened(paths, reading.get("format")) as (found, contents, shown):
-        particular = particular_of(found, shown, asked, n_features=None, **dialect)
-        if found == "libsvm":
+    with opened(paths, reading.get("format")) as (kind, contents, shown):
+        particular = particular_of(kind, shown, asked, n_features=None, **dialect)
+        if kind == "libsvm":
             return None
         particular.pop("asked")
-        inputs = look_at_all(contents, partial(LOOKS[found], **particular))
+        inputs = look_at_all(contents, partial(LOOKS[kind], **particular))
     return Originals(inputs, choose([(one.shown, one.whole_schema) for one in inputs], asked), reading)

@@ -80,8 +80,10 @@ class Pieces:
     def sources(self, contents: Mapping[int, Fingerprint]) -> tuple[Source, ...]:
         """The inputs, by number, whose rows have these fingerprints."""
         chosen = self.chosen
-        found = [contents.get(number, Fingerprint(Workers(1))) for number in range(len(self.inputs))]
-        return sources_of(self.inputs, found, [*chosen.features, *([] if chosen.label is None else [chosen.label])])
+        all_of_them = [contents.get(number, Fingerprint(Workers(1))) for number in range(len(self.inputs))]
+        return sources_of(
+            self.inputs, all_of_them, [*chosen.features, *([] if chosen.label is None else [chosen.label])]
+        )
 
     def __call__(self, start: int = 0, labels: tuple[Label, ...] | None = None) -> Iterator[Piece]:
         """The pieces that begin at row ``start`` or later; labels are positions in ``labels`` where these are given.

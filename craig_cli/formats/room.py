@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from craig_cli.errors import CraigError, DataError
-from craig_cli.formats import opened, parquet
+from craig_cli.formats import opened
 from craig_cli.formats.choose import Asked, choose
 from craig_cli.formats.content import Content, open_content
 from craig_cli.formats.messages import printable
@@ -46,17 +46,19 @@ def room_for(paths: Sequence[str], reading: dict, times: float = 1.0) -> float:
         return 0.0
     asked = Asked.of(reading)
     try:
-        with opened(paths, reading.get("format")) as (found, contents, _):
-            if found == "libsvm":
+        with opened(paths, reading.get("format")) as (kind, contents, _):
+            if kind == "libsvm":
                 return sum(_of_libsvm(content, times) for content in contents)
-            if found == "parquet":
+            if kind == "parquet":
                 return times * _of_parquet(contents, asked)
             return times * float(sum(os.path.getsize(content.path) for content in contents if content.whole_file))
-    except CraigError:  # reading it will say so
+    except (CraigError, OSError):  # reading it will say so
         return 0.0
 
 
 def _of_parquet(contents, asked: Asked) -> float:
+    from craig_cli.formats import parquet  # takes longer to import than LIBSVM text that is small to read
+
     looked = [parquet.look(content, None) for content in contents if content.whole_file]
     chosen = choose([(one.shown, one.whole_schema) for one in looked], asked)
     widths = [_width(kind) for name, _, kind in flat_fields(looked[0].whole_schema) if name in chosen.features]
@@ -73,7 +75,7 @@ def _of_libsvm(content: Content, times: float) -> float:
     lines = content.head.split(b"\n")
     rows = lines[:-1] or lines
     pairs = [[pair.partition(b":")[0] for pair in line.split()[1:]] for line in rows]
-    indices = [int(index) for index in itertools.chain(*pairs) if index.isdigit()]
+    indices = [int(index) for index in itertools.chain(*pairs) if index.isdigit() and len(index) <= 10]
     if not indices:
         return 0.0
     size = os.path.getsize(content.path) * (1.0 if content.compression is None else _expansion(content.path))

@@ -90,11 +90,11 @@ def open_text(paths: Sequence[str], **reading) -> TextPieces | None:
 
     reading  as ``formats.read_dataset`` takes it. Raises UsageError for what only reading into memory can do.
     """
-    with opened(paths, reading.get("format")) as (found, _, shown):
-        if found != "libsvm":
+    with opened(paths, reading.get("format")) as (kind, _, shown):
+        if kind != "libsvm":
             return None
         dialect = {name: reading.get(name) for name in ("zero_based", "delimiter", "header")}
-        particular_of(found, shown, Asked.of(reading), n_features=None, **dialect)
+        particular_of(kind, shown, Asked.of(reading), n_features=None, **dialect)
         if not are_files(paths):
             raise UsageError(f"{shown}: --stream reads files, more than once; found what can be read once only")
     states = [State.of(path) for path, *_ in expand(paths)]
