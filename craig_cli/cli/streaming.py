@@ -31,15 +31,22 @@ _OPTIONS = {
         is_flag=True,
         help="Of --stream: go on from what a run of the same command left there, and leave it there if stopped.",
     ),
+    "cluster": click.option(
+        "--cluster",
+        metavar="ADDRESS|FILE|local[:N]",
+        help="--stream with Dask workers at the leaves: of the scheduler at this address (tcp://HOST:PORT) or of one "
+        "that FILE tells of, or N local processes. They have to share --scratch. The same coreset.",
+    ),
 }
 
 
 def stream_options(command: Callable) -> Callable:
-    """--stream, --scratch and --resume; the command gets ``streaming``, None without --stream."""
+    """--stream, --scratch, --resume and --cluster; the command gets ``streaming``, None without --stream."""
 
     @functools.wraps(command)
     def collect(*args, **params):
         given = {name: params.pop(name) for name in _OPTIONS}
+        given["stream"] = given["stream"] or given["cluster"] is not None
         for name in ("scratch", "resume"):
             if given[name] and not given["stream"]:
                 raise click.UsageError(f"--{name}: goes with --stream")
@@ -68,7 +75,7 @@ def select_in_pieces(data, reading: dict, plan, streaming: dict | None, output: 
     from craig_cli.errors import DataError
     from craig_cli.streaming.select import NotInPieces, select_streamed
 
-    asked = streaming or {"scratch": None, "resume": False}
+    asked = streaming or {"scratch": None, "resume": False, "cluster": None}
     reason = None if streaming is not None else reason_to_stream(data, reading, plan)
     if streaming is None and reason is None:
         return None
@@ -86,6 +93,7 @@ def select_in_pieces(data, reading: dict, plan, streaming: dict | None, output: 
             folder / f".{target.name}.scratch",
             on_disk=asked["scratch"] is not None,
             resume=asked["resume"],
+            cluster=asked["cluster"],
             progress=progress,
             note=options.note,
         )

@@ -13,6 +13,7 @@ byte whatever the memory, the number of threads, and however often it was stoppe
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -38,6 +39,7 @@ from craig_cli.selection.limits import available_memory
 from craig_cli.selection.merge import Part, merge
 from craig_cli.selection.plan import Plan, wants_rough_model
 from craig_cli.selection.quotas import class_quotas, merge_orders
+from craig_cli.streaming.cluster import Cluster, connected
 from craig_cli.streaming.frame import FILE, Frame, frame_of, load_frame
 from craig_cli.streaming.leaves import Bound, Job, Leaf, greedy, leaves_of, picks_of, swap, weigh
 from craig_cli.streaming.merged import merged
@@ -59,9 +61,10 @@ MOST_ROWS, LEAST_BLOCKS = 131_072, 8  # of a leaf
 LARGE = 1_000_000  # rows, of more it streams unless another algorithm is asked for
 SAMPLED, SAMPLE = 256, 4096  # rows of the sample: for each leaf, and at least
 BASE = 400 << 20  # bytes of the program itself
-MOST_WAITING = 1 << 28  # bytes of rows that wait to be written
+LEAST_WAITING, MOST_WAITING = 1 << 26, 1 << 28  # bytes of rows that wait to be written
 COPIES = 6  # of the rows of a leaf that is worked on
 Note = Callable[[str], None] | None
+Hands = Crew | Cluster  # who works on leaves
 
 
 def select_streamed(
@@ -72,6 +75,7 @@ def select_streamed(
     *,
     on_disk: bool = True,
     resume: bool = False,
+    cluster: str | None = None,
     leaf_rows: int | None = None,
     progress: Callable[[float, float], None] | None = None,
     note: Note = None,
@@ -81,6 +85,7 @@ def select_streamed(
     reading    how, as ``formats.read_dataset`` takes it
     scratch    the folder to make and remove; without ``on_disk`` only where the leaves are too much for the memory
     resume     go on from what is in the folder, and leave it there where this run ends early
+    cluster    a Dask cluster that works on the leaves: local, local:N, an address or a file of one
     leaf_rows  of a leaf, about; None goes by their width. The coreset depends on it, and on nothing else here
 
     ``plan.memory_limit`` is what the whole process may take. Raises UsageError for what it cannot do.
@@ -90,12 +95,18 @@ def select_streamed(
     for text in pieces.chosen.notes if note is not None else ():
         note(text)
     limit = available_memory() if plan.memory_limit is None else float(plan.memory_limit)
-    kept = 0.0 if on_disk or resume else _leaves_in_memory(pieces, limit)
+    kept = 0.0 if on_disk or resume or cluster else _leaves_in_memory(pieces, limit)
     with Scratch() if kept else Folder(scratch, resume) as folder:
         inputs = {os.path.abspath(state.path): [state.size, state.modified] for state in pieces.states}
         folder.begin(_facts(plan, reading, leaf_rows), inputs)
-        run = _Run(pieces, plan, folder, limit - kept, Clock(progress, 5.0 * pieces.n_rows), note)
-        return run.coreset(leaf_rows), run.clock.seconds
+        clock = Clock(progress, 5.0 * pieces.n_rows)
+        if cluster is None:
+            return _Run(pieces, plan, folder, limit - kept, clock, note).coreset(leaf_rows), clock.seconds
+        with contextlib.ExitStack() as stack:
+            with clock.stage("start"):
+                workers = stack.enter_context(connected(cluster, limit, resume, note))
+            run = _Run(pieces, plan, folder, workers.memory, clock, note, workers)
+            return run.coreset(leaf_rows), clock.seconds
 
 
 def _leaves_in_memory(pieces: Pieces, limit: float) -> float:
@@ -147,8 +158,18 @@ def _facts(plan: Plan, reading: dict, leaf_rows: int | None) -> dict:
 class _Run:
     """The stages, one after the other, of one run in ``folder``."""
 
-    def __init__(self, pieces: Pieces, plan: Plan, folder: Scratch, memory: float, clock: Clock, note: Note) -> None:
+    def __init__(
+        self,
+        pieces: Pieces,
+        plan: Plan,
+        folder: Scratch,
+        memory: float,
+        clock: Clock,
+        note: Note,
+        cluster: Cluster | None = None,
+    ) -> None:
         self.pieces, self.plan, self.folder, self.clock, self.note = pieces, plan, folder, clock, note
+        self.cluster = cluster
         self.threads = jit.set_threads(plan.threads)
         self.block = -(-plan.block_size // WIDTH) * WIDTH
         self.memory = min(memory, 2.0**50)
@@ -218,17 +239,21 @@ class _Run:
             raise UsageError(f"size: expected at most the {frame.n_rows} rows of {frame.name}, found {self.plan.size}")
         return self.plan.size
 
-    def _crew(self, frame: Frame, leaf_rows: int, budget: int) -> Crew:
+    def _crew(self, frame: Frame, leaf_rows: int, budget: int) -> Hands:
         """As many leaves at a time as the memory allows beside the picks. Raises UsageError where it allows none."""
         width = len(frame.columns)
         leaf, picks = 8.0 * width * leaf_rows * COPIES, 8.0 * budget * (4 * width + 8)
         self.room = self.memory - BASE - picks
-        if self.room < leaf:
-            least = BASE + picks + leaf
+        here = leaf if self.cluster is None else LEAST_WAITING
+        if self.room < here:
+            least = BASE + picks + here
             raise UsageError(
                 f"memory limit: selecting {budget:,} of these rows takes at least {least / 2**20:.0f} MiB, found "
                 f"{self.memory / 2**20:.0f} MiB"
             )
+        if self.cluster is not None:
+            self.cluster.expect(picks, leaf)
+            return self.cluster
         at_once = max(1, min(self.threads, int(self.room // leaf)))
         return Crew(at_once, max(1, self.threads // at_once))
 
@@ -265,7 +290,7 @@ class _Run:
         job = Job(self.folder, known, frame.width, frame.view, rulers, frame.masses, self.block, grid, bound)
         return job, leaves_of(runs, frame.tree.classes, leaf_rows)
 
-    def _part(self, job: Job, leaves: list[Leaf], quota: int, crew: Crew) -> tuple[Part, np.ndarray]:
+    def _part(self, job: Job, leaves: list[Leaf], quota: int, crew: Hands) -> tuple[Part, np.ndarray]:
         """(what was selected from a class, its gains)"""
         clock, folder, group = self.clock, self.folder, leaves[0].group
         name = f"picks-{group}"
@@ -286,7 +311,7 @@ class _Run:
             counts, changes = self._weighed(job, leaves, arrays, crew, "weigh", clock)
         return Part(arrays["row"], counts, np.cumsum(changes) * job.grid), arrays["gain"]
 
-    def _merged(self, job: Job, leaves: list[Leaf], quota: int, crew: Crew) -> dict[str, np.ndarray]:
+    def _merged(self, job: Job, leaves: list[Leaf], quota: int, crew: Hands) -> dict[str, np.ndarray]:
         def deepen(shallow: list[Leaf], depth: float) -> None:
             for leaf in shallow:
                 self.folder.remove(leaf.file("greedy"))
@@ -302,7 +327,7 @@ class _Run:
             )
         return found
 
-    def _weighed(self, job: Job, leaves: list[Leaf], arrays, crew: Crew, stage: str, clock: Clock):
+    def _weighed(self, job: Job, leaves: list[Leaf], arrays, crew: Hands, stage: str, clock: Clock):
         """(counts, changes) of all leaves together, both (r,)."""
         crew(weigh, job, leaves, stage, clock, picks_of(job, leaves[0].group, arrays), stage)
         counts, changes = np.zeros(len(arrays["row"])), np.zeros(len(arrays["row"]))

@@ -37,6 +37,14 @@ class Clock:
             self.progress(min(self.done, self.total), self.total)
 
 
+def to_do(job: Job, leaves: list[Leaf], stage: str, clock: Clock) -> list[Leaf]:
+    """Those of ``leaves`` whose file of the ``stage`` is not there yet; the rows of the others are done."""
+    there = set(job.folder.names(f"{stage}-"))
+    todo = [leaf for leaf in leaves if leaf.file(stage) not in there]
+    clock.rows(sum(leaf.rows for leaf in leaves) - sum(leaf.rows for leaf in todo))
+    return todo
+
+
 @dataclass(frozen=True)
 class Crew:
     """``at_once`` leaves at a time, each with so many threads of its own."""
@@ -46,9 +54,7 @@ class Crew:
 
     def __call__(self, function: Callable, job: Job, leaves: list[Leaf], stage: str, clock: Clock, *arguments) -> None:
         """``function(job, leaf, *arguments)`` for each of ``leaves`` whose file of the ``stage`` is not there yet."""
-        there = set(job.folder.names(f"{stage}-"))
-        todo = [leaf for leaf in leaves if leaf.file(stage) not in there]
-        clock.rows(sum(leaf.rows for leaf in leaves) - sum(leaf.rows for leaf in todo))
+        todo = to_do(job, leaves, stage, clock)
 
         def one(leaf: Leaf) -> Leaf:
             jit.set_threads(self.threads)
