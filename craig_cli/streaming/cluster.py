@@ -238,11 +238,15 @@ class Cluster:
         return self._client.submit(work_on, where, order, astuple(leaf), __version__, key=key, pure=False)
 
     def _done(self, futures: list) -> list:
-        """Those that are done, after a slice of time at most."""
-        from distributed import CancelledError, TimeoutError, wait
-
+        """Those that are done; where none is, after a slice of time at most."""
+        done = [future for future in futures if future.done()]
+        if done:
+            return done
         if not futures:
             time.sleep(SLICE)
+            return []
+        from distributed import CancelledError, TimeoutError, wait
+
         with contextlib.suppress(TimeoutError, CancelledError):
             wait(futures, timeout=SLICE, return_when="FIRST_COMPLETED")
         return [future for future in futures if future.done()]
