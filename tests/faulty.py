@@ -1,6 +1,7 @@
-"""Work on leaves that goes wrong, for workers to import: what the environment variable FAULTY names says where.
+"""Work on leaves that goes wrong, for workers to import.
 
-FAULTY is a folder; a file ``die-N`` there has leaf N kill the process that works on it, and ``die-N-once`` does so once.
+The environment variable FAULTY is a folder: a file ``die-N`` there has leaf N kill the process that works on it, and
+``die-N-once`` once.
 """
 
 from __future__ import annotations

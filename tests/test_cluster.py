@@ -108,7 +108,7 @@ def inline(monkeypatch):
 
 def test_what_goes_out_is_small_and_gives_the_same_bytes(data, tmp_path, inline):
     assert stream(data, tmp_path, cluster="tcp://a:1") == stream(data, tmp_path)
-    assert len(inline.keys) == len(set(inline.keys)) >= 30
+    assert len(inline.keys) == len(set(inline.keys)) == 6 + 6 + 3 * 10
     assert max(inline.sizes) < 500
 
 
@@ -122,12 +122,12 @@ def test_too_little_memory_is_refused_before_the_work(data, tmp_path, inline):
     inline.workers[0]["memory_limit"] = 2**28
     with pytest.raises(UsageError, match=r"a worker of 3 threads takes at least \d+ MiB, found 256 MiB; give workers"):
         stream(data, tmp_path, cluster="tcp://a:1")
-    assert inline.keys == [] and os.listdir(tmp_path) == []
+    assert not any("greedy" in key for key in inline.keys) and os.listdir(tmp_path) == []
 
 
 def test_a_worker_with_too_little_memory_after_all(data, tmp_path, inline):
     inline.error = MemoryError()
-    with pytest.raises(DataError, match=r"leaf 0 \(\d+ rows, greedy\): out of memory; give workers.*; with --resume"):
+    with pytest.raises(DataError, match=r"rows 0 to 699 \(700 rows, survey\): out of memory; give workers.*; with --r"):
         stream(data, tmp_path, cluster="tcp://a:1")
 
 
@@ -183,8 +183,9 @@ from craig_cli.streaming import leaves, select, work
 from craig_cli.selection.plan import Plan
 
 def kernels():
-    return {(name, value.__name__): value.signatures for name, module in list(sys.modules.items())
-            if name.startswith("craig_cli.") for value in vars(module).values() if hasattr(value, "nopython_signatures")}
+    modules = [module for name, module in list(sys.modules.items()) if name.startswith("craig_cli.")]
+    values = [value for module in modules for value in vars(module).values()]
+    return {value.py_func: value.signatures for value in values if hasattr(value, "nopython_signatures")}
 
 rehearse()
 before = {}
@@ -334,7 +335,7 @@ def scheduler(folder: Path, workers: int = 1):
 
 
 @needs_dask
-def test_a_scheduler_that_is_there_and_then_is_not(data, tmp_path, tmp_path_factory):
+def test_a_scheduler_that_is_there_and_then_is_not(data, tmp_path, tmp_path_factory, monkeypatch):
     expected = stream(data, tmp_path)
     with scheduler(tmp_path_factory.mktemp("dask")) as (process, file):
         address = json.loads(file.read_text())["address"]
@@ -344,10 +345,11 @@ def test_a_scheduler_that_is_there_and_then_is_not(data, tmp_path, tmp_path_fact
             if any(name.startswith("greedy") for name in os.listdir(tmp_path / "scratch")):
                 process.kill()
 
-        with pytest.raises(DataError, match="the Dask scheduler went away.*; run it again to go on"):
+        with pytest.raises(DataError, match=r"the Dask scheduler went away.*; run it again to go on"):
             stream(data, tmp_path, cluster=str(file), resume=True, progress=end_it)
         done = [name for name in os.listdir(tmp_path / "scratch") if name.startswith("greedy")]
         assert 0 < len(done) < 10
+        monkeypatch.setattr(cluster, "ANSWER", 1.0)
         with pytest.raises(DataError, match="no Dask scheduler answers at tcp://127"):
             stream(data, tmp_path, cluster=str(file), resume=True)
     assert stream(data, tmp_path, resume=True) == expected

@@ -21,7 +21,7 @@ from craig_cli.selection.select import select_dataset
 from craig_cli.streaming import select as streaming
 from craig_cli.streaming.leaves import TOO_LARGE, leaves_of
 from craig_cli.streaming.scratch import Folder
-from craig_cli.streaming.survey import survey
+from craig_cli.streaming.survey import look_at, survey
 from craig_cli.streaming.tree import grow
 
 PLAN = Plan(purpose="distance", algorithm="partition", block_size=64, fraction=0.1, threads=1)
@@ -166,7 +166,7 @@ def test_the_survey_scales_as_all_rows_do(folder):
 
     pieces = open_pieces([str(folder)], label="label", weight_column="weight", exclude=("number",))
     whole = read_dataset([str(folder)], weight_column="weight", exclude=("number",))
-    found = survey(pieces(), 0.1, 0, 2, lambda count: None)
+    found = survey([look_at(piece, 0.1, 0) for piece in pieces()], lambda count: None)
     for name in ("minmax", "unit", "standard"):
         expected, scaling = fit_scaling(name, whole.features, whole.multiplicity), found.features.scaling(name)
         np.testing.assert_allclose(scaling.factor, expected.factor, rtol=1e-12)

@@ -1,4 +1,4 @@
-"""Leaf after leaf in the workers of a Dask cluster: what ``work.Crew`` does in threads.
+"""Leaf after leaf in the workers of a Dask cluster: what ``work.Crew`` does in threads. Rows are routed there, too.
 
 Through the scheduler go names and numbers: of the scratch folder, of a file there that says what to do, of a leaf. The
 rest is in the folder, which all workers share. Tasks leave files and return nothing, so none is done again because a
@@ -20,16 +20,15 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import astuple
+from dataclasses import astuple, is_dataclass
 from pathlib import Path
 
-from craig_cli.errors import CraigError, DataError, UsageError, os_error
+from craig_cli.errors import DataError, UsageError, os_error
 from craig_cli.formats.pipeline import cores
-from craig_cli.streaming.leaves import Job, Leaf
 from craig_cli.streaming.rehearsal import rehearse
 from craig_cli.streaming.scratch import Folder, Scratch
 from craig_cli.streaming.task import work_on
-from craig_cli.streaming.work import Clock, to_do
+from craig_cli.streaming.work import Clock, Order, Part, to_do
 from craig_cli.version import __version__
 
 LOCAL = "local"
@@ -94,6 +93,12 @@ def connected(cluster: str, memory: float, resume: bool, note: Note) -> Iterator
         stack.enter_context(dask.config.set({"distributed.comm.timeouts.connect": ANSWER}))
         if count is not None:
             memory /= count + 1
+            if memory < BASE / SHARE:
+                least = (count + 1) * BASE / SHARE
+                raise UsageError(
+                    f"--cluster {cluster}: takes at least {least / 2**20:.0f} MiB, found "
+                    f"{memory * (count + 1) / 2**20:.0f} MiB; give a higher --memory-limit, or fewer workers"
+                )
             address = stack.enter_context(_local(count, int(memory)))
         try:
             client = distributed.Client(address, timeout=ANSWER, name="craig")
@@ -179,10 +184,16 @@ class Cluster:
         self._run = secrets.token_hex(4)  # of another run with the same scheduler no key is the same
         self._limit = math.inf
 
-    def expect(self, picks: float, leaf: float) -> None:
-        """Refuse workers too small for a leaf in each thread beside the picks; sizes in bytes. Waits for a worker."""
-        while not (workers := self._workers()):
-            time.sleep(SLICE)
+    def threads(self) -> int:
+        """Of all workers; waits for the first."""
+        return sum(threads for _, threads in self._some_workers())
+
+    def room_for(self, picks: float, leaf: float) -> float:
+        """Bytes that each thread may take beside the ``picks``.
+
+        Raises UsageError for workers too small for a ``leaf`` in each of their threads; sizes are in bytes.
+        """
+        workers = self._some_workers()
         for limit, threads in workers:
             least = (BASE + picks + threads * leaf) / SHARE
             if limit < least:
@@ -192,13 +203,14 @@ class Cluster:
                     f"{limit / 2**20:.0f} MiB; {self._more()}"
                 )
             self._limit = min(self._limit, limit)
+        return min((SHARE * limit - BASE - picks) / threads for limit, threads in workers)
 
-    def __call__(self, function: Callable, job: Job, leaves: list[Leaf], stage: str, clock: Clock, *arguments) -> None:
-        """``function(job, leaf, *arguments)`` for each of ``leaves`` whose file of the ``stage`` is not there yet."""
-        todo = to_do(job, leaves, stage, clock)[::-1]
+    def __call__(self, function: Callable, job: Order, parts: list, stage: str, clock: Clock, *arguments) -> None:
+        """``function(job, part, *arguments)`` for each of ``parts`` whose file of the ``stage`` is not there yet."""
+        todo = to_do(job, parts, stage, clock)[::-1]
         if not todo:
             return
-        content = pickle.dumps((function, job, arguments), protocol=5)
+        content = pickle.dumps((function, type(todo[0]), job, arguments), protocol=5)
         order = f"order-{hashlib.sha256(content).hexdigest()[:16]}"
         job.folder.put(order, content)
         waiting: dict = {}
@@ -208,20 +220,25 @@ class Cluster:
                 if time.monotonic() >= look:
                     threads, look = sum(each for _, each in self._workers()), time.monotonic() + SLICE
                 while todo and len(waiting) < threads:
-                    leaf = todo.pop()
-                    waiting[self._submit(job, order, leaf, stage)] = leaf
+                    part = todo.pop()
+                    waiting[self._submit(job, order, part, stage)] = part
                 for future in self._done(list(waiting)):
-                    leaf = waiting.pop(future)
-                    self._check(future, leaf, stage)
-                    self._see(job.folder, leaf.file(stage))
-                    clock.rows(leaf.rows)
+                    part = waiting.pop(future)
+                    self._check(future, f"{part.name} ({part.rows:,} rows, {stage})")
+                    self._see(job.folder, part.file(stage))
+                    clock.rows(part.rows)
         finally:
             for future in waiting:
                 future.release()
             job.folder.remove(order)
 
+    def _some_workers(self) -> list[tuple[float, int]]:
+        while not (workers := self._workers()):
+            time.sleep(SLICE)
+        return workers
+
     def _workers(self) -> list[tuple[float, int]]:
-        """(limit in bytes, threads) of each worker; a note, once, where there is none. Raises DataError: no scheduler."""
+        """(limit in bytes, threads) of each worker; a note, once, where there is none."""
         # Without n_workers it tells of five.
         workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
         if self._client.status != "running":
@@ -231,11 +248,11 @@ class Cluster:
             self._note = None
         return [(float(each["memory_limit"] or math.inf), each["nthreads"]) for each in workers]
 
-    def _submit(self, job: Job, order: str, leaf: Leaf, stage: str):
-        assert isinstance(job.folder, Folder)
-        key = f"craig-{stage}-{leaf.number:07d}-{order}-{self._run}"
+    def _submit(self, job: Order, order: str, part: Part, stage: str):
+        assert isinstance(job.folder, Folder) and is_dataclass(part) and not isinstance(part, type)
+        key = f"craig-{part.file(stage)}-{order}-{self._run}"
         where = str(job.folder.path.absolute())
-        return self._client.submit(work_on, where, order, astuple(leaf), __version__, key=key, pure=False)
+        return self._client.submit(work_on, where, order, astuple(part), __version__, key=key, pure=False)
 
     def _done(self, futures: list) -> list:
         """Those that are done; where none is, after a slice of time at most."""
@@ -251,7 +268,7 @@ class Cluster:
             wait(futures, timeout=SLICE, return_when="FIRST_COMPLETED")
         return [future for future in futures if future.done()]
 
-    def _check(self, future, leaf: Leaf, stage: str) -> None:
+    def _check(self, future, what: str) -> None:
         """Raise what kept a task from its end."""
         if future.status == "finished":
             return
@@ -260,17 +277,17 @@ class Cluster:
         from distributed import KilledWorker
 
         error = future.exception()
-        where = f"--cluster {self._name}: leaf {leaf.number} ({leaf.rows:,} rows, {stage})"
         if isinstance(error, KilledWorker):
             limit = "no memory limit" if math.isinf(self._limit) else f"a memory limit of {self._limit / 2**20:.0f} MiB"
             raise DataError(
-                f"{where}: {error.allowed_failures + 1} workers with {limit} died of it; {self._more()}; "
-                f"{self._going_on()}"
+                f"--cluster {self._name}: {what}: {error.allowed_failures + 1} workers with {limit} died of it; "
+                f"{self._more()}; {self._going_on()}"
             )
         if isinstance(error, MemoryError):
-            raise DataError(f"{where}: out of memory; {self._more()}; {self._going_on()}") from error
-        if isinstance(error, RuntimeError) and "deserialization" in str(error):
-            raise DataError(f"--cluster {self._name}: expected craig {__version__} where the scheduler runs") from error
+            raise DataError(f"--cluster {self._name}: {what}: out of memory; {self._more()}; {self._going_on()}")
+        if isinstance(error, ImportError) or (isinstance(error, RuntimeError) and "deserialization" in str(error)):
+            where = "at the workers" if isinstance(error, ImportError) else "where the scheduler runs"
+            raise DataError(f"--cluster {self._name}: expected craig {__version__} {where}, found none or another")
         raise error
 
     def _see(self, folder: Scratch, name: str) -> None:

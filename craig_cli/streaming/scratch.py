@@ -82,6 +82,11 @@ class Scratch:
         """The file ``name`` of these bytes."""
         self._put(name, lambda sink: sink.write(content))
 
+    def get(self, name: str) -> bytes:
+        """What was put there."""
+        with self._get(name) as source:
+            return source.read()
+
     def load(self, name: str, *only: str) -> tuple[dict[str, np.ndarray], dict]:
         """(arrays, facts) of what was saved, all arrays or ``only`` those."""
         with self.open(name, only) as (reader, found):

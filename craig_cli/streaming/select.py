@@ -43,9 +43,10 @@ from craig_cli.streaming.cluster import Cluster, connected
 from craig_cli.streaming.frame import FILE, Frame, frame_of, load_frame
 from craig_cli.streaming.leaves import Bound, Job, Leaf, greedy, leaves_of, picks_of, swap, weigh
 from craig_cli.streaming.merged import merged
-from craig_cli.streaming.route import Router, route, run_facts
+from craig_cli.streaming.route import run_facts
 from craig_cli.streaming.scratch import Folder, Scratch
-from craig_cli.streaming.survey import Survey, survey
+from craig_cli.streaming.spans import Looking, route_rows, survey_rows
+from craig_cli.streaming.survey import Survey
 from craig_cli.streaming.work import Clock, Crew
 from craig_cli.tables.fingerprint import Fingerprint
 from craig_cli.tables.storage import NUMBER
@@ -61,7 +62,6 @@ MOST_ROWS, LEAST_BLOCKS = 131_072, 8  # of a leaf
 LARGE = 1_000_000  # rows, of more it streams unless another algorithm is asked for
 SAMPLED, SAMPLE = 256, 4096  # rows of the sample: for each leaf, and at least
 BASE = 400 << 20  # bytes of the program itself
-LEAST_WAITING, MOST_WAITING = 1 << 26, 1 << 28  # bytes of rows that wait to be written
 COPIES = 6  # of the rows of a leaf that is worked on
 Note = Callable[[str], None] | None
 Hands = Crew | Cluster  # who works on leaves
@@ -92,6 +92,8 @@ def select_streamed(
     """
     _check(plan)
     pieces = open_pieces(paths, **reading)
+    if cluster is not None:
+        pieces = pieces.from_anywhere()
     for text in pieces.chosen.notes if note is not None else ():
         note(text)
     limit = available_memory() if plan.memory_limit is None else float(plan.memory_limit)
@@ -182,7 +184,7 @@ class _Run:
         budget = self._budget(frame)
         crew = self._crew(frame, leaf_rows, budget)
         with clock.stage("route"):
-            self._route(frame)
+            route_rows(self.folder, self.pieces, frame, self.cluster, self.room, self.threads, clock)
         job, leaves = self._job(frame, leaf_rows)
         quotas = class_quotas(frame.masses, budget, frame.sizes)
         parts, gains = [], []
@@ -198,7 +200,7 @@ class _Run:
             parts.append(part)
             gains.append(gain)
         selection = merge(parts, *merge_orders([part.rows for part in parts], gains, frame.masses))
-        classes = [(_label(frame, value), int(size)) for value, size in zip(frame.values, frame.sizes)]
+        classes = [(frame.group_label(value), int(size)) for value, size in zip(frame.values, frame.sizes)]
         largest = max(self._largest(job, leaf) for leaf in leaves)
         return coreset_of(frame, classes, selection, self._settings(frame, leaf_rows), largest)
 
@@ -213,7 +215,8 @@ class _Run:
         width = len(self.pieces.chosen.features)
         rate = min(1.0, max(SAMPLED / (leaf_rows or self._leaf_rows(width)), SAMPLE / self.pieces.n_rows))
         try:
-            found = survey(self.pieces(), rate, self.plan.seed, self.threads, self.clock.rows)
+            job = Looking(self.folder, self.pieces, rate, self.plan.seed)
+            found = survey_rows(job, self.cluster, self.threads, self.clock)
         except DataError as error:
             raise NotInPieces(str(error)) from error
         if found.features.rows < self.pieces.n_rows:
@@ -244,7 +247,7 @@ class _Run:
         width = len(frame.columns)
         leaf, picks = 8.0 * width * leaf_rows * COPIES, 8.0 * budget * (4 * width + 8)
         self.room = self.memory - BASE - picks
-        here = leaf if self.cluster is None else LEAST_WAITING
+        here = leaf if self.cluster is None else 0.0
         if self.room < here:
             least = BASE + picks + here
             raise UsageError(
@@ -252,24 +255,10 @@ class _Run:
                 f"{self.memory / 2**20:.0f} MiB"
             )
         if self.cluster is not None:
-            self.cluster.expect(picks, leaf)
+            self.room = self.cluster.room_for(picks, leaf)
             return self.cluster
         at_once = max(1, min(self.threads, int(self.room // leaf)))
         return Crew(at_once, max(1, self.threads // at_once))
-
-    def _route(self, frame: Frame) -> None:
-        wanted = {"weight": frame.weighted, "label": frame.view.of_labels is not None}
-        route(
-            self.pieces,
-            Router(frame.view, frame.tree, frame.references, frame.codes),
-            self.folder,
-            labels=frame.labels,
-            dtype=frame.dtype if frame.dtype.itemsize >= 4 else np.dtype(np.float32),
-            extras=tuple(name for name, there in wanted.items() if there),
-            memory=min(self.room / 3, MOST_WAITING),
-            threads=self.threads,
-            progress=self.clock.rows,
-        )
 
     def _job(self, frame: Frame, leaf_rows: int) -> tuple[Job, list[Leaf]]:
         runs = run_facts(self.folder)
@@ -283,7 +272,9 @@ class _Run:
         bound, steepest = None, 1.0
         if self.plan.radius is not None:
             assert frame.loss is not None
-            bound = Bound(frame.loss, self.plan.radius, max(each["largest"] for each in runs.values()), _unit(frame))
+            bound = Bound(
+                frame.loss, self.plan.radius, max(each["largest"] for each in runs.values()), frame.label_unit
+            )
             steepest = bound.most(frame.largest_label)
         grid = exact_grid(sum(mass * ruler.diameter * steepest for mass, ruler in zip(frame.masses.tolist(), rulers)))
         known = {name: (facts["leaves"], facts["sizes"]) for name, facts in runs.items()}
@@ -355,17 +346,3 @@ class _Run:
             "seed": plan.seed,
             **frame.view.scaling.facts(frame.width),
         }
-
-
-def _label(frame: Frame, value) -> float | None:
-    """A group's label as ``label_value`` takes it."""
-    if value is None or not frame.named:
-        return value
-    assert frame.labels is not None
-    return float(frame.labels.index(value))
-
-
-def _unit(frame: Frame) -> float:
-    """What 1 in the label's coordinate stands for."""
-    scaling = frame.view.of_labels
-    return 1.0 if scaling is None or scaling.factor is None else 1.0 / float(scaling.factor[0])

@@ -13,25 +13,24 @@ from craig_cli.version import __version__
 _one_reads = threading.Lock()
 
 
-def work_on(folder: str, order: str, leaf: tuple[int, ...], version: str) -> None:
-    """Do what the file ``order`` of the scratch folder says, on the leaf of these numbers.
+def work_on(folder: str, order: str, numbers: tuple[int, ...], version: str) -> None:
+    """Do what the file ``order`` of the scratch folder says, on the leaf, or whatever it is, of these ``numbers``.
 
     Raises DataError where the folder is not to be seen from here, or this craig is not of the ``version``.
     """
     if version != __version__:
         raise DataError(f"--cluster: a worker has craig {__version__}, expected {version}")
     from craig_cli import jit
-    from craig_cli.streaming.leaves import Leaf
 
     with _one_reads:
-        function, job, arguments = _read(Path(folder, order))
+        function, kind, job, arguments = _read(Path(folder, order))
     jit.set_threads(1)  # of this very thread: no setting of the worker's reaches it
-    function(job, Leaf(*leaf), *arguments)
+    function(job, kind(*numbers), *arguments)
 
 
 @functools.lru_cache(maxsize=1)
 def _read(path: Path):
-    """(function, job, arguments). The name goes by what is in the file, so it is always the same."""
+    """(function, class of what it works on, job, arguments). The name goes by what is in the file, so that stays."""
     try:
         with open(path, "rb") as file:
             return pickle.load(file)
