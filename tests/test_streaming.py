@@ -19,6 +19,7 @@ from craig_cli.formats.pieces import open_pieces
 from craig_cli.selection.plan import Plan
 from craig_cli.selection.select import select_dataset
 from craig_cli.streaming import select as streaming
+from craig_cli.streaming import spans
 from craig_cli.streaming.leaves import TOO_LARGE, leaves_of
 from craig_cli.streaming.scratch import Folder
 from craig_cli.streaming.survey import look_at, survey
@@ -263,9 +264,9 @@ def test_an_input_that_changes_is_refused_by_name(folder, tmp_path, monkeypatch)
         os.utime(data / "part-1.parquet", ns=(1, 1))
         return route(*args, **options)
 
-    route = streaming.route
+    route = spans.route
     with monkeypatch.context() as patch:
-        patch.setattr(streaming, "route", touched)
+        patch.setattr(spans, "route", touched)
         with pytest.raises(DataError, match=r"part-1.parquet: changed"):
             stream(data, tmp_path, resume=True)
     os.utime(data / "part-2.parquet", ns=(1, 1))

@@ -182,7 +182,7 @@ class Cluster:
         self.memory = memory
         self._client, self._name, self._resume, self._note = client, name, resume, note
         self._run = secrets.token_hex(4)  # of another run with the same scheduler no key is the same
-        self._limit = math.inf
+        self._limit = math.inf  # the least of any worker's
 
     def threads(self) -> int:
         """Of all workers; waits for the first."""
@@ -202,7 +202,6 @@ class Cluster:
                     f"--cluster {self._name}: {each} takes at least {least / 2**20:.0f} MiB, found "
                     f"{limit / 2**20:.0f} MiB; {self._more()}"
                 )
-            self._limit = min(self._limit, limit)
         return min((SHARE * limit - BASE - picks) / threads for limit, threads in workers)
 
     def __call__(self, function: Callable, job: Order, parts: list, stage: str, clock: Clock, *arguments) -> None:
@@ -246,7 +245,9 @@ class Cluster:
         if not workers and self._note is not None:
             self._note(f"waiting for a worker of {self._name}")
             self._note = None
-        return [(float(each["memory_limit"] or math.inf), each["nthreads"]) for each in workers]
+        each = [(float(worker["memory_limit"] or math.inf), worker["nthreads"]) for worker in workers]
+        self._limit = min((limit for limit, _ in each), default=self._limit)
+        return each
 
     def _submit(self, job: Order, order: str, part: Part, stage: str):
         assert isinstance(job.folder, Folder) and is_dataclass(part) and not isinstance(part, type)
@@ -274,20 +275,16 @@ class Cluster:
             return
         if future.status != "error":
             raise self._lost()
-        from distributed import KilledWorker
-
-        error = future.exception()
-        if isinstance(error, KilledWorker):
-            limit = "no memory limit" if math.isinf(self._limit) else f"a memory limit of {self._limit / 2**20:.0f} MiB"
-            raise DataError(
-                f"--cluster {self._name}: {what}: {error.allowed_failures + 1} workers with {limit} died of it; "
-                f"{self._more()}; {self._going_on()}"
-            )
+        error, me = future.exception(), f"--cluster {self._name}"
         if isinstance(error, MemoryError):
-            raise DataError(f"--cluster {self._name}: {what}: out of memory; {self._more()}; {self._going_on()}")
+            raise DataError(f"{me}: {what}: out of memory; {self._more()}; {self._going_on()}")
         if isinstance(error, ImportError) or (isinstance(error, RuntimeError) and "deserialization" in str(error)):
             where = "at the workers" if isinstance(error, ImportError) else "where the scheduler runs"
-            raise DataError(f"--cluster {self._name}: expected craig {__version__} {where}, found none or another")
+            raise DataError(f"{me}: expected craig {__version__} {where}, found none or another")
+        if type(error).__name__ == "KilledWorker":
+            limit = "no memory limit" if math.isinf(self._limit) else f"a memory limit of {self._limit / 2**20:.0f} MiB"
+            died = f"{error.allowed_failures + 1} workers with {limit} died of it"
+            raise DataError(f"{me}: {what}: {died}; {self._more()}; {self._going_on()}")
         raise error
 
     def _see(self, folder: Scratch, name: str) -> None:
