@@ -2,8 +2,8 @@
 
 Through the scheduler go names and numbers: of the scratch folder, of a file there that says what to do, of a leaf. The
 rest is in the folder, which all workers share. Tasks leave files and return nothing, so none is done again because a
-worker that had done it died; one that runs twice writes the same bytes. Each thread of a worker has one task and none
-waits for it: of a worker's death Dask blames all of its tasks, and after four deaths gives the task up.
+worker that had done it died; one that runs twice writes the same bytes. No more tasks are out than there are threads:
+of a worker's death Dask blames every task it was given, also one it had not begun, and gives up who was blamed often.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from craig_cli.streaming.work import Clock, Order, Part, to_do
 from craig_cli.version import __version__
 
 LOCAL = "local"
-BASE = 200 << 20  # bytes of a worker before its first row: interpreter, libraries, kernels
+BASE = 256 << 20  # bytes of a worker before its first row: interpreter, libraries, kernels
 SHARE = 0.6  # of a worker's memory that is planned with; Dask stops giving it work at 0.8 and kills it at 0.95
 ANSWER = 20.0  # seconds in which a scheduler answers
 SEEN = 60.0  # seconds after which a file that a worker wrote is seen here
@@ -238,7 +238,6 @@ class Cluster:
 
     def _workers(self) -> list[tuple[float, int]]:
         """(limit in bytes, threads) of each worker; a note, once, where there is none."""
-        # Without n_workers it tells of five.
         workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
         if self._client.status != "running":
             raise self._lost()
