@@ -238,6 +238,7 @@ class Cluster:
 
     def _workers(self) -> list[tuple[float, int]]:
         """(limit in bytes, threads) of each worker; a note, once, where there is none."""
+        # Without n_workers some versions tell of five.
         workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
         if self._client.status != "running":
             raise self._lost()

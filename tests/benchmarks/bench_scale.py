@@ -3,6 +3,7 @@
     python -m tests.benchmarks.bench_scale                        1,000,000 made-up rows, and covtype
     python -m tests.benchmarks.bench_scale 10000000 0.01 1G       so many rows, fraction and memory limit
     python -m tests.benchmarks.bench_scale 10000000 0.01 1G no    the same, not in memory
+    python -m tests.benchmarks.bench_scale workers 2000000        two local Dask workers beside one, of so many rows
 
 Made up are 28 columns of float32, a mixture of 200 Gaussians, in a folder of Parquet files of 500,000 rows. Processor
 time is that of the process and its children, peak memory the greatest of it alone; L is the sum of distances, epsilon.
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -71,14 +73,39 @@ def compare(name: str, data: Path, fraction: float, limit: str, in_memory: bool,
     print("streamed: " + ", ".join(f"{stage} {value:.1f} s" for stage, value in each["stages"].items()), flush=True)
 
 
+def workers(data: Path, fraction: float) -> None:
+    """Two beside one. The stages, from the first row read to the last weight, are without starting the workers."""
+    print(f"\nlocal workers, {fraction:.3g} of the rows")
+    print(f"{'workers':>8s}{'seconds':>9s}{'stages s':>9s}{'times one':>10s}{'cpu s':>9s}{'load':>7s}")
+    one = None
+    with tempfile.TemporaryDirectory() as folder:
+        for count in (1, 1, 2):  # the first compiles
+            done = craig(data, "--fraction", fraction, "--cluster", f"local:{count}", "-o", Path(folder) / f"{count}")
+            stages = sum(seconds for stage, seconds in done["stages"].items() if stage != "start")
+            one = stages if count == 1 else one
+            load = os.getloadavg()[0]
+            print(f"{count:8d}{done['whole']:9.1f}{stages:9.1f}{one / stages:10.2f}{done['cpu']:9.1f}{load:7.1f}")
+            print(
+                "         " + ", ".join(f"{stage} {value:.1f} s" for stage, value in done["stages"].items()), flush=True
+            )
+        assert (Path(folder) / "1").read_bytes() == (Path(folder) / "2").read_bytes()
+
+
 DATA_FOR_KERNELS = Path(__file__).parents[2] / "sample_data" / "binary.parquet"
 
 
 def main(arguments: list[str]) -> None:
+    if arguments[:1] == ["workers"]:
+        with tempfile.TemporaryDirectory() as folder:
+            return workers(made_up(Path(folder), int(arguments[1])), 0.01)
     n_rows, fraction, limit, in_memory = [*arguments, *("1000000", "0.01", "1G", "yes")[len(arguments) :]]
     with tempfile.TemporaryDirectory() as folder:
         data = made_up(Path(folder), int(n_rows))
         compare("made-up mixture x 28", data, float(fraction), limit, in_memory == "yes")
+        if not arguments and find_spec("distributed") is not None:
+            workers(data, 0.01)
+        elif not arguments:
+            print("local workers: need distributed (pip install 'craig[dask]'), skipped")
     if DATA.is_dir() and not arguments:
         covtype = pq.read_schema(DATA / "covtype.parquet").names
         compare("covtype", DATA / "covtype.parquet", 0.01, limit, True, "--scale", "minmax", "--label", covtype[0])
