@@ -34,8 +34,9 @@ _OPTIONS = {
     "cluster": click.option(
         "--cluster",
         metavar="ADDRESS|FILE|local[:N]",
-        help="--stream with Dask workers at the leaves: of the scheduler at this address (tcp://HOST:PORT) or of one "
-        "that FILE tells of, or N local processes. They have to share --scratch. The same coreset.",
+        help="--stream in the workers of a Dask cluster: of the scheduler at ADDRESS, such as tcp://HOST:8786, or of "
+        "the one that FILE names, or N processes here. All have to see DATA and --scratch. The coreset is the same "
+        "(craig guide scale).",
     ),
 }
 
