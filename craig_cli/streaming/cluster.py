@@ -17,10 +17,12 @@ import os
 import pickle
 import secrets
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import astuple, is_dataclass
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 from craig_cli.errors import DataError, UsageError, os_error
@@ -120,18 +122,18 @@ def _local(count: int, memory: int) -> Iterator[str]:
     folder = tempfile.mkdtemp(prefix="craig-workers-")
     workers = None
     try:
-        workers = LocalCluster(
-            n_workers=count,
-            threads_per_worker=1,
-            processes=True,
-            memory_limit=memory,
-            host="127.0.0.1",
-            dashboard_address=None,
-            worker_dashboard_address=None,
-            local_directory=folder,
-            silence_logs=logging.CRITICAL,
-            preload=[_DEAF],
-        )
+        with _deaf():
+            workers = LocalCluster(
+                n_workers=count,
+                threads_per_worker=1,
+                processes=True,
+                memory_limit=memory,
+                host="127.0.0.1",
+                dashboard_address=None,
+                worker_dashboard_address=None,
+                local_directory=folder,
+                silence_logs=logging.CRITICAL,
+            )
         _restore(before)
         yield workers.scheduler_address
     finally:
@@ -141,8 +143,21 @@ def _local(count: int, memory: int) -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-# Ctrl-C in a terminal goes to all of its processes; the workers are ended by the one that started them.
-_DEAF = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+@contextlib.contextmanager
+def _deaf() -> Iterator[None]:
+    """Threads that begin meanwhile, and the processes that these start, never get a Ctrl-C; this one gets it later.
+
+    In a terminal it goes to all processes at once, and workers would say so at length.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # which, when it starts, lets the signal through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _restore(environment: dict[str, str]) -> None:
