@@ -23,6 +23,7 @@ from craig_cli.registry import METRICS, load
 from craig_cli.selection.plan import Plan
 from craig_cli.streaming import cluster
 from craig_cli.streaming import select as streaming
+from craig_cli.streaming.spans import spans_of
 from tests import faulty
 
 needs_dask = pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason="distributed is not installed")
@@ -62,7 +63,7 @@ class Inline:
     status = "running"
 
     def __init__(self, workers) -> None:
-        self.workers, self.keys, self.sizes, self.error = workers, [], [], None
+        self.workers, self.keys, self.sizes, self.error, self.most = workers, [], [], None, 1000
 
     def scheduler_info(self, n_workers):
         assert n_workers == -1
@@ -72,6 +73,8 @@ class Inline:
         assert not pure
         task = pickle.dumps((function, arguments))
         self.keys.append(key)
+        if len(self.keys) > self.most:
+            return Finished(None, "cancelled")
         self.sizes.append(len(task))
         function, arguments = pickle.loads(task)
         if self.error is None:
@@ -80,9 +83,9 @@ class Inline:
 
 
 class Finished:
-    def __init__(self, error) -> None:
+    def __init__(self, error, status: str | None = None) -> None:
         self.error = error
-        self.status = "finished" if error is None else "error"
+        self.status = status or ("finished" if error is None else "error")
 
     def done(self):
         return True
@@ -110,6 +113,39 @@ def test_what_goes_out_is_small_and_gives_the_same_bytes(data, tmp_path, inline)
     assert stream(data, tmp_path, cluster="tcp://a:1") == stream(data, tmp_path)
     assert len(inline.keys) == len(set(inline.keys)) == 6 + 6 + 3 * 10
     assert max(inline.sizes) < 500
+
+
+def test_spans_are_all_rows_and_end_where_row_groups_do():
+    class Groups:
+        n_rows = 100
+
+        def groups(self):
+            return [0, 10, 20, 20, 60, 70]  # one is empty
+
+    for rows in (1, 10, 25, 30.5, 1000):
+        for gaps in ([(0, 100)], [(15, 60), (70, 100)], []):
+            spans = spans_of(Groups(), gaps, rows)
+            covered = [row for span in spans for row in range(span.start, span.stop)]
+            assert covered == [row for start, stop in gaps for row in range(start, stop)]
+            for span in spans:
+                assert span.stop in (10, 20, 60, 70, 100) and span.start < span.stop
+                inside = [each for each in (10, 20, 60, 70) if span.start < each < span.stop]
+                assert span.rows <= rows or not inside
+            assert len({span.file("run") for span in spans}) == len(spans)
+
+
+def test_rows_that_no_run_has_are_routed_when_it_goes_on(data, tmp_path, inline):
+    expected = stream(data, tmp_path)
+    for again in ({}, {"cluster": "tcp://a:1"}):
+        inline.keys.clear()
+        inline.most = 6 + 6 + 3  # of the passes over the data, and leaves
+        with pytest.raises(DataError, match="went away"):
+            stream(data, tmp_path, cluster="tcp://a:1", resume=True)
+        runs = sorted(path for path in (tmp_path / "scratch").iterdir() if path.name.startswith("run-"))
+        for run in (runs[0], runs[3], runs[5]):
+            run.unlink()
+        inline.most = 1000
+        assert stream(data, tmp_path, resume=True, **again) == expected
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -187,24 +223,29 @@ def kernels():
     values = [value for module in modules for value in vars(module).values()]
     return {value.py_func: value.signatures for value in values if hasattr(value, "nopython_signatures")}
 
+def watched(function):
+    def call(*arguments):
+        before = kernels()
+        value = function(*arguments)
+        for kernel, types in kernels().items():
+            assert types == before.get(kernel, []), kernel.__name__
+        calls.append(function)
+        return value
+    return call
+
+calls = []
 rehearse()
-before = {}
-real = work.Crew.__call__
-def call(crew, *arguments):
-    before.update(kernels())
-    real(crew, *arguments)
-    after = kernels()
-    assert all(set(after[key]) == set(before.get(key, ())) for key in after), "more kernels"
-work.Crew.__call__ = call
+work.Crew.__call__ = watched(work.Crew.__call__)
+select.survey_rows, select.route_rows = watched(select.survey_rows), watched(select.route_rows)
 plan = Plan(purpose="distance", algorithm="partition", block_size=64, fraction=0.1, threads=1, metric=sys.argv[3],
             loss=None if sys.argv[3] == "cosine" else "logistic", radius=None if sys.argv[3] == "cosine" else 2.0)
 select.select_streamed([sys.argv[1]], plan, {"label": "label"}, Path(sys.argv[2]), leaf_rows=400)
-assert before
+assert len(calls) == 2 + 2 * 3
 """
 
 
 @pytest.mark.parametrize("metric", ["euclidean", "cosine"])
-def test_all_kernels_of_the_leaves_have_been_rehearsed(data, tmp_path, compiled_kernels, metric):
+def test_all_kernels_that_workers_call_have_been_rehearsed(data, tmp_path, compiled_kernels, metric):
     command = [sys.executable, "-c", _NO_MORE_KERNELS, str(data), str(tmp_path / "scratch"), metric]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
