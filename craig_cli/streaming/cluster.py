@@ -22,13 +22,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import astuple, is_dataclass
+from functools import partial
 from multiprocessing import resource_tracker
 from pathlib import Path
 
 from craig_cli.errors import DataError, UsageError, os_error
 from craig_cli.formats.pipeline import cores
 from craig_cli.streaming.rehearsal import rehearse
-from craig_cli.streaming.scratch import Folder, Scratch
+from craig_cli.streaming.scratch import Folder
 from craig_cli.streaming.task import work_on
 from craig_cli.streaming.work import Clock, Order, Part, to_do
 from craig_cli.version import __version__
@@ -37,7 +38,7 @@ LOCAL = "local"
 BASE = 256 << 20  # bytes of a worker before its first row: interpreter, libraries, kernels
 SHARE = 0.6  # of a worker's memory that is planned with; Dask stops giving it work at 0.8 and kills it at 0.95
 ANSWER = 20.0  # seconds in which a scheduler answers
-SEEN = 60.0  # seconds after which a file that a worker wrote is seen here
+SEEN = 120.0  # seconds after which a file that a worker wrote is seen here
 SLICE = 1.0  # seconds to wait before looking round
 _TALKATIVE = ("distributed", "tornado", "asyncio", "bokeh")  # loggers
 
@@ -239,7 +240,7 @@ class Cluster:
                 for future in self._done(list(waiting)):
                     part = waiting.pop(future)
                     self._check(future, f"{part.name} ({part.rows:,} rows, {stage})")
-                    self._see(job.folder, part.file(stage))
+                    self.wait_for(partial(job.folder.has, part.file(stage)), part.file(stage))
                     clock.rows(part.rows)
         finally:
             for future in waiting:
@@ -302,16 +303,15 @@ class Cluster:
             raise DataError(f"{me}: {what}: {died}; {self._more()}; {self._going_on()}")
         raise error
 
-    def _see(self, folder: Scratch, name: str) -> None:
-        """Wait until the file that a worker wrote is there: a network's file system may show it late."""
+    def wait_for(self, seen: Callable[[], bool], what: str) -> None:
+        """Wait until files that workers wrote are ``seen``: a network's file system may show them late."""
         until = time.monotonic() + SEEN
-        while not folder.has(name):
+        while not seen():
             if time.monotonic() > until:
                 raise DataError(
-                    f"--cluster {self._name}: {name}, which a worker wrote, is not here; "
+                    f"--cluster {self._name}: {what}, which a worker wrote, is not here; "
                     "--scratch has to be a folder that all workers share"
                 )
-            folder.names(name)
             time.sleep(0.1)
 
     def _lost(self) -> DataError:

@@ -124,3 +124,5 @@ def route_rows(
         return
     rows = min(memory / row_bytes(frame.width, dtype, extras), frame.n_rows / (SPANS * cluster.threads()))
     cluster(route_span, Routing(folder, pieces, router, how), spans_of(pieces, gaps, rows), ROUTING, clock)
+    # A span of one large row group leaves several runs, of which the first was seen.
+    cluster.wait_for(lambda: not missing(folder, frame.n_rows), "a run of rows")
