@@ -1,6 +1,6 @@
 # make demo    install into .venv and show select -> train -> eval on the sample data
 # make test    lint, format check, type check and tests
-# make test-external  tests with the trainers, torch and its frameworks, which it installs
+# make test-external  tests with the trainers, torch and its frameworks, and Dask, which it installs
 # make fuzz    10,000 damaged files and 50 kills (minutes)
 # make bench   the benchmarks (slow; real data where there is any); installs the peers that selection is compared with
 # make paper   the convex experiments of the paper, with tables and figures in .paper (DATA=FOLDER; QUICK=1 for minutes)
@@ -62,7 +62,7 @@ test: $(TEST_INSTALLED) lint
 	$(BIN)/python -m pytest -n 2 --ignore tests/external
 
 test-external: $(EXTERNAL_INSTALLED)
-	$(BIN)/python -m pytest tests/external tests/test_writers.py
+	$(BIN)/python -m pytest tests/external tests/test_writers.py tests/test_cluster.py
 
 fuzz: $(TEST_INSTALLED)
 	CRAIG_FUZZ=10000 CRAIG_KILLS=50 $(BIN)/python -m pytest tests/test_fuzz.py tests/test_faults.py
@@ -104,7 +104,7 @@ $(TEST_INSTALLED): pyproject.toml | $(BIN)/python
 	@touch $(INSTALLED) $@
 
 $(EXTERNAL_INSTALLED): $(TEST_INSTALLED)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,external,frameworks,tables]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,external,frameworks,tables,dask]'
 	@touch $@
 
 # The peers of the extra "bench", each for itself: not all of them have wheels for every Python.

@@ -18,10 +18,12 @@ from craig_cli.errors import DataError, UsageError
 from craig_cli.formats.pieces import open_pieces
 from craig_cli.selection.plan import Plan
 from craig_cli.selection.select import select_dataset
+from craig_cli.streaming import asked as asked_for
 from craig_cli.streaming import select as streaming
+from craig_cli.streaming import spans
 from craig_cli.streaming.leaves import TOO_LARGE, leaves_of
 from craig_cli.streaming.scratch import Folder
-from craig_cli.streaming.survey import survey
+from craig_cli.streaming.survey import look_at, survey
 from craig_cli.streaming.tree import grow
 
 PLAN = Plan(purpose="distance", algorithm="partition", block_size=64, fraction=0.1, threads=1)
@@ -166,7 +168,7 @@ def test_the_survey_scales_as_all_rows_do(folder):
 
     pieces = open_pieces([str(folder)], label="label", weight_column="weight", exclude=("number",))
     whole = read_dataset([str(folder)], weight_column="weight", exclude=("number",))
-    found = survey(pieces(), 0.1, 0, 2, lambda count: None)
+    found = survey([look_at(piece, 0.1, 0) for piece in pieces()], lambda count: None)
     for name in ("minmax", "unit", "standard"):
         expected, scaling = fit_scaling(name, whole.features, whole.multiplicity), found.features.scaling(name)
         np.testing.assert_allclose(scaling.factor, expected.factor, rtol=1e-12)
@@ -291,9 +293,9 @@ def test_an_input_that_changes_is_refused_by_name(folder, tmp_path, monkeypatch)
         os.utime(data / "part-1.parquet", ns=(1, 1))
         return route(*args, **options)
 
-    route = streaming.route
+    route = spans.route
     with monkeypatch.context() as patch:
-        patch.setattr(streaming, "route", touched)
+        patch.setattr(spans, "route", touched)
         with pytest.raises(DataError, match=r"part-1.parquet: changed"):
             stream(data, tmp_path, resume=True)
     os.utime(data / "part-2.parquet", ns=(1, 1))
@@ -332,15 +334,15 @@ def test_the_command(craig, folder):
 def test_it_streams_of_itself_where_there_are_many_rows_or_too_little_memory(craig, folder, monkeypatch):
     reading = {**READING, "exclude": ("weight", "number")}
     auto = replace(PLAN, algorithm="auto")
-    assert streaming.reason_to_stream([str(folder)], auto, reading) is None
-    assert "memory" in streaming.reason_to_stream([str(folder)], replace(PLAN, memory_limit=400_000), reading)
+    assert asked_for.reason_to_stream([str(folder)], auto, reading) is None
+    assert "memory" in asked_for.reason_to_stream([str(folder)], replace(PLAN, memory_limit=400_000), reading)
     with pytest.raises(UsageError):
-        streaming.reason_to_stream([str(folder)], replace(PLAN, algorithm="lazy"), reading)
+        asked_for.reason_to_stream([str(folder)], replace(PLAN, algorithm="lazy"), reading)
     options = ("--fraction", "0.1", "--for", "distance", "--exclude", "weight,number")
     assert "leaf by leaf" not in craig.ok("select", folder, *options, "-o", "b").stderr
     craig.ok("select", folder, *options, "--stream", "-o", "a", "-q")
-    monkeypatch.setattr(streaming, "LARGE", 2999)
-    assert streaming.reason_to_stream([str(folder)], PLAN, reading) is None  # another algorithm was asked for
+    monkeypatch.setattr(asked_for, "LARGE", 2999)
+    assert asked_for.reason_to_stream([str(folder)], PLAN, reading) is None  # another algorithm was asked for
     assert "3,000 rows, leaf by leaf" in craig.ok("select", folder, *options, "-o", "b").stderr
     assert (craig.folder / "a").read_bytes() == (craig.folder / "b").read_bytes()
 
@@ -380,7 +382,7 @@ def test_what_cannot_be_read_in_pieces_is_refused(craig):
 def test_missing_values_are_read_into_memory_unless_told_to_stream(craig, monkeypatch):
     columns = {"x": [*range(50), np.nan], "label": np.arange(51) % 2}
     pq.write_table(pa.table(columns), craig.folder / "missing.parquet")
-    monkeypatch.setattr(streaming, "LARGE", 50)
+    monkeypatch.setattr(asked_for, "LARGE", 50)
     options = ("select", "missing.parquet", "--size", "4", "--for", "distance", "-o", "out")
     assert "leaf by leaf" not in craig.ok(*options).stderr
     assert 'column "x", row 50 (from 0): expected a finite number, found nan' in craig(*options, "--stream").error
@@ -389,7 +391,7 @@ def test_missing_values_are_read_into_memory_unless_told_to_stream(craig, monkey
 def test_too_few_different_rows_are_read_into_memory_unless_told_to_stream(craig, monkeypatch):
     columns = {"x": np.arange(300) % 20, "y": np.arange(300) % 4, "label": np.arange(300) % 2}
     pq.write_table(pa.table(columns), craig.folder / "twins.parquet")
-    monkeypatch.setattr(streaming, "LARGE", 200)
+    monkeypatch.setattr(asked_for, "LARGE", 200)
     options = ("select", "twins.parquet", "--size", "60", "--for", "distance", "-q", "-o", "out")
     craig.ok(*options)
     assert "selects different rows, of which a class has 10" in craig(*options, "--stream").error

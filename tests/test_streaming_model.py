@@ -14,6 +14,7 @@ from craig_cli import read_dataset
 from craig_cli.errors import DataError, UsageError
 from craig_cli.guided.policy import select_for
 from craig_cli.selection.plan import Plan
+from craig_cli.streaming import asked as asked_for
 from craig_cli.streaming import guided
 from craig_cli.streaming import select as streaming
 from craig_cli.training.design import build_design
@@ -309,12 +310,12 @@ def test_it_streams_of_itself_where_there_are_many_rows_or_too_little_memory(cra
     reading = reading_of("label", None)
     asked = {purpose: replace(PLAN, purpose=purpose) for purpose in ("any", "linear")}
     for plan in asked.values():
-        assert streaming.reason_to_stream([str(folder)], plan, reading) is None
+        assert asked_for.reason_to_stream([str(folder)], plan, reading) is None
         less = replace(plan, memory_limit=500_000)
-        assert "does not fit the memory" in streaming.reason_to_stream([str(folder)], less, reading)
+        assert "does not fit the memory" in asked_for.reason_to_stream([str(folder)], less, reading)
     options = ("select", folder, "--fraction", "0.05", "--exclude", "three,number,weight")
     craig.ok(*options, "--stream", "-q", "-o", "a")
-    monkeypatch.setattr(streaming, "LARGE", 2999)
-    assert streaming.reason_to_stream([str(folder)], asked["linear"], reading) is None
+    monkeypatch.setattr(asked_for, "LARGE", 2999)
+    assert asked_for.reason_to_stream([str(folder)], asked["linear"], reading) is None
     assert "3,600 rows, leaf by leaf" in craig.ok(*options, "-o", "b").stderr
     assert (craig.folder / "a").read_bytes() == (craig.folder / "b").read_bytes()

@@ -32,15 +32,23 @@ _OPTIONS = {
         is_flag=True,
         help="Of --stream: go on from what a run of the same command left there, and leave it there if stopped.",
     ),
+    "cluster": click.option(
+        "--cluster",
+        metavar="ADDRESS|FILE|local[:N]",
+        help="--stream in the workers of a Dask cluster: of the scheduler at ADDRESS, such as tcp://HOST:8786, or of "
+        "the one that FILE names, or N processes here. All have to see DATA and --scratch. The coreset is the same "
+        "(craig guide scale).",
+    ),
 }
 
 
 def stream_options(command: Callable) -> Callable:
-    """--stream, --scratch and --resume; the command gets ``streaming``, None without --stream."""
+    """--stream, --scratch, --resume and --cluster; the command gets ``streaming``, None without --stream."""
 
     @functools.wraps(command)
     def collect(*args, **params):
         given = {name: params.pop(name) for name in _OPTIONS}
+        given["stream"] = given["stream"] or given["cluster"] is not None
         for name in ("scratch", "resume"):
             if given[name] and not given["stream"]:
                 raise click.UsageError(f"--{name}: goes with --stream")
@@ -54,7 +62,7 @@ def stream_options(command: Callable) -> Callable:
 def reason_to_stream(data, reading: dict, plan) -> str | None:
     """Why to stream where nobody said so; None where all is to be read into memory."""
     from craig_cli.errors import CraigError
-    from craig_cli.streaming.select import reason_to_stream
+    from craig_cli.streaming.asked import reason_to_stream
 
     if not all(os.path.isfile(path) or os.path.isdir(path) for path in data):
         return None  # a pipe can be read once
@@ -69,7 +77,7 @@ def select_in_pieces(data, reading: dict, plan, streaming: dict | None, output: 
     from craig_cli.errors import DataError
     from craig_cli.streaming.select import NotInPieces, select_streamed
 
-    asked = streaming or {"scratch": None, "resume": False}
+    asked = streaming or {"scratch": None, "resume": False, "cluster": None}
     reason = None if streaming is not None else reason_to_stream(data, reading, plan)
     if streaming is None and reason is None:
         return None
@@ -87,6 +95,7 @@ def select_in_pieces(data, reading: dict, plan, streaming: dict | None, output: 
             folder / f".{target.name}.scratch",
             on_disk=asked["scratch"] is not None,
             resume=asked["resume"],
+            cluster=asked["cluster"],
             progress=progress,
             note=options.note,
         )

@@ -6,6 +6,7 @@ are the same whoever reads them.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -85,24 +86,41 @@ class Pieces:
             self.inputs, all_of_them, [*chosen.features, *([] if chosen.label is None else [chosen.label])]
         )
 
-    def __call__(self, start: int = 0, labels: tuple[Label, ...] | None = None) -> Iterator[Piece]:
-        """The pieces that begin at row ``start`` or later; labels are positions in ``labels`` where these are given.
+    def __call__(
+        self, start: int = 0, labels: tuple[Label, ...] | None = None, stop: int | None = None
+    ) -> Iterator[Piece]:
+        """The pieces that begin at row ``start`` or later, before the row group that begins at ``stop`` or later.
 
-        Raises DataError for an input that is no longer what it was.
+        Labels are positions in ``labels`` where these are given. Raises DataError for an input that is no longer what
+        it was.
         """
-        first = 0
+        first, stop = 0, self.n_rows if stop is None else stop
         for number, (one, state) in enumerate(zip(self.inputs, self.states)):
-            if first + one.n_rows > start:
+            if start < first + one.n_rows and first < stop:
                 self._check(one.shown, state)
-                yield from self._of(number, first, start, labels)
+                yield from self._of(number, first, start, stop, labels)
                 self._check(one.shown, state)
             first += one.n_rows
+
+    def groups(self) -> list[int]:
+        """The first row of each row group."""
+        starts, first = [], 0
+        for one, state in zip(self.inputs, self.states):
+            with parquet.opened(state.path, one.shown) as file:
+                for group in range(file.num_row_groups):
+                    starts.append(first)
+                    first += file.metadata.row_group(group).num_rows
+        return starts
+
+    def from_anywhere(self) -> Pieces:
+        """The same for a process that works in another folder."""
+        return replace(self, states=[replace(state, path=os.path.abspath(state.path)) for state in self.states])
 
     def _check(self, shown: str, state: State) -> None:
         if State.of(state.path) != state:
             raise DataError(f"{shown}: changed while it was read; run again")
 
-    def _of(self, number: int, begin: int, start: int, labels) -> Iterator[Piece]:
+    def _of(self, number: int, begin: int, start: int, stop: int, labels) -> Iterator[Piece]:
         """Those of an input, which begins at row ``begin`` of the data."""
         one, first = self.inputs[number], begin
         tops = list(dict.fromkeys(self.chosen.tops[name] for name in self.chosen.all))
@@ -110,7 +128,7 @@ class Pieces:
         with parquet.opened(self.states[number].path, one.shown) as file:
             for group in range(file.num_row_groups):
                 end = first + file.metadata.row_group(group).num_rows
-                if end > start:
+                if start < end and first < stop:
                     for batch in file.iter_batches(parquet.rows_of_piece(file), row_groups=[group], columns=own):
                         if first >= start and len(batch):
                             yield self._piece(pa.Table.from_batches([batch]), first, (number, first - begin), labels)

@@ -49,12 +49,15 @@ class TextPieces(Pieces):
     def sources(self, contents: Mapping[int, Fingerprint]) -> tuple[Source, ...]:
         return self.of_text
 
-    def __call__(self, start: int = 0, labels=None) -> Iterator[Piece]:
-        """The pieces that begin at row ``start`` or later. Raises DataError for an input that was changed."""
+    def from_anywhere(self) -> Pieces:
+        raise UsageError(f"{self.shown}: --cluster reads Parquet files, found LIBSVM text")
+
+    def __call__(self, start: int = 0, labels=None, stop: int | None = None) -> Iterator[Piece]:
+        """The pieces that begin from row ``start`` to row ``stop``. Raises DataError for an input that was changed."""
         self._check_all()
         first, widths = 0, [1] * len(self.chosen.features)
         for piece in pieces_of([state.path for state in self.states], **self.reading):
-            if first >= start:
+            if first >= start and (stop is None or first < stop):
                 yield self._of_dataset(piece, first, widths)
             first += piece.n_rows
         self._check_all()

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from craig_cli.errors import DataError, UsageError
+from craig_cli.formats.pieces import open_pieces
+from craig_cli.memory import available_memory
 from craig_cli.registry import RECIPES
+from craig_cli.selection.limits import estimate_of
 from craig_cli.selection.plan import Plan, wants_rough_model
+
+LARGE = 1_000_000  # rows, of more it streams unless another algorithm is asked for
 
 
 class NotInPieces(DataError):
@@ -48,3 +56,23 @@ def resolved(plan: Plan, at_model: bool) -> Plan:
     elif at_model and exemplar == "member":
         swaps = 0
     return replace(plan, algorithm=algorithm, exemplar=exemplar, swaps=swaps if plan.swaps is None else plan.swaps)
+
+
+def reason_to_stream(paths: Sequence[str], plan: Plan, reading: dict) -> str | None:
+    """Why to stream what nobody said how to select from, or None: the data is large, or does not fit the memory.
+
+    Raises UsageError and DataError for what cannot be streamed.
+    """
+    check(plan)
+    pieces = open_pieces(paths, **reading)
+    n_rows, width = pieces.n_rows, len(pieces.chosen.features)
+    by_itself = plan.algorithm == "auto" and algorithm_of(plan) == "partition" and plan.epsilon is None
+    if n_rows > LARGE and by_itself:  # the same on every machine
+        return f"{n_rows:,} rows, leaf by leaf (craig guide scale)"
+    at_model = 2 * width + 1 if wants_rough_model(plan) else 0
+    selecting = estimate_of(n_rows, width, at_model)
+    read = 8.0 * n_rows * width
+    most = np.inf if plan.memory_limit is None else plan.memory_limit
+    if selecting <= most and read + selecting <= available_memory():
+        return None
+    return "leaf by leaf, as it does not fit the memory: not the rows that would be picked in memory"

@@ -44,6 +44,10 @@ class Leaf:
     def rows(self) -> int:
         return self.stop - self.start
 
+    @property
+    def name(self) -> str:
+        return f"leaf {self.number}"
+
     def file(self, stage: str) -> str:
         return f"{stage}-{self.number:07d}"
 

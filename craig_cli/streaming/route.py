@@ -127,16 +127,19 @@ class _Run:
         self.filled = 0
 
 
-def route(pieces: Pieces, router: Router, scratch: Scratch, *, labels, dtype, extras, memory, threads, progress):
-    """Write the rows that are not in the runs of ``scratch`` yet, with ``memory`` bytes for those that wait."""
-    start = max((facts["end"] for facts in run_facts(scratch).values()), default=0)
-    progress(start)
-    run = None
+def row_bytes(width: int, dtype: np.dtype, extras: tuple[str, ...]) -> int:
+    """Of a row that waits."""
+    return width * dtype.itemsize + 24 + 8 * len(extras)
+
+
+def route(pieces: Pieces, router: Router, scratch: Scratch, span, *, labels, dtype, extras, memory, threads, progress):
+    """Write the runs of the rows ``span``, (start, stop), with ``memory`` bytes for those that wait."""
+    run, (start, stop) = None, span
     with Workers(threads) as workers:
-        for piece, leaf, extent in workers.map(router, pieces(start, labels)):
+        for piece, leaf, extent in workers.map(router, pieces(start, labels, stop)):
             if run is None:
                 width = piece.features.shape[1]
-                room = int(memory / (width * dtype.itemsize + 24 + 8 * len(extras)))
+                room = int(memory / row_bytes(width, dtype, extras))
                 run = _Run(max(room, len(piece.labels)), width, dtype, extras)
             if run.filled + len(piece.labels) > len(run.leaf):
                 run.write(scratch)
@@ -144,6 +147,16 @@ def route(pieces: Pieces, router: Router, scratch: Scratch, *, labels, dtype, ex
             progress(len(piece.labels))
     if run is not None and run.filled:
         run.write(scratch)
+
+
+def missing(scratch: Scratch, n_rows: int) -> list[tuple[int, int]]:
+    """(start, stop) of the rows that are in no run of ``scratch`` yet."""
+    gaps, first = [], 0
+    for start, end in [(facts["first"], facts["end"]) for facts in run_facts(scratch).values()] + [(n_rows, n_rows)]:
+        if first < start:
+            gaps.append((first, start))
+        first = end
+    return gaps
 
 
 def run_facts(scratch: Scratch) -> dict[str, dict]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -77,6 +78,15 @@ class Scratch:
         schema = pa.schema([(key, column.type) for key, column in columns.items()])
         self.write(name, iter([columns]), schema, {"facts": facts, "shapes": shapes})
 
+    def put(self, name: str, content: bytes) -> None:
+        """The file ``name`` of these bytes."""
+        self._put(name, lambda sink: sink.write(content))
+
+    def get(self, name: str) -> bytes:
+        """What was put there."""
+        with self._get(name) as source:
+            return source.read()
+
     def load(self, name: str, *only: str) -> tuple[dict[str, np.ndarray], dict]:
         """(arrays, facts) of what was saved, all arrays or ``only`` those."""
         with self.open(name, only) as (reader, found):
@@ -114,6 +124,10 @@ class Folder(Scratch):
         self.path, self._resume = path, resume
         self._lock: BinaryIO | None = None
 
+    def __reduce__(self):
+        """For whoever works in the folder: where it is, neither the lock nor the end of it."""
+        return Folder, (self.path.absolute(), True)
+
     def __enter__(self) -> Folder:
         with self._writing(self.path):
             self.path.mkdir(exist_ok=True)
@@ -123,15 +137,21 @@ class Folder(Scratch):
 
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except BlockingIOError:
                 lock.close()
                 raise DataError(f"{self.path}: in use by another run; give another --scratch") from None
+            except OSError:  # a file system without such locks
+                pass
         return self
 
     def __exit__(self, kind, *_) -> None:
         assert self._lock is not None
         if kind is None or not self._resume:
-            shutil.rmtree(self.path, ignore_errors=True)
+            gone = self.path.with_name(f"{self.path.name}.{secrets.token_hex(8)}")
+            with contextlib.suppress(OSError):  # nobody who is still at work can put anything there
+                os.rename(self.path, gone)
+            for path in (gone, self.path):
+                shutil.rmtree(path, ignore_errors=True)
         self._lock.close()
 
     def begin(self, facts: dict, inputs: dict[str, list]) -> None:
@@ -184,7 +204,7 @@ class Folder(Scratch):
     def _put(self, name: str, fill: Callable[[pa.NativeFile], object]) -> None:
         """Beside its place, then moved there."""
         place = self.path / name
-        temporary = place.with_name(f"{name}.{os.getpid()}.tmp")
+        temporary = place.with_name(f"{name}.{secrets.token_hex(8)}.tmp")
         with self._writing(place):
             try:
                 with pa.OSFile(str(temporary), "wb") as sink:

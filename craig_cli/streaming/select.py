@@ -16,9 +16,11 @@ byte whatever the memory, the number of threads, and however often it was stoppe
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -35,11 +37,11 @@ from craig_cli.memory import available_memory
 from craig_cli.selection.algorithms.partition import pool_size
 from craig_cli.selection.distances.simd import WIDTH
 from craig_cli.selection.finished import coreset_of
-from craig_cli.selection.limits import estimate_of
 from craig_cli.selection.merge import merge
 from craig_cli.selection.plan import Plan, wants_rough_model
 from craig_cli.selection.quotas import class_quotas, merge_orders
-from craig_cli.streaming.asked import NotInPieces, algorithm_of, check, resolved
+from craig_cli.streaming.asked import NotInPieces, check, resolved
+from craig_cli.streaming.cluster import Cluster, connected
 from craig_cli.streaming.covering import cover
 from craig_cli.streaming.described import classes_of, settings
 from craig_cli.streaming.frame import FILE, Frame, frame_of, load_frame
@@ -58,23 +60,24 @@ from craig_cli.streaming.guided import (
 )
 from craig_cli.streaming.job import job_of
 from craig_cli.streaming.picking import Class
+from craig_cli.streaming.rehearsal import rehearse
 from craig_cli.streaming.rough import InPieces, Labelled, Pass, Rough
-from craig_cli.streaming.route import Router, pulls_of, route
+from craig_cli.streaming.route import pulls_of
 from craig_cli.streaming.scratch import Folder, Scratch
-from craig_cli.streaming.survey import Survey, survey
+from craig_cli.streaming.spans import Looking, route_rows, survey_rows
+from craig_cli.streaming.survey import Survey
 from craig_cli.streaming.work import Clock, Crew
 from craig_cli.tables.storage import NUMBER
 from craig_cli.version import __version__
 
 LEAF = 1 << 25  # bytes of the rows of a leaf, as float64
 MOST_ROWS, LEAST_BLOCKS = 131_072, 8  # of a leaf
-LARGE = 1_000_000  # rows, of more it streams unless another algorithm is asked for
 SAMPLED, SAMPLE = 256, 4096  # rows of the sample: for each leaf, and at least
 PASSES, PASSES_AT_MODEL = 5, 4  # over the rows, as far as progress goes
 BASE = 400 << 20  # bytes of the program itself
-MOST_WAITING = 1 << 28  # bytes of rows that wait to be written
 COPIES = 6  # of the rows of a leaf that is worked on
 Note = Callable[[str], None] | None
+Hands = Crew | Cluster  # who works on leaves
 
 
 def select_streamed(
@@ -85,6 +88,7 @@ def select_streamed(
     *,
     on_disk: bool = True,
     resume: bool = False,
+    cluster: str | None = None,
     leaf_rows: int | None = None,
     progress: Callable[[float, float], None] | None = None,
     note: Note = None,
@@ -94,22 +98,33 @@ def select_streamed(
     reading    how, as ``formats.read_dataset`` takes it
     scratch    the folder to make and remove; without ``on_disk`` only where the leaves are too much for the memory
     resume     go on from what is in the folder, and leave it there where this run ends early
+    cluster    a Dask cluster that works on the leaves: local, local:N, an address or a file of one
     leaf_rows  of a leaf, about; None goes by their width. The coreset depends on it, and on nothing else here
 
     ``plan.memory_limit`` is what the whole process may take. Raises UsageError for what it cannot do.
     """
     check(plan)
     pieces = open_text(paths, **reading) or open_pieces(paths, **reading)
+    if cluster is not None:
+        pieces = pieces.from_anywhere()
     for text in pieces.chosen.notes if note is not None else ():
         note(text)
     limit = available_memory() if plan.memory_limit is None else float(plan.memory_limit)
-    kept = 0.0 if on_disk or resume else _leaves_in_memory(pieces, limit)
+    kept = 0.0 if on_disk or resume or cluster else _leaves_in_memory(pieces, limit)
     with Scratch() if kept else Folder(scratch, resume) as folder:
         inputs = {os.path.abspath(state.path): [state.size, state.modified] for state in pieces.states}
         folder.begin(_facts(plan, reading, leaf_rows), inputs)
         passes = PASSES + (PASSES_AT_MODEL if wants_rough_model(plan) else 0)
-        run = _Run(pieces, plan, folder, limit - kept, Clock(progress, float(passes * pieces.n_rows)), note)
-        coreset, seconds = run.coreset(leaf_rows), run.clock.seconds
+        clock = Clock(progress, float(passes * pieces.n_rows))
+        with contextlib.ExitStack() as stack:
+            memory, workers = limit - kept, None
+            if cluster is not None:
+                with clock.stage("start"):
+                    prepare = partial(rehearse, select_streamed, plan.purpose)
+                    workers = stack.enter_context(connected(cluster, limit, resume, note, prepare))
+                memory = workers.memory
+            run = _Run(pieces, plan, folder, memory, clock, note, workers)
+            coreset, seconds = run.coreset(leaf_rows), clock.seconds
         if run.is_doubtful(coreset):
             by_features = replace(run.resolved(), purpose="any", weights="count", swaps=plan.swaps)
             by_features = replace(by_features, memory_limit=int(run.memory))
@@ -130,26 +145,6 @@ def _leaves_in_memory(pieces: Pieces, limit: float) -> float:
     return size if size <= 0.5 * (limit - BASE) else 0.0
 
 
-def reason_to_stream(paths: Sequence[str], plan: Plan, reading: dict) -> str | None:
-    """Why to stream what nobody said how to select from, or None: the data is large, or does not fit the memory.
-
-    Raises UsageError and DataError for what cannot be streamed.
-    """
-    check(plan)
-    pieces = open_pieces(paths, **reading)
-    n_rows, width = pieces.n_rows, len(pieces.chosen.features)
-    by_itself = plan.algorithm == "auto" and algorithm_of(plan) == "partition" and plan.epsilon is None
-    if n_rows > LARGE and by_itself:  # the same on every machine
-        return f"{n_rows:,} rows, leaf by leaf (craig guide scale)"
-    at_model = 2 * width + 1 if wants_rough_model(plan) else 0
-    selecting = estimate_of(n_rows, width, at_model)
-    read = 8.0 * n_rows * width
-    most = np.inf if plan.memory_limit is None else plan.memory_limit
-    if selecting <= most and read + selecting <= available_memory():
-        return None
-    return "leaf by leaf, as it does not fit the memory: not the rows that would be picked in memory"
-
-
 def _facts(plan: Plan, reading: dict, leaf_rows: int | None) -> dict:
     """What a scratch folder has to agree on with the run that resumes it."""
     asked = {key: value for key, value in asdict(plan).items() if key not in ("threads", "memory_limit")}
@@ -159,8 +154,18 @@ def _facts(plan: Plan, reading: dict, leaf_rows: int | None) -> dict:
 class _Run:
     """The stages, one after the other, of one run in ``folder``."""
 
-    def __init__(self, pieces: Pieces, plan: Plan, folder: Scratch, memory: float, clock: Clock, note: Note) -> None:
+    def __init__(
+        self,
+        pieces: Pieces,
+        plan: Plan,
+        folder: Scratch,
+        memory: float,
+        clock: Clock,
+        note: Note,
+        cluster: Cluster | None = None,
+    ) -> None:
         self.pieces, self.plan, self.folder, self.clock, self.note = pieces, plan, folder, clock, note
+        self.cluster = cluster
         self.threads = jit.set_threads(plan.threads)
         self.block = -(-plan.block_size // WIDTH) * WIDTH
         self.memory = min(memory, 2.0**50)
@@ -172,7 +177,7 @@ class _Run:
         budget = self._budget()
         crew = self._crew(frame, leaf_rows, budget)
         with clock.stage("route"):
-            self._route(frame)
+            route_rows(self.folder, self.pieces, frame, self.cluster, self.room, self.threads, clock)
         job, leaves = job_of(frame, self.folder, self.plan, self.block, leaf_rows)
         classes = [
             Class(job, [leaf for leaf in leaves if leaf.group == group], crew, clock)
@@ -273,7 +278,8 @@ class _Run:
                     f"{self.memory / 2**20:.0f} MiB"
                 )
         try:
-            found = survey(self.pieces(), min(1.0, wanted / n_rows), self.plan.seed, self.threads, self.clock.rows)
+            looking = Looking(self.folder, self.pieces, min(1.0, wanted / n_rows), self.plan.seed)
+            found = survey_rows(looking, self.cluster, self.threads, self.clock)
         except DataError as error:
             raise NotInPieces(str(error)) from error
         if found.features.rows < n_rows:
@@ -308,14 +314,18 @@ class _Run:
             raise UsageError(f"size: expected at most the {n_rows} rows of {name}, found {self.plan.size}")
         return self.plan.size
 
-    def _crew(self, frame: Frame, leaf_rows: int, budget: int) -> Crew:
+    def _crew(self, frame: Frame, leaf_rows: int, budget: int) -> Hands:
         """As many leaves at a time as the memory allows beside the picks. Raises UsageError where it allows none."""
         width = len(frame.search.columns)
         width += len(frame.features.columns) if frame.search is not frame.features else 0
-        self.leaf, self.pick = 8.0 * width * leaf_rows * COPIES, 8.0 * (4 * width + 8)
+        leaf, self.pick = 8.0 * width * leaf_rows * COPIES, 8.0 * (4 * width + 8)
+        self.leaf = leaf if self.cluster is None else 0.0  # none is worked on here
         self._check_picks(budget)
+        if self.cluster is not None:
+            self.room = self.cluster.room_for(self.pick * budget, leaf)
+            return self.cluster
         self.room = self.memory - BASE - self.pick * budget
-        at_once = max(1, min(self.threads, int(self.room // self.leaf)))
+        at_once = max(1, min(self.threads, int(self.room // leaf)))
         return Crew(at_once, max(1, self.threads // at_once))
 
     def _check_picks(self, count: int) -> None:
@@ -326,17 +336,3 @@ class _Run:
                 f"memory limit: selecting {count:,} of these rows takes at least {least / 2**20:.0f} MiB, found "
                 f"{self.memory / 2**20:.0f} MiB"
             )
-
-    def _route(self, frame: Frame) -> None:
-        wanted = {"weight": frame.weighted, "label": frame.view.of_labels is not None}
-        route(
-            self.pieces,
-            Router(frame),
-            self.folder,
-            labels=frame.labels,
-            dtype=frame.dtype if frame.dtype.itemsize >= 4 else np.dtype(np.float32),
-            extras=tuple(name for name, there in wanted.items() if there),
-            memory=min(self.room / 3, MOST_WAITING),
-            threads=self.threads,
-            progress=self.clock.rows,
-        )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -105,43 +105,64 @@ class Survey:
         return sorted(self.counts, key=lambda value: (isinstance(value, str), value))
 
 
-def survey(pieces: Iterable[Piece], rate: float, seed: int, threads: int, progress: Callable[[int], None]) -> Survey:
-    """One pass over ``pieces``; a row is in the sample at the ``rate``."""
+@dataclass(frozen=True)
+class Look:
+    """At a piece: how many rows it has, and what of them a survey takes.
+
+    piece    without its rows but the first and the first of each class
+    classes  (label, rows, mass, place in the piece) of each
+    sample   features (s, d), labels (s,), labels as they are in the data, and what the rows count (s,)
+    content  the fingerprint of its rows
+    """
+
+    rows: int
+    piece: Piece
+    moments: tuple[Moments, Moments]
+    classes: list[tuple]
+    sample: tuple[np.ndarray, np.ndarray, list, np.ndarray]
+    content: Fingerprint
+
+
+def look_at(piece: Piece, rate: float, seed: int) -> Look:
+    values, firsts, codes = np.unique(piece.labels, return_index=True, return_inverse=True)
+    weight = np.ones(len(codes)) if piece.weight is None else piece.weight
+    chosen = np.flatnonzero(chance(np.arange(piece.first, piece.first + len(codes)), seed) < rate)
+    names = [value if piece.names is None else piece.names[int(value)] for value in values.tolist()]
+    labels = [names[code] for code in codes[chosen]]
+    sample = piece.features[chosen], piece.labels[chosen], labels, weight[chosen]
+    moments = Moments.of(piece.features, piece.weight), Moments.of(piece.labels[:, None], piece.weight)
+    masses = np.bincount(codes, weights=weight)
+    content = Fingerprint(Workers(1), piece.place[1])
+    content.add(piece.values, len(codes))
+    kept = np.concatenate([[0], firsts])
+    few = None if piece.weight is None else piece.weight[kept]
+    little = replace(piece, features=piece.features[kept], labels=piece.labels[kept], weight=few, values={})
+    classes = list(zip(names, np.bincount(codes).tolist(), masses.tolist(), range(1, len(kept))))
+    return Look(len(codes), little, moments, classes, sample, content)
+
+
+def survey(looks: Iterable[Look], progress: Callable[[int], None]) -> Survey:
+    """All that the ``looks`` at pieces, in their order, come to."""
     found: Survey | None = None
-
-    def look(piece: Piece):
-        values, firsts, codes = np.unique(piece.labels, return_index=True, return_inverse=True)
-        weight = np.ones(len(codes)) if piece.weight is None else piece.weight
-        chosen = np.flatnonzero(chance(np.arange(piece.first, piece.first + len(codes)), seed) < rate)
-        names = [value if piece.names is None else piece.names[int(value)] for value in values.tolist()]
-        labels = [names[code] for code in codes[chosen]]
-        sample = piece.features[chosen], piece.labels[chosen], labels, weight[chosen]
-        moments = Moments.of(piece.features, piece.weight), Moments.of(piece.labels[:, None], piece.weight)
-        classes = zip(names, np.bincount(codes).tolist(), np.bincount(codes, weights=weight).tolist(), firsts.tolist())
-        number, begin = piece.place
-        content = Fingerprint(Workers(1), begin)
-        content.add(piece.values, len(codes))
-        return piece, moments, list(classes), sample, (number, content)
-
-    with Workers(threads) as workers:
-        for piece, moments, classes, sample, (number, content) in workers.map(look, pieces):
-            if found is not None and piece.widths != found.widths:
-                raise DataError(f"row {piece.first} (from 0): expected lists of numbers as long as those before")
-            if found is None:
-                first = piece.features[:1].copy(), piece.labels[:1].copy()
-                named, weighted = piece.names is not None, piece.weight is not None
-                dtype = np.dtype(np.float32)
-                found = Survey(moments[0], moments[1], named, weighted, dtype, piece.widths, firsts={None: first})
-            else:
-                found.features.add(moments[0])
-                found.labels.add(moments[1])
-            _add(found, piece, classes)
-            found.parts.append(sample)
-            if number in found.contents:
-                found.contents[number].join(content)
-            else:
-                found.contents[number] = content
-            progress(len(piece.labels))
+    for look in looks:
+        piece, moments, number = look.piece, look.moments, look.piece.place[0]
+        if found is not None and piece.widths != found.widths:
+            raise DataError(f"row {piece.first} (from 0): expected lists of numbers as long as those before")
+        if found is None:
+            first = piece.features[:1].copy(), piece.labels[:1].copy()
+            named, weighted = piece.names is not None, piece.weight is not None
+            dtype = np.dtype(np.float32)
+            found = Survey(moments[0], moments[1], named, weighted, dtype, piece.widths, firsts={None: first})
+        else:
+            found.features.add(moments[0])
+            found.labels.add(moments[1])
+        _add(found, piece, look.classes)
+        found.parts.append(look.sample)
+        if number in found.contents:
+            found.contents[number].join(look.content)
+        else:
+            found.contents[number] = look.content
+        progress(look.rows)
     assert found is not None
     return found
 

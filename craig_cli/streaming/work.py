@@ -7,11 +7,33 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
 from craig_cli import jit
 from craig_cli.streaming.leaves import Job, Leaf
+from craig_cli.streaming.scratch import Scratch
 
 Progress = Callable[[float, float], None] | None
+
+
+class Order(Protocol):
+    """What has to be known to work on any part."""
+
+    @property
+    def folder(self) -> Scratch: ...
+
+
+class Part(Protocol):
+    """What is worked on by itself, such as a leaf: a dataclass of numbers; ``file`` is what a stage makes of it."""
+
+    @property
+    def rows(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    def file(self, stage: str) -> str: ...
+
+
+P = TypeVar("P", bound=Part)
 
 
 @dataclass
@@ -37,6 +59,14 @@ class Clock:
             self.progress(min(self.done, self.total), self.total)
 
 
+def to_do(job: Order, parts: list[P], stage: str, clock: Clock) -> list[P]:
+    """Those of ``parts`` whose file of the ``stage`` is not there yet; the rows of the others are done."""
+    there = set(job.folder.names(f"{stage}-"))
+    todo = [part for part in parts if part.file(stage) not in there]
+    clock.rows(sum(part.rows for part in parts) - sum(part.rows for part in todo))
+    return todo
+
+
 @dataclass(frozen=True)
 class Crew:
     """``at_once`` leaves at a time, each with so many threads of its own."""
@@ -46,9 +76,7 @@ class Crew:
 
     def __call__(self, function: Callable, job: Job, leaves: list[Leaf], stage: str, clock: Clock, *arguments) -> None:
         """``function(job, leaf, *arguments)`` for each of ``leaves`` whose file of the ``stage`` is not there yet."""
-        there = set(job.folder.names(f"{stage}-"))
-        todo = [leaf for leaf in leaves if leaf.file(stage) not in there]
-        clock.rows(sum(leaf.rows for leaf in leaves) - sum(leaf.rows for leaf in todo))
+        todo = to_do(job, leaves, stage, clock)
 
         def one(leaf: Leaf) -> Leaf:
             jit.set_threads(self.threads)

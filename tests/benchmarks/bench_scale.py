@@ -5,6 +5,7 @@
     python -m tests.benchmarks.bench_scale 10000000 0.01 1G no    the same, not in memory
     python -m tests.benchmarks.bench_scale commands 6000000       train, eval and export of so many rows
     python -m tests.benchmarks.bench_scale 2000000 0.01 1G yes any    of the default, not of --for distance
+    python -m tests.benchmarks.bench_scale workers 2000000        two local Dask workers beside one, of so many rows
 
 Made up are 28 columns of float32, a mixture of 200 Gaussians, in a folder of Parquet files of 500,000 rows. Processor
 time is that of the process and its children, peak memory the greatest of it alone; L is the sum of distances, epsilon.
@@ -22,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -152,6 +154,24 @@ def commands(folder: Path, n_rows: int) -> None:
             print(f"{name + ', ' + data.name:40s}{seconds:9.1f}{cpu:9.1f}{peak / 1e6:9.0f}", flush=True)
 
 
+def workers(data: Path, fraction: float) -> None:
+    """Two beside one. The stages, from the first row read to the last weight, are without starting the workers."""
+    print(f"\nlocal workers, {fraction:.3g} of the rows")
+    print(f"{'workers':>8s}{'seconds':>9s}{'stages s':>9s}{'times one':>10s}{'cpu s':>9s}{'load':>7s}")
+    one = None
+    with tempfile.TemporaryDirectory() as folder:
+        for count in (1, 1, 2):  # the first compiles
+            done = craig(data, "--fraction", fraction, "--cluster", f"local:{count}", "-o", Path(folder) / f"{count}")
+            stages = sum(seconds for stage, seconds in done["stages"].items() if stage != "start")
+            one = stages if count == 1 else one
+            load = os.getloadavg()[0]
+            print(f"{count:8d}{done['whole']:9.1f}{stages:9.1f}{one / stages:10.2f}{done['cpu']:9.1f}{load:7.1f}")
+            print(
+                "         " + ", ".join(f"{stage} {value:.1f} s" for stage, value in done["stages"].items()), flush=True
+            )
+        assert (Path(folder) / "1").read_bytes() == (Path(folder) / "2").read_bytes()
+
+
 DATA_FOR_KERNELS = Path(__file__).parents[2] / "sample_data" / "binary.parquet"
 
 
@@ -160,11 +180,18 @@ def main(arguments: list[str]) -> None:
         with tempfile.TemporaryDirectory() as folder:
             commands(Path(folder), int(arguments[1]))
         return
+    if arguments[:1] == ["workers"]:
+        with tempfile.TemporaryDirectory() as folder:
+            return workers(made_up(Path(folder), int(arguments[1])), 0.01)
     defaults = ("1000000", "0.01", "1G", "yes", "distance")
     n_rows, fraction, limit, in_memory, purpose = [*arguments, *defaults[len(arguments) :]]
     with tempfile.TemporaryDirectory() as folder:
         data = made_up(Path(folder), int(n_rows))
         compare("made-up mixture x 28", data, float(fraction), limit, in_memory == "yes", purpose)
+        if not arguments and find_spec("distributed") is not None:
+            workers(data, 0.01)
+        elif not arguments:
+            print("local workers: need distributed (pip install 'craig[dask]'), skipped")
     if DATA.is_dir() and not arguments:
         options = ("--scale", "minmax", "--label", "label")
         compare("covtype", DATA / "covtype.parquet", 0.01, limit, True, purpose, *options)

@@ -18,6 +18,7 @@ import scipy.sparse as sp
 
 from craig_cli.errors import DataError
 from craig_cli.jit import inner
+from craig_cli.registry import METRICS, load
 from craig_cli.selection.distances import simd
 from craig_cli.selection.distances.simd import WIDTH
 
@@ -44,6 +45,10 @@ class Metric:
     prepare: Callable | None = None
     squared: bool = False
     bounds_gradients: bool = False
+
+    def __reduce__(self):
+        """Its name: to another process goes no function."""
+        return load, (METRICS, self.name)
 
     def unit(self, quantum: float) -> float:
         """The unit of coordinates in which one ``quantum`` of distance is 1."""

@@ -1,0 +1,40 @@
+"""What a Dask worker runs. The scheduler reads the function too, so nothing heavy is imported here."""
+
+from __future__ import annotations
+
+import functools
+import pickle
+import threading
+from pathlib import Path
+
+from craig_cli.errors import DataError
+from craig_cli.version import __version__
+
+_one_reads = threading.Lock()
+
+
+def work_on(folder: str, order: str, numbers: tuple[int, ...], version: str) -> None:
+    """Do what the file ``order`` of the scratch folder says, on the leaf, or whatever it is, of these ``numbers``.
+
+    Raises DataError where the folder is not to be seen from here, or this craig is not of the ``version``.
+    """
+    if version != __version__:
+        raise DataError(f"--cluster: a worker has craig {__version__}, expected {version}")
+    from craig_cli import jit
+
+    with _one_reads:
+        function, kind, job, arguments = _read(Path(folder, order))
+    jit.set_threads(1)  # of this very thread: no setting of the worker's reaches it
+    function(job, kind(*numbers), *arguments)
+
+
+@functools.lru_cache(maxsize=1)
+def _read(path: Path):
+    """(function, class of what it works on, job, arguments). The name goes by what is in the file, so that stays."""
+    try:
+        with open(path, "rb") as file:
+            return pickle.load(file)
+    except OSError as error:
+        raise DataError(
+            f"--cluster: a worker does not see {path.parent}; --scratch has to be a folder that all workers share"
+        ) from error
