@@ -170,7 +170,7 @@ def test_a_worker_with_too_little_memory_after_all(data, tmp_path, inline):
 def test_a_folder_that_workers_do_not_share(data, tmp_path, inline, monkeypatch):
     monkeypatch.setattr(cluster, "SEEN", 0.0)
     with monkeypatch.context() as patch:
-        patch.setattr(cluster, "work_on", print)  # somewhere else
+        patch.setattr(cluster, "_TASK", "None")  # somewhere else
         with pytest.raises(DataError, match="--scratch has to be a folder that all workers share"):
             stream(data, tmp_path, cluster="tcp://a:1")
     with pytest.raises(DataError, match=r"does not see .*nowhere; --scratch has to be"):
