@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import io
 import json
 import os
 import pickle
@@ -76,10 +77,18 @@ class Inline:
         if len(self.keys) > self.most:
             return Finished(None, "cancelled")
         self.sizes.append(len(task))
-        function, arguments = pickle.loads(task)
+        function, arguments = OfPython(io.BytesIO(task)).load()
         if self.error is None:
             function(*arguments)
         return Finished(self.error)
+
+
+class OfPython(pickle.Unpickler):
+    """Of nothing but Python's own: all that a scheduler knows, and a worker without craig."""
+
+    def find_class(self, module, name):
+        assert module == "builtins"
+        return super().find_class(module, name)
 
 
 class Finished:
