@@ -27,6 +27,7 @@ from multiprocessing import resource_tracker
 from pathlib import Path
 
 from craig_cli.errors import DataError, UsageError, os_error
+from craig_cli.formats.messages import first_line
 from craig_cli.formats.pipeline import cores
 from craig_cli.streaming.scratch import Folder
 from craig_cli.streaming.task import work_on
@@ -39,6 +40,8 @@ SHARE = 0.6  # of a worker's memory that is planned with; Dask stops giving it w
 ANSWER = 20.0  # seconds in which a scheduler answers
 SEEN = 120.0  # seconds after which a file that a worker wrote is seen here
 SLICE = 1.0  # seconds to wait before looking round
+# A function of ours would have to be known to the scheduler, and a worker that does not know it leaves without a word.
+_TASK = f"__import__({work_on.__module__!r}, fromlist=['work_on']).work_on(*arguments)"
 _TALKATIVE = ("distributed", "tornado", "asyncio", "bokeh")  # loggers
 
 Note = Callable[[str], None] | None
@@ -271,7 +274,8 @@ class Cluster:
         assert isinstance(job.folder, Folder) and is_dataclass(part) and not isinstance(part, type)
         key = f"craig-{part.file(stage)}-{order}-{self._run}"
         where = str(job.folder.path.absolute())
-        return self._client.submit(work_on, where, order, astuple(part), __version__, key=key, pure=False)
+        arguments = {"arguments": (where, order, astuple(part), __version__)}
+        return self._client.submit(eval, _TASK, arguments, key=key, pure=False)
 
     def _done(self, futures: list) -> list:
         """Those that are done; where none is, after a slice of time at most."""
@@ -296,9 +300,8 @@ class Cluster:
         error, me = future.exception(), f"--cluster {self._name}"
         if isinstance(error, MemoryError):
             raise DataError(f"{me}: {what}: out of memory; {self._more()}; {self._going_on()}")
-        if isinstance(error, ImportError) or (isinstance(error, RuntimeError) and "deserialization" in str(error)):
-            where = "at the workers" if isinstance(error, ImportError) else "where the scheduler runs"
-            raise DataError(f"{me}: expected craig {__version__} {where}, found none or another")
+        if isinstance(error, ImportError):
+            raise DataError(f"{me}: expected craig {__version__} at the workers, found: {first_line(error)}")
         if type(error).__name__ == "KilledWorker":
             limit = "no memory limit" if math.isinf(self._limit) else f"a memory limit of {self._limit / 2**20:.0f} MiB"
             died = f"{error.allowed_failures + 1} workers with {limit} died of it"

@@ -1,4 +1,4 @@
-"""What a Dask worker runs. The scheduler reads the function too, so nothing heavy is imported here."""
+"""What a Dask worker runs."""
 
 from __future__ import annotations
 
