@@ -306,6 +306,23 @@ def test_labels_of_any_kind_are_classes(few, tmp_path):
     assert named.metadata["at"] == expected.metadata["at"]
 
 
+def test_lists_are_columns(few, tmp_path, monkeypatch):
+    """However many rows the sample has, of which only some are trained on where the lists are long."""
+    table = pq.read_table(few)
+    rows = np.column_stack([table[f"x{k}"].to_numpy() for k in range(5)])
+    lists = pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), 5)
+    others = {name: table[name] for name in (*KINDS, "weight")}
+    pq.write_table(pa.table({"x": lists, **others}), tmp_path / "lists.parquet", row_group_size=200)
+    plan = replace(PLAN, fraction=0.2)
+    expected, listed = stream(few, tmp_path, plan), stream(tmp_path / "lists.parquet", tmp_path, plan)
+    assert np.array_equal(listed.index, expected.index) and np.array_equal(listed.weight, expected.weight)
+    monkeypatch.setattr(guided, "LEAST", 100)
+    monkeypatch.setattr(guided, "SAMPLE", 1)
+    fewer = stream(tmp_path / "lists.parquet", tmp_path, plan)
+    assert fewer.metadata["weights"] == "fitted" and fewer.metadata["at"]["pilot"] > 1
+    assert fewer.metadata["at"] != expected.metadata["at"]
+
+
 def test_it_streams_of_itself_where_there_are_many_rows_or_too_little_memory(craig, folder, monkeypatch):
     reading = reading_of("label", None)
     asked = {purpose: replace(PLAN, purpose=purpose) for purpose in ("any", "linear")}

@@ -67,9 +67,14 @@ def everyone_of(frame: Frame, found: Survey, plan: Plan, by_pass: Pass) -> InPie
 
 
 def _drawn(frame: Frame, found: Survey) -> Labelled:
-    """The sample, and of a class that has no row there its first; the rows of a class count what all of it counts."""
-    features, labels, codes = sample_of(found, frame.values)
-    counts = np.concatenate([part[3] for part in found.parts])
+    """The sample, and of a class that has no row there its first; the rows of a class count what all of it counts.
+
+    Of wide rows, whose lists were not known to be long before they were read, only some.
+    """
+    most = max(LEAST, SAMPLE // (8 * (frame.width + 1)))
+    some = slice(None, None, -(-sum(len(part[1]) for part in found.parts) // most))
+    features, labels, codes = (each[some] for each in sample_of(found, frame.values))
+    counts = np.concatenate([part[3] for part in found.parts])[some]
     for place in np.flatnonzero(np.bincount(codes, minlength=len(frame.values)) == 0):
         features = np.concatenate([features, found.firsts[frame.values[place]][0]])
         labels, codes, counts = np.append(labels, float(place)), np.append(codes, place), np.append(counts, 1.0)
