@@ -46,10 +46,10 @@ def data(tmp_path_factory) -> Path:
     return write(tmp_path_factory.mktemp("data") / "data.parquet", 4000, 5, 700)
 
 
-def stream(data, folder: Path, **options):
+def stream(data, folder: Path, plan: Plan = PLAN, **options):
     """The bytes of the coreset, which leave no scratch folder."""
     path = folder / "scratch"
-    coreset, _ = streaming.select_streamed([str(data)], PLAN, {"label": "label"}, path, leaf_rows=400, **options)
+    coreset, _ = streaming.select_streamed([str(data)], plan, {"label": "label"}, path, leaf_rows=400, **options)
     coreset.write(folder / "coreset")
     assert not path.exists()
     return (folder / "coreset").read_bytes()
@@ -116,6 +116,12 @@ def inline(monkeypatch):
 
     monkeypatch.setattr(streaming, "connected", connected)
     return client
+
+
+@pytest.mark.parametrize("purpose", ["any", "linear"])
+def test_rows_are_selected_at_a_rough_model_too(data, tmp_path, inline, purpose):
+    plan = Plan(purpose=purpose, block_size=64, fraction=0.1, threads=1)
+    assert stream(data, tmp_path, plan, cluster="tcp://a:1") == stream(data, tmp_path, plan)
 
 
 def test_what_goes_out_is_small_and_gives_the_same_bytes(data, tmp_path, inline):
@@ -303,6 +309,7 @@ def faults(tmp_path_factory, monkeypatch):
     """A folder of what is to go wrong."""
     folder = tmp_path_factory.mktemp("faults")
     monkeypatch.setenv("FAULTY", str(folder))
+    monkeypatch.setenv("FAULTY_NOT", str(os.getpid()))
     monkeypatch.setattr(picking, "greedy", faulty.greedy)
     return folder
 
