@@ -228,7 +228,7 @@ def select(
         _check_gradients()
     if streaming is not None:
         for option in _given(("at_model", "from_coreset", "gradients")):
-            raise click.UsageError(f"--stream selects by features, found {option}")
+            raise click.UsageError(f"--stream: does not go with {option} so far")
     purpose = "linear" if pilot else purpose
     linear = RECIPES[purpose].always and from_coreset is None and not gradients
     if linear and at_model is not None:
