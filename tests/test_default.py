@@ -140,8 +140,8 @@ def test_the_weights_are_those_of_the_clusters_within_the_bounds():
     dataset = from_arrays(rows, labels)
     rough = rough_model(dataset, "logistic", 1e-5, picks=300, rounds=6)
     recipe = RECIPES["any"]
-    beside = joint(dataset, rough.found.vectors, recipe.features, "none", False, recipe.power)
-    at = AtModel(rough.found.vectors, beside=beside, quotas=recipe.quotas)
+    beside = joint(dataset, rough.influence.vectors, recipe.features, "none", False, recipe.power)
+    at = AtModel(rough.influence.vectors, beside=beside, quotas=recipe.quotas)
     counts = select_dataset(dataset, Plan(fraction=0.1, algorithm="partition", weights="count"), at=at)
     assert np.array_equal(default.index, counts.index)
     assert np.array_equal(counts.weight, np.rint(counts.weight))
@@ -222,7 +222,9 @@ def test_where_no_weights_match_the_gradient_the_better_ones_are_taken(seed):
     dataset, plan = from_arrays(rows, labels), Plan(size=70, algorithm="partition", l2=L2)
     rough = rough_model(dataset, "logistic", L2, picks=70, rounds=6)
     at = AtModel(
-        rough.found.vectors, rough.found.gradients, beside=joint(dataset, rough.found.vectors, 2.0, "none", False)
+        rough.influence.vectors,
+        rough.influence.gradients,
+        beside=joint(dataset, rough.influence.vectors, 2.0, "none", False),
     )
 
     def cost(rows_, weights):
@@ -244,7 +246,7 @@ def test_weights_at_their_bounds_leave_as_little_as_can_be(exemplar):
     labels = _labels(rows, rng, 0.3)
     dataset = from_arrays(rows, labels)
     rough = rough_model(dataset, "logistic", 1e-5, picks=120, rounds=4)
-    vectors, goal = rough.found.vectors, rough.found.vectors.sum(axis=0)
+    vectors, goal = rough.influence.vectors, rough.influence.vectors.sum(axis=0)
     at = AtModel(vectors, beside=joint(dataset, vectors, 2.0, "none", False))
     plan = Plan(size=120, exemplar=exemplar)
     plain, fitted = (select_dataset(dataset, replace(plan, weights=each), at=at) for each in ("count", "calibrated"))

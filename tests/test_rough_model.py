@@ -51,7 +51,7 @@ def _above(dataset, rows, labels, weights, loss, **options):
     rough = rough_model(dataset, loss, L2, picks=100, **options)
     coef, intercept = rough.design.raw(rough.coef)
     value = function(np.column_stack([coef, intercept]).ravel())[0]
-    assert rough.found.objective == pytest.approx(value, rel=1e-9)
+    assert rough.influence.objective == pytest.approx(value, rel=1e-9)
     return function(np.zeros(size))[0] - best.fun, value - best.fun, rough
 
 
@@ -69,7 +69,7 @@ def test_it_comes_close_to_the_optimum_of_all_rows(loss, layout):
     assert residuals[0] < 0.05 * zero
     assert residuals[1] < 0.1 * residuals[0]
     # It stops where all rows do not say more of the truth.
-    dispersion = rough.found.dispersion
+    dispersion = rough.influence.dispersion
     assert last <= residuals[-1] + 1e-12 < 0.1 * dispersion * rough.coef.size / (2 * counts.sum())
 
 
@@ -81,8 +81,8 @@ def test_the_optimum_of_a_loss_with_straight_pieces_is_found_from_far_away(unit)
     labels = unit * (5.0 + rows @ [1.0, 2.0, 3.0] + rng.standard_t(2, 3000))
     rough = rough_model(from_arrays(rows, labels), "huber", L2, picks=100, rounds=6)
     best = naive.optimum("huber", rows, labels, L2)[0]
-    assert best * (1 - 1e-8) <= rough.found.objective <= best * (1 + 1e-3)
-    assert np.isfinite(rough.found.dispersion) and np.isfinite(rough.found.dimension)
+    assert best * (1 - 1e-8) <= rough.influence.objective <= best * (1 + 1e-3)
+    assert np.isfinite(rough.influence.dispersion) and np.isfinite(rough.influence.dimension)
 
 
 def test_strata_help_where_a_few_rows_hold_the_curvature(monkeypatch):

@@ -90,13 +90,13 @@ def compare_options(command: Callable) -> Callable:
 
     @functools.wraps(command)
     def collect(*args, **params):
-        found = {name: params.pop(name) for name in _OPTIONS}
-        given = [name for name, value in found.items() if value not in (None, (), False) and name != "compare"]
-        if not found.pop("compare"):
+        options = {name: params.pop(name) for name in _OPTIONS}
+        given = [name for name, value in options.items() if value not in (None, (), False) and name != "compare"]
+        if not options.pop("compare"):
             if given:
                 raise click.UsageError(f"--{'for' if given[0] == 'purposes' else given[0]}: goes with --compare")
-            found = None
-        return command(*args, compare=found, **params)
+            options = None
+        return command(*args, compare=options, **params)
 
     for option in reversed(_OPTIONS.values()):
         collect = option(collect)

@@ -50,12 +50,12 @@ def _loss_of(coresets, dataset) -> str:
     return recorded.pop() if recorded else guess_loss(dataset.labels, dataset.task("auto"))
 
 
-def as_values(name: str, coreset, found) -> dict:
+def as_values(name: str, coreset, compared) -> dict:
     """What --json says of one coreset: the errors as they are, and their medians and maxima as the figure has them."""
-    unit = found.largest_full_norm
+    unit = compared.largest_full_norm
     parts = {}
     for part in ("path", "ball"):
-        errors = getattr(found, part)
+        errors = getattr(compared, part)
         parts[part] = {
             "points": len(errors.error),
             "coreset": _spread(errors.error, unit),
@@ -70,10 +70,10 @@ def as_values(name: str, coreset, found) -> dict:
         "coreset": name,
         "algorithm": coreset.facts.algorithm,
         "size": len(coreset),
-        "epsilon": found.epsilon,
-        "relative_epsilon": None if found.epsilon is None or not unit > 0 else found.epsilon / unit,
+        "epsilon": compared.epsilon,
+        "relative_epsilon": None if compared.epsilon is None or not unit > 0 else compared.epsilon / unit,
         "largest_full_norm": unit,
-        "radius": found.radius,
+        "radius": compared.radius,
         **parts,
     }
 

@@ -83,7 +83,7 @@ def compare(
         check_matches(coreset, name, dataset)
         probe, scale = GradientProbe(coreset, dataset), coreset.facts.scale
     references = {} if reference == "none" else find_references(models, dataset, reference)
-    objectives = {found[2].objective for found in references.values()}
+    objectives = {each[2].objective for each in references.values()}
     if compared and len(objectives) > 1:
         raise DataError("--history: expected models of one objective to compare with, found several")
     results = []
@@ -132,14 +132,14 @@ def find_references(models: dict, dataset, choice: str) -> dict:
         for name, model in models.items():
             check_kind(model, given, name)
         return {name: (choice, given, measure(given, objectives[name], dataset, choice)) for name in models}
-    found: dict = {}
+    references: dict = {}
     for objective in dict.fromkeys(objectives.values()):
         names = [name for name in models if objectives[name] == objective]
-        found |= dict.fromkeys(names, _optimum(objective, names, dataset))
+        references |= dict.fromkeys(names, _optimum(objective, names, dataset))
     for name, model in models.items():
         if model.data and not are_recorded(dataset.sources, model.data):
             note(f"{name}: was trained on other data than {dataset.name}, whose optimum this is")
-    return found
+    return references
 
 
 def _optimum(objective, names: list[str], dataset):
@@ -171,14 +171,14 @@ def _against(model, name: str, reference: tuple, dataset) -> dict:
 
     file, optimum, measured = reference
     wide = dataset.with_features(model.n_features, name)
-    found = residual(model, optimum, wide, Objective.of(model, name).scaling(wide), name)
+    apart = residual(model, optimum, wide, Objective.of(model, name).scaling(wide), name)
     return {
         "file": file,
         "objective": measured.objective,
         "gradient_norm": measured.gradient_norm,
-        "residual": found.residual,
-        "distance": found.distance,
-        "intercept_distance": found.intercept_distance,
+        "residual": apart.residual,
+        "distance": apart.distance,
+        "intercept_distance": apart.intercept_distance,
     }
 
 
@@ -206,8 +206,8 @@ def _gradient(probe, model, name: str, points: int, radius, seed: int) -> dict:
     result = _measured(at_model)
     if points:
         radius = radius or probe.radius or at_model.norm
-        found = probe.at_random(model, points, radius, seed)
-        worst = max(found, key=lambda each: each.error)
+        errors = probe.at_random(model, points, radius, seed)
+        worst = max(errors, key=lambda each: each.error)
         result["random"] = {"points": points, "radius": radius, "worst": _measured(worst)}
     return result
 
@@ -225,15 +225,15 @@ def _theory(probe, model, scale: str) -> dict | None:
     from craig_cli.training.theory import neighbourhood
 
     n = float(probe.full_weight.sum())
-    found = neighbourhood(probe.bound, n, model.l2, distance=probe.radius)
+    radii = neighbourhood(probe.bound, n, model.l2, distance=probe.radius)
     return {
         "epsilon": probe.bound,
         "radius": probe.radius,
         "mu": n * model.l2,
         "intercept": bool(model.optimizer.get("intercept", True)),
-        "theorem1": found.theorem1,
-        "theorem2": found.theorem2,
-        "objective": found.objective,
+        "theorem1": radii.theorem1,
+        "theorem2": radii.theorem2,
+        "objective": radii.objective,
     }
 
 

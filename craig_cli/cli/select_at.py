@@ -31,15 +31,15 @@ def select_at(dataset, plan, model, at_model: str, chosen, name, progress):
     from craig_cli.selection.select import select_dataset
 
     check_label_names(model, dataset, at_model)
-    found = influence(model, dataset, at_model, plan.seed)
-    at = AtModel(found.vectors, found.gradients)
+    there = influence(model, dataset, at_model, plan.seed)
+    at = AtModel(there.vectors, there.gradients)
     if chosen is not None:
         coreset = reweighed(dataset, plan, chosen, name, at)
     else:
         coreset = select_dataset(dataset, plan, at=at, progress=progress, note=note)
-    coreset.metadata["at"] = {"model": os.path.basename(at_model), **facts_at(coreset, dataset, model, found, at_model)}
-    if found.dimension > len(coreset):
-        note(f"{at_model}: some {found.dimension:.0f} parameters, more than there are picks; a rough guide")
+    coreset.metadata["at"] = {"model": os.path.basename(at_model), **facts_at(coreset, dataset, model, there, at_model)}
+    if there.dimension > len(coreset):
+        note(f"{at_model}: some {there.dimension:.0f} parameters, more than there are picks; a rough guide")
     return coreset
 
 

@@ -88,7 +88,7 @@ def select_in_pieces(data, reading: dict, plan, streaming: dict | None, output: 
     if not folder.is_dir():
         raise DataError(f"{folder}: expected a folder for --scratch, found none")
     try:
-        found = select_streamed(
+        selected = select_streamed(
             list(data),
             plan,
             reading,
@@ -105,4 +105,4 @@ def select_in_pieces(data, reading: dict, plan, streaming: dict | None, output: 
         return None
     if reason is not None:
         options.note(reason)
-    return found
+    return selected

@@ -224,8 +224,8 @@ def train(
     weighted: dict = {}
     facts = None
     if chosen is not None:
-        weighted, facts, found = _of_coreset(dataset, chosen, coreset, settings)
-        settings |= found
+        weighted, facts, own = _of_coreset(dataset, chosen, coreset, settings)
+        settings |= own
     plain = reading | {"weight_file": None, "encoding": dataset.encoding}  # those are the weights of DATA
     held_out = None if validation is None else read_rows((validation,), None, plain)[0]
     all_rows = dataset if coreset is None else everything
@@ -295,9 +295,9 @@ def train(
             f"{model.loss} loss on {dataset.n_rows:,} rows{refined}: objective {kept['objective']:.6g}, gradient norm "
             f"{kept['gradient_norm']:.3g} after {last['epoch']} epochs of {settings['optimizer']}"
         )
-        for found in kept.get("monitor", ()):
-            error = f"error rate {found['error_rate']:.5g}" if "error_rate" in found else f"RMSE {found['rmse']:.5g}"
-            note(f"on {found['data']}: loss {found['loss']:.6g}, {error}")
+        for own in kept.get("monitor", ()):
+            error = f"error rate {own['error_rate']:.5g}" if "error_rate" in own else f"RMSE {own['rmse']:.5g}"
+            note(f"on {own['data']}: loss {own['loss']:.6g}, {error}")
         note(f"wrote {output} (read {read - began:.2f} s, trained {trained - read:.2f} s)")
         if "-" not in (*data, output):
             note(f"next: {options.command_line('eval', output, *data, *reading_again())}, or data it has not seen")
@@ -308,10 +308,10 @@ def _of_coreset(dataset, coreset, path: str, settings: dict) -> tuple[dict, dict
     width = coreset.facts.features
     if width is not None and dataset.n_features != width:
         raise DataError(f"{path}: was selected from other data: expected {width} features, found {dataset.n_features}")
-    found = {"scale": _scaling(coreset, settings["scale"])}
+    own = {"scale": _scaling(coreset, settings["scale"])}
     if settings["loss"] is None and settings["task"] == "auto":
-        found["task"] = task_of(coreset)
-    return *_weights_and_facts(coreset, path), found
+        own["task"] = task_of(coreset)
+    return *_weights_and_facts(coreset, path), own
 
 
 def _weights_and_facts(coreset, path: str) -> tuple[dict, dict]:

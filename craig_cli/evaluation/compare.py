@@ -129,12 +129,12 @@ class Linear:
         seconds = time.perf_counter() - began
         self.best = model if self.best is None else self.best  # all rows come first
         test = self.test
-        found = evaluate(model, test)
-        values = {key: found[key] for key in ("error_rate", "rmse", "auc") if found.get(key) is not None}
+        measured = evaluate(model, test)
+        values = {key: measured[key] for key in ("error_rate", "rmse", "auc") if measured.get(key) is not None}
         if way != ALL:
             values["residual"] = residual(model, self.best, self.train, self.scaling).residual
         each = losses(model, model.decision(test.features), encode_targets(model, test, "the model"))
-        return Judged(found["loss"], seconds, values, each * (test.counts / test.counts.mean()))
+        return Judged(measured["loss"], seconds, values, each * (test.counts / test.counts.mean()))
 
 
 def recipe(dataset: Dataset, purpose: str, asked: dict) -> Way:

@@ -106,13 +106,13 @@ def optimum(dataset: Dataset, objective: Objective, progress: Callable[[int, int
     best = newton(design, np.zeros((design.n_outputs, design.width)), progress=progress)
     settings = {"name": "newton", "steps": best.rounds, "scale": objective.scale, "intercept": objective.intercept}
     model = replace(design.model(best.coef, objective.l2), optimizer=settings, data=provenance(dataset.sources))
-    found = measure(model, objective, dataset)
-    if not found.gradient_norm <= found.limit:
+    reached = measure(model, objective, dataset)
+    if not reached.gradient_norm <= reached.limit:
         raise DataError(
-            f"{dataset.name}: expected an optimum with a gradient norm of at most {found.limit:.2g}, found "
-            f"{found.gradient_norm:.3g} after {best.rounds} Newton steps; a larger l2 makes the optimum well determined"
+            f"{dataset.name}: expected an optimum with a gradient norm of at most {reached.limit:.2g}, found "
+            f"{reached.gradient_norm:.3g} after {best.rounds} Newton steps; a larger l2 makes the optimum well determined"
         )
-    model.optimizer.update(facts(found), above_minimum=best.above)
+    model.optimizer.update(facts(reached), above_minimum=best.above)
     return with_encoding(model, dataset.encoding)
 
 

@@ -67,11 +67,11 @@ def residual(model: Model, reference: Model, dataset: Dataset, scaling: Scaling,
 
 def check_kind(model: Model, reference: Model, name: str = "the model") -> None:
     """Raise DataError unless the two have the same loss, classes and number of features."""
-    expected, found = (
+    expected, kind = (
         f"{each.loss} loss, {each.n_features} features and {_listed(each.labels)}" for each in (model, reference)
     )
-    if expected != found or model.labels != reference.labels:
-        raise DataError(f"the reference: expected a model as {name} is, of {expected}, found one of {found}")
+    if expected != kind or model.labels != reference.labels:
+        raise DataError(f"the reference: expected a model as {name} is, of {expected}, found one of {kind}")
 
 
 def _listed(classes: tuple) -> str:

@@ -130,8 +130,8 @@ def _for_text(table: pa.Table) -> pa.Table:
     table = flattened(table)
     for field in table.schema:
         if pa.types.is_nested(field.type) or content_of(field.type) == OTHER:
-            found = printable(str(field.type)[:60])
-            raise DataError(f"column {quoted(field.name)}: expected what a line of CSV can hold, found {found}")
+            type_name = printable(str(field.type)[:60])
+            raise DataError(f"column {quoted(field.name)}: expected what a line of CSV can hold, found {type_name}")
     return _cast(table, lambda kind: kind.value_type, pa.types.is_dictionary)
 
 

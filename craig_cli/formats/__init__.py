@@ -80,9 +80,9 @@ def read_dataset(
     kept = None if rows is None else _checked_rows(rows)
     threads = threads or cores()
     dialect = {"zero_based": zero_based, "n_features": n_features, "delimiter": delimiter, "header": header}
-    with opened(paths, format) as (found, contents, shown):
-        particular = particular_of(found, shown, asked, **dialect)
-        dataset = load(FORMATS, found)(contents, rows=kept, threads=threads, **particular)
+    with opened(paths, format) as (kind, contents, shown):
+        particular = particular_of(kind, shown, asked, **dialect)
+        dataset = load(FORMATS, kind)(contents, rows=kept, threads=threads, **particular)
         return dataset if weight_file is None else with_weights(dataset, weight_file)
 
 
@@ -146,14 +146,14 @@ def _check_libsvm(shown: str, asked: Asked, delimiter: str | None, header: bool 
             raise UsageError(f"{option}: LIBSVM data has no named columns; it is for tables")
 
 
-def _dialect(found: str, delimiter: str | None, header: bool | None, zero_based: bool | None) -> dict:
+def _dialect(kind: str, delimiter: str | None, header: bool | None, zero_based: bool | None) -> dict:
     if zero_based:
-        raise UsageError(f"--zero-based: {TITLES[found]} data has no feature numbers; it is for LIBSVM")
-    if found == "csv":
+        raise UsageError(f"--zero-based: {TITLES[kind]} data has no feature numbers; it is for LIBSVM")
+    if kind == "csv":
         return {"delimiter": delimiter, "header": header}
     for value, option in ((delimiter, "--delimiter"), (header, "--header")):
         if value is not None:
-            raise UsageError(f"{option}: is for CSV data, found {TITLES[found]}")
+            raise UsageError(f"{option}: is for CSV data, found {TITLES[kind]}")
     return {}
 
 
@@ -206,8 +206,8 @@ def _open_all(paths: list[str], format: str | None) -> Generator[Content, None, 
         try:
             first = first or content
             if format is None and _format_of(content) != _format_of(first):
-                found, before = _format_of(content), _format_of(first)
-                raise DataError(f"{content.shown}: expected {before} data, as in {first.shown}, found {found}")
+                other, before = _format_of(content), _format_of(first)
+                raise DataError(f"{content.shown}: expected {before} data, as in {first.shown}, found {other}")
             yield content
         finally:
             content.close()

@@ -68,8 +68,8 @@ def refuse_nulls(shown: str, name: str, column: pa.ChunkedArray, where: Callable
         raise _refusal(shown, name, where(row), what, "null")
 
 
-def _refusal(shown: str, name: str, row: int, expected: str, found: str) -> DataError:
-    return DataError(f"{shown}: column {quoted(name)}, row {row} (from 0): expected {expected}, found {found}")
+def _refusal(shown: str, name: str, row: int, expected: str, value: str) -> DataError:
+    return DataError(f"{shown}: column {quoted(name)}, row {row} (from 0): expected {expected}, found {value}")
 
 
 def _numbers(column: pa.ChunkedArray) -> np.ndarray:

@@ -169,10 +169,10 @@ def open_pieces(paths: Sequence[str], **reading) -> Pieces:
             raise UsageError(f"--stream: does not go with --{name.replace('_', '-')} so far")
     asked = Asked.of(reading)
     inputs, states = [], []
-    with opened(paths, reading.get("format")) as (found, contents, shown):
+    with opened(paths, reading.get("format")) as (kind, contents, shown):
         for content in contents:
-            if found != "parquet" or not content.whole_file:
-                what = f"{found} data" if content.whole_file else "what can be read once only"
+            if kind != "parquet" or not content.whole_file:
+                what = f"{kind} data" if content.whole_file else "what can be read once only"
                 raise UsageError(f"{shown}: --stream reads Parquet and LIBSVM files so far, found {what}")
             one = parquet.look(content, None)
             inputs.append(replace(one, source=source_of(content, None, one.n_rows), fixed=content.fixed or None))

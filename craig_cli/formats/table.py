@@ -233,12 +233,12 @@ def source_of(content: Content, kept: bytearray | None, n_rows: int) -> Source:
 
 def sources_of(inputs: list[TableInput], fingerprints: list[Fingerprint], names: Iterable[str]) -> tuple[Source, ...]:
     """The Sources of inputs whose rows have these fingerprints, of which the columns ``names`` count."""
-    found = []
+    sources = []
     for one, fingerprint in zip(inputs, fingerprints):
         assert one.source is not None
         columns = fingerprint.columns(names)
-        found.append(replace(one.source, fingerprint=of_all(columns, one.n_rows), columns=columns))
-    return tuple(found)
+        sources.append(replace(one.source, fingerprint=of_all(columns, one.n_rows), columns=columns))
+    return tuple(sources)
 
 
 def _of_bytes(path: str) -> str:
@@ -290,13 +290,13 @@ class Target:
         def where(row: int) -> int:
             return first + row
 
-        found: dict[str, Values] = {}
+        values: dict[str, Values] = {}
         if self.labels is not None:
-            found[self.labels.name] = self.labels.append(shown, table.column(self.labels.name), where, kept)
+            values[self.labels.name] = self.labels.append(shown, table.column(self.labels.name), where, kept)
         weight = self.chosen.weight
         if self.multiplicity is not None:
             self.multiplicity[begin:end] = weights_in(shown, weight, table.column(weight), where, kept)
-        return found | self.features.append(shown, table, where, kept)
+        return values | self.features.append(shown, table, where, kept)
 
     def finish(self, shown: str) -> Dataset:
         """The Dataset, without sources."""

@@ -59,13 +59,13 @@ def select_for(
     if rough is None:
         tell_why(note, why)
         return select_dataset(dataset, replace(plan, weights="count"), progress=progress, note=note)
-    found, is_regression = rough.found, load(LOSSES, loss).is_regression
+    influence, is_regression = rough.influence, load(LOSSES, loss).is_regression
     model, parameters = rough.design.model(rough.coef, plan.l2), rough.coef.size
-    facts = {"model": None, "pilot": rough.rounds, "features": recipe.features, "decrement": found.decrement}
-    cost = _cost_of(dataset, plan, loss, rough.coef, found.objective)
+    facts = {"model": None, "pilot": rough.rounds, "features": recipe.features, "decrement": influence.decrement}
+    cost = _cost_of(dataset, plan, loss, rough.coef, influence.objective)
     del rough  # its design is as large as the data
-    beside = joint(dataset, found.vectors, recipe.features, plan.scale, is_regression, recipe.power)
-    at = AtModel(found.vectors, found.gradients, cost, beside, recipe.quotas)
+    beside = joint(dataset, influence.vectors, recipe.features, plan.scale, is_regression, recipe.power)
+    at = AtModel(influence.vectors, influence.gradients, cost, beside, recipe.quotas)
     plan = replace(plan, weights=plan.weights or "fitted")
     coreset = select_dataset(dataset, plan, at=at, progress=progress, note=note)
     if plan.weights == "fitted" and is_doubtful(coreset, parameters):
@@ -73,7 +73,7 @@ def select_for(
         if cost(*_chosen(plain, dataset)) < cost(*_chosen(coreset, dataset)):
             tell_why(note, cannot_follow(coreset))
             return plain
-    return replace(coreset, metadata=coreset.metadata | {"at": facts | facts_at(coreset, dataset, model, found)})
+    return replace(coreset, metadata=coreset.metadata | {"at": facts | facts_at(coreset, dataset, model, influence)})
 
 
 def _trained(dataset: Dataset, plan: Plan, loss: str, picks: int) -> tuple[RoughModel | None, str]:
@@ -91,7 +91,7 @@ def _trained(dataset: Dataset, plan: Plan, loss: str, picks: int) -> tuple[Rough
         )
     except np.linalg.LinAlgError as error:
         return None, str(error)
-    why = too_far(rough.design, picks, rough.found.decrement, rough.found.objective)
+    why = too_far(rough.design, picks, rough.influence.decrement, rough.influence.objective)
     return (None, why) if why else (rough, "")
 
 

@@ -19,7 +19,7 @@ from craig_cli.guided.influence import Influence
 HOLDS = "this model only"
 
 
-def facts_at(coreset: Coreset, dataset: Dataset, model: Model, found: Influence, name: str = "the model") -> dict:
+def facts_at(coreset: Coreset, dataset: Dataset, model: Model, influence: Influence, name: str = "the model") -> dict:
     """Which model it is, how distances between gradients were made there, and the gradient error measured there.
 
     fingerprint  SHA-256 of the model as a file
@@ -28,14 +28,14 @@ def facts_at(coreset: Coreset, dataset: Dataset, model: Model, found: Influence,
     influence    the same in the metric of the influence vectors, || H^(-1/2) (...) ||
     """
     measured = GradientProbe(coreset, dataset).at_model(model, name)
-    if found.gradients is None:
+    if influence.gradients is None:
         counts = dataset.counts
-        difference = counts @ found.vectors - coreset.weight @ found.vectors[coreset.index]
+        difference = counts @ influence.vectors - coreset.weight @ influence.vectors[coreset.index]
     else:
-        difference = found.gradients.totals - found.gradients.of(coreset.index).rmatvec(coreset.weight)
-    distance = {"curvature": found.curvature, "vectors": found.kind, "width": found.width}
+        difference = influence.gradients.totals - influence.gradients.of(coreset.index).rmatvec(coreset.weight)
+    distance = {"curvature": influence.curvature, "vectors": influence.kind, "width": influence.width}
     error = {"error": measured.error, "full_norm": measured.full_norm, "influence": float(np.linalg.norm(difference))}
-    return facts_of(model, distance, found.dimension, {**error, "norm": measured.norm})
+    return facts_of(model, distance, influence.dimension, {**error, "norm": measured.norm})
 
 
 def facts_of(model: Model, distance: dict, dimension: float, error: dict) -> dict:

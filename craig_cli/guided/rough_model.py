@@ -36,11 +36,11 @@ ENOUGH_OF_FEW = 0.01  # of the same for as many rows as there are picks
 
 @dataclass(frozen=True)
 class RoughModel:
-    """coef (k, d + 1) in ``design``, trained in ``rounds``; found: the influence of all rows there."""
+    """coef (k, d + 1) in ``design``, trained in ``rounds``; influence: that of all rows there."""
 
     design: Design
     coef: np.ndarray
-    found: Influence
+    influence: Influence
     rounds: int
 
 
@@ -143,9 +143,11 @@ class _InMemory:
         return self.design.take(*draw_random(self.dataset, size, loss=loss, per_class=per_class, seed=self.seed))
 
     def strata(self, state: State, size: int) -> Design:
-        found = influence_at(self.design, state.coef, self.seed)
+        influence = influence_at(self.design, state.coef, self.seed)
         loss, per_class = self.design.loss, self.per_class
-        return self.design.take(*draw_strata(self.dataset, size, found, loss=loss, per_class=per_class, seed=self.seed))
+        return self.design.take(
+            *draw_strata(self.dataset, size, influence, loss=loss, per_class=per_class, seed=self.seed)
+        )
 
     def state(self, coef: np.ndarray, sample: Design) -> State:
         """The curvature is that of the sample."""

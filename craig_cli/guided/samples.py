@@ -34,14 +34,14 @@ def draw_random(
 def draw_strata(
     dataset: Dataset,
     size: int,
-    found: Influence,
+    influence: Influence,
     *,
     loss: str | None = None,
     per_class: bool = True,
     seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The same of strata of equal influence at a model."""
-    vectors = found.vectors
+    vectors = influence.vectors
     groups, _ = build_groups(
         dataset,
         vectors,

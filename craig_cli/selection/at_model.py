@@ -53,13 +53,13 @@ class AtModel:
         """(m, width) float64: what the ``rows`` (m,) are near to each other by."""
         if self.beside is None:
             return self.influence[rows]
-        found = np.empty((len(rows), self.width))
+        vectors = np.empty((len(rows), self.width))
         for start in range(0, len(rows), CHUNK):  # no second copy of the data
             part = rows[start : start + CHUNK]
             targets = None if self.beside.targets is None else self.beside.targets[part]
             features = self.beside.features[part]
-            self.beside.joint.fill(self.influence[part], features, targets, found[start : start + CHUNK])
-        return found
+            self.beside.joint.fill(self.influence[part], features, targets, vectors[start : start + CHUNK])
+        return vectors
 
 
 @dataclass(frozen=True)

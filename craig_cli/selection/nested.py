@@ -88,16 +88,16 @@ def nested(
         these = [_arranged(group, mine[number], order, plan.method.greedy, grid)
                  for group, mine, order in zip(groups, levels, orders)]  # fmt: skip
         clusters, own = [each.clusters for each in these], [each.own for each in these]
-        found = replace(weighed, clusters=clusters, own=own)
+        reweighed = replace(weighed, clusters=clusters, own=own)
         if number < len(quotas) - 1:
-            found = _weighed(dataset, groups, found, plan, at, grid, generator)
+            reweighed = _weighed(dataset, groups, reweighed, plan, at, grid, generator)
         parts = [
             part_of(group, each, weight, grid, int(count) - len(each.exemplars), ranked=plan.method.greedy)
-            for group, each, weight, count in zip(groups, found.clusters, found.own, quota)
+            for group, each, weight, count in zip(groups, reweighed.clusters, reweighed.own, quota)
         ]
         count = int(quota.sum())
         selections.append(merge(parts, which[:count], position[:count]))
-        facts.append(_facts(selections[-1], found))
+        facts.append(_facts(selections[-1], reweighed))
     smaller = [Size(each.weight, entry) for each, entry in zip(selections[:-1], facts)]
     return Nest(weighed, selections[-1], tuple(smaller), facts)
 
@@ -218,11 +218,11 @@ def _merged_order(
     return which[order], position[order]
 
 
-def _weighed(dataset, groups, found: Weighed, plan: Plan, at: AtModel | None, grid: float, generator) -> Weighed:
+def _weighed(dataset, groups, weighed: Weighed, plan: Plan, at: AtModel | None, grid: float, generator) -> Weighed:
     """``found``, the clusters of a smaller size, weighed as the whole is."""
     fixed = replace(plan, exemplar="medoid")  # whatever row stands for a cluster now
     return replace(
-        weigh(dataset, groups, found.clusters, found.own, fixed, at, grid, generator), exemplar=found.exemplar
+        weigh(dataset, groups, weighed.clusters, weighed.own, fixed, at, grid, generator), exemplar=weighed.exemplar
     )
 
 

@@ -293,8 +293,8 @@ def check_distance(metric: str, scale: str, loss: str | None, radius: float | No
             raise UsageError(f"radius: the bound on the gradient takes {those} distances, found {metric}")
 
 
-def _unknown(what: str, found, names) -> UsageError:
-    return UsageError(f"{what}: expected one of {', '.join(names)}, found {found!r}")
+def _unknown(what: str, value, names) -> UsageError:
+    return UsageError(f"{what}: expected one of {', '.join(names)}, found {value!r}")
 
 
 def seconds_of(work: float) -> float:

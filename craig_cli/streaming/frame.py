@@ -42,11 +42,11 @@ class Space:
         return {f"{name} references": self.references, f"{name} columns": self.columns}
 
 
-def space_of(view: Sight, found: Survey, values: list, sample: np.ndarray) -> Space:
+def space_of(view: Sight, survey: Survey, values: list, sample: np.ndarray) -> Space:
     """The space of the groups with these ``values``, of which ``sample`` (s, d') has some rows."""
 
     def first(place: int, value) -> np.ndarray:
-        features, label = found.firsts[value]
+        features, label = survey.firsts[value]
         return centre_of(view.rows(features, label if value is None else np.full(1, float(place))), view.metric)
 
     columns = widest_first(sample) if len(sample) else np.arange(sample.shape[1])
@@ -198,57 +198,57 @@ def load_frame(scratch: Scratch) -> Frame:
     )
 
 
-def frame_of(found: Survey, plan: Plan, chosen: Chosen, leaf_rows: int, sources: tuple[Source, ...], note) -> Frame:
+def frame_of(survey: Survey, plan: Plan, chosen: Chosen, leaf_rows: int, sources: tuple[Source, ...], note) -> Frame:
     """The frame of the data that was surveyed. Raises DataError and UsageError as selecting in memory does."""
     name = sources[0].name
-    values, loss = _groups(found, plan, name, note)
+    values, loss = _groups(survey, plan, name, note)
     whole = values == [None]
-    counts = [(found.features.rows, found.features.mass) if whole else found.counts[value] for value in values]
-    features, labels, codes = sample_of(found, values)
+    counts = [(survey.features.rows, survey.features.mass) if whole else survey.counts[value] for value in values]
+    features, labels, codes = sample_of(survey, values)
     regression = replace(plan, loss=loss).is_regression
-    of_labels = found.labels.scaling(plan.scale) if regression else None
-    view = View(found.features.scaling(plan.scale), load(METRICS, plan.metric), of_labels)
+    of_labels = survey.labels.scaling(plan.scale) if regression else None
+    view = View(survey.features.scaling(plan.scale), load(METRICS, plan.metric), of_labels)
     sample = view.rows(features, labels)
-    space = space_of(view, found, values, sample)
+    space = space_of(view, survey, values, sample)
     return Frame(
         values=values,
         sizes=np.array([rows for rows, _ in counts]),
         masses=np.array([mass for _, mass in counts]),
-        named=found.named,
-        weighted=found.weighted,
-        dtype=found.dtype,
+        named=survey.named,
+        weighted=survey.weighted,
+        dtype=survey.dtype,
         width=features.shape[1],
         features=space,
         search=space,
         tree=grow(sample, codes, [-(-rows // leaf_rows) for rows, _ in counts]),
-        largest_label=float(max(abs(found.labels.low[0]), abs(found.labels.high[0]))),
+        largest_label=float(max(abs(survey.labels.low[0]), abs(survey.labels.high[0]))),
         loss=loss,
-        encoding=_encoding(found, chosen),
+        encoding=_encoding(survey, chosen),
         sources=sources,
         name=name,
     )
 
 
-def sample_of(found: Survey, values: list) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def sample_of(survey: Survey, values: list) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(features (s, d), labels (s,) as views take them, groups (s,) int64) of the rows of the sample."""
-    features = np.concatenate([part[0] for part in found.parts]).astype(np.float64)
+    features = np.concatenate([part[0] for part in survey.parts]).astype(np.float64)
     if values == [None]:
-        labels = np.concatenate([part[1] for part in found.parts])
+        labels = np.concatenate([part[1] for part in survey.parts])
         return features, labels, np.zeros(len(labels), dtype=np.int64)
     places = {value: place for place, value in enumerate(values)}
-    codes = np.array([places[value] for part in found.parts for value in part[2]], np.int64)
+    codes = np.array([places[value] for part in survey.parts for value in part[2]], np.int64)
     return features, codes.astype(np.float64), codes
 
 
-def _groups(found: Survey, plan: Plan, name: str, note) -> tuple[list, str | None]:
+def _groups(survey: Survey, plan: Plan, name: str, note) -> tuple[list, str | None]:
     """(labels of the groups, or [None] for all rows together, loss)"""
     if plan.is_regression or not plan.per_class:
         if plan.radius is not None and not plan.is_regression:
             raise UsageError(f"radius: the bound for the {plan.loss} loss needs classes, found no-per-class")
         return [None], plan.loss
-    values = found.values
-    classes = plan.task == "classification" or found.named or _look_like_classes(found)
-    if found.named and plan.task == "regression":
+    values = survey.values
+    classes = plan.task == "classification" or survey.named or _look_like_classes(survey)
+    if survey.named and plan.task == "regression":
         raise DataError(f"{name}: expected numbers as labels of a regression, found {values[0]}")
     if plan.task == "regression" or not classes:
         if plan.loss is not None:
@@ -259,7 +259,7 @@ def _groups(found: Survey, plan: Plan, name: str, note) -> tuple[list, str | Non
         if note is not None and plan.task == "auto":
             note("label: regression, as the labels do not look like classes; --task classification for classes")
         return [None], "squared"
-    if found.many:
+    if survey.many:
         raise DataError(f"{name}: expected labels of fewer classes, found too many different ones")
     if len(values) == 1:
         raise DataError(
@@ -269,18 +269,18 @@ def _groups(found: Survey, plan: Plan, name: str, note) -> tuple[list, str | Non
     return values, plan.loss
 
 
-def _look_like_classes(found: Survey) -> bool:
-    return not found.many and look_like_classes(np.array(found.values, dtype=np.float64), found.features.rows)
+def _look_like_classes(survey: Survey) -> bool:
+    return not survey.many and look_like_classes(np.array(survey.values, dtype=np.float64), survey.features.rows)
 
 
-def _encoding(found: Survey, chosen: Chosen) -> Encoding:
+def _encoding(survey: Survey, chosen: Chosen) -> Encoding:
     if not chosen.tops:  # features without names, which stay as they are
         return Encoding()
     columns, place = [], 0
-    for name, width in zip(chosen.features, found.widths):
+    for name, width in zip(chosen.features, survey.widths):
         if chosen.contents[name] == NUMBER:
-            columns.append(Column(name, "number", {"mean": float(found.features.plain[place]), "missing": False}))
+            columns.append(Column(name, "number", {"mean": float(survey.features.plain[place]), "missing": False}))
         else:
             columns.append(Column(name, "vector", {"width": width}))
         place += width
-    return Encoding(tuple(columns), dict(chosen.left_out), tuple(found.values) if found.named else None)
+    return Encoding(tuple(columns), dict(chosen.left_out), tuple(survey.values) if survey.named else None)

@@ -53,7 +53,7 @@ def sample_bytes(rows: int, width: int) -> float:
     return 8.0 * rows * (width + 1) * COPIES
 
 
-def everyone_of(frame: Frame, found: Survey, plan: Plan, by_pass: Pass) -> InPieces:
+def everyone_of(frame: Frame, survey: Survey, plan: Plan, by_pass: Pass) -> InPieces:
     """All rows, with those of the sample to train on. Raises DataError for labels that the loss does not take."""
     loss = frame.loss or loss_of_classes(len(frame.values))
     classes: tuple[float, ...] = ()
@@ -61,22 +61,22 @@ def everyone_of(frame: Frame, found: Survey, plan: Plan, by_pass: Pass) -> InPie
         classes = tuple(map(float, range(len(frame.values)) if frame.named else frame.values))
         text_of = lambda value: label_in_words(frame.label_value(value))  # noqa: E731
         check_classes(load(LOSSES, loss), np.array(classes), frame.name, text_of)
-    scalings = found.features.scaling("standard"), found.features.scaling(plan.scale)
+    scalings = survey.features.scaling("standard"), survey.features.scaling(plan.scale)
     design = blank_design(*scalings, loss, plan.l2, classes)
-    return InPieces(design, by_pass, frame.n_rows, plan.seed, _drawn(frame, found))
+    return InPieces(design, by_pass, frame.n_rows, plan.seed, _drawn(frame, survey))
 
 
-def _drawn(frame: Frame, found: Survey) -> Labelled:
+def _drawn(frame: Frame, survey: Survey) -> Labelled:
     """The sample, and of a class that has no row there its first; the rows of a class count what all of it counts.
 
     Of wide rows, whose lists were not known to be long before they were read, only some.
     """
     most = max(LEAST, SAMPLE // (8 * (frame.width + 1)))
-    some = slice(None, None, -(-sum(len(part[1]) for part in found.parts) // most))
-    features, labels, codes = (each[some] for each in sample_of(found, frame.values))
-    counts = np.concatenate([part[3] for part in found.parts])[some]
+    some = slice(None, None, -(-sum(len(part[1]) for part in survey.parts) // most))
+    features, labels, codes = (each[some] for each in sample_of(survey, frame.values))
+    counts = np.concatenate([part[3] for part in survey.parts])[some]
     for place in np.flatnonzero(np.bincount(codes, minlength=len(frame.values)) == 0):
-        features = np.concatenate([features, found.firsts[frame.values[place]][0]])
+        features = np.concatenate([features, survey.firsts[frame.values[place]][0]])
         labels, codes, counts = np.append(labels, float(place)), np.append(codes, place), np.append(counts, 1.0)
     share = frame.masses / np.bincount(codes, weights=counts, minlength=len(frame.values))
     return Labelled(0, features, labels, counts * share[codes])
@@ -85,7 +85,7 @@ def _drawn(frame: Frame, found: Survey) -> Labelled:
 def at_rough_model(
     rows: InPieces,
     frame: Frame,
-    found: Survey,
+    survey: Survey,
     plan: Plan,
     picks: int,
     leaf_rows: Callable[[int], int],
@@ -109,16 +109,16 @@ def at_rough_model(
     lift = lift_of(design, state.curvature, plan.seed)
     sample = placed(design, rows.drawn)
     influence = lift.vectors(sample.rows, sample.slopes(sample.margins(state.coef)))
-    standard = found.features.scaling("standard")
-    chosen = units_of(plan.scale, standard, found.features.scaling(plan.scale))
+    standard = survey.features.scaling("standard")
+    chosen = units_of(plan.scale, standard, survey.features.scaling(plan.scale))
     factor = np.ones(frame.width) if chosen.factor is None else chosen.factor
-    target = None if design.classes else found.labels.scaling("standard")
-    scalings = Scaling("joint", found.features.mean, factor), target
+    target = None if design.classes else survey.labels.scaling("standard")
+    scalings = Scaling("joint", survey.features.mean, factor), target
     drawn = rows.drawn
     joint = measured(*scalings, drawn.features, drawn.labels, influence, drawn.counts, recipe.features, recipe.power)
     rough = Rough(design, state, lift, joint, rounds)
     coordinates = rough.rows(drawn.features, drawn.labels)
-    space = space_of(rough, found, frame.values, coordinates)
+    space = space_of(rough, survey, frame.values, coordinates)
     codes = drawn.labels.astype(np.int64) if design.classes else np.zeros(len(drawn.labels), dtype=np.int64)
     leaves = [-(-int(size) // leaf_rows(coordinates.shape[1])) for size in frame.sizes]
     return replace(frame, search=space, tree=grow(coordinates, codes, leaves))

@@ -130,13 +130,13 @@ def leaves_of(runs: dict[str, dict], classes: np.ndarray, leaf_rows: int) -> lis
     sizes = np.zeros(len(classes), dtype=np.int64)
     for facts in runs.values():
         sizes[facts["leaves"]] += facts["sizes"]
-    found: list[Leaf] = []
+    leaves: list[Leaf] = []
     for node, size in enumerate(sizes.tolist()):
         parts = -(-size // leaf_rows) if size > TOO_LARGE * leaf_rows else min(size, 1)
         for part in range(parts):
             span = part * size // parts, (part + 1) * size // parts
-            found.append(Leaf(len(found), node, int(classes[node]), *span))
-    return found
+            leaves.append(Leaf(len(leaves), node, int(classes[node]), *span))
+    return leaves
 
 
 def read_rows(job: Job, leaf: Leaf) -> Rows:

@@ -50,14 +50,14 @@ def read_blocks(job: Job, leaves: list[Leaf]) -> Blocks:
     parts: dict[str, list[np.ndarray]] = {key: [] for key in ("row", "gain", "block", "leaf", "known", "mass", "at")}
     n_blocks = rows = 0
     for place, leaf in enumerate(leaves):
-        found, _ = job.folder.load(leaf.file("greedy"), "row", "gain", "block", "known", "mass", "order")
-        rows += len(found.pop("order"))
-        found["block"] = found["block"] + n_blocks
-        n_blocks += len(found["mass"])
-        found["leaf"] = np.full(len(found["row"]), place)
-        found["at"] = np.full(len(found["mass"]), place)
+        block, _ = job.folder.load(leaf.file("greedy"), "row", "gain", "block", "known", "mass", "order")
+        rows += len(block.pop("order"))
+        block["block"] = block["block"] + n_blocks
+        n_blocks += len(block["mass"])
+        block["leaf"] = np.full(len(block["row"]), place)
+        block["at"] = np.full(len(block["mass"]), place)
         for key, arrays in parts.items():
-            arrays.append(found[key])
+            arrays.append(block[key])
     whole = {key: np.concatenate(arrays) for key, arrays in parts.items()}
     return Blocks(leaves, leaf_of=whole.pop("at"), rows=rows, **whole)
 
@@ -131,17 +131,17 @@ def _pool(blocks: Blocks, size: int) -> tuple[np.ndarray, np.ndarray]:
 def _coordinates(job: Job, blocks: Blocks, places: np.ndarray) -> np.ndarray:
     """(r, d') of the picks at these places, leaf by leaf."""
     starts = np.searchsorted(blocks.leaf, np.arange(len(blocks.leaves) + 1))
-    found = None
+    coordinates = None
     of = blocks.leaf[places]
     for number, leaf in enumerate(blocks.leaves):
         wanted = np.flatnonzero(of == number)
         if len(wanted):
             part = job.folder.load(leaf.file("greedy"), "coordinates")[0]["coordinates"]
-            if found is None:
-                found = np.empty((len(places), part.shape[1]))
-            found[wanted] = part[places[wanted] - starts[number]]
-    assert found is not None
-    return found
+            if coordinates is None:
+                coordinates = np.empty((len(places), part.shape[1]))
+            coordinates[wanted] = part[places[wanted] - starts[number]]
+    assert coordinates is not None
+    return coordinates
 
 
 def _among(job: Job, group: int, points: np.ndarray, weights: np.ndarray, budget: int) -> tuple[np.ndarray, np.ndarray]:

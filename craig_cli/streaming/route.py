@@ -161,11 +161,11 @@ def missing(scratch: Scratch, n_rows: int) -> list[tuple[int, int]]:
 
 def run_facts(scratch: Scratch) -> dict[str, dict]:
     """Name of each run, in the order of the rows -> what is in it."""
-    found = {}
+    runs = {}
     for name in scratch.names(RUN):
         with scratch.open(name) as (_, facts):
-            found[name] = facts
-    return found
+            runs[name] = facts
+    return runs
 
 
 def pulls_of(scratch: Scratch) -> np.ndarray:

@@ -89,11 +89,11 @@ class Scratch:
 
     def load(self, name: str, *only: str) -> tuple[dict[str, np.ndarray], dict]:
         """(arrays, facts) of what was saved, all arrays or ``only`` those."""
-        with self.open(name, only) as (reader, found):
+        with self.open(name, only) as (reader, written):
             batch = reader.get_batch(0)
             names = batch.schema.names
-            arrays = {key: to_numpy(batch.column(key).flatten()).reshape(found["shapes"][key]) for key in names}
-            return arrays, found["facts"]
+            arrays = {key: to_numpy(batch.column(key).flatten()).reshape(written["shapes"][key]) for key in names}
+            return arrays, written["facts"]
 
     @contextlib.contextmanager
     def open(self, name: str, only: tuple[str, ...] = ()) -> Iterator[tuple[pa.ipc.RecordBatchFileReader, dict]]:
@@ -160,8 +160,8 @@ class Folder(Scratch):
         Raises UsageError where the folder is of a run with other facts, DataError naming the input that is another.
         """
         whole = json.loads(json.dumps({**facts, "inputs": inputs}))
-        found = self._manifest() if self._resume else None
-        if found is None:
+        begun = self._manifest() if self._resume else None
+        if begun is None:
             with self._writing(self.path):
                 for name in os.listdir(self.path):
                     if name != LOCK:
@@ -169,10 +169,10 @@ class Folder(Scratch):
             self._put(MANIFEST, lambda sink: sink.write(json.dumps(whole).encode()))
             return
         for name in inputs:
-            if found.get("inputs", {}).get(name) != whole["inputs"][name]:
+            if begun.get("inputs", {}).get(name) != whole["inputs"][name]:
                 raise DataError(f"{name}: has changed since the run that left {self.path}; remove that to start over")
-        for what in whole.keys() | found.keys():
-            if found.get(what) != whole.get(what):
+        for what in whole.keys() | begun.keys():
+            if begun.get(what) != whole.get(what):
                 raise UsageError(f"--resume: {self.path} is of a run with other {what}; remove it to start over")
 
     def _manifest(self) -> dict | None:

@@ -253,16 +253,18 @@ class _Run:
             if self.folder.has(FILE):
                 self.clock.rows(self.pieces.n_rows)
                 return load_frame(self.folder)
-            found = self._survey(leaf_rows)
-            rows = leaf_rows or self._leaf_rows(sum(found.widths))
-            frame = frame_of(found, self.plan, self.pieces.chosen, rows, self.pieces.sources(found.contents), self.note)
+            survey = self._survey(leaf_rows)
+            rows = leaf_rows or self._leaf_rows(sum(survey.widths))
+            frame = frame_of(
+                survey, self.plan, self.pieces.chosen, rows, self.pieces.sources(survey.contents), self.note
+            )
             for text in left_out_notes(frame.encoding) if self.note is not None else ():
                 self.note(text)
         if wants_rough_model(self.plan):
             with self.clock.stage("model"):
                 rows_of = (lambda width: leaf_rows) if leaf_rows else self._leaf_rows
-                everyone = everyone_of(frame, found, self.plan, self._passes(frame))
-                frame = at_rough_model(everyone, frame, found, self.plan, self._budget(), rows_of, self.note)
+                everyone = everyone_of(frame, survey, self.plan, self._passes(frame))
+                frame = at_rough_model(everyone, frame, survey, self.plan, self._budget(), rows_of, self.note)
         frame.save(self.folder)
         return frame
 
@@ -279,12 +281,12 @@ class _Run:
                 )
         try:
             looking = Looking(self.folder, self.pieces, min(1.0, wanted / n_rows), self.plan.seed)
-            found = survey_rows(looking, self.cluster, self.threads, self.clock)
+            survey = survey_rows(looking, self.cluster, self.threads, self.clock)
         except DataError as error:
             raise NotInPieces(str(error)) from error
-        if found.features.rows < n_rows:
-            raise DataError(f"{self.pieces.shown}: expected {n_rows} rows, found {found.features.rows}")
-        return found
+        if survey.features.rows < n_rows:
+            raise DataError(f"{self.pieces.shown}: expected {n_rows} rows, found {survey.features.rows}")
+        return survey
 
     def _passes(self, frame: Frame) -> Pass:
         """What makes a pass over all rows."""

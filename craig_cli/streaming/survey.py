@@ -143,44 +143,44 @@ def look_at(piece: Piece, rate: float, seed: int) -> Look:
 
 def survey(looks: Iterable[Look], progress: Callable[[int], None]) -> Survey:
     """All that the ``looks`` at pieces, in their order, come to."""
-    found: Survey | None = None
+    whole: Survey | None = None
     for look in looks:
         piece, moments, number = look.piece, look.moments, look.piece.place[0]
-        if found is not None and piece.widths != found.widths:
+        if whole is not None and piece.widths != whole.widths:
             raise DataError(f"row {piece.first} (from 0): expected lists of numbers as long as those before")
-        if found is None:
+        if whole is None:
             first = piece.features[:1].copy(), piece.labels[:1].copy()
             named, weighted = piece.names is not None, piece.weight is not None
             dtype = np.dtype(np.float32)
-            found = Survey(moments[0], moments[1], named, weighted, dtype, piece.widths, firsts={None: first})
+            whole = Survey(moments[0], moments[1], named, weighted, dtype, piece.widths, firsts={None: first})
         else:
-            found.features.add(moments[0])
-            found.labels.add(moments[1])
-        _add(found, piece, look.classes)
-        found.parts.append(look.sample)
-        if number in found.contents:
-            found.contents[number].join(look.content)
+            whole.features.add(moments[0])
+            whole.labels.add(moments[1])
+        _add(whole, piece, look.classes)
+        whole.parts.append(look.sample)
+        if number in whole.contents:
+            whole.contents[number].join(look.content)
         else:
-            found.contents[number] = look.content
+            whole.contents[number] = look.content
         progress(look.rows)
-    assert found is not None
-    return found
+    assert whole is not None
+    return whole
 
 
-def _add(found: Survey, piece: Piece, classes: list) -> None:
-    if found.named != (piece.names is not None):
+def _add(whole: Survey, piece: Piece, classes: list) -> None:
+    if whole.named != (piece.names is not None):
         raise DataError(f"row {piece.first} (from 0): expected labels of one kind, found numbers and other values")
-    found.dtype = np.result_type(found.dtype, piece.features.dtype)
-    found.many |= len(found.counts.keys() | {value for value, *_ in classes}) > MOST_CLASSES
-    if found.many:
-        found.counts.clear()
+    whole.dtype = np.result_type(whole.dtype, piece.features.dtype)
+    whole.many |= len(whole.counts.keys() | {value for value, *_ in classes}) > MOST_CLASSES
+    if whole.many:
+        whole.counts.clear()
         return
     for value, rows, mass, first in classes:
-        if value not in found.counts:
-            found.counts[value] = [0, 0.0]
-            found.firsts[value] = piece.features[first : first + 1].copy(), piece.labels[first : first + 1].copy()
-        found.counts[value][0] += rows
-        found.counts[value][1] += mass
+        if value not in whole.counts:
+            whole.counts[value] = [0, 0.0]
+            whole.firsts[value] = piece.features[first : first + 1].copy(), piece.labels[first : first + 1].copy()
+        whole.counts[value][0] += rows
+        whole.counts[value][1] += mass
 
 
 def chance(rows: np.ndarray, seed: int, what: str = "") -> np.ndarray:

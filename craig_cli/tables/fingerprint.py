@@ -74,7 +74,7 @@ class Fingerprint:
 
 def of_all(columns: Mapping[str, str], n_rows: int) -> str:
     """The fingerprint of ``n_rows`` rows from those of their columns."""
-    lines = "".join(sorted(f"{found} {name}\n" for name, found in columns.items()))
+    lines = "".join(sorted(f"{bits} {name}\n" for name, bits in columns.items()))
     return PREFIX + hashlib.sha256(f"{n_rows}\n{lines}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 

@@ -215,12 +215,12 @@ def moments(rows: np.ndarray | sp.csr_matrix, weights: np.ndarray) -> np.ndarray
     if is_csr(rows) or width > WIDEST:
         squares = rows.multiply(rows).tocsr() if is_csr(rows) else rows * rows
         return np.asarray(squares.T @ weights).T
-    found = np.zeros((weights.shape[1], width, width))
-    for output, total in enumerate(found):
+    hessians = np.zeros((weights.shape[1], width, width))
+    for output, total in enumerate(hessians):
         for start in range(0, len(weights), CHUNK):
             scaled = rows[start : start + CHUNK] * np.sqrt(weights[start : start + CHUNK, output, None])
             total += scaled.T @ scaled
-    return found
+    return hessians
 
 
 def factored(hessians: np.ndarray, penalty: np.ndarray) -> Curvature:
