@@ -296,7 +296,7 @@ def _print(parts: list[Part], as_json: bool, plot: str | None) -> None:
                 note(line)
         click.echo("\n\n".join(part.text for part in parts))
     picture = next((part.picture for part in parts if part.picture is not None), None)
-    if picture is not None:
+    if picture is not None and plot is not None:
         from craig_cli.artifacts.files import write_bytes
 
         write_bytes(plot, lambda stream: stream.write(picture))

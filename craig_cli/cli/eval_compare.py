@@ -95,7 +95,7 @@ def compare_options(command: Callable) -> Callable:
         if not options.pop("compare"):
             if given:
                 raise click.UsageError(f"--{'for' if given[0] == 'purposes' else given[0]}: goes with --compare")
-            options = None
+            return command(*args, compare=None, **params)
         return command(*args, compare=options, **params)
 
     for option in reversed(_OPTIONS.values()):

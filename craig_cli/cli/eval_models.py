@@ -150,19 +150,19 @@ def _optimum(objective, names: list[str], dataset):
     paths = list(dict.fromkeys(reference_path(name, digest, objective) for name in names))
     for path in paths:
         model = offered(path, objective)
-        if model is not None:
+        if path is not None and model is not None:
             measured = measure(model, objective, dataset)
             if measured.gradient_norm <= measured.limit:
                 return path.name, model, measured
     with options.progress_bar("optimum", "step") as progress:
         model = optimum(dataset, objective, progress)
     measured = measure(model, objective, dataset)
-    kept = keep(paths[0], model)
+    kept = paths[0] if keep(paths[0], model) else None
     note(
         f"optimum of {objective.loss} loss: objective {measured.objective:.6g}, gradient norm "
-        f"{measured.gradient_norm:.2g}" + (f"; kept in {paths[0]}" if kept else "")
+        f"{measured.gradient_norm:.2g}" + (f"; kept in {kept}" if kept else "")
     )
-    return (paths[0].name if kept else None), model, measured
+    return (kept.name if kept else None), model, measured
 
 
 def _against(model, name: str, reference: tuple, dataset) -> dict:

@@ -148,9 +148,9 @@ def _prepared(paths, coreset, size, exporter, asked, reading: dict):
 
         originals = originals_of(paths, reading)
         if originals is not None:
-            weighted = originals.weights is not None
-            total = float(originals.weights.sum()) if weighted else float(originals.n_rows)
-            note_what_was_read(paths, reading, originals.notes, originals.name, weighted, total)
+            weights = originals.weights
+            total = float(originals.n_rows if weights is None else weights.sum())
+            note_what_was_read(paths, reading, originals.notes, originals.name, weights is not None, total)
             return prepare.of_tables(originals, exporter, asked)
     stream = Stream(paths, exporter.original, **reading)
     survey = read_pieces(stream, prepare.Survey)

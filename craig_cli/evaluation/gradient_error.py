@@ -112,13 +112,14 @@ class GradientProbe:
 
         Raises DataError where ``error``, the gradient error there, is above it.
         """
-        applies = self.bound is not None and loss == self.loss and norm <= self.radius
-        if applies and error > self.bound + ROUNDING * (self.bound + full_norm):
+        if self.bound is None or self.radius is None or loss != self.loss or norm > self.radius:
+            return None
+        if error > self.bound + ROUNDING * (self.bound + full_norm):
             raise DataError(
                 f"the coreset's bound is broken at {name}: expected a gradient error of at most "
                 f"{self.bound:.6g}, found {error:.6g}; the coreset is damaged or was made by a faulty version"
             )
-        return self.bound if applies else None
+        return self.bound
 
     def _measure(self, model: Model, coef, intercept, target, name: str) -> GradientError:
         margin = np.asarray(self.features @ coef.T) + intercept

@@ -98,7 +98,7 @@ def plot_histories(runs: Sequence[Run], optimum: float | None, form: str) -> byt
         if optimum is not None:
             axes[0][column].set_yscale("log")
         if errors:
-            kinds = {run.error_kind for run in runs if run.error is not None}
+            kinds = {run.error_kind for run in runs if run.error_kind is not None and run.error is not None}
             kind = {"error_rate": "error rate", "rmse": "RMSE"}[min(kinds)]
             test = _common([run.error_on for run in runs if run.error is not None])
             axes[1][column].set_ylabel(f"{kind} on {test}" if test else kind)

@@ -110,7 +110,7 @@ def optimum(dataset: Dataset, objective: Objective, progress: Callable[[int, int
     if not reached.gradient_norm <= reached.limit:
         raise DataError(
             f"{dataset.name}: expected an optimum with a gradient norm of at most {reached.limit:.2g}, found "
-            f"{reached.gradient_norm:.3g} after {best.rounds} Newton steps; a larger l2 makes the optimum well determined"
+            f"{reached.gradient_norm:.3g} after {best.rounds} Newton steps; a larger l2 makes it well determined"
         )
     model.optimizer.update(facts(reached), above_minimum=best.above)
     return with_encoding(model, dataset.encoding)

@@ -75,8 +75,8 @@ def judge(whole: list[Run], runs: Sequence[list[Run]], within: float) -> Verdict
     shown = enough or min(lines, key=lambda line: line.score)
     mine = next(each for each in runs if (each[0].way, each[0].size) == (shown.way, shown.size))
     if mine[0].judged.losses is not None:
-        gaps = np.mean([each.judged.losses - whole[0].judged.losses for each in mine], axis=0)
-        resolution = float(NORMAL * gaps.std() / np.sqrt(len(gaps)))
+        apart = np.mean([_apart(each, whole[0]) for each in mine], axis=0)
+        resolution = float(NORMAL * apart.std() / np.sqrt(len(apart)))
     return Verdict(reference, lines, limit, enough, resolution)
 
 
@@ -111,21 +111,27 @@ def _median(values: Iterable[float | None]) -> float | None:
     return float(np.median(known)) if known else None
 
 
+def _apart(one: Run, other: Run) -> np.ndarray:
+    """(m,) the difference of their losses on each row."""
+    assert one.judged.losses is not None and other.judged.losses is not None
+    return one.judged.losses - other.judged.losses
+
+
 def paired(ours: list[Run], theirs: list[Run]) -> tuple[float, float | None, bool]:
     """(mean difference of the scores, what the rows leave open of it or None, whether it is beyond noise) of runs of
     the same seeds, at least two.
     """
     scores, others = (np.array([each.judged.score for each in runs]) for runs in (ours, theirs))
-    gaps = scores - others
-    size = abs(float(gaps.mean()))
-    by_seeds = size > stdtrit(len(gaps) - 1, 0.975) * gaps.std(ddof=1) / np.sqrt(len(gaps))
-    apart = len(gaps) >= APART and (scores.max() < others.min() or others.max() < scores.min())
+    differences = scores - others
+    size = abs(float(differences.mean()))
+    by_seeds = size > stdtrit(len(differences) - 1, 0.975) * differences.std(ddof=1) / np.sqrt(len(differences))
+    apart = len(differences) >= APART and (scores.max() < others.min() or others.max() < scores.min())
     beyond = size > ROUNDING * np.abs(others).max() and (by_seeds or apart)
     if any(each.judged.losses is None for each in (*ours, *theirs)):
-        return float(gaps.mean()), None, bool(beyond)
-    each_row = np.mean([one.judged.losses - other.judged.losses for one, other in zip(ours, theirs)], axis=0)
+        return float(differences.mean()), None, bool(beyond)
+    each_row = np.mean([_apart(one, other) for one, other in zip(ours, theirs)], axis=0)
     noise = float(NORMAL * each_row.std() / np.sqrt(len(each_row)))
-    return float(gaps.mean()), noise, bool(beyond and size > noise)
+    return float(differences.mean()), noise, bool(beyond and size > noise)
 
 
 def sentences(verdict: Verdict, n_rows: int, within: float, score: str) -> list[str]:

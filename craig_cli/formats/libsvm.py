@@ -130,11 +130,13 @@ class Reader:
 
     def _select(self, blocks: Iterable[Block]) -> Iterator[Block]:
         """Number rows through, and mark those that are wanted."""
+        rows = self.rows
+        assert rows is not None
         for block in blocks:
-            assert self.rows is not None
+            assert block.starts is not None
             first, self.rows_before = self.rows_before, self.rows_before + len(block.starts)
-            begin, end = np.searchsorted(self.rows, (first, self.rows_before))
-            keep = self.rows[begin:end] - first
+            begin, end = np.searchsorted(rows, (first, self.rows_before))
+            keep = rows[begin:end] - first
             if self.skips:
                 yield replace(block, starts=block.starts[keep])
             else:
@@ -157,7 +159,7 @@ class Reader:
             summary.tolist()
         )
         labels, lengths = labels[:good].copy(), lengths[:good].copy()
-        weights = weights[:good].copy() if weighted else None
+        weights = weights[:good].copy() if weights is not None and weighted else None
         indices, values = indices[:count], values[:count]
         if undecided:
             self._ask_float(block, starts, labels, weights, lengths, values)

@@ -113,8 +113,10 @@ def assemble(
     row_ends = list(itertools.accumulate(len(part.labels) for part in parts))
     feature_ends = list(itertools.accumulate(part.nonzeros for part in parts))
 
+    waiting: list = parts
+
     def fill(number: int) -> None:
-        part, parts[number] = parts[number], None
+        part, waiting[number] = waiting[number], None  # let go when it is done
         rows = slice(row_ends[number] - len(part.labels), row_ends[number])
         labels[rows] = part.labels
         if part.weights is not None:

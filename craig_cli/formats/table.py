@@ -294,7 +294,7 @@ class Target:
         if self.labels is not None:
             values[self.labels.name] = self.labels.append(shown, table.column(self.labels.name), where, kept)
         weight = self.chosen.weight
-        if self.multiplicity is not None:
+        if self.multiplicity is not None and weight is not None:
             self.multiplicity[begin:end] = weights_in(shown, weight, table.column(weight), where, kept)
         return values | self.features.append(shown, table, where, kept)
 

@@ -64,6 +64,7 @@ def select_for(
     facts = {"model": None, "pilot": rough.rounds, "features": recipe.features, "decrement": influence.decrement}
     cost = _cost_of(dataset, plan, loss, rough.coef, influence.objective)
     del rough  # its design is as large as the data
+    assert recipe.features is not None  # as of all that want a rough model
     beside = joint(dataset, influence.vectors, recipe.features, plan.scale, is_regression, recipe.power)
     at = AtModel(influence.vectors, influence.gradients, cost, beside, recipe.quotas)
     plan = replace(plan, weights=plan.weights or "fitted")

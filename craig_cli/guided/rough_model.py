@@ -110,17 +110,17 @@ def trained(everyone: Everyone, size: int, picks: int, rounds: int) -> tuple[Sta
     design = everyone.design
     sample, is_random = everyone.sample(size), True
     coef = np.zeros((design.n_outputs, design.width))
-    correction, tol = None, SHARPNESS * design.width / size
-    best, done = None, 0
+    correction, tol = np.zeros_like(coef), SHARPNESS * design.width / size
+    best, done = everyone.state(newton(sample, coef, tol).coef, sample), 1
+    slow = False
     for number in range(1, rounds + 1):
-        coef = newton(sample, coef, tol, correction).coef
-        state = everyone.state(coef, sample)
-        fell = best is None or state.objective < best.objective
-        slow = best is not None and not state.left < SLOW * best.left
-        if fell:
-            best, done = state, number
-        elif not is_random:  # strata did not help either
-            break
+        if number > 1:
+            state = everyone.state(newton(sample, coef, tol, correction).coef, sample)
+            slow = not state.left < SLOW * best.left
+            if state.objective < best.objective:
+                best, done = state, number
+            elif not is_random:  # strata did not help either
+                break
         if number == rounds or best.left <= _enough(design, best, picks):
             break
         if slow:

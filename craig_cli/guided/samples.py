@@ -50,7 +50,7 @@ def draw_strata(
         at=AtModel(vectors),
     )
     generator = np.random.default_rng(seed)
-    orders = [strata.begin(group.search, None, generator, None) for group in groups]
+    orders = [strata.at_vectors(group.search, generator) for group in groups]
     for order, quota in zip(orders, group_quotas(groups, size, by_influence=1.0)):
         order.extend(int(quota))
     places = [group.rows[order.picks] for group, order in zip(groups, orders)]

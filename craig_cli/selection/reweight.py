@@ -81,6 +81,7 @@ def reweight_dataset(
     which, position, picks = _places(groups, index, dataset.n_rows)
     for group, part in zip(groups, picks):
         if len(part) == 0:
+            assert group.label is not None  # of all rows together there is one
             raise UsageError(
                 f"size: expected enough elements of {name} for each class to have one, found {size}, "
                 f"none of them of class {dataset.label_text(group.label)}"

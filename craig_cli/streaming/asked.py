@@ -50,7 +50,8 @@ def resolved(plan: Plan, at_model: bool) -> Plan:
     """The plan with algorithm, exemplars and swaps, as ``selection.plan.resolve`` has them."""
     algorithm = algorithm_of(plan)
     usual = "member" if plan.epsilon is None else "medoid"
-    exemplar, swaps = plan.exemplar or RECIPES[plan.purpose].exemplar or usual, 1
+    exemplar: str | None = plan.exemplar or RECIPES[plan.purpose].exemplar or usual
+    swaps = 1
     if algorithm == "strata":
         exemplar, swaps = None, 0
     elif at_model and exemplar == "member":

@@ -58,7 +58,8 @@ def everyone_of(frame: Frame, survey: Survey, plan: Plan, by_pass: Pass) -> InPi
     loss = frame.loss or loss_of_classes(len(frame.values))
     classes: tuple[float, ...] = ()
     if not load(LOSSES, loss).is_regression:
-        classes = tuple(map(float, range(len(frame.values)) if frame.named else frame.values))
+        values = range(len(frame.values)) if frame.named else frame.values
+        classes = tuple(float(value) for value in values if value is not None)
         text_of = lambda value: label_in_words(frame.label_value(value))  # noqa: E731
         check_classes(load(LOSSES, loss), np.array(classes), frame.name, text_of)
     scalings = survey.features.scaling("standard"), survey.features.scaling(plan.scale)

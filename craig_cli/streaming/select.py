@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -107,8 +107,7 @@ def select_streamed(
     pieces = open_text(paths, **reading) or open_pieces(paths, **reading)
     if cluster is not None:
         pieces = pieces.from_anywhere()
-    for text in pieces.chosen.notes if note is not None else ():
-        note(text)
+    _tell(note, pieces.chosen.notes)
     limit = available_memory() if plan.memory_limit is None else float(plan.memory_limit)
     kept = 0.0 if on_disk or resume or cluster else _leaves_in_memory(pieces, limit)
     with Scratch() if kept else Folder(scratch, resume) as folder:
@@ -135,6 +134,12 @@ def select_streamed(
                 tell_why(note, cannot_follow(coreset))
                 coreset = replace(plain, metadata=plain.metadata | {"for": plan.purpose})
         return coreset, seconds
+
+
+def _tell(note: Note, texts: Iterable[str]) -> None:
+    if note is not None:
+        for text in texts:
+            note(text)
 
 
 def _leaves_in_memory(pieces: Pieces, limit: float) -> float:
@@ -240,9 +245,9 @@ class _Run:
         with self.clock.stage("weigh"):
             rows = InPieces(rough.design, self._passes(frame), frame.n_rows, plan.seed)
             weights, told = weighed(rows, rough, frame, plan, chosen)
-            own = weights or [each.weights for each in chosen]
+            own: list = weights or [each.weights for each in chosen]
             told["at"] = provenance(rough, frame, plan, chosen, own, float(pulls_of(self.folder)[:, 2].sum()))
-        return weights or [None] * len(chosen), told
+        return [None] * len(chosen) if weights is None else weights, told
 
     def _leaf_rows(self, width: int) -> int:
         rows = min(MOST_ROWS, max(LEAST_BLOCKS * self.block, LEAF // (8 * width)))
@@ -258,8 +263,7 @@ class _Run:
             frame = frame_of(
                 survey, self.plan, self.pieces.chosen, rows, self.pieces.sources(survey.contents), self.note
             )
-            for text in left_out_notes(frame.encoding) if self.note is not None else ():
-                self.note(text)
+            _tell(self.note, left_out_notes(frame.encoding))
         if wants_rough_model(self.plan):
             with self.clock.stage("model"):
                 rows_of = (lambda width: leaf_rows) if leaf_rows else self._leaf_rows
@@ -312,8 +316,7 @@ class _Run:
             return max(1, round(self.plan.fraction * n_rows))
         assert self.plan.size is not None
         if self.plan.size > n_rows:
-            name = self.pieces.inputs[0].source.name
-            raise UsageError(f"size: expected at most the {n_rows} rows of {name}, found {self.plan.size}")
+            raise UsageError(f"size: expected at most the {n_rows} rows of {self.pieces.shown}, found {self.plan.size}")
         return self.plan.size
 
     def _crew(self, frame: Frame, leaf_rows: int, budget: int) -> Hands:

@@ -270,10 +270,16 @@ def _split_mass(keys, order, mass, start, stop, target):
 def begin(space: Space, options: Options, generator: np.random.Generator, progress: Progress) -> Strata:
     """One row, random or the most central, from each of as many strata as there are picks."""
     if space.vectors is not None:
-        return Strata(space.vectors, masses(space.vectors, space.multiplicity, LEVERAGE), space, generator)
+        return at_vectors(space, generator)
     rows = space.arrangement.rows
     vectors = sketch(rows) if sp.issparse(rows) else rows
     return Strata(vectors, space.multiplicity, space, generator, options.central)
+
+
+def at_vectors(space: Space, generator: np.random.Generator) -> Strata:
+    """The same of strata of equal mass by the vectors of the ``space``."""
+    assert space.vectors is not None
+    return Strata(space.vectors, masses(space.vectors, space.multiplicity, LEVERAGE), space, generator)
 
 
 STRATA = Algorithm("strata", begin, greedy=False, influence=True)
