@@ -26,6 +26,7 @@ from craig_cli.formats.messages import first_line, quoted
 from craig_cli.formats.pipeline import Workers
 from craig_cli.formats.restart import NotInPieces
 from craig_cli.formats.roles import roles_of
+from craig_cli.formats.unify import in_schema, unified
 from craig_cli.tables.encoding import Encoding
 from craig_cli.tables.fingerprint import Fingerprint, Values, of_all
 from craig_cli.tables.gather import Features
@@ -155,11 +156,7 @@ def original_rows(inputs: list[TableInput], rows: np.ndarray | None, threads: in
 
 def original_pieces(inputs: list[TableInput], rows: np.ndarray | None, threads: int) -> Iterator[tuple[int, pa.Table]]:
     """The same in pieces, of one schema: (first row, table)."""
-    try:
-        schemas = _with_all_digits([one.whole_schema for one in inputs])
-        schema = pa.unify_schemas(schemas, promote_options="permissive")
-    except pa.ArrowException as error:
-        raise DataError(f"{inputs[0].shown}: cannot be one table with the others: {first_line(error)}") from error
+    schema = unified([one.whole_schema for one in inputs], inputs[0].shown)
     own = roles_of(inputs[0].whole_schema).values()
     names, first = [name for name in schema.names if name not in own], 0
     for one in inputs:
@@ -172,34 +169,13 @@ def original_pieces(inputs: list[TableInput], rows: np.ndarray | None, threads: 
             for begin, table in one.tables(None, wanted, threads):
                 kept = _within(rows, first + begin, len(table))
                 table = table if kept is None else without_views(table).take(to_arrow(kept))
-                for name in table.column_names:
-                    if pa.types.is_decimal(schema.field(name).type):  # which whole numbers do not become by themselves
-                        column = table.column(name).cast(schema.field(name).type)
-                        table = table.set_column(table.schema.get_field_index(name), schema.field(name), column)
-                table = pa.concat_tables([schema.empty_table(), table], promote_options="permissive")
-                table = without_views(table).select(names).replace_schema_metadata(inputs[0].schema.metadata)
+                table = (
+                    without_views(in_schema(table, schema))
+                    .select(names)
+                    .replace_schema_metadata(inputs[0].schema.metadata)
+                )
                 yield first + begin, table
         first += one.n_rows
-
-
-def _with_all_digits(schemas: list[pa.Schema]) -> list[pa.Schema]:
-    """``schemas``; a column that is uint64 in one and signed in another is decimal in all.
-
-    pyarrow would make int64 of them, which has no room for the large ones.
-    """
-    kinds: dict[str, set[pa.DataType]] = {}
-    for schema in schemas:
-        for field in schema:
-            kinds.setdefault(field.name, set()).add(field.type)
-    for name, types in kinds.items():
-        if pa.uint64() in types and any(map(pa.types.is_signed_integer, types)):
-            schemas = [_with_type(schema, name, pa.decimal128(20, 0)) for schema in schemas]
-    return schemas
-
-
-def _with_type(schema: pa.Schema, name: str, kind: pa.DataType) -> pa.Schema:
-    number = schema.get_field_index(name)
-    return schema if number < 0 else schema.set(number, schema.field(number).with_type(kind))
 
 
 def look_at_all(contents: Iterable[Content], look: Look) -> list[TableInput]:
