@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 
 import numpy as np
@@ -56,6 +57,35 @@ def stop_open(process: subprocess.Popen, number: signal.Signals) -> tuple[int, s
     process.stdout.close()
     process.stderr.close()
     return status, stderr, seconds
+
+
+@pytest.mark.parametrize("number", STATUS)
+def test_in_a_callback_of_the_interpreter(number):
+    """Which drops the exception, as does compiling a module; what cleans up is not interrupted by the next one."""
+    script = """if True:
+        import os, sys, time, weakref
+        from craig_cli import cli
+
+        class Thing:
+            pass
+
+        def run(*unused):
+            thing = Thing()
+            callback = weakref.ref(thing, lambda _: os.kill(os.getpid(), int(sys.argv[1])))
+            del thing
+            print("dropped")
+            try:
+                time.sleep(60)
+            finally:
+                time.sleep(0.5)
+                print("cleaned up")
+
+        cli._run = run
+        cli.main([])
+    """
+    done = subprocess.run([sys.executable, "-c", script, str(number.value)], capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stderr) == (STATUS[number], WORDS[number] + "\n")
+    assert done.stdout == "dropped\ncleaned up\n"
 
 
 @pytest.mark.parametrize("number", STATUS)

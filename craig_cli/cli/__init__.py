@@ -34,6 +34,7 @@ COMMANDS = {
 INTERRUPTED = 130
 TERMINATED = 143  # 128 + SIGTERM, as a shell reports it
 BROKEN_PIPE = 141  # 128 + SIGPIPE
+REPEAT = 0.1  # seconds until a run that was told to stop is told again
 
 
 class LazyGroup(click.Group):
@@ -92,6 +93,7 @@ def main(args: list[str] | None = None) -> None:
         status = _run(sys.argv[1:] if args is None else list(args), state)
         sys.stdout.flush()
     except BaseException as error:
+        _repeat(0)
         if state.get("debug") and not isinstance(error, (SystemExit, BrokenPipeError)):
             import traceback
 
@@ -161,11 +163,36 @@ def _finish(status: int) -> None:
 
 
 def _exit_cleanly_on_signals() -> None:
-    def stop(number, frame):
-        raise Terminated
+    """Have the signals that end a run raise an exception, again and again until one is on its way.
 
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
+    The interpreter drops it where it is compiling a module or in a callback of its own at that moment.
+    """
+    raised = {"SIGINT": KeyboardInterrupt, "SIGTERM": Terminated, "SIGHUP": Terminated}
+    kinds = {getattr(signal, name): kind for name, kind in raised.items() if hasattr(signal, name)}
+    last: list[type[BaseException]] = []
+
+    def stop(number, frame):
+        sys.unraisablehook = lambda dropped: None
+        last[:] = [kinds[number]]
+        _repeat(REPEAT)
+        raise last[0]
+
+    def stop_again(number, frame):
+        error = sys.exc_info()[1]
+        while error is not None:
+            if isinstance(error, last[0]):
+                return  # what removes files on the way out shall not be interrupted
+            error = error.__context__
+        raise last[0]
+
+    for number in kinds:
         # A signal that is ignored (nohup) stays ignored.
-        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, stop)
+    if hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGALRM, stop_again)
+
+
+def _repeat(seconds: float) -> None:
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
