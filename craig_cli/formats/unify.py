@@ -25,7 +25,7 @@ def in_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
         if pa.types.is_decimal(kind):  # which whole numbers do not become by themselves
             number = table.schema.get_field_index(name)
             table = table.set_column(number, schema.field(name), table.column(name).cast(kind))
-    return pa.concat_tables([schema.empty_table(), table], promote_options="permissive")
+    return pa.concat_tables([pa.Table.from_batches([], schema), table], promote_options="permissive")
 
 
 def _with_all_digits(schemas: list[pa.Schema]) -> list[pa.Schema]:
