@@ -24,6 +24,8 @@ for _library in ("OPENBLAS", "MKL", "BLIS", "VECLIB"):  # as the command has it
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of commands would each compile the package
+
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "sample_data"
 REAL_DATA = Path(os.environ.get("CRAIG_DATA", ROOT.parent / "shared" / "data"))
@@ -73,7 +75,7 @@ class Craig:
     def __call__(self, *args: object, stdin: bytes = b"", env: dict[str, str] | None = None) -> Result:
         """Run to the end; any exit status."""
         if not stdin and env is None:
-            return _run_here(list(map(str, args)), self.folder)
+            return run_here(list(map(str, args)), self.folder)
         environment = {**os.environ, **(env or {})}
         process = self.start(*args, stdin=subprocess.PIPE, env=environment)
         stdout, stderr = process.communicate(stdin, timeout=120)
@@ -95,18 +97,23 @@ class Craig:
         return result
 
 
-def _run_here(args: list[str], folder: Path) -> Result:
-    """``craig`` with ``args`` in this process, its streams in files and everything put back afterwards."""
+def run_here(args: list[str], folder: Path, together: bool = False) -> Result:
+    """``craig`` with ``args`` in this process, its streams in files and everything put back afterwards.
+
+    together  what it says on stderr is in stdout, as on a terminal
+    """
     from craig_cli.cli import main
 
     here = os.getcwd()
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    handlers = {
+        number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGALRM)
+    }
     before = sys.stdin, sys.stdout, sys.stderr
     status = 0
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, open(os.devnull) as nothing:
         sys.stdin = nothing
         sys.stdout = open(out.fileno(), "w", closefd=False)  # noqa: SIM115
-        sys.stderr = open(err.fileno(), "w", closefd=False)  # noqa: SIM115
+        sys.stderr = open((out if together else err).fileno(), "w", buffering=1, closefd=False)  # noqa: SIM115
         try:
             os.chdir(folder)
             with warnings.catch_warnings():

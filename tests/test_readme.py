@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import run_here
 from tests.update_readme import documents
 
 ROOT = Path(__file__).parents[1]
@@ -48,21 +50,31 @@ def folder(tmp_path):
 ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "80"}
 
 
-def test_commands_print_what_the_readme_says(folder):
+def test_commands_print_what_the_readme_says(folder, monkeypatch):
+    monkeypatch.setenv("COLUMNS", ENVIRONMENT["COLUMNS"])
     # One test for all: the later ones use the files of the earlier.
     for command, expected in (step for block in BLOCKS for step in _steps(block)):
-        done = subprocess.run(
-            ["bash", "-c", f"set -o pipefail; {command}"],
-            cwd=folder,
-            env=ENVIRONMENT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=120,
-        )
-        printed = "".join(line for line in done.stdout.splitlines(True) if not line.startswith("compiling kernels"))
-        assert done.returncode == (1 if "Error:" in expected else 0), printed
+        status, printed = _typed(command, folder)
+        printed = "".join(line for line in printed.splitlines(True) if not line.startswith("compiling kernels"))
+        assert status == (1 if "Error:" in expected else 0), printed
         assert _words(printed) == _words(expected), command
+
+
+def _typed(command, folder):
+    """(exit status, what it printed); where no shell is needed, in this process: a second less each."""
+    if command.startswith("craig ") and not set(command) & set("|<>;&$*"):
+        done = run_here(shlex.split(command)[1:], folder, together=True)
+        return done.status, done.text
+    shell = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"],
+        cwd=folder,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+    )
+    return shell.returncode, shell.stdout
 
 
 @pytest.mark.parametrize("number", range(len(PYTHON)))
