@@ -74,13 +74,13 @@ def reason_to_stream(data, reading: dict, plan) -> str | None:
 
 def select_in_pieces(data, reading: dict, plan, streaming: dict | None, output: str, progress):
     """(the coreset, seconds of each stage); None without --stream where all is to be read into memory."""
-    from craig_cli.errors import DataError
-    from craig_cli.streaming.select import NotInPieces, select_streamed
-
     asked = streaming or {"scratch": None, "resume": False, "cluster": None}
     reason = None if streaming is not None else reason_to_stream(data, reading, plan)
     if streaming is None and reason is None:
         return None
+    from craig_cli.errors import DataError
+    from craig_cli.streaming.select import NotInPieces, select_streamed
+
     target = Path(output)
     if output == options.STDIO or (target.exists() and not target.is_file()):  # a pipe, or /dev/null
         target = Path("craig")
