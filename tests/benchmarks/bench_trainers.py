@@ -30,7 +30,7 @@ WAYS = {
     "random": {"algorithm": "random"},
     "default": {},
     "distance": {"exemplar": "medoid", "weights": "count"},
-    "strata": {"algorithm": "strata"},
+    "strata": {"algorithm": "strata", "weights": "count"},
     "equal": {"weights": "equal"},
     "equal member": {"weights": "equal", "exemplar": "member"},
 }
