@@ -53,6 +53,14 @@ def test_the_next_command_can_be_typed_as_it_stands(craig):
     craig.ok(*shlex.split(told.removeprefix("next: craig ").partition(", or")[0]))
 
 
+def test_the_next_command_has_the_loss_and_the_penalty_that_rows_are_for(craig):
+    select = ("select", BINARY, "--size", "40", "-o", "a.parquet")
+    told = craig.ok(*select, "--loss", "squared-hinge", "--l2", "0.1").stderr.splitlines()[-1]
+    assert "--loss squared-hinge --l2 0.1 --coreset a.parquet" in told
+    implied = craig.ok(*select, "--loss", "logistic").stderr.splitlines()[-1]
+    assert "--loss" not in implied and "--l2" not in implied
+
+
 def test_a_selection_in_words(craig):
     """Weights, what the bound is for one row, and how it was done with -v alone."""
     command = ("select", BINARY, "--size", "300", "--for", "distance", "-o", "a.parquet")
@@ -76,7 +84,15 @@ def test_training_that_is_far_from_done_says_so(craig):
     short = craig.ok(
         "train", BINARY, "--epochs", "1", "--precondition", "none", "--step", "1e-4", "-o", "n.json"
     ).stderr
-    assert "this is no optimum" in short and "this is no optimum" not in done
+    assert "this is no optimum" in short and "--scale standard" in short and "this is no optimum" not in done
+
+
+def test_a_note_on_training_does_not_advise_what_was_done_or_cannot_help(craig):
+    short = ("train", BINARY, "--epochs", "1", "--precondition", "none", "--step", "1e-4", "-o", "n.json")
+    scaled = craig.ok(*short, "--scale", "standard").stderr
+    assert "this is no optimum" in scaled and "--scale standard for" not in scaled
+    held = craig.ok("train", BINARY, "--no-intercept", "--radius", "0.5", "--optimizer", "svrg", "-o", "r.json").stderr
+    assert "as the radius holds the model back" in held and "no optimum" not in held
 
 
 def test_columns_that_the_penalty_holds_back(craig):
