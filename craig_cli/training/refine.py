@@ -168,8 +168,8 @@ def refine(
                 break  # as low as it gets
             back, share = _step_back(passes, number, best, moved)
             notes.append(
-                f"round {number}: the objective of all rows would have risen from {best.objective:.9g} to "
-                f"{moved.objective:.9g}; " + (f"went {share:.2g} of the way" if back else "kept the model before it")
+                f"round {number}: the objective of all rows would have risen from {best.objective:.9g} by "
+                f"{moved.objective - best.objective:.2g}; " + (f"went {share:.2g} of the way" if back else "kept the model before it")
             )
             if back is None:
                 break
