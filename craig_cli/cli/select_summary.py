@@ -157,7 +157,7 @@ def what_next(summary: dict, data: tuple[str, ...], again: list[str]) -> None:
 
 
 def _objective_again(coreset) -> list[str]:
-    """The options by which ``train`` has the loss and the penalty that the rows were selected for, where it needs any."""
+    """The options that ``train`` needs to have the loss and the penalty that the rows were selected for."""
     from craig_cli.registry import LOSSES, load
     from craig_cli.training.labels import loss_of_classes
 
