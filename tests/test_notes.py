@@ -155,3 +155,27 @@ def test_a_coreset_prints_as_one_line():
     coreset = select_coreset(rng.standard_normal((200, 3)), np.resize([0, 1], 200), size=20, algorithm="random")
     assert repr(coreset).startswith("Coreset(20 of 200 rows by random, count weights, epsilon ")
     assert "\n" not in repr(coreset)
+
+
+def test_where_a_bound_does_not_speak_of_a_model_eval_says_why(craig):
+    """--radius of train leaves the intercept free; on the ball itself the bound holds, whatever is rounded."""
+    bound = ("select", BINARY, "--size", "60", "--for", "distance", "--loss", "logistic", "--radius", "1", "-q")
+    craig.ok(*bound, "-o", "c.parquet")
+    train = ("train", BINARY, "--coreset", "c.parquet", "--radius", "1", "--optimizer", "svrg", "--epochs", "30", "-q")
+    craig.ok(*train, "-o", "free.json")
+    craig.ok(*train, "--no-intercept", "-o", "held.json")
+    told = craig.ok("eval", "free.json", "held.json", BINARY, "--coreset", "c.parquet")
+    (line,) = [line for line in told.stderr.splitlines() if "no epsilon" in line]
+    assert line.startswith("free.json: no epsilon, which is for logistic models of norm at most 1, intercept included")
+    assert [line.split()[-1] == "-" for line in told.text.splitlines()[1:]] == [True, False]
+
+
+def test_gradient_errors_beyond_the_radius_of_a_bound_stand_beside_no_epsilon(craig):
+    bound = ("select", BINARY, "--size", "60", "--for", "distance", "--loss", "logistic", "--radius", "1", "-q")
+    craig.ok(*bound, "-o", "c.parquet")
+    eval_ = ("eval", BINARY, "--coreset", "c.parquet", "--path-epochs", "1", "--random-subsets", "1", "--points", "5")
+    wide, own = craig.ok(*eval_, "--radius", "9"), craig.ok(*eval_)
+    assert "epsilon" not in wide.text and own.text.splitlines()[-1].split()[-1] != "-"
+    assert (
+        "c.parquet: its epsilon is for models of norm at most 1, intercept included: 1 of the 7 points" in wide.stderr
+    )
