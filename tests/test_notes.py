@@ -179,3 +179,26 @@ def test_gradient_errors_beyond_the_radius_of_a_bound_stand_beside_no_epsilon(cr
     assert (
         "c.parquet: its epsilon is for models of norm at most 1, intercept included: 1 of the 7 points" in wide.stderr
     )
+
+
+def test_an_export_without_a_coreset_says_that_its_columns_are_its_own(craig):
+    """Test data that is exported by itself has the categories that it has."""
+    export = ("export", SAMPLE / "people.test.csv", "--label", "paid")
+    own = "are encoded by this data alone"
+    assert own in craig.ok(*export, "--to", "lightgbm", "-o", "a.txt").stderr
+    assert own not in craig.ok(*export, "--to", "csv", "-o", "a.csv").stderr
+    assert own not in craig.ok(*export, "--features", "age", "--to", "vw", "-o", "a.vw").stderr
+    craig.ok("select", *export[1:], "--size", "20", "--for", "distance", "-q", "-o", "c.parquet")
+    assert own not in craig.ok(*export, "--coreset", "c.parquet", "--to", "vw", "-o", "b.vw").stderr
+
+
+def test_rows_that_go_by_their_features_after_all_are_told_of_uneven_ranges(craig):
+    """The default levels them for its rough model; where that is left, nothing does."""
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((300, 20)) * np.where(np.arange(20) == 3, 1e6, 1.0)
+    lines = [",".join([*(f"{value:.6g}" for value in row), f"{row[0] + row[1] > 0:d}"]) for row in rows]
+    header = ",".join([*(f"x{number}" for number in range(20)), "label"])
+    (craig.folder / "a.csv").write_text("\n".join([header, *lines]) + "\n")
+    few, many = (craig.ok("select", "a.csv", "--size", size, "-o", "c.parquet").stderr for size in ("6", "200"))
+    assert "by their features, not at a rough model" in few and "so the widest decided the distance" in few
+    assert "the widest" not in many and "not at a rough model" not in many
