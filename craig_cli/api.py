@@ -26,7 +26,7 @@ def select_coreset(
                   table; None for rows without labels
     multiplicity  (n,) positive numbers, how many rows each row stands for
     influence     (n, q) influence vectors, or gradients, of the rows at a model to select at
-    progress, note  as ``select_dataset``
+    progress, note  as ``select_dataset``; ``note=print`` says what the command does, such as which columns are left out
     asked         what a ``Plan`` takes: fraction, size, epsilon or sizes (``Coreset.at_size`` has each), purpose
                   ("any", "linear" or "distance"), algorithm, exemplar, weights, metric, scale, loss, ...; a name that
                   is none of them is a TypeError
@@ -39,6 +39,8 @@ def select_coreset(
     if labels is None:
         asked["per_class"] = False
     plan = Plan(**asked)
+    for text in dataset.notes if note is not None else ():
+        note(text)
     if influence is not None:
         at = AtModel(np.asarray(influence, dtype=np.float64))
         return select_dataset(dataset, plan, at=at, progress=progress, note=note)
@@ -100,7 +102,6 @@ class CoresetSampler:
     def fit_resample(self, features, labels):
         """(rows (r, d), labels (r,)) of the coreset, of the kind they were."""
         self.coreset_ = select_coreset(features, labels, **self.asked)
-        labels = labels if isinstance(labels, str) else np.asarray(labels)
         rows, chosen, self.sample_weight_ = self.coreset_.take(features, labels, normalize=self.normalize)
         self.sample_indices_ = self.coreset_.index
         return rows, chosen

@@ -120,6 +120,13 @@ def test_a_bound_that_holds_is_reported():
     assert [each.epsilon for each in probe.at_random(model_for("logistic"), 3, radius=1.0)] == [1e6] * 3
 
 
+def test_a_model_on_the_ball_is_in_it_however_it_is_rounded():
+    model, dataset = model_for("logistic"), from_arrays(FEATURES, labels_for("logistic"))
+    norm = GradientProbe(bounded(1e6), dataset).at_model(model).norm
+    assert GradientProbe(bounded(1e6, radius=norm * (1 - 1e-15)), dataset).at_model(model).epsilon == 1e6
+    assert GradientProbe(bounded(1e6, radius=norm * (1 - 1e-6)), dataset).at_model(model).epsilon is None
+
+
 def test_another_width_is_one_line():
     probe = GradientProbe(bounded(1e6), from_arrays(FEATURES[:, :2], labels_for("logistic")))
     with pytest.raises(DataError, match=r"m\.json: expected a model of 2 features, found 3"):

@@ -53,6 +53,14 @@ def test_the_next_command_can_be_typed_as_it_stands(craig):
     craig.ok(*shlex.split(told.removeprefix("next: craig ").partition(", or")[0]))
 
 
+def test_the_next_command_has_the_loss_and_the_penalty_that_rows_are_for(craig):
+    select = ("select", BINARY, "--size", "40", "-o", "a.parquet")
+    told = craig.ok(*select, "--loss", "squared-hinge", "--l2", "0.1").stderr.splitlines()[-1]
+    assert "--loss squared-hinge --l2 0.1 --coreset a.parquet" in told
+    implied = craig.ok(*select, "--loss", "logistic").stderr.splitlines()[-1]
+    assert "--loss" not in implied and "--l2" not in implied
+
+
 def test_a_selection_in_words(craig):
     """Weights, what the bound is for one row, and how it was done with -v alone."""
     command = ("select", BINARY, "--size", "300", "--for", "distance", "-o", "a.parquet")
@@ -76,7 +84,15 @@ def test_training_that_is_far_from_done_says_so(craig):
     short = craig.ok(
         "train", BINARY, "--epochs", "1", "--precondition", "none", "--step", "1e-4", "-o", "n.json"
     ).stderr
-    assert "this is no optimum" in short and "this is no optimum" not in done
+    assert "this is no optimum" in short and "--scale standard" in short and "this is no optimum" not in done
+
+
+def test_a_note_on_training_does_not_advise_what_was_done_or_cannot_help(craig):
+    short = ("train", BINARY, "--epochs", "1", "--precondition", "none", "--step", "1e-4", "-o", "n.json")
+    scaled = craig.ok(*short, "--scale", "standard").stderr
+    assert "this is no optimum" in scaled and "--scale standard for" not in scaled
+    held = craig.ok("train", BINARY, "--no-intercept", "--radius", "0.5", "--optimizer", "svrg", "-o", "r.json").stderr
+    assert "as the radius holds the model back" in held and "no optimum" not in held
 
 
 def test_columns_that_the_penalty_holds_back(craig):
@@ -139,3 +155,50 @@ def test_a_coreset_prints_as_one_line():
     coreset = select_coreset(rng.standard_normal((200, 3)), np.resize([0, 1], 200), size=20, algorithm="random")
     assert repr(coreset).startswith("Coreset(20 of 200 rows by random, count weights, epsilon ")
     assert "\n" not in repr(coreset)
+
+
+def test_where_a_bound_does_not_speak_of_a_model_eval_says_why(craig):
+    """--radius of train leaves the intercept free; on the ball itself the bound holds, whatever is rounded."""
+    bound = ("select", BINARY, "--size", "60", "--for", "distance", "--loss", "logistic", "--radius", "1", "-q")
+    craig.ok(*bound, "-o", "c.parquet")
+    train = ("train", BINARY, "--coreset", "c.parquet", "--radius", "1", "--optimizer", "svrg", "--epochs", "30", "-q")
+    craig.ok(*train, "-o", "free.json")
+    craig.ok(*train, "--no-intercept", "-o", "held.json")
+    told = craig.ok("eval", "free.json", "held.json", BINARY, "--coreset", "c.parquet")
+    (line,) = [line for line in told.stderr.splitlines() if "no epsilon" in line]
+    assert line.startswith("free.json: no epsilon, which is for logistic models of norm at most 1, intercept included")
+    assert [line.split()[-1] == "-" for line in told.text.splitlines()[1:]] == [True, False]
+
+
+def test_gradient_errors_beyond_the_radius_of_a_bound_stand_beside_no_epsilon(craig):
+    bound = ("select", BINARY, "--size", "60", "--for", "distance", "--loss", "logistic", "--radius", "1", "-q")
+    craig.ok(*bound, "-o", "c.parquet")
+    eval_ = ("eval", BINARY, "--coreset", "c.parquet", "--path-epochs", "1", "--random-subsets", "1", "--points", "5")
+    wide, own = craig.ok(*eval_, "--radius", "9"), craig.ok(*eval_)
+    assert "epsilon" not in wide.text and own.text.splitlines()[-1].split()[-1] != "-"
+    assert (
+        "c.parquet: its epsilon is for models of norm at most 1, intercept included: 1 of the 7 points" in wide.stderr
+    )
+
+
+def test_an_export_without_a_coreset_says_that_its_columns_are_its_own(craig):
+    """Test data that is exported by itself has the categories that it has."""
+    export = ("export", SAMPLE / "people.test.csv", "--label", "paid")
+    own = "are encoded by this data alone"
+    assert own in craig.ok(*export, "--to", "lightgbm", "-o", "a.txt").stderr
+    assert own not in craig.ok(*export, "--to", "csv", "-o", "a.csv").stderr
+    assert own not in craig.ok(*export, "--features", "age", "--to", "vw", "-o", "a.vw").stderr
+    craig.ok("select", *export[1:], "--size", "20", "--for", "distance", "-q", "-o", "c.parquet")
+    assert own not in craig.ok(*export, "--coreset", "c.parquet", "--to", "vw", "-o", "b.vw").stderr
+
+
+def test_rows_that_go_by_their_features_after_all_are_told_of_uneven_ranges(craig):
+    """The default levels them for its rough model; where that is left, nothing does."""
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((300, 20)) * np.where(np.arange(20) == 3, 1e6, 1.0)
+    lines = [",".join([*(f"{value:.6g}" for value in row), f"{row[0] + row[1] > 0:d}"]) for row in rows]
+    header = ",".join([*(f"x{number}" for number in range(20)), "label"])
+    (craig.folder / "a.csv").write_text("\n".join([header, *lines]) + "\n")
+    few, many = (craig.ok("select", "a.csv", "--size", size, "-o", "c.parquet").stderr for size in ("6", "200"))
+    assert "by their features, not at a rough model" in few and "so the widest decided the distance" in few
+    assert "the widest" not in many and "not at a rough model" not in many

@@ -303,3 +303,10 @@ def test_a_model_of_a_frame_of_numbers_takes_arrays():
     model = train_model(pa.table(columns), labels, epochs=5)
     array = np.column_stack([columns["a"], columns["b"]])
     assert evaluate_model(model, array, labels) == evaluate_model(model, pa.table(columns), labels)
+
+
+def test_a_note_in_python_says_which_columns_are_left_out():
+    table = pa.table({"id": [f"a{row}" for row in range(40)], "x": range(40), "label": ["no", "yes"] * 20})
+    notes = []
+    select_coreset(table, "label", size=4, purpose="distance", note=notes.append)
+    assert notes == ['left out: "id": 40 different values in 40 rows, as an identifier has']

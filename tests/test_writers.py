@@ -13,6 +13,7 @@ import pytest
 
 from craig_cli import CoresetSampler, evaluate_model, select_coreset, train_model
 from craig_cli.artifacts.coreset import read_coreset
+from craig_cli.errors import UsageError
 from craig_cli.formats import read_dataset
 
 N_ROWS = 600
@@ -173,7 +174,15 @@ def test_frames_in_python(make):
     rows, labels, _ = coreset.take(features, frame["label"])
     assert type(rows) is type(frame) and list(labels) == LABEL[coreset.index].tolist()
     sampler = CoresetSampler(size=90, scale="standard")
-    assert len(sampler.fit_resample(features, frame["label"])[0]) == 90
+    found, classes = sampler.fit_resample(features, frame["label"])
+    assert len(found) == 90 and type(classes) is type(frame["label"])
+
+
+def test_a_column_of_mixed_types_is_named():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"age": [1, 2] * 4, "score": [1, "n/a"] * 4, "label": ["no", "yes"] * 4})
+    with pytest.raises(UsageError, match=r"^features: expected a table: .*column score with type object$"):
+        select_coreset(frame, "label", size=2)
 
 
 def exported(craig, target: str):

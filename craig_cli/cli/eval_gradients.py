@@ -32,6 +32,8 @@ def run(coresets: dict, dataset, data, loss, sizes: dict, seed: int, threads, fo
         f"{dataset.n_rows:,} rows of {', '.join(os.path.basename(name) for name in data)}, {loss} loss",
         "gradient errors are divided by the largest norm of the full gradient; random subsets are of the same size",
     ]
+    for result in results:
+        notes += _beyond_the_bound(result, coresets[result["coreset"]].facts.radius)
     picture = None
     if form is not None:
         from craig_cli.evaluation.plots import plot_gradient_errors
@@ -94,9 +96,20 @@ def gradients_table(results: list[dict]) -> str:
             ("max", [part["coreset"]["max"] for _, part, _ in rows]),
             ("random: median", [part["random"]["median"] for _, part, _ in rows]),
             ("max", [part["random"]["max"] for _, part, _ in rows]),
-            ("epsilon", [result["relative_epsilon"] for result, _, _ in rows]),
+            ("epsilon", [result["relative_epsilon"] if all(part["bounded"]) else None for result, part, _ in rows]),
         ]
     )
+
+
+def _beyond_the_bound(result: dict, radius: float | None) -> list[str]:
+    """A line on the points that the coreset's epsilon does not speak of, where it has one for this loss."""
+    if result["relative_epsilon"] is None or radius is None:
+        return []
+    bounded = [each for part in ("path", "ball") for each in result[part]["bounded"]]
+    if all(bounded):
+        return []
+    name, within = result["coreset"], f"{sum(bounded)} of the {len(bounded)} points"
+    return [f"{name}: its epsilon is for models of norm at most {radius:g}, intercept included: {within}"]
 
 
 def _spread(errors, unit: float) -> dict:

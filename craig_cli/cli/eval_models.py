@@ -94,6 +94,7 @@ def compare(
         if "unknown" not in result and probe is not None:
             result["gradient"] = _gradient(probe, model, name, sizes["points"], sizes["radius"], seed)
             result["gradient"]["theory"] = _theory(probe, model, scale)
+            _tell_where_no_bound(probe, model, name, result["gradient"])
         results.append(result)
     return _part(results, data), (objectives.pop(), dataset.name) if objectives else None
 
@@ -210,6 +211,16 @@ def _gradient(probe, model, name: str, points: int, radius, seed: int) -> dict:
         worst = max(errors, key=lambda each: each.error)
         result["random"] = {"points": points, "radius": radius, "worst": _measured(worst)}
     return result
+
+
+def _tell_where_no_bound(probe, model, name: str, measured: dict) -> None:
+    """Why a coreset with a bound has none for this model."""
+    if probe.bound is not None and measured["epsilon"] is None:
+        found = f"a norm of {measured['norm']:.4g}" if model.loss == probe.loss else f"{model.loss} loss"
+        note(
+            f"{name}: no epsilon, which is for {probe.loss} models of norm at most {probe.radius:g}, intercept "
+            f"included; found {found}"
+        )
 
 
 def _theory(probe, model, scale: str) -> dict | None:

@@ -156,6 +156,13 @@ def _prepared(paths, coreset, size, exporter, asked, reading: dict):
     survey = read_pieces(stream, prepare.Survey)
     with _about(paths[0]):
         if stream.dataset is not None:
+            encoding = stream.dataset.encoding
+            kinds = set() if encoding is None or encoding.is_plain else {each.kind for each in encoding.columns}
+            if kinds - {"numbered"} and not exporter.original:  # not LIBSVM data, whose x5 is x5
+                note(
+                    "text, times and missing values are encoded by this data alone: x1, x2, ... of a coreset, or of "
+                    "other files, are other columns; --to csv, parquet or feather keeps them as they are"
+                )
             return prepare.of_rows(stream.dataset, None, exporter, asked)
         stream.settle(survey.width, survey.label_names)
         return prepare.of_pieces(stream, survey, exporter, asked)

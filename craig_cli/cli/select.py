@@ -312,6 +312,8 @@ def select(
                 from craig_cli.guided.policy import select_for
 
                 coreset = select_for(dataset, plan, progress=progress, note=note)
+                if scale == "none" and wants_rough_model(plan) and not coreset.facts.at_model:  # not as it was meant
+                    options.note_uneven_ranges(dataset, "the widest decided the distance")
     done(coreset, times=(started, read, time.perf_counter()))
 
 

@@ -37,7 +37,8 @@ def finish(coreset, output: str, data, scale: str, as_json: bool, by_epsilon: bo
         tell(summary)
     warn(coreset, by_epsilon)
     if not as_json:
-        what_next(summary, data, [*reading_again(), *(["--scale", scale] if scale != "none" else [])])
+        scaled = ["--scale", scale] if scale != "none" else []
+        what_next(summary, data, [*reading_again(), *scaled, *_objective_again(coreset)])
 
 
 def summarise(coreset) -> dict:
@@ -153,6 +154,20 @@ def what_next(summary: dict, data: tuple[str, ...], again: list[str]) -> None:
     if "-" not in (*data, summary["output"]):
         train = command_line("train", *data, *again, "--coreset", summary["output"])
         note(f"next: {train} (other trainers: craig guide trainers)")
+
+
+def _objective_again(coreset) -> list[str]:
+    """The options that ``train`` needs to have the loss and the penalty that the rows were selected for."""
+    from craig_cli.registry import LOSSES, load
+    from craig_cli.training.labels import loss_of_classes
+
+    loss, context, words = coreset.facts.loss, click.get_current_context(), []
+    if loss in LOSSES:
+        implied = "squared" if load(LOSSES, loss).is_regression else loss_of_classes(len(coreset.facts.labels))
+        words += ["--loss", loss] if loss != implied else []
+    if context.get_parameter_source("l2") == click.core.ParameterSource.COMMANDLINE:
+        words += ["--l2", str(context.params["l2"])]
+    return words
 
 
 def warn(coreset, by_epsilon: bool) -> None:

@@ -22,7 +22,7 @@ from craig_cli.registry import SCALES
 from craig_cli.scaling import fit_scaling
 
 GRADIENT_NORM = "gradient norm"
-ROUNDING = 1e-9  # of the norms that are subtracted
+ROUNDING = 1e-9  # of the norms that are subtracted, and of the radius
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,9 @@ class GradientProbe:
 
         Raises DataError where ``error``, the gradient error there, is above it.
         """
-        if self.bound is None or self.radius is None or loss != self.loss or norm > self.radius:
+        if self.bound is None or self.radius is None or loss != self.loss:
+            return None
+        if norm > self.radius * (1 + ROUNDING):  # train --radius ends on the ball, but for that
             return None
         if error > self.bound + ROUNDING * (self.bound + full_norm):
             raise DataError(

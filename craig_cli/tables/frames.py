@@ -16,6 +16,7 @@ from craig_cli.errors import DataError, UsageError
 from craig_cli.formats.choose import PANDAS_INDEX, Asked, choose
 from craig_cli.formats.messages import first_line
 from craig_cli.formats.pipeline import Workers, cores
+from craig_cli.formats.table import left_out_notes
 from craig_cli.tables.encoding import Encoding
 from craig_cli.tables.gather import Features
 from craig_cli.tables.labels import EXACT, Labels
@@ -58,7 +59,7 @@ def _of_table(features, labels, multiplicity, encoding: Encoding | None) -> Data
     try:
         table = pa.table(features)
     except (pa.ArrowException, TypeError, ValueError) as error:
-        raise UsageError(f"features: expected a table: {first_line(error)}") from error
+        raise UsageError(f"features: expected a table: {first_line(ValueError(_said(error)))}") from error
     table = table.select([name for name in table.column_names if not re.fullmatch(PANDAS_INDEX, str(name))])
     name = labels if isinstance(labels, str) else None
     chosen = choose([(NAME, table.schema)], Asked(label=name, encoding=encoding))
@@ -83,7 +84,13 @@ def _of_table(features, labels, multiplicity, encoding: Encoding | None) -> Data
         used = replace(used or Encoding(), labels=names)
         if encoding is None and used.columns:
             used = replace(used, left_out=chosen.left_out | used.left_out)
-    return replace(checked, features=matrix, encoding=used, notes=tuple(chosen.notes))
+    notes = [*chosen.notes, *(left_out_notes(used) if encoding is None else [])]
+    return replace(checked, features=matrix, encoding=used, notes=tuple(notes))
+
+
+def _said(error: Exception) -> str:
+    """All that an error says: of a column of mixed types pandas adds which it is."""
+    return "; ".join(map(str, error.args))
 
 
 def _labels(labels, known: tuple | None):

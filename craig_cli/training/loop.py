@@ -26,6 +26,7 @@ from craig_cli.training.schedules import steps_of
 
 LEAST_EPOCHS, LEAST_EPOCHS_UNROTATED = 20, 30
 FAR_FROM_DONE = 0.03  # of the gradient's norm at the zero model, at the end: a note says so
+AT_THE_BALL = 0.99  # of the radius: a longer w is held back by it
 LEAST_VISITS, MOST_EPOCHS = 1_000_000, 1000
 
 
@@ -50,6 +51,7 @@ class Setup:
     monitors: tuple[Monitor, ...] = ()
     resample: float | None = None
     warm: bool = False
+    scale: str = "none"
 
     @property
     def epoch_visits(self) -> int:
@@ -130,6 +132,7 @@ def prepare(
         monitors=tuple(build_monitor(problem, rows, threads) for rows in monitor),
         resample=plan.resample,
         warm=init is not None,
+        scale=plan.scale if isinstance(plan.scale, str) else plan.scale.name,
     )
 
 
@@ -204,13 +207,23 @@ class _Watch:
         notes = [f"the objective rose from {first:.6g} to {last:.6g}; lower --step"] if rose else []
         start, end = self.history[0]["gradient_norm"], self.history[-1]["gradient_norm"]
         if not rose and self.history[0]["epoch"] == 0 and not self._setup.warm and end > FAR_FROM_DONE * start:
-            notes.append(
-                f"the gradient still has {100 * end / start:.2g} % of the norm it began with, so this is no optimum: "
-                "more --epochs, another --step, or --scale standard for columns of very different ranges"
-            )
-            if load(LOSSES, self._setup.loss).has_unit:
-                notes[-1] += f"; to the {self._setup.loss} loss a residual of 1 is large: divide the labels by what is"
+            notes.append(self._far_in_words(end / start))
         return self._coef, self.history[-1], notes
+
+    def _far_in_words(self, left: float) -> str:
+        """What it means that ``left`` of the norm of the gradient is there at the end."""
+        setup, norm = self._setup, float(np.sqrt(self._setup.problem.ball @ (self._coef**2).sum(axis=0)))
+        text = f"the gradient still has {100 * left:.2g} % of the norm it began with, "
+        if setup.options["radius"] > 0.0 and norm >= AT_THE_BALL * setup.options["radius"]:
+            return text + "as the radius holds the model back: without it the objective would go on falling"
+        text += "so this is no optimum: "
+        if setup.scale == "none":
+            text += "more --epochs, another --step, or --scale standard for columns of very different ranges"
+        else:
+            text += "more --epochs, or another --step"
+        if load(LOSSES, setup.loss).has_unit:
+            text += f"; to the {setup.loss} loss a residual of 1 is large: divide the labels by what is"
+        return text
 
 
 def train(

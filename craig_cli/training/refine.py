@@ -167,10 +167,9 @@ def refine(
             if moved.objective - best.objective <= ROUNDING * abs(best.objective):
                 break  # as low as it gets
             back, share = _step_back(passes, number, best, moved)
-            notes.append(
-                f"round {number}: the objective of all rows would have risen from {best.objective:.9g} to "
-                f"{moved.objective:.9g}; " + (f"went {share:.2g} of the way" if back else "kept the model before it")
-            )
+            done = f"went {share:.2g} of the way" if back else "kept the model before it"
+            rise = f"from {best.objective:.9g} by {moved.objective - best.objective:.2g}"
+            notes.append(f"round {number}: the objective of all rows would have risen {rise}; {done}")
             if back is None:
                 break
             moved = back
