@@ -173,6 +173,10 @@ def test_the_survey_scales_as_all_rows_do(folder):
         expected, scaling = fit_scaling(name, whole.features, whole.multiplicity), found.features.scaling(name)
         np.testing.assert_allclose(scaling.factor, expected.factor, rtol=1e-12)
         np.testing.assert_allclose(scaling.shift, expected.shift, rtol=1e-12, atol=1e-12)
+    found.features.squares[0] = found.features.largest = np.inf
+    for name in ("unit", "standard"):
+        with pytest.raises(DataError, match="too large ones"):
+            found.features.scaling(name)
 
 
 def test_equal_rows_that_no_tree_splits_are_worked_on_in_runs(tmp_path):
@@ -329,6 +333,18 @@ def test_the_command(craig, folder):
     assert sorted(os.listdir(craig.folder)) == ["a", "b"]
     assert (craig.folder / "a").read_bytes() == (craig.folder / "b").read_bytes()
     craig.ok("train", folder, "--coreset", "a", "-o", "model", "-q")
+
+
+@pytest.mark.parametrize("how", [(), ("--stream",)])
+def test_a_folder_may_have_files_without_rows(craig, folder, how):
+    data = craig.folder / "data"
+    data.mkdir()
+    for part, rows in enumerate((0, 900, 0)):
+        pq.write_table(table(0, 900)[:rows], data / f"{part}.parquet")
+    options = ("--exclude", "weight,number", "-q")
+    craig.ok("select", data, "--fraction", "0.1", "--for", "distance", *how, *options, "-o", "a")
+    craig.ok("train", data, "--coreset", "a", *options, "-o", "model")
+    craig.ok("eval", "model", data)
 
 
 def test_it_streams_of_itself_where_there_are_many_rows_or_too_little_memory(craig, folder, monkeypatch):
