@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import time
 from dataclasses import replace
@@ -272,6 +273,22 @@ def test_a_run_that_is_not_to_be_resumed_leaves_nothing(folder, tmp_path, monkey
     stop_at(monkeypatch, 5)
     with pytest.raises(Stopped):
         stream(folder, tmp_path)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_signal_while_the_folder_is_removed_leaves_nothing(tmp_path, monkeypatch, resume):
+    remove, calls = shutil.rmtree, []
+
+    def interrupted(*args, **options):
+        calls.append(args)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        remove(*args, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", interrupted)
+    with pytest.raises(KeyboardInterrupt), Folder(tmp_path / "scratch", resume) as folder:
+        folder.put("a", b"a")
     assert os.listdir(tmp_path) == []
 
 
