@@ -340,6 +340,22 @@ def test_a_full_disk_is_one_line(folder, tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == []
 
 
+def test_what_a_coreset_took_is_kept_until_it_is_written(craig, folder, monkeypatch):
+    from craig_cli.artifacts import coreset
+
+    def full(*args):
+        raise DataError("out: cannot write: No space left on device")
+
+    options = ("--fraction", "0.1", "--for", "distance", "--exclude", "weight,number", "-q")
+    options = ("select", folder, *options, "--stream", "--resume", "-o", "out")
+    with monkeypatch.context() as patched:
+        patched.setattr(coreset, "write_coreset", full)
+        assert "No space left" in craig(*options).error
+    assert any(name.startswith("weigh") for name in os.listdir(craig.folder / ".out.scratch"))
+    craig.ok(*options)
+    assert os.listdir(craig.folder) == ["out"]
+
+
 # --- the command --------------------------------------------------------------------------------------------
 
 
