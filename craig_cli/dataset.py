@@ -50,7 +50,7 @@ class Source:
         if recorded.get("rows") != self.rows:
             return False
         fingerprint = recorded.get("fingerprint")
-        if fingerprint == self.fingerprint:
+        if self.rows == 0 or fingerprint == self.fingerprint:
             return True
         columns = recorded.get("columns")
         if self.columns is not None and isinstance(columns, dict):

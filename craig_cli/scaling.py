@@ -17,9 +17,11 @@ import numpy as np
 import scipy.sparse as sp
 
 from craig_cli.dataset import is_csr
+from craig_cli.errors import DataError
 
 CHUNK = 8192  # rows at a time
 MOST_COLUMNS_KEPT = 10_000  # of a scaling in a coreset's metadata
+SPREADS = {"minmax": "range", "standard": "deviation", "unit": "norm"}  # what a column is divided by
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,8 @@ def fit_scaling(name: str, features: np.ndarray | sp.csr_matrix, multiplicity: n
             squares = features.multiply(features).sum(axis=1)
         else:
             squares = np.einsum("ij,ij->i", features, features)
-        largest = float(np.sqrt(np.max(np.asarray(squares), initial=0.0)))
-        return Scaling(name, shift, np.full(n_features, 1.0 / largest if largest > 0 else 1.0))
+        largest = np.sqrt(np.max(np.asarray(squares), initial=0.0))
+        return scaling_by(name, shift, np.full(n_features, largest))
     if name == "minmax":
         low, high = column_range(features)
         spread = high - low
@@ -109,7 +111,19 @@ def fit_scaling(name: str, features: np.ndarray | sp.csr_matrix, multiplicity: n
         mean, spread = _mean_and_deviation(features, multiplicity)
         if not sparse:
             shift = mean
-    return Scaling(name, shift, 1.0 / np.where(spread > 0, spread, 1.0))
+    return scaling_by(name, shift, spread)
+
+
+def scaling_by(name: str, shift: np.ndarray, spread: np.ndarray) -> Scaling:
+    """The scaling that takes ``shift`` (d,) off and divides by ``spread`` (d,), but by 1 what is the same in all rows.
+
+    Raises DataError for values so large that there is no such spread.
+    """
+    if not (np.isfinite(shift).all() and np.isfinite(spread).all()):
+        hint = "" if name == "minmax" else "; --scale minmax, and of select --for distance"
+        raise DataError(f"expected values whose {SPREADS[name]} fits in float64, found too large ones for that{hint}")
+    # What is less than the smallest normal number has no inverse.
+    return Scaling(name, shift, 1.0 / np.where(spread >= np.finfo(np.float64).tiny, spread, 1.0))
 
 
 def column_range(features: np.ndarray | sp.csr_matrix) -> tuple[np.ndarray, np.ndarray]:

@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 
-from craig_cli.dataset import class_values
+from craig_cli.dataset import class_values, from_arrays
+from craig_cli.errors import DataError
 from craig_cli.registry import ALGORITHMS, LOSSES
 from craig_cli.scaling import fit_scaling
+from craig_cli.selection.plan import Plan
+from craig_cli.selection.select import select_dataset
 from tests.naive.training import REGRESSIONS
 from tests.paper import UNRANKED, paper_coreset
 
@@ -95,3 +98,14 @@ def test_prefixes_with_their_own_weights_are_bounded_too(exemplar, weights):
             full = _gradient("logistic", rows, labels, np.ones(200), model)
             part = _gradient("logistic", rows[prefix], labels[prefix], weight, model)
             assert np.linalg.norm(full - part) <= coreset.epsilon[size - 1]
+
+
+@pytest.mark.parametrize("weight, says", [(1e-320, "too small"), (1e-300, "too small"), (1e300, "too large")])
+@pytest.mark.parametrize("purpose", ["distance", "linear"])
+def test_weights_of_which_no_sum_of_distances_is_a_number(weight, says, purpose):
+    """Of very small ones the grid was 0, and places in it were anywhere in memory."""
+    rows = np.random.default_rng(0).normal(size=(300, 3))
+    plan = Plan(purpose=purpose, algorithm="strata" if purpose == "linear" else "partition", size=20)
+    data = from_arrays(rows, np.arange(300) % 2, np.full(300, weight))
+    with np.errstate(all="ignore"), pytest.raises(DataError, match=says):
+        select_dataset(data, plan)

@@ -88,6 +88,23 @@ def test_in_a_callback_of_the_interpreter(number):
     assert done.stdout == "dropped\ncleaned up\n"
 
 
+@pytest.mark.parametrize("moment", ["_explain", "_say", "_finish"])
+def test_a_signal_when_all_is_done_is_no_traceback(moment):
+    """As the second of the two that ``timeout`` sends."""
+    script = """if True:
+        import os, signal, sys
+        from craig_cli import cli
+
+        def killed(*unused):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        setattr(cli, sys.argv[1], killed)
+        cli.main(["--version" if sys.argv[1] == "_finish" else "--nothing"])
+    """
+    done = subprocess.run([sys.executable, "-c", script, moment], capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stderr) == (-signal.SIGTERM, "")
+
+
 @pytest.mark.parametrize("number", STATUS)
 def test_while_selecting(craig, large, number):
     (craig.folder / "out").write_text("old")

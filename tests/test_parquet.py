@@ -209,6 +209,7 @@ def test_lists_of_unequal_length(read):
     )
     assert "empty lists" in refusal(read, {"x": pa.array([[], []], pa.list_(pa.int8()))})
     assert "row 1 (from 0): expected a number, found null" in refusal(read, {"x": pa.array([[1, 2], None])})
+    assert read({"x": pa.array([[], []], pa.list_(pa.float64())), "y": [1, 2]}).features.tolist() == [[1.0], [2.0]]
 
 
 def test_lists_of_unequal_length_in_different_row_groups(tmp_path):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from craig_cli.errors import DataError
 from craig_cli.registry import SCALES
 from craig_cli.scaling import column_range, fit_scaling
 
@@ -80,3 +81,15 @@ def test_constant_columns_give_finite_factors(name):
     for table in (np.zeros((5, 2)), np.full((5, 2), 0.1)):
         scaling = fit_scaling(name, table)
         assert np.isfinite(scaling.apply(table)).all()
+
+
+@pytest.mark.parametrize("name, large", [("standard", 1e200), ("unit", 1e200), ("minmax", 1.7e308)])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_values_too_large_to_scale_are_refused_and_too_small_ones_are_all_the_same(features, name, large, sparse):
+    """A spread that overflows is no reason to make a column 0, as dividing by infinity would."""
+    features[3, 1], features[4, 1] = large, -large
+    features[:, 2] *= 1e-310
+    with np.errstate(all="ignore"), pytest.raises(DataError, match="too large ones"):
+        fit_scaling(name, sp.csr_matrix(features) if sparse else features)
+    scaled = fit_scaling(name, features[:, 2:3]).apply(features[:, 2:3])
+    assert np.isfinite(scaled).all()

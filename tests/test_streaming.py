@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import time
 from dataclasses import replace
@@ -173,6 +174,10 @@ def test_the_survey_scales_as_all_rows_do(folder):
         expected, scaling = fit_scaling(name, whole.features, whole.multiplicity), found.features.scaling(name)
         np.testing.assert_allclose(scaling.factor, expected.factor, rtol=1e-12)
         np.testing.assert_allclose(scaling.shift, expected.shift, rtol=1e-12, atol=1e-12)
+    found.features.squares[0] = found.features.largest = np.inf
+    for name in ("unit", "standard"):
+        with pytest.raises(DataError, match="too large ones"):
+            found.features.scaling(name)
 
 
 def test_equal_rows_that_no_tree_splits_are_worked_on_in_runs(tmp_path):
@@ -271,6 +276,22 @@ def test_a_run_that_is_not_to_be_resumed_leaves_nothing(folder, tmp_path, monkey
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_signal_while_the_folder_is_removed_leaves_nothing(tmp_path, monkeypatch, resume):
+    remove, calls = shutil.rmtree, []
+
+    def interrupted(*args, **options):
+        calls.append(args)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        remove(*args, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", interrupted)
+    with pytest.raises(KeyboardInterrupt), Folder(tmp_path / "scratch", resume) as folder:
+        folder.put("a", b"a")
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_folder_of_another_run_is_not_resumed(folder, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         stop_at(patch, 5)
@@ -319,6 +340,22 @@ def test_a_full_disk_is_one_line(folder, tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == []
 
 
+def test_what_a_coreset_took_is_kept_until_it_is_written(craig, folder, monkeypatch):
+    from craig_cli.artifacts import coreset
+
+    def full(*args):
+        raise DataError("out: cannot write: No space left on device")
+
+    options = ("--fraction", "0.1", "--for", "distance", "--exclude", "weight,number", "-q")
+    options = ("select", folder, *options, "--stream", "--resume", "-o", "out")
+    with monkeypatch.context() as patched:
+        patched.setattr(coreset, "write_coreset", full)
+        assert "No space left" in craig(*options).error
+    assert any(name.startswith("weigh") for name in os.listdir(craig.folder / ".out.scratch"))
+    craig.ok(*options)
+    assert os.listdir(craig.folder) == ["out"]
+
+
 # --- the command --------------------------------------------------------------------------------------------
 
 
@@ -329,6 +366,18 @@ def test_the_command(craig, folder):
     assert sorted(os.listdir(craig.folder)) == ["a", "b"]
     assert (craig.folder / "a").read_bytes() == (craig.folder / "b").read_bytes()
     craig.ok("train", folder, "--coreset", "a", "-o", "model", "-q")
+
+
+@pytest.mark.parametrize("how", [(), ("--stream",)])
+def test_a_folder_may_have_files_without_rows(craig, folder, how):
+    data = craig.folder / "data"
+    data.mkdir()
+    for part, rows in enumerate((0, 900, 0)):
+        pq.write_table(table(0, 900)[:rows], data / f"{part}.parquet")
+    options = ("--exclude", "weight,number", "-q")
+    craig.ok("select", data, "--fraction", "0.1", "--for", "distance", *how, *options, "-o", "a")
+    craig.ok("train", data, "--coreset", "a", *options, "-o", "model")
+    craig.ok("eval", "model", data)
 
 
 def test_it_streams_of_itself_where_there_are_many_rows_or_too_little_memory(craig, folder, monkeypatch):

@@ -118,7 +118,8 @@ def _is_number(value) -> bool:
 
 def _is_input(value) -> bool:
     texts = isinstance(value, dict) and all(isinstance(value.get(key), str) for key in ("name", "fingerprint"))
-    return texts and _is_count(value.get("rows"))
+    rows = value.get("rows") if texts else None
+    return type(rows) is int and 0 <= rows < 2**63  # a folder may have files without rows
 
 
 def _is_class(entry) -> bool:

@@ -88,12 +88,14 @@ def main(args: list[str] | None = None) -> None:
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # an overflow in numpy is for the code to judge, in its one line
     state: dict = {}
+    numbers: list[signal.Signals] = []
     try:
-        _exit_cleanly_on_signals()
+        numbers += _exit_cleanly_on_signals()
         status = _run(sys.argv[1:] if args is None else list(args), state)
         sys.stdout.flush()
+        _end_at_once(numbers)
     except BaseException as error:
-        _repeat(0)
+        _end_at_once(numbers)
         if state.get("debug") and not isinstance(error, (SystemExit, BrokenPipeError)):
             import traceback
 
@@ -162,8 +164,8 @@ def _finish(status: int) -> None:
     sys.exit(status)
 
 
-def _exit_cleanly_on_signals() -> None:
-    """Have the signals that end a run raise an exception, again and again until one is on its way.
+def _exit_cleanly_on_signals() -> list[signal.Signals]:
+    """Have the signals that end a run, which are returned, raise an exception, again until one is on its way.
 
     The interpreter drops it where it is compiling a module or in a callback of its own at that moment.
     """
@@ -185,12 +187,20 @@ def _exit_cleanly_on_signals() -> None:
             error = error.__context__
         raise last[0]
 
-    for number in kinds:
-        # A signal that is ignored (nohup) stays ignored.
-        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
-            signal.signal(number, stop)
+    # A signal that is ignored (nohup) stays ignored.
+    own = [number for number in kinds if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler)]
     if hasattr(signal, "setitimer"):
         signal.signal(signal.SIGALRM, stop_again)
+    for number in own:
+        signal.signal(number, stop)
+    return own
+
+
+def _end_at_once(numbers: list[signal.Signals]) -> None:
+    """From here on these signals end the process without a word: all is done, or removed, and nobody would catch it."""
+    _repeat(0)
+    for number in numbers:
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _repeat(seconds: float) -> None:

@@ -16,14 +16,16 @@ SHARES = (0.01, 0.05, 0.1)  # of the rows, whose epsilon is told where the one a
 
 
 def finish(coreset, output: str, data, scale: str, as_json: bool, by_epsilon: bool, times, stages=None) -> None:
-    """Write the coreset of ``data`` and say what it is.
+    """Write the coreset of ``data``, where that is not done, and say what it is.
 
-    times  when it began, had read and had selected; stages: name -> seconds of each, where it was read in pieces
+    times  when it began, had read and had selected; stages: name -> seconds of each, where it was read in pieces and is
+           written
     """
     from craig_cli.artifacts.coreset import write_coreset
 
     started, read, selected = times
-    write_coreset(output, coreset)
+    if stages is None:
+        write_coreset(output, coreset)
     seconds = {"read": read - started, "select": selected - read, "write": time.perf_counter() - selected}
     summary = summarise(coreset) | {
         "seconds": {stage: round(value, 4) for stage, value in seconds.items()},

@@ -73,11 +73,12 @@ def reason_to_stream(data, reading: dict, plan) -> str | None:
 
 
 def select_in_pieces(data, reading: dict, plan, streaming: dict | None, output: str, progress):
-    """(the coreset, seconds of each stage); None without --stream where all is to be read into memory."""
+    """(the coreset, in ``output`` already, seconds of each stage); None where all is to be read into memory."""
     asked = streaming or {"scratch": None, "resume": False, "cluster": None}
     reason = None if streaming is not None else reason_to_stream(data, reading, plan)
     if streaming is None and reason is None:
         return None
+    from craig_cli.artifacts.coreset import write_coreset
     from craig_cli.errors import DataError
     from craig_cli.streaming.select import NotInPieces, select_streamed
 
@@ -98,6 +99,7 @@ def select_in_pieces(data, reading: dict, plan, streaming: dict | None, output: 
             cluster=asked["cluster"],
             progress=progress,
             note=options.note,
+            deliver=functools.partial(write_coreset, output),
         )
     except NotInPieces:
         if streaming is not None:

@@ -26,8 +26,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from craig_cli.dataset import is_csr
-from craig_cli.errors import DataError
 from craig_cli.registry import LOSSES, load
+from craig_cli.selection.distances.metrics import check_fits
 
 FEATURE_DISTANCE = "feature distance"
 GRADIENT_NORM = "gradient norm"
@@ -79,6 +79,7 @@ def exact_grid(total: float) -> float:
 
     Raises DataError for a total beyond float64, which the distances of huge features have.
     """
-    if not np.isfinite(total):
-        raise DataError("expected distances that fit in float64, found features too large for that; --scale minmax")
-    return 2.0 ** int(np.ceil(np.log2(total) - 51)) if total > 0 else 1.0
+    if total == 0:
+        return 1.0
+    check_fits(np.log2(total))
+    return 2.0 ** int(np.ceil(np.log2(total) - 51))

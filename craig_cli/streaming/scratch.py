@@ -146,13 +146,17 @@ class Folder(Scratch):
 
     def __exit__(self, kind, *_) -> None:
         assert self._lock is not None
-        if kind is None or not self._resume:
+        with self._lock:
+            if kind is not None and self._resume:
+                return
             gone = self.path.with_name(f"{self.path.name}.{secrets.token_hex(8)}")
-            with contextlib.suppress(OSError):  # nobody who is still at work can put anything there
-                os.rename(self.path, gone)
-            for path in (gone, self.path):
-                shutil.rmtree(path, ignore_errors=True)
-        self._lock.close()
+            try:
+                with contextlib.suppress(OSError):  # nobody who is still at work can put anything there
+                    os.rename(self.path, gone)
+                _remove(gone, self.path)
+            except BaseException:  # a signal: half of a folder is of no use to anybody
+                _remove(gone, self.path)
+                raise
 
     def begin(self, facts: dict, inputs: dict[str, list]) -> None:
         """Make the folder that of a run with these facts and inputs: what is there stays where it is to be resumed.
@@ -224,6 +228,11 @@ class Folder(Scratch):
             if error.strerror:
                 raise os_error(error, path, "write") from error
             raise DataError(f"{path}: cannot write: {first_line(error)}") from error
+
+
+def _remove(*folders: Path) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def rows_to_arrow(rows: np.ndarray) -> pa.Array:

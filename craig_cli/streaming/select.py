@@ -92,6 +92,7 @@ def select_streamed(
     leaf_rows: int | None = None,
     progress: Callable[[float, float], None] | None = None,
     note: Note = None,
+    deliver: Callable[[Coreset], None] | None = None,
 ) -> tuple[Coreset, dict[str, float]]:
     """(the coreset, the seconds of each stage) of Parquet files that are read in pieces.
 
@@ -99,6 +100,7 @@ def select_streamed(
     scratch    the folder to make and remove; without ``on_disk`` only where the leaves are too much for the memory
     resume     go on from what is in the folder, and leave it there where this run ends early
     cluster    a Dask cluster that works on the leaves: local, local:N, an address or a file of one
+    deliver    gets the coreset while there still is what it took: where that fails the run ended early
     leaf_rows  of a leaf, about; None goes by their width. The coreset depends on it, and on nothing else here
 
     ``plan.memory_limit`` is what the whole process may take. Raises UsageError for what it cannot do.
@@ -133,6 +135,8 @@ def select_streamed(
             if run.cost(plain) < run.cost(coreset):
                 tell_why(note, cannot_follow(coreset))
                 coreset = replace(plain, metadata=plain.metadata | {"for": plan.purpose})
+        if deliver is not None:
+            deliver(coreset)
         return coreset, seconds
 
 

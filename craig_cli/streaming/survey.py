@@ -16,7 +16,7 @@ from craig_cli.dataset import MOST_CLASSES
 from craig_cli.errors import DataError
 from craig_cli.formats.pieces import Piece
 from craig_cli.formats.pipeline import Workers
-from craig_cli.scaling import Scaling
+from craig_cli.scaling import Scaling, scaling_by
 from craig_cli.tables.fingerprint import Fingerprint
 
 
@@ -65,14 +65,13 @@ class Moments:
         if name == "none":
             return Scaling(name)
         if name == "unit":
-            largest = float(np.sqrt(self.largest))
-            return Scaling(name, np.zeros(width), np.full(width, 1.0 / largest if largest > 0 else 1.0))
+            return scaling_by(name, np.zeros(width), np.full(width, np.sqrt(self.largest)))
         if name == "minmax":
             shift, spread = self.low, self.high - self.low
         else:
             shift, spread = self.mean, np.sqrt(np.maximum(self.squares / self.mass, 0.0))
             spread[self.low == self.high] = 0.0
-        return Scaling(name, shift, 1.0 / np.where(spread > 0, spread, 1.0))
+        return scaling_by(name, shift, spread)
 
 
 @dataclass

@@ -89,7 +89,7 @@ class Features:
         if pa.types.is_null(column.type):
             column = column.cast(pa.float64())
         array = matrix_of(shown, name, column, where)
-        if array.dtype.kind == "f" and len(array) and np.isnan(array.min()):
+        if array.dtype.kind == "f" and array.size and np.isnan(array.min()):
             if self.narrow:
                 vector_of(shown, name, column, where)  # refuses it
             self.missing = True

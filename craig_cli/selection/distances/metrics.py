@@ -85,12 +85,22 @@ COSINE = Metric("cosine", _COSINE, _squares, _twice, prepare=_unit_rows, squared
 MANHATTAN = Metric("manhattan", _MANHATTAN, _absolutes, _twice, bounds_gradients=True)
 
 
+def check_fits(logarithm: float) -> None:
+    """Raise DataError for distances of which the sum over all rows, whose ``logarithm`` to base 2 it is, is no number.
+
+    Of very small ones, those of rows that count next to nothing, there is no grid.
+    """
+    if not logarithm < 1000:
+        raise DataError("expected distances that fit in float64, found features too large for that; --scale minmax")
+    if logarithm < -960:
+        raise DataError("expected distances that fit in float64, found features or weights too small for that")
+
+
 def quantum_for(diameter: float, metric: Metric, total: float) -> float:
     """The grid of distances: a power of two (of four where squared) such that ``total`` times the diameter is exact."""
     if diameter == 0.0:
         return 1.0
-    if not np.log2(diameter) + np.log2(total) < 1000:
-        raise DataError("expected distances that fit in float64, found features too large for that; --scale minmax")
+    check_fits(np.log2(diameter) + np.log2(total))
     exponent = int(np.ceil(np.log2(diameter) + np.log2(total) - 51))
     return 2.0 ** (exponent + (exponent % 2 if metric.squared else 0))
 
