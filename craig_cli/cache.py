@@ -12,9 +12,11 @@ import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 TEMPORARY = "craig-kernels-"
+before_compiling: Callable[[], None] | None = None  # called by jit.py where this process has to compile a kernel
 
 
 def _source_hash() -> str:

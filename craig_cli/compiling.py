@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 
+from craig_cli import cache
 from craig_cli.cache import kernels_there
 
 Kernel = tuple[str, tuple[str, ...]]  # "package.module:function" and the types of its arguments
@@ -52,26 +53,37 @@ class Ahead:
         self._alone = (threads or cores()) == 1
         self._note: Callable[[str], None] | None = note
         self._worker: subprocess.Popen | None = None
+        self._missing: list[Kernel] = []
 
     def __enter__(self) -> Ahead:
         return self
 
     def __exit__(self, *unused) -> None:
+        cache.before_compiling = None
         if self._worker is not None:
             with contextlib.suppress(OSError), self._worker:
                 self._worker.kill()
 
     def needs(self, *runs: str) -> None:
-        """One of ``runs`` follows, each a name in ``recorded``, or a run that is not: compile what all of them need."""
+        """One of ``runs`` follows, each a name in ``recorded``, or a run that is not: compile what all of them need.
+
+        Where most is there, only once something turns out to be missing: not every run needs all that is recorded.
+        """
         known = recorded()
         each = [known.get(run, []) for run in runs]
-        missing = not_there(kernel for kernel in each[0] if all(kernel in other for other in each))
-        if not missing:
-            return
+        needed = [kernel for kernel in each[0] if all(kernel in other for other in each)]
+        self._missing += not_there(needed)
+        if self._worker is not None or 2 * len(self._missing) > len(needed):
+            self._begin()
+        else:
+            cache.before_compiling = self._begin
+
+    def _begin(self) -> None:
+        missing, self._missing = self._missing, []
         if self._note is not None:
             self._note("compiling kernels, once (some seconds; 'craig compile' does it ahead)")
             self._note = None
-        if not self._alone:
+        if missing and not self._alone:
             self._worker = self._worker or start_worker(subprocess.DEVNULL)
             with contextlib.suppress(OSError):
                 send(self._worker, missing)

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from craig_cli import cache as kept
 from craig_cli.cache import kernel_folder
 
 kernel_folder()
@@ -111,6 +112,8 @@ def _load_or_claim(cache, signature, context):
         overload = _load_overload(cache, signature, context)
     if overload is not None:
         _release(cache)
+    elif kept.before_compiling is not None:
+        kept.before_compiling()
     return overload
 
 

@@ -12,7 +12,7 @@ from importlib import import_module
 import numpy as np
 import pytest
 
-from craig_cli import jit
+from craig_cli import cache, compiling, jit
 from craig_cli.cache import kernel_folder, kernels_there
 from craig_cli.compiling import Ahead, compile_all, not_there, recorded
 from craig_cli.training.losses import to_slopes, value
@@ -145,3 +145,16 @@ def test_a_cold_run_says_so_once_and_starts_a_process(tmp_path, monkeypatch):
         ahead.needs("eval dense")
         assert ahead._worker.poll() is None
     assert ahead._worker.poll() is not None
+
+
+def test_where_most_is_there_nothing_is_compiled_ahead_that_may_not_be_needed(monkeypatch):
+    """A run that did not need the rest said at each start that it compiled it, and was over before it had."""
+    notes: list[str] = []
+    monkeypatch.setattr(compiling, "not_there", lambda kernels: list(kernels)[:1])
+    with Ahead(2, notes.append) as ahead:
+        ahead.needs("eval dense")
+        assert notes == [] and ahead._worker is None
+        assert cache.before_compiling is not None
+        cache.before_compiling()
+        assert len(notes) == 1 and ahead._worker.poll() is None
+    assert cache.before_compiling is None
