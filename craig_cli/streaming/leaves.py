@@ -1,6 +1,7 @@
 """Work on one leaf at a time: plain functions of a job and a leaf, which read and write the scratch folder.
 
 greedy   picks in blocks of nearby rows, as those of the partition algorithm, by the gains that merge into one order
+count    what the rows nearest to each of its own picks count
 weigh    what the rows nearest to each of some picks count, and how the bound falls from pick to pick
 swap     every pick of the leaf makes way for the medoid of those rows of the leaf that are nearest to it
 draw     the cluster of each pick, and a random one of its rows (exemplars.py), where others are to represent them
@@ -20,7 +21,7 @@ from craig_cli.formats.arrow import to_numpy
 from craig_cli.selection.algorithms.partition import Blocks
 from craig_cli.selection.algorithms.swaps import medoids_within
 from craig_cli.selection.bounds import gradient_constants
-from craig_cli.selection.distances.assignment import Points, arrange_points, nearest_of
+from craig_cli.selection.distances.assignment import Points, arrange_points, assign, nearest_of
 from craig_cli.selection.distances.cells import Cells, Ruler, build_cells
 from craig_cli.selection.duplicates import representatives
 from craig_cli.selection.groups import MOST_DUPLICATES
@@ -237,8 +238,13 @@ class Picks:
     def of(self, leaf: Leaf, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(places, positions) of the picks of this leaf: in greedy order, and in its rows ``numbers`` (m,)."""
         places = np.flatnonzero(self.leaves == leaf.number)
-        order = np.argsort(numbers)
-        return places, order[np.searchsorted(numbers[order], self.rows[places])]
+        return places, positions_of(self.rows[places], numbers)
+
+
+def positions_of(rows: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """Of ``rows``, where each is among ``numbers``, both int64."""
+    order = np.argsort(numbers)
+    return order[np.searchsorted(numbers[order], rows)]
 
 
 def picks_of(job: Job, group: int, arrays: dict[str, np.ndarray]) -> Picks:
@@ -258,6 +264,15 @@ def clusters_of(leaf: Leaf, rows: Rows, cells: Cells, picks: Picks, constants: n
     places, positions = picks.of(leaf, rows.numbers)
     nearest[positions] = places
     return nearest, change, places, positions
+
+
+def count(job: Job, leaf: Leaf, picks: tuple[np.ndarray, np.ndarray], name: str) -> None:
+    """What the rows count that are nearest to each pick of this leaf; ``picks``: rows and leaves, both (r,) int64."""
+    rows, _, cells = arranged(job, leaf, job.search)
+    positions = positions_of(picks[0][picks[1] == leaf.number], rows.numbers)
+    nearest, _ = assign(cells, positions, rows.multiplicity, 1.0)
+    counts = np.bincount(nearest, weights=rows.multiplicity, minlength=len(positions))
+    job.folder.save(leaf.file(name), {"count": counts})
 
 
 def weigh(job: Job, leaf: Leaf, picks: Picks, name: str) -> None:

@@ -14,7 +14,7 @@ from craig_cli.selection.quotas import class_quotas
 from craig_cli.streaming.asked import NotInPieces
 from craig_cli.streaming.exemplars import bound, draw, drawn_of, exemplars_of, losses_of
 from craig_cli.streaming.guided import Chosen
-from craig_cli.streaming.leaves import Job, Leaf, greedy, picks_of, swap, weigh
+from craig_cli.streaming.leaves import Job, Leaf, count, greedy, picks_of, swap, weigh
 from craig_cli.streaming.merged import above, merged, read_blocks
 from craig_cli.streaming.scratch import Scratch
 from craig_cli.streaming.stratified import mass, stratum
@@ -127,16 +127,21 @@ class Class:
         self.crew(greedy, self.job, shallow, "greedy", Clock(None), 0.0, depth)
 
     def _merged(self, quota: int) -> dict[str, np.ndarray]:
-        def weights_of(arrays: dict[str, np.ndarray]) -> np.ndarray:
-            return self._weighed(arrays, "pool", Clock(None))[0]
-
-        arrays = merged(self.job, self.leaves, quota, self._deepen, weights_of)
+        arrays = merged(self.job, self.leaves, quota, self._deepen, self._counted)
         if len(arrays["row"]) < quota:
             raise NotInPieces(
                 f"--stream: selects different rows, of which a class has {len(arrays['row']):,}; "
                 f"{quota:,} are asked for"
             )
         return arrays
+
+    def _counted(self, arrays: dict[str, np.ndarray]) -> np.ndarray:
+        """What the rows nearest to each of many picks count, (r,): each leaf looks among its own, or it takes r times n."""
+        self.crew(count, self.job, self.leaves, "pool", Clock(None), (arrays["row"], arrays["leaf"]), "pool")
+        counts = np.zeros(len(arrays["row"]))
+        for leaf in self.leaves:
+            counts[arrays["leaf"] == leaf.number] = self.folder.load(leaf.file("pool"))[0]["count"]
+        return counts
 
     def _weighed(self, arrays, stage: str, clock: Clock) -> tuple[np.ndarray, np.ndarray]:
         """(counts, changes) of all leaves together, both (r,)."""
