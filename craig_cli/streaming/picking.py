@@ -136,7 +136,7 @@ class Class:
         return arrays
 
     def _counted(self, arrays: dict[str, np.ndarray]) -> np.ndarray:
-        """What the rows nearest to each of the picks count, (r,): of a leaf among its own, as all would take r times n."""
+        """What the rows nearest to each of the picks count, (r,): of a leaf among its own, as all take r times n."""
         self.crew(count, self.job, self.leaves, "pool", Clock(None), (arrays["row"], arrays["leaf"]), "pool")
         counts = np.zeros(len(arrays["row"]))
         for leaf in self.leaves:
