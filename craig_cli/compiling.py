@@ -19,7 +19,6 @@ from importlib import import_module
 from pathlib import Path
 
 from craig_cli import cache
-from craig_cli.cache import kernels_there
 
 Kernel = tuple[str, tuple[str, ...]]  # "package.module:function" and the types of its arguments
 _WORKER = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from craig_cli.compiling import work; work()"
@@ -33,7 +32,7 @@ def recorded() -> dict[str, list[Kernel]]:
 
 def not_there(kernels: Iterable[Kernel]) -> list[Kernel]:
     """Those that no process of this user has compiled yet, for these or other types."""
-    there = kernels_there()
+    there = cache.kernels_there()
     return [kernel for kernel in dict.fromkeys(kernels) if _file_name(kernel) not in there]
 
 
@@ -72,8 +71,9 @@ class Ahead:
         known = recorded()
         each = [known.get(run, []) for run in runs]
         needed = [kernel for kernel in each[0] if all(kernel in other for other in each)]
-        self._missing += not_there(needed)
-        if self._worker is not None or 2 * len(self._missing) > len(needed):
+        missing = not_there(needed)
+        self._missing += missing
+        if self._worker is not None or 2 * len(missing) > len(needed):
             self._begin()
         else:
             cache.before_compiling = self._begin

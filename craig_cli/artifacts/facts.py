@@ -108,8 +108,8 @@ def _checked(is_valid: bool, metadata: dict, key: str, expected: str, name: str)
     return metadata.get(key)
 
 
-def _is_count(value) -> bool:
-    return type(value) is int and 1 <= value < 2**63
+def _is_count(value, least: int = 1) -> bool:
+    return type(value) is int and least <= value < 2**63
 
 
 def _is_number(value) -> bool:
@@ -118,8 +118,7 @@ def _is_number(value) -> bool:
 
 def _is_input(value) -> bool:
     texts = isinstance(value, dict) and all(isinstance(value.get(key), str) for key in ("name", "fingerprint"))
-    rows = value.get("rows") if texts else None
-    return type(rows) is int and 0 <= rows < 2**63  # a folder may have files without rows
+    return texts and _is_count(value.get("rows"), 0)  # a folder may have files without rows
 
 
 def _is_class(entry) -> bool:
