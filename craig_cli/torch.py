@@ -84,10 +84,11 @@ class CoresetSampler(Sampler[int]):
         way: str = "strata",
         classes: int | None = None,
         multiple_of: int = 1,
+        doubt: float | None = None,
     ) -> None:
         labels = labels.cpu().numpy() if isinstance(labels, torch.Tensor) else labels
         self.reselector = Reselector(
-            labels, fraction, every, correction, seed, way=way, classes=classes, multiple_of=multiple_of
+            labels, fraction, every, correction, seed, way=way, classes=classes, multiple_of=multiple_of, doubt=doubt
         )
         self._epoch, self._position = -1, 0
         self._next: int | None = None  # the epoch that set_epoch named

@@ -106,6 +106,33 @@ def test_the_hardest_rows_are_drawn_most_and_none_is_out_of_reach():
     assert reselector.ages(200).max() < 150
 
 
+def test_rows_that_another_class_is_given_to_are_seldom_drawn_and_count_for_nothing():
+    labels, proxies = gradients(600, sure=4.0)
+    doubtful = np.array([max(row) > 0.75 for row in proxies.tolist()])
+    assert 0 < doubtful.sum() < 100
+    drawn, trusting = np.zeros(600), np.zeros(600)
+    for seed in range(40):
+        for doubt, counts in ((0.75, drawn), (None, trusting)):
+            reselector = Reselector(labels, 0.1, seed=seed, doubt=doubt)
+            reselector.observe(np.arange(600), proxies)
+            rows, weights = reselector.select(1)
+            counts[rows] += 1
+            assert weights.mean() == pytest.approx(1.0, abs=1e-6)
+            assert ((weights == 0.0) == (doubtful[rows] & (doubt is not None))).all()
+    assert 0 < drawn[doubtful].mean() < drawn[~doubtful].mean() < trusting[doubtful].mean()
+
+
+def test_where_most_rows_are_doubtful_none_is():
+    labels, proxies = gradients(600)
+    others = (labels + 1) % CLASSES  # so that the network is nearly always wrong
+    proxies[np.arange(600), labels] += 1.0
+    proxies[np.arange(600), others] -= 1.0
+    reselector = Reselector(others, 0.1, doubt=0.5)
+    reselector.observe(np.arange(600), proxies)
+    assert (proxies.max(axis=1) > 0.5).mean() > 0.5
+    assert (reselector.select(1)[1] > 0.0).all()
+
+
 def test_rows_that_were_not_seen_for_long_are_drawn_more_often():
     labels, proxies = gradients(600)
     old = np.arange(600) < 60
@@ -156,6 +183,15 @@ def test_resumes_where_it_was():
     assert (one.ages(5) == other.ages(5)).all()
     with pytest.raises(UsageError, match="state: expected one of"):
         trained(every=3).load_state_dict(one.state_dict())
+
+
+def test_a_state_is_for_the_same_doubt():
+    state = trained(doubt=0.75).state_dict()
+    resumed = trained(doubt=0.75)
+    resumed.load_state_dict(state)
+    for doubt in (None, 0.5):
+        with pytest.raises(UsageError, match="state: expected one of"):
+            trained(doubt=doubt).load_state_dict(state)
 
 
 def test_processes_that_exchange_news_select_alike():
@@ -211,6 +247,8 @@ def test_wide_rows_are_cut_by_their_sketch():
         ({"fraction": 0}, "fraction: expected a number above 0 and at most 1, found 0"),
         ({"correction": 2}, "correction: expected a number from 0 (equal weights) to 1, found 2"),
         ({"every": 0}, "every: expected a whole number of at least 1, found 0"),
+        ({"doubt": 1.0}, "doubt: expected a number of at least 0.5 and below 1, and strata, found 1, strata"),
+        ({"doubt": 0.75, "way": "random"}, "doubt: expected a number of at least 0.5 and below 1, and strata, found 0.75"),
         ({"way": "all"}, "way: expected one of strata, medoids, random, found 'all'"),
         ({"classes": 1}, "classes: expected more than the largest label, 1, found 1"),
         ({"multiple_of": 5}, "multiple_of: expected at most the 4 rows there are, found 5"),

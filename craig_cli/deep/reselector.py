@@ -6,6 +6,10 @@ is kept from the training steps themselves: a table (n, q) that costs no forward
 from each of as many strata of equal influence as there are rows to be taken; the weight of a row is 1 over its chance,
 to the power ``correction``, over the mean of those. A power of 1 is unbiased; below that, rows that still pull at the
 network count for more than their share (what section 5.2 observes of the paper's subsets); 0 takes all as they come.
+
+Where labels are wrong, it is their rows that pull most. With ``doubt`` a row is doubtful while the network, when it last
+saw it, gave another class more than that: it has no influence of its own, so it is drawn now and then only, to be seen
+again, and with a weight of 0.
 """
 
 from __future__ import annotations
@@ -33,6 +37,8 @@ class Reselector:
     way          "strata"; "medoids", the paper's with the counts of their clusters; "random", uniform rows of weight 1
     classes      number of outputs, where that is more than the largest label says
     multiple_of  rows of an epoch are a multiple of this: batch times ranks times accumulated steps
+    doubt        probability of another class, of 1/2 or more and below 1, beyond which a label is taken for wrong (0.75
+                 where some are known to be); None trusts all of them
 
     size is the number of rows of every epoch. Raises UsageError for arguments that make no sense.
     """
@@ -48,6 +54,7 @@ class Reselector:
         way: str = "strata",
         classes: int | None = None,
         multiple_of: int = 1,
+        doubt: float | None = None,
     ) -> None:
         self.labels = _checked_labels(labels)
         n_rows, largest = len(self.labels), int(self.labels.max())
@@ -61,11 +68,15 @@ class Reselector:
         for name, value, least in (("every", every, 1), ("multiple_of", multiple_of, 1), ("seed", seed, 0)):
             if value != int(value) or value < least:
                 raise UsageError(f"{name}: expected a whole number of at least {least}, found {value}")
+        if doubt is not None and (way != "strata" or not 0.5 <= doubt < 1.0):
+            found = f"{doubt:g}, {way}"
+            raise UsageError(f"doubt: expected a number of at least 0.5 and below 1, and strata, found {found}")
         if classes <= largest:
             raise UsageError(f"classes: expected more than the largest label, {largest}, found {classes}")
         if multiple_of > n_rows:
             raise UsageError(f"multiple_of: expected at most the {n_rows} rows there are, found {multiple_of}")
         self.fraction, self.every, self.correction, self.seed, self.way = fraction, every, correction, seed, way
+        self.doubt = doubt
         most = n_rows // multiple_of
         self.size = int(multiple_of) * min(most, max(1, round(fraction * n_rows / multiple_of)))
         present, self._codes = np.unique(self.labels, return_inverse=True)
@@ -144,9 +155,19 @@ class Reselector:
         if self.way == "medoids":
             return self._medoids()
         missed = (turn - self._visited // self.every) * (self.size / len(self.labels))
-        mass = influence_masses(norms(self._table), missed)
+        doubtful = self._doubtful()
+        mass = influence_masses(np.where(doubtful, 0.0, norms(self._table)), missed)
         drawn = draw_strata(narrowed(self._table, self.seed), mass, self._codes, self.size, generator)
-        return drawn.rows, drawn.weights**self.correction
+        weights = drawn.weights**self.correction
+        trusted = ~doubtful[drawn.rows]
+        return drawn.rows, np.where(trusted, weights, 0.0) if trusted.any() else weights
+
+    def _doubtful(self) -> np.ndarray:
+        """(n,) bool; none where that would be more than half of them: it is the network then that is wrong."""
+        if self.doubt is None:
+            return np.zeros(len(self.labels), dtype=bool)
+        doubtful = self._table.max(axis=1) > self.doubt  # at the label itself p - y is not above 0
+        return doubtful & (doubtful.mean() <= 0.5)
 
     def _medoids(self) -> tuple[np.ndarray, np.ndarray]:
         from craig_cli.api import select_coreset
@@ -162,8 +183,9 @@ class Reselector:
 
     def state_dict(self) -> dict:
         """All that a training resumes from, as arrays and numbers; copies."""
+        settings = [len(self.labels), self.size, self.every, float(self.correction), self.seed, self.way]
         return {
-            "settings": [len(self.labels), self.size, self.every, float(self.correction), self.seed, self.way],
+            "settings": settings if self.doubt is None else [*settings, float(self.doubt)],
             "epoch": self._epoch,
             "round": self._round,
             "rows": self._rows.copy(),

@@ -37,6 +37,8 @@ WAYS = {
     "strata, 1": {"correction": 1.0},
     "strata, 1/2": {"correction": 0.5},
     "strata, 0": {"correction": 0.0},
+    "strata, 1/2, doubt": {"correction": 0.5, "doubt": 0.75},
+    "strata, 0, doubt": {"correction": 0.0, "doubt": 0.75},
 }
 
 
