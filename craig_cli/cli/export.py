@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from craig_cli.cli import options
+from craig_cli.cli.ignored import note_ignored
 from craig_cli.cli.options import STDIO, note
 from craig_cli.cli.reading import note_what_was_read, read_pieces, reading_options
 from craig_cli.cli.rows import check_size, read_rows
@@ -96,6 +97,7 @@ def export(
     for name in outputs:
         check_output(name, inputs, binary=exporter.binary)
 
+    note_ignored("export", method=exporter)
     began = time.perf_counter()
     prepared = None
     content: Any  # a Model, or pieces of rows
