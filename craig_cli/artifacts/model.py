@@ -45,6 +45,11 @@ class Model:
     coreset: dict | None = None
     encoding: Encoding | None = None
 
+    def __repr__(self) -> str:
+        classes = f"{len(self.classes)} classes, " if self.classes else ""
+        by = f", by {self.optimizer['name']}" if "name" in self.optimizer else ""
+        return f"Model({self.loss} loss, {classes}{self.n_features:,} features, l2 {self.l2:g}{by})"
+
     @property
     def labels(self) -> tuple[float | str | int | bool, ...]:
         """The classes as they are in the data."""
