@@ -248,6 +248,7 @@ def select(
     check_output(output, [*data, *others], binary=True)
 
     from craig_cli.compiling import Ahead
+    from craig_cli.formats.early import check_first
     from craig_cli.selection.plan import Plan, wants_rough_model
 
     plan = Plan(
@@ -282,6 +283,7 @@ def select(
     )
     started = time.perf_counter()
     chosen, model, encoding = artifacts_of(from_coreset, at_model)
+    check_first(data, reading, gradients)
     with Ahead(threads, note) as ahead:
         ahead.needs(*runs_ahead(plan, by_model))
         if streaming is not None or not (gradients or at_model or from_coreset):
