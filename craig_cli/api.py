@@ -57,9 +57,7 @@ def _meant(name: str) -> str:
     return "" if meant is None else f"; did you mean {meant}?"
 
 
-def train_model(
-    features, labels, *, coreset: Coreset | None = None, sample_weight=None, note=None, **asked
-) -> Model:
+def train_model(features, labels, *, coreset: Coreset | None = None, sample_weight=None, note=None, **asked) -> Model:
     """A linear model of all rows, or of those of ``coreset``, as ``craig train`` makes it.
 
     features, labels  as ``select_coreset`` takes them

@@ -25,9 +25,9 @@ class Rule(NamedTuple):
 
 _NO_ROUGH_MODEL = "no rough model is trained here"
 
-# ``method`` is the record of the algorithm, of select; of the optimizer, of train; of the target, of export. select adds
-# ``rough``, whether there is a rough model, and ``open``, whether exact greedy or partition is for the data to say:
-# exact is what a block of all rows would be, so the size of blocks is heeded either way.
+# ``method`` is the record of select's algorithm, train's optimizer, export's target. select adds ``rough``, whether
+# there is a rough model, and ``open``, whether exact greedy or partition is for the data to say: exact is what a block
+# of all rows would be, so the size of blocks is heeded either way.
 RULES = {
     "select": (
         Rule("delta", lambda it: it.method.name != "stochastic", "it is for --algorithm stochastic"),

@@ -15,7 +15,9 @@ LEFT = 0.1  # of the gradient's error, which weights are to take away: of more a
 SHARES = (0.01, 0.05, 0.1)  # of the rows, whose epsilon is told where the one asked for takes most of them
 
 
-def finish(coreset, output: str, data, scale: str, as_json: bool, by_epsilon: bool, times, stages=None, at=None) -> None:
+def finish(
+    coreset, output: str, data, scale: str, as_json: bool, by_epsilon: bool, times, stages=None, at=None
+) -> None:
     """Write the coreset of ``data``, where that is not done, and say what it is.
 
     at     the model of --at, if that was given
@@ -159,7 +161,7 @@ def what_next(summary: dict, data: tuple[str, ...], again: list[str]) -> None:
 
 
 def _objective_again(coreset, scale: str, at) -> list[str]:
-    """The options that ``train`` needs to have the objective that the rows were selected for, that of ``at`` if given."""
+    """The options that ``train`` needs to have the objective that rows were selected for, that of ``at`` if given."""
     from craig_cli.registry import DEFAULT_L2, LOSSES, SCALES, load
     from craig_cli.training.labels import loss_of_classes
 

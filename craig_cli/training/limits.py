@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from craig_cli.dataset import Dataset
+from craig_cli.dataset import Dataset, is_csr
 from craig_cli.errors import DataError
 from craig_cli.formats.messages import quoted
 from craig_cli.scaling import Scaling, column_range
@@ -20,10 +20,11 @@ def check_squares(dataset: Dataset, scale: str | Scaling, is_regression: bool) -
     if is_regression and (worst := float(np.abs(dataset.labels).max())) > LARGEST:
         raise DataError(f"{dataset.name}: expected labels of at most {LARGEST:g}, found {worst:g}; divide them all")
     unscaled = scale == "none" or (isinstance(scale, Scaling) and scale.factor is None)
-    values = dataset.features.data if dataset.is_sparse else dataset.features
+    features = dataset.features
+    values: np.ndarray = features.data if is_csr(features) else features
     if not unscaled or max(values.max(initial=0.0), -values.min(initial=0.0)) <= LARGEST:
         return
-    low, high = column_range(dataset.features)
+    low, high = column_range(features)
     largest = np.maximum(high, -low)
     column = int(np.argmax(largest))
     names = [] if dataset.encoding is None else dataset.encoding.names
