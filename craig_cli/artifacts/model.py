@@ -98,6 +98,12 @@ def model_text(model: Model) -> str:
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
+def begins_as_model(path: str | os.PathLike) -> bool:
+    """Whether a file may be a model, being JSON. Raises OSError where it cannot be read."""
+    with open(path, "rb") as stream:
+        return stream.read(64).lstrip()[:1] == b"{"
+
+
 def read_model(path: str | os.PathLike) -> Model:
     """Read and check a model file (``-`` is standard input). Raises DataError where it is not a valid one."""
     try:

@@ -325,9 +325,10 @@ def _models_and_data(paths: tuple[str, ...]) -> tuple[list[str], list[str]]:
 def _is_model(path: str, last: bool) -> bool:
     if path == STDIO:
         return not last
+    from craig_cli.artifacts.model import begins_as_model
+
     try:
-        with open(path, "rb") as stream:
-            return stream.read(64).lstrip()[:1] == b"{"
+        return begins_as_model(path)
     except OSError as error:
         if os.path.isdir(path):
             return False

@@ -6,7 +6,6 @@ import hashlib
 from pathlib import Path
 
 from craig_cli.cli.options import note
-from craig_cli.cli.rows import task_of
 from craig_cli.errors import DataError
 
 
@@ -17,7 +16,7 @@ def of_coreset(dataset, coreset, path: str, settings: dict) -> tuple[dict, dict,
         raise DataError(f"{path}: was selected from other data: expected {width} features, found {dataset.n_features}")
     own = {"scale": _scaling(coreset, settings["scale"])}
     if settings["loss"] is None and settings["task"] == "auto":
-        own["task"] = task_of(coreset)
+        own["task"] = coreset.facts.task
     return *_weights_and_facts(coreset, path), own
 
 
