@@ -36,13 +36,17 @@ class Known:
         if self.width is not None and width != self.width:
             raise DataError(f"expected {self.width} features, as {self.name} has, found {width}")
         for label in labels:
-            if self.task == "regression":
-                expected = "numbers as labels, as" if isinstance(label, str) else ""
-            else:
-                known = not self.classes or label in self.classes
-                expected = "" if known else f"one of the labels {labels_in_words(self.classes)} that"
-            if expected:
+            expected = self._instead_of(label)
+            if expected is not None:
                 raise DataError(f"expected {expected} {self.name} has, found {label_in_words(label)}")
+
+    def _instead_of(self, label) -> str | None:
+        """What is expected where there is a label that cannot be; None of one that can."""
+        if self.task == "regression":
+            return "numbers as labels, as" if isinstance(label, str) else None
+        if not self.classes or label in self.classes:
+            return None
+        return f"one of the labels {labels_in_words(self.classes)} that"
 
 
 def known_of(made: Coreset | Model, name: str) -> Known:

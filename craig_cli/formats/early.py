@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from craig_cli.formats import ipc, opened, parquet
+from craig_cli.formats import opened
 from craig_cli.formats.choose import Asked, check_label
 from craig_cli.formats.content import STDIN, Content
 from craig_cli.formats.sniff import dialect_of
@@ -38,5 +38,11 @@ def _schema(kind: str, content: Content, shown: str, reading: dict) -> pa.Schema
     if not content.whole_file:
         return None
     if kind == "parquet":
+        from craig_cli.formats import parquet  # takes longer to import than LIBSVM text that is small to read
+
         return replace(parquet.look(content, None), fixed=content.fixed).whole_schema
-    return ipc.schema_of(content.path, shown) if kind == "arrow" else None
+    if kind == "arrow":
+        from craig_cli.formats import ipc
+
+        return ipc.schema_of(content.path, shown)
+    return None
