@@ -57,11 +57,12 @@ def _meant(name: str) -> str:
     return "" if meant is None else f"; did you mean {meant}?"
 
 
-def train_model(features, labels, *, coreset: Coreset | None = None, sample_weight=None, **asked) -> Model:
+def train_model(features, labels, *, coreset: Coreset | None = None, sample_weight=None, note=None, **asked) -> Model:
     """A linear model of all rows, or of those of ``coreset``, as ``craig train`` makes it.
 
     features, labels  as ``select_coreset`` takes them
     coreset        selected from these rows; or sample_weight (n,) numbers of 0 or more, not both
+    note           as of ``select_coreset``: what ``craig train`` would say, such as that this is no optimum
     asked          what a ``TrainingPlan`` takes: loss, l2, optimizer, epochs, scale, seed, ...
 
     Raises UsageError and DataError, ValueErrors both, for what cannot be.
@@ -69,21 +70,32 @@ def train_model(features, labels, *, coreset: Coreset | None = None, sample_weig
     from craig_cli.errors import UsageError
     from craig_cli.training.fit import fit
 
+    rank = None
     if coreset is None:
         dataset = dataset_of(features, labels)
-        return with_encoding(fit(dataset, sample_weight, **asked).model, dataset.encoding)
-    if sample_weight is not None:
+    elif sample_weight is not None:
         raise UsageError("expected one of coreset and sample_weight, found both")
-    rows, chosen, weight = coreset.take(features, labels)
-    dataset = dataset_of(rows, labels if isinstance(labels, str) else chosen, encoding=coreset.encoding)
-    return with_encoding(fit(dataset, weight, rank=coreset.rank, **asked).model, dataset.encoding)
+    else:
+        rows, chosen, sample_weight = coreset.take(features, labels)
+        dataset = dataset_of(rows, labels if isinstance(labels, str) else chosen, encoding=coreset.encoding)
+        rank = coreset.rank
+    fitted = fit(dataset, sample_weight, rank=rank, **asked)
+    for text in (*dataset.notes, *fitted.notes) if note is not None else ():
+        note(text)
+    return with_encoding(fitted.model, dataset.encoding)
 
 
-def evaluate_model(model: Model, features, labels) -> dict:
-    """The metrics of ``model`` on rows (n, d) and labels (n,), or a table: see ``evaluation.metrics.evaluate``."""
+def evaluate_model(model: Model, features, labels, *, note=None) -> dict:
+    """The metrics of ``model`` on rows (n, d) and labels (n,), or a table: see ``evaluation.metrics.evaluate``.
+
+    note  as of ``train_model``: says which columns of a table the model does not know
+    """
     from craig_cli.evaluation.metrics import evaluate
 
-    return evaluate(model, dataset_of(features, labels, encoding=model.encoding))
+    dataset = dataset_of(features, labels, encoding=model.encoding)
+    for text in dataset.notes if note is not None else ():
+        note(text)
+    return evaluate(model, dataset)
 
 
 class CoresetSampler:

@@ -21,6 +21,7 @@ from craig_cli.errors import DataError
 
 CHUNK = 8192  # rows at a time
 MOST_COLUMNS_KEPT = 10_000  # of a scaling in a coreset's metadata
+TINY = 1e-130  # values of less, and what they differ by, may have no squares in float64
 SPREADS = {"minmax": "range", "standard": "deviation", "unit": "norm"}  # what a column is divided by
 
 
@@ -135,17 +136,48 @@ def column_range(features: np.ndarray | sp.csr_matrix) -> tuple[np.ndarray, np.n
 
 def _mean_and_deviation(features, multiplicity) -> tuple[np.ndarray, np.ndarray]:
     weights = np.ones(features.shape[0]) if multiplicity is None else multiplicity
+    mean, variance = _moments(features, weights)
+    deviation = np.sqrt(np.maximum(variance, 0.0))
+    small = np.flatnonzero(variance < TINY**2)
+    if len(small):
+        tiny, exponent = _tiny(features[:, small])
+        small = small[tiny]
+    if len(small):
+        lifted = _moments(_times_power(features[:, small], -exponent), weights)[1]
+        deviation[small] = np.ldexp(np.sqrt(np.maximum(lifted, 0.0)), exponent)
+    return mean, deviation
+
+
+def _tiny(features) -> tuple[np.ndarray, np.ndarray]:
+    """(positions of the columns whose squares may be none in float64, the power of 2 that each of them is below)"""
+    low, high = column_range(features)
+    largest = np.maximum(high, -low)
+    tiny = np.flatnonzero((largest > 0.0) & (largest < TINY))
+    return tiny, np.frexp(largest[tiny])[1]
+
+
+def _times_power(features, exponent: np.ndarray):
+    """Each column times 2 to its ``exponent``, which rounds nothing."""
+    if not is_csr(features):
+        return np.ldexp(features, exponent)
+    lifted = features.copy()
+    lifted.data = np.ldexp(features.data, exponent[features.indices])
+    return lifted
+
+
+def _moments(features, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(mean, variance) of each column, (d,) each, of which rounding may leave a variance below 0."""
     total = weights.sum()
     mean = np.asarray(features.T @ weights).ravel() / total
     if is_csr(features):
         variance = np.asarray(features.multiply(features).T @ weights).ravel() / total - mean**2
         # Rounding leaves a constant column with a variance of about the unit in the last place of its square.
         variance[variance < 1e-12 * mean**2] = 0.0
-    else:
-        variance = np.zeros(features.shape[1])
-        for start in range(0, features.shape[0], CHUNK):  # no second copy of the data
-            part = features[start : start + CHUNK] - mean
-            variance += weights[start : start + CHUNK] @ (part * part)
-        variance /= total
-        variance[np.ptp(features, axis=0) == 0] = 0.0
-    return mean, np.sqrt(np.maximum(variance, 0.0))
+        return mean, variance
+    variance = np.zeros(features.shape[1])
+    for start in range(0, features.shape[0], CHUNK):  # no second copy of the data
+        part = features[start : start + CHUNK] - mean
+        variance += weights[start : start + CHUNK] @ (part * part)
+    variance /= total
+    variance[np.ptp(features, axis=0) == 0] = 0.0
+    return mean, variance

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import pty
 import shutil
 import sys
 
 import pyarrow as pa
+import pyarrow.csv
+import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 
+from craig_cli import compiling
 from tests.conftest import SAMPLE
 
 GOOD = "1 1:1 2:2\n-1 1:3 2:4\n1 1:5 2:6\n-1 1:7 2:8\n"
@@ -77,6 +81,26 @@ def test_an_empty_directory(craig, command):
 def test_a_wrong_label_column(craig, command):
     shutil.copy(SAMPLE / "binary.parquet", craig.folder / "in.parquet")
     check_refused(craig, run_on(craig, command, "in.parquet", "--label", "lable"), 1, "in.parquet", "lable")
+
+
+def test_a_wrong_label_column_is_refused_before_anything_else_is_done(craig, monkeypatch):
+    """Kernels that are to be compiled are noted when that begins."""
+    monkeypatch.setattr(compiling, "not_there", list)
+    table = pa.table({"x": [1.0, 2.0], "label": [0, 1]})
+    pq.write_table(table, craig.folder / "in.parquet")
+    pyarrow.csv.write_csv(table, craig.folder / "in.csv")
+    pyarrow.feather.write_feather(table, craig.folder / "in.feather")
+    with pa.ipc.new_stream(craig.folder / "in.stream", table.schema) as stream:
+        stream.write_table(table)
+    (craig.folder / "in.folder" / "part=1").mkdir(parents=True)
+    shutil.copy(craig.folder / "in.parquet", craig.folder / "in.folder" / "part=1")
+    (craig.folder / "in.csv.gz").write_bytes(gzip.compress((craig.folder / "in.csv").read_bytes()))
+    select = ("--size", "1", "--threads", "1")
+    for name in ("in.parquet", "in.csv", "in.feather", "in.stream", "in.csv.gz", "absent"):
+        check_refused(craig, craig("select", name, *select, "--label", "lable"), 1, name)
+    refused = craig("select", "in.folder", *select, "--label", "prat")
+    check_refused(craig, refused, 1, "found: x, label, part (name it with --label, perhaps --label part)")
+    assert "compiling kernels" in craig("select", "in.parquet", *select, "-o", "out").stderr
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -59,7 +59,7 @@ def test_what_csv_means(tmp_path):
         ("a,b,a\n1,2,0\n", 'expected one column "a", found 2'),
         ("a,b,label\n1,2,0\n1,2\n", "Expected 3 columns, got 2"),
         ("a,b,label\n", "expected at least one row"),
-        ("a,b,c\n1,2,3\n", 'no column "label"; found: a, b, c (name it with --label, perhaps --label c)'),
+        ("a,b,c\n1,2,3\n", 'no column "label"; found: a, b, c (name it with --label)'),
         ("a,label\n1,\n", 'column "label", row 0 (from 0): expected a label, found null'),
         ("a,label\n1,0\n2,1\ninf,1\n", 'column "a", row 2 (from 0): expected a finite number, found inf'),
     ],

@@ -125,7 +125,7 @@ def test_no_label_is_needed_and_one_that_is_named_is(craig, data):
     named = craig("select", "g.parquet", "--gradients", "--size", "50", "--label", "y")
     assert named.error == 'Error: g.parquet: no label column "y"; found: g (name it with --label)'
     without = craig("select", "g.parquet", "--size", "50")
-    assert without.error == 'Error: g.parquet: no column "label"; found: g (name it with --label, perhaps --label g)'
+    assert without.error == 'Error: g.parquet: no column "label"; found: g (name it with --label)'
 
 
 def test_nan_is_one_line(craig, data):

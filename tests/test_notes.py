@@ -61,6 +61,16 @@ def test_the_next_command_has_the_loss_and_the_penalty_that_rows_are_for(craig):
     assert "--loss" not in implied and "--l2" not in implied
 
 
+def test_the_next_command_has_the_objective_of_the_model_that_rows_were_selected_at(craig):
+    train = ("train", BINARY, "--epochs", "2", "-q", "-o", "m.json", "--loss", "squared-hinge")
+    select = ("select", BINARY, "--size", "40", "--at", "m.json", "-o", "a.parquet")
+    craig.ok(*train, "--l2", "0.01", "--scale", "minmax")
+    told = craig.ok(*select).stderr.splitlines()[-1]
+    assert "--scale minmax --loss squared-hinge --l2 0.01 --coreset a.parquet" in told
+    craig.ok(*train[:-2])  # what train takes by itself is not said
+    assert f"craig train {BINARY} --coreset a.parquet" in craig.ok(*select).stderr.splitlines()[-1]
+
+
 def test_a_selection_in_words(craig):
     """Weights, what the bound is for one row, and how it was done with -v alone."""
     command = ("select", BINARY, "--size", "300", "--for", "distance", "-o", "a.parquet")

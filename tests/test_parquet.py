@@ -139,7 +139,7 @@ def refusal(read, columns: dict, **options) -> str:
 def test_missing_columns(read, tmp_path):
     x = np.ones(3)
     assert refusal(read, {"x": x, "y": x, "label": x}, label="z") == (
-        'no label column "z"; found: x, y, label (name it with --label)'
+        'no label column "z"; found: x, y, label (name it with --label, perhaps --label label)'
     )
     assert refusal(read, {"x": x}, weight_column="w") == (
         'no weight column "w"; found: x, label (name it with --weight-column)'
@@ -148,12 +148,31 @@ def test_missing_columns(read, tmp_path):
     assert "expected feature columns" in refusal(read, {"label": x})
     assert "and 62 more" in refusal(read, {f"x{i}": x for i in range(101)}, label="z")  # the list is complete up to 40
     pq.write_table(pa.table({f"x{i}": x for i in range(39)} | {"income": x}), tmp_path / "in.parquet")
-    with pytest.raises(DataError, match=r"x37, x38, income \(name it with --label, perhaps --label income\)$"):
+    with pytest.raises(DataError, match=r"x37, x38, income \(name it with --label\)$"):
         read_dataset([tmp_path / "in.parquet"])
     with pytest.raises(UsageError, match="--features"):
         read({"x": x}, {"features": ["label"]})
     with pytest.raises(UsageError, match="--zero-based"):
         read({"x": x}, {"zero_based": True})
+
+
+@pytest.mark.parametrize(
+    "names, asked, meant",
+    [
+        (["income", "Labels", "age"], {}, "--label, perhaps --label Labels"),
+        (["Y", "x", "class"], {}, "--label, perhaps --label Y"),
+        (["income", "paid", "y"], {"label": "payd"}, "--label, perhaps --label paid"),
+        (["target", "age"], {"label": "outgo"}, "--label, perhaps --label target"),
+        (["income", "age"], {"label": "outgo"}, "--label"),
+        (["label", "w8", "weight"], {"weight_column": "wieght"}, "--weight-column, perhaps --weight-column weight"),
+        (["label", "w8", "weight"], {"weight_column": "count"}, "--weight-column"),
+    ],
+)
+def test_a_column_that_is_not_there_may_be_one_that_is(tmp_path, names, asked, meant):
+    pq.write_table(pa.table({name: [1.0, 2.0] for name in names}), tmp_path / "in.parquet")
+    with pytest.raises(DataError) as refusal:
+        read_dataset([tmp_path / "in.parquet"], **asked)
+    assert str(refusal.value).endswith(f"(name it with {meant})")
 
 
 def test_a_column_twice(read, tmp_path):

@@ -1,6 +1,7 @@
 """``--for``: what a coreset is for, and what that sets; the same from Python."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from craig_cli import CoresetSampler, evaluate_model, read_coreset, select_coreset, train_model
@@ -84,6 +85,26 @@ def test_train_and_evaluate_from_python(data):
     assert theirs["objective"] <= ours["objective"] + 1e-12 and ours["objective"] < theirs["objective"] + 1e-3
     with pytest.raises(UsageError, match="found both"):
         train_model(*data, coreset=coreset, sample_weight=np.ones(1500))
+
+
+def test_training_from_python_says_what_the_command_says(data):
+    table = pa.table({"x": data[0][:, 0], "who": [f"p{row}" for row in range(1500)], "label": data[1]})
+    told: list[str] = []
+    short = {"epochs": 1, "precondition": "none", "step": 1e-4, "note": told.append}
+    model = train_model(table, "label", **short)
+    assert "left out" in told[0] and "this is no optimum" in told[1]
+    del told[:]
+    train_model(*data, coreset=select_coreset(*data, size=50, purpose="distance"), **short)
+    assert len(told) == 1 and "this is no optimum" in told[0]
+    more = table.append_column("z", table["x"])
+    evaluate_model(model, more, "label", note=told.append)
+    assert told[1].endswith("columns that the training data has not are left out: z")
+
+
+def test_a_model_prints_as_one_line(data):
+    assert repr(train_model(*data, epochs=1)) == "Model(logistic loss, 2 classes, 4 features, l2 1e-05, by sgd)"
+    numbers = train_model(data[0], data[0][:, 0], epochs=1, optimizer="saga", l2=0.01)
+    assert repr(numbers) == "Model(squared loss, 4 features, l2 0.01, by saga)"
 
 
 def test_a_sampler_in_the_form_of_others(data, tmp_path):

@@ -93,3 +93,17 @@ def test_values_too_large_to_scale_are_refused_and_too_small_ones_are_all_the_sa
         fit_scaling(name, sp.csr_matrix(features) if sparse else features)
     scaled = fit_scaling(name, features[:, 2:3]).apply(features[:, 2:3])
     assert np.isfinite(scaled).all()
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("size", [1e-170, 1e-300])
+def test_tiny_values_have_a_deviation(features, size, sparse):
+    """Their squares are 0 in float64: such a column once was the same in all rows."""
+    tiny = features * [1.0, size, size, size] + [0.0, 0.0, 3 * size * (not sparse), 0.0]
+    counts = np.arange(len(features)) % 3 + 1.0
+    powers = [1.0, size, size, size]
+    expected = fit_scaling("standard", sp.csr_matrix(tiny / powers) if sparse else tiny / powers, counts)
+    found = fit_scaling("standard", sp.csr_matrix(tiny) if sparse else tiny, counts)
+    np.testing.assert_allclose(found.factor[:3] * powers[:3], expected.factor[:3], rtol=1e-9)
+    np.testing.assert_allclose(found.shift[:3] / powers[:3], expected.shift[:3], rtol=1e-9, atol=1e-12)
+    assert found.factor[3] == 1.0  # the same in all rows

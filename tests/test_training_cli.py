@@ -6,6 +6,7 @@ import json
 import shutil
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -173,3 +174,29 @@ def test_the_scaling_of_a_coreset_is_that_of_all_rows(craig, folder, scale):
     own = fit(rows, weights, optimizer="saga", l2=0.1, scale=scale).model
     assert np.abs(own.coef - by_hand.coef).max() > 1e-4
     assert "fitted to the coreset's rows" in craig.ok(*run, "unit").stderr
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_values_whose_squares_do_not_fit_are_refused(craig, sparse):
+    """Once a model of zeros, with a gradient norm that was no number."""
+    far = 500 if sparse else 2
+    rows = [f"{row % 2} 1:{row} {far}:{(-1) ** (row // 2) * (row + 1)}e298\n" for row in range(60)]
+    (craig.folder / "u.libsvm").write_text("".join(rows))
+    train = ("train", "u.libsvm", "--epochs", "3", "-q", "-o", "m")
+    for options in ((), ("--precondition", "none"), ("--optimizer", "saga")):
+        refused = craig(*train, *options)
+        assert refused.status == 1 and refused.error == (
+            f"Error: u.libsvm: feature {far}: expected values of at most 1e+150, whose squares fit in float64, "
+            "found 6e+299; give --scale minmax"
+        )
+    assert [path.name for path in craig.folder.iterdir()] == ["u.libsvm"]
+    scaled = json.loads(craig.ok(*train, "--scale", "minmax", "--json").text)
+    assert 0 < scaled["gradient_norm"] < 1
+
+
+def test_columns_and_targets_whose_squares_do_not_fit_are_refused(craig):
+    values = np.linspace(-1, 1, 60)
+    pq.write_table(pa.table({"x": values, "far": -(10.0**160) * (values + 2)}), craig.folder / "u.parquet")
+    train = ("train", "u.parquet", "--task", "regression", "--epochs", "2", "-q", "-o", "m")
+    assert 'u.parquet: column "far": expected values of' in craig(*train, "--label", "x").error
+    assert "expected labels of at most 1e+150, found 3e+160" in craig(*train, "--label", "far").error

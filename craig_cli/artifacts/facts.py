@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from craig_cli.errors import DataError
+from craig_cli.registry import LOSSES, load
 
 Label = float | int | str | bool | None
 
@@ -64,6 +65,13 @@ class CoresetFacts:
     def labels(self) -> tuple[Label, ...]:
         """Value of each class, or (None,)."""
         return tuple(each.label for each in self.classes)
+
+    @property
+    def task(self) -> str:
+        """What the labels of the data were taken for, of which the coreset may not have all; "auto": not looked at."""
+        if self.loss in LOSSES:
+            return "regression" if load(LOSSES, self.loss).is_regression else "classification"
+        return "classification" if any(label is not None for label in self.labels) else "auto"
 
 
 _TEXTS = {

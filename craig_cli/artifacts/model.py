@@ -45,6 +45,11 @@ class Model:
     coreset: dict | None = None
     encoding: Encoding | None = None
 
+    def __repr__(self) -> str:
+        classes = f"{len(self.classes)} classes, " if self.classes else ""
+        by = f", by {self.optimizer['name']}" if "name" in self.optimizer else ""
+        return f"Model({self.loss} loss, {classes}{self.n_features:,} features, l2 {self.l2:g}{by})"
+
     @property
     def labels(self) -> tuple[float | str | int | bool, ...]:
         """The classes as they are in the data."""
@@ -91,6 +96,12 @@ def model_text(model: Model) -> str:
         keys, values["encoding"] = (*_KEYS, _ENCODING), model.encoding.facts()
     lines = [f"  {json.dumps(key)}: {json.dumps(values[key], allow_nan=False)}" for key in keys]
     return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def begins_as_model(path: str | os.PathLike) -> bool:
+    """Whether a file may be a model, being JSON. Raises OSError where it cannot be read."""
+    with open(path, "rb") as stream:
+        return stream.read(64).lstrip()[:1] == b"{"
 
 
 def read_model(path: str | os.PathLike) -> Model:

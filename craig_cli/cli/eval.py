@@ -10,6 +10,7 @@ import click
 
 from craig_cli.cli import options
 from craig_cli.cli.eval_compare import compare_options
+from craig_cli.cli.ignored import note_ignored
 from craig_cli.cli.options import STDIO, Integer, Number, note
 from craig_cli.cli.reading import read_data, reading_options
 from craig_cli.cli.rows import check_size
@@ -182,6 +183,7 @@ def evaluate(
         }
         _check_compare(models, data, reference, {name: value for name, value in alone.items() if name != "--loss"})
     options.check_stdin(*models, *data, reading["weight_file"], *coreset, *history, reference, test)
+    note_ignored("eval", models=models)
     form = None
     if plot is not None:
         from craig_cli.artifacts.files import check_output
@@ -323,9 +325,10 @@ def _models_and_data(paths: tuple[str, ...]) -> tuple[list[str], list[str]]:
 def _is_model(path: str, last: bool) -> bool:
     if path == STDIO:
         return not last
+    from craig_cli.artifacts.model import begins_as_model
+
     try:
-        with open(path, "rb") as stream:
-            return stream.read(64).lstrip()[:1] == b"{"
+        return begins_as_model(path)
     except OSError as error:
         if os.path.isdir(path):
             return False

@@ -6,15 +6,17 @@ import contextlib
 import json
 import os
 import time
+from functools import partial
 from typing import Any
 
 import click
 
 from craig_cli.cli import options
+from craig_cli.cli.ignored import note_ignored
 from craig_cli.cli.options import STDIO, note
 from craig_cli.cli.reading import note_what_was_read, read_pieces, reading_options
-from craig_cli.cli.rows import check_size, read_rows
-from craig_cli.errors import DataError
+from craig_cli.cli.rows import check_size, read_made, read_rows
+from craig_cli.errors import DataError, OtherDataError
 from craig_cli.registry import EXPORTERS, TASKS, load
 
 
@@ -24,6 +26,7 @@ from craig_cli.registry import EXPORTERS, TASKS, load
         "craig export sample_data/binary.libsvm --coreset binary.coreset.parquet --to vw -o binary.vw",
         "craig export sample_data/binary.libsvm --coreset binary.coreset.parquet --to xgboost -o binary.txt",
         "craig export sample_data/binary.libsvm --coreset binary.coreset.parquet --to csv --normalize mean -o - | head",
+        "craig export sample_data/binary.test.libsvm --like binary.coreset.parquet --to xgboost -o binary.test.txt",
         "craig train sample_data/binary.libsvm -q -o binary.model.json",
         "craig export binary.model.json --to liblinear -o binary.model",
     )
@@ -32,6 +35,13 @@ from craig_cli.registry import EXPORTERS, TASKS, load
 @click.option("--to", "target", type=click.Choice(list(EXPORTERS)), required=True, help="Who is to read it.")
 @options.coreset_option("Write the rows of this coreset only, with its weights.")
 @options.coreset_size_option("With --coreset: one of the sizes that it was selected with by --sizes.")
+@click.option(
+    "--like",
+    type=click.Path(),
+    metavar="CORESET|MODEL",
+    help="Write all rows of DATA, such as a test file, in the columns that this coreset or model has, by their names, "
+    "and with its positions of labels.",
+)
 @options.output_option("an ending for the target")
 @click.option(
     "--normalize",
@@ -66,6 +76,7 @@ def export(
     target,
     coreset,
     size,
+    like,
     output,
     normalize,
     task,
@@ -81,21 +92,23 @@ def export(
     finds by itself. catboost: tab-separated columns, described in OUT.cd. csv, parquet, feather: the columns of a
     table as they are, with craig_weight and craig_rank, in greedy order; of LIBSVM, and with encoded-csv and
     encoded-parquet, rank, weight, label, x1, x2, ... The others are in the order of DATA. liblinear: a model of craig
-    train for liblinear's predict. Without --coreset all rows are written, with weight 1 or that of --weight-column.
+    train for liblinear's predict. Without --coreset all rows are written, with weight 1 or that of --weight-column; a
+    test file wants --like, or its x5 may be another column.
     """
     exporter = load(EXPORTERS, target)
     check_size(size, coreset)
-    _check_options(exporter, target, paths, coreset, categorical)
+    _check_options(exporter, target, paths, coreset, categorical, like)
     options.check_stdin(*paths, reading["weight_file"], coreset)
 
     from craig_cli.artifacts.files import check_output
 
     output = options.output_path(output, paths[0], exporter.suffix, as_json)
     outputs = _outputs(exporter, target, output)
-    inputs = tuple(name for name in (*paths, reading["weight_file"], coreset) if name)
+    inputs = tuple(name for name in (*paths, reading["weight_file"], coreset, like) if name)
     for name in outputs:
         check_output(name, inputs, binary=exporter.binary)
 
+    note_ignored("export", method=exporter)
     began = time.perf_counter()
     prepared = None
     content: Any  # a Model, or pieces of rows
@@ -104,9 +117,11 @@ def export(
 
         content = read_model(paths[0])
     else:
+        from craig_cli.exporters.known import known_of
         from craig_cli.exporters.prepare import Asked
 
-        asked = Asked(normalize, task, categorical)
+        known = None if like is None else known_of(read_made(like), like)
+        asked = Asked(normalize, task, categorical, known)
         prepared = _prepared(paths, coreset, size, exporter, asked, reading | {"threads": threads})
         content = prepared.pieces
     _write(exporter, content, outputs, paths[0])
@@ -128,8 +143,8 @@ def export(
         note(f"labels for {target}: {', '.join(pairs)}{' ...' if len(numbered) > 20 else ''}")
     note(f"{wrote} ({prepared.n_rows:,} rows, weights sum to {prepared.weight:g})")
     if abs(ratio - 1) > 1e-9:  # else there is nothing to set
-        known = "not written: each row stands for as many as any other"
-        advice = f": {exporter.advice(ratio, prepared.scale)}" if prepared.scale != "none" else f", {known}"
+        alike = "not written: each row stands for as many as any other"
+        advice = f": {exporter.advice(ratio, prepared.scale)}" if prepared.scale != "none" else f", {alike}"
         note(f"mean weight n/r {ratio:.4g}{advice}")
 
 
@@ -152,16 +167,23 @@ def _prepared(paths, coreset, size, exporter, asked, reading: dict):
             total = float(originals.n_rows if weights is None else weights.sum())
             note_what_was_read(paths, reading, originals.notes, originals.name, weights is not None, total)
             return prepare.of_tables(originals, exporter, asked)
+    known = asked.known
+    if known is not None:
+        reading = reading | {"encoding": known.encoding, "n_features": known.width}
     stream = Stream(paths, exporter.original, **reading)
-    survey = read_pieces(stream, prepare.Survey)
+    try:
+        survey = read_pieces(stream, partial(prepare.Survey, known))
+    except OtherDataError as error:
+        raise DataError(f"{error}, more than {known.name if known else paths[0]} has") from error
     with _about(paths[0]):
         if stream.dataset is not None:
             encoding = stream.dataset.encoding
             kinds = set() if encoding is None or encoding.is_plain else {each.kind for each in encoding.columns}
-            if kinds - {"numbered"} and not exporter.original:  # not LIBSVM data, whose x5 is x5
+            if kinds - {"numbered"} and not exporter.original and known is None:  # not LIBSVM data, whose x5 is x5
                 note(
                     "text, times and missing values are encoded by this data alone: x1, x2, ... of a coreset, or of "
-                    "other files, are other columns; --to csv, parquet or feather keeps them as they are"
+                    "other files, are other columns; --like has those of a coreset or a model, and --to csv, parquet "
+                    "or feather keeps them as they are"
                 )
             return prepare.of_rows(stream.dataset, None, exporter, asked)
         stream.settle(survey.width, survey.label_names)
@@ -183,13 +205,20 @@ def _summary(prepared) -> dict:
     }
 
 
-def _check_options(exporter, target, paths, coreset, categorical) -> None:
+def _check_options(exporter, target, paths, coreset, categorical, like) -> None:
     if categorical is not None and not exporter.categories:
         raise click.UsageError(f"--to {target}: has no columns of categories; --categorical is for catboost")
     if exporter.takes_model and len(paths) != 1:
         raise click.UsageError(f"--to {target}: expected one model, found {len(paths)} files")
     if exporter.takes_model and coreset is not None:
         raise click.UsageError(f"--to {target}: exports a model; --coreset is for rows")
+    if like is not None and coreset is not None:
+        raise click.UsageError("expected one of --coreset and --like, found both")
+    if like is not None and exporter.takes_model:
+        raise click.UsageError(f"--to {target}: exports a model; --like is for rows")
+    if like is not None and exporter.original:
+        encoded = "encoded-csv" if target == "csv" else "encoded-parquet"
+        raise click.UsageError(f"--to {target}: keeps columns as they are; --like goes with --to {encoded} or others")
 
 
 def _outputs(exporter, target: str, output: str) -> list[str]:

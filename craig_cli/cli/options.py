@@ -10,7 +10,7 @@ import contextlib
 import math
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import click
 
@@ -296,6 +296,17 @@ def detail(text: str) -> None:
     context = click.get_current_context(silent=True)
     if context is not None and (context.obj or {}).get("verbose"):
         note(text)
+
+
+def is_given(name: str) -> bool:
+    """Whether the option of this parameter stands on the command line."""
+    return click.get_current_context().get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE
+
+
+def given(names: Iterable[str]) -> list[str]:
+    """The options of these parameters, of those that stand on the command line."""
+    options = {each.name: each.opts[-1] for each in click.get_current_context().command.params}
+    return [options[name] for name in names if is_given(name)]
 
 
 def command_line(*words: str) -> str:

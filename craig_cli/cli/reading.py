@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import click
 
-from craig_cli.cli.options import Names, note
+from craig_cli.cli.options import Names, is_given, note
 from craig_cli.registry import FORMATS
 
 data_argument = click.argument("data", nargs=-1, required=True, metavar="DATA...", type=click.Path())  # data: tuple
@@ -103,7 +103,7 @@ def reading_again() -> list[str]:
     for parameter in context.command.params:
         if parameter.name not in _READING or not isinstance(parameter, click.Option):
             continue
-        if context.get_parameter_source(parameter.name) != click.core.ParameterSource.COMMANDLINE:
+        if not is_given(parameter.name):
             continue
         value = context.params[parameter.name]
         if isinstance(value, bool):

@@ -58,17 +58,19 @@ def read_sized(path: str, size: Amount | None):
     return coreset if size is None else coreset.at_size(size, path)
 
 
+def read_made(path: str):
+    """The coreset or the model in a file, whichever it is. Raises DataError where it is neither."""
+    from craig_cli.artifacts.coreset import read_coreset
+    from craig_cli.artifacts.model import begins_as_model, read_model
+    from craig_cli.errors import os_error
+
+    try:
+        return read_model(path) if begins_as_model(path) else read_coreset(path)
+    except OSError as error:
+        raise os_error(error, path, "read") from error
+
+
 def check_size(size: Amount | None, coreset) -> None:
     """Refuse a size of no coreset."""
     if size is not None and not coreset:
         raise click.UsageError("--size: is one of the sizes of a coreset; give one with --coreset")
-
-
-def task_of(coreset) -> str:
-    """What ``select`` took the labels for, of which the coreset may not have all; "auto" where it did not look."""
-    from craig_cli.registry import LOSSES, load
-
-    facts = coreset.facts
-    if facts.loss in LOSSES:
-        return "regression" if load(LOSSES, facts.loss).is_regression else "classification"
-    return "classification" if any(label is not None for label in facts.labels) else "auto"

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import functools
 import time
+from dataclasses import replace
 
 import click
 
 from craig_cli.cli import options
+from craig_cli.cli.ignored import note_ignored
 from craig_cli.cli.options import Integer, Number, note
 from craig_cli.cli.reading import data_argument, read_data, reading_options
-from craig_cli.cli.select_ahead import run_ahead, runs_ahead
+from craig_cli.cli.select_ahead import algorithm_of, run_ahead, runs_ahead
 from craig_cli.cli.select_at import artifacts_of, reweighed, select_at
 from craig_cli.cli.select_summary import finish
 from craig_cli.cli.streaming import select_in_pieces, stream_options
@@ -227,7 +229,7 @@ def select(
     if gradients:
         _check_gradients()
     if streaming is not None:
-        for option in _given(("at_model", "from_coreset", "gradients")):
+        for option in options.given(("at_model", "from_coreset", "gradients")):
             raise click.UsageError(f"--stream: does not go with {option} so far")
     purpose = "linear" if pilot else purpose
     linear = RECIPES[purpose].always and from_coreset is None and not gradients
@@ -246,6 +248,7 @@ def select(
     check_output(output, [*data, *others], binary=True)
 
     from craig_cli.compiling import Ahead
+    from craig_cli.formats.early import check_first
     from craig_cli.selection.plan import Plan, wants_rough_model
 
     plan = Plan(
@@ -272,11 +275,15 @@ def select(
         threads=threads,
         memory_limit=memory_limit,
     )
+    kind = "strata" if gradients and algorithm == "auto" else algorithm_of(plan)
+    rough = wants_rough_model(plan) and not (gradients or at_model or from_coreset)
+    note_ignored("select", method=replace(plan, algorithm=kind).method, open=kind == "auto", rough=rough)
     done = functools.partial(
         finish, output=output, data=data, scale=scale, as_json=as_json, by_epsilon=epsilon is not None
     )
     started = time.perf_counter()
     chosen, model, encoding = artifacts_of(from_coreset, at_model)
+    check_first(data, reading, gradients)
     with Ahead(threads, note) as ahead:
         ahead.needs(*runs_ahead(plan, by_model))
         if streaming is not None or not (gradients or at_model or from_coreset):
@@ -314,7 +321,7 @@ def select(
                 coreset = select_for(dataset, plan, progress=progress, note=note)
                 if scale == "none" and wants_rough_model(plan) and not coreset.facts.at_model:  # not as it was meant
                     options.note_uneven_ranges(dataset, "the widest decided the distance")
-    done(coreset, times=(started, read, time.perf_counter()))
+    done(coreset, times=(started, read, time.perf_counter()), at=model)
 
 
 def _suffix(algorithm: str) -> str:
@@ -324,20 +331,13 @@ def _suffix(algorithm: str) -> str:
 
 
 def _check_only_weights() -> None:
-    for option in _given(PICKING):
+    for option in options.given(PICKING):
         raise click.UsageError(f"--from keeps the rows and the distance of its coreset, found {option}")
 
 
 def _check_gradients() -> None:
-    for option in _given((*OF_FEATURES, "at_model", "from_coreset")):
+    for option in options.given((*OF_FEATURES, "at_model", "from_coreset")):
         raise click.UsageError(f"--gradients are what rows are selected by, found {option}")
-
-
-def _given(names: tuple[str, ...]) -> list[str]:
-    """The options of these parameters, of those that stand on the command line."""
-    context = click.get_current_context()
-    given = [name for name in names if context.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE]
-    return [next(each for each in context.command.params if each.name == name).opts[0] for name in given]
 
 
 def _check_budget(values: dict, needed: bool = True) -> None:

@@ -15,9 +15,12 @@ LEFT = 0.1  # of the gradient's error, which weights are to take away: of more a
 SHARES = (0.01, 0.05, 0.1)  # of the rows, whose epsilon is told where the one asked for takes most of them
 
 
-def finish(coreset, output: str, data, scale: str, as_json: bool, by_epsilon: bool, times, stages=None) -> None:
+def finish(
+    coreset, output: str, data, scale: str, as_json: bool, by_epsilon: bool, times, stages=None, at=None
+) -> None:
     """Write the coreset of ``data``, where that is not done, and say what it is.
 
+    at     the model of --at, if that was given
     times  when it began, had read and had selected; stages: name -> seconds of each, where it was read in pieces and is
            written
     """
@@ -39,8 +42,7 @@ def finish(coreset, output: str, data, scale: str, as_json: bool, by_epsilon: bo
         tell(summary)
     warn(coreset, by_epsilon)
     if not as_json:
-        scaled = ["--scale", scale] if scale != "none" else []
-        what_next(summary, data, [*reading_again(), *scaled, *_objective_again(coreset)])
+        what_next(summary, data, [*reading_again(), *_objective_again(coreset, scale, at)])
 
 
 def summarise(coreset) -> dict:
@@ -158,18 +160,20 @@ def what_next(summary: dict, data: tuple[str, ...], again: list[str]) -> None:
         note(f"next: {train} (other trainers: craig guide trainers)")
 
 
-def _objective_again(coreset) -> list[str]:
-    """The options that ``train`` needs to have the loss and the penalty that the rows were selected for."""
-    from craig_cli.registry import LOSSES, load
+def _objective_again(coreset, scale: str, at) -> list[str]:
+    """The options that ``train`` needs to have the objective that rows were selected for, that of ``at`` if given."""
+    from craig_cli.registry import DEFAULT_L2, LOSSES, SCALES, load
     from craig_cli.training.labels import loss_of_classes
 
-    loss, context, words = coreset.facts.loss, click.get_current_context(), []
+    loss, l2 = coreset.facts.loss, click.get_current_context().params["l2"]
+    if at is not None:
+        loss, l2, own = at.loss, at.l2, at.optimizer.get("scale")
+        scale = own if scale == "none" and own in SCALES else scale
+    words = ["--scale", scale] if scale != "none" else []
     if loss in LOSSES:
         implied = "squared" if load(LOSSES, loss).is_regression else loss_of_classes(len(coreset.facts.labels))
         words += ["--loss", loss] if loss != implied else []
-    if context.get_parameter_source("l2") == click.core.ParameterSource.COMMANDLINE:
-        words += ["--l2", str(context.params["l2"])]
-    return words
+    return words + (["--l2", str(l2)] if l2 != DEFAULT_L2 else [])
 
 
 def warn(coreset, by_epsilon: bool) -> None:

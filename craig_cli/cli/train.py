@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
-from pathlib import Path
 
 import click
 
 from craig_cli.cli import options
+from craig_cli.cli.ignored import note_ignored
 from craig_cli.cli.options import Integer, Number, note
 from craig_cli.cli.reading import data_argument, reading_again, reading_options
-from craig_cli.cli.rows import check_size, read_rows, task_of
+from craig_cli.cli.rows import check_size, read_rows
+from craig_cli.cli.train_coreset import of_coreset
 from craig_cli.cli.two_parts import TwoPartCommand
-from craig_cli.errors import DataError
-from craig_cli.registry import DEFAULT_L2, LOSSES, OPTIMIZERS, ORDERS, PRECONDITIONS, SCHEDULES, TUNERS
+from craig_cli.registry import DEFAULT_L2, LOSSES, OPTIMIZERS, ORDERS, PRECONDITIONS, SCHEDULES, TUNERS, load
 
 SUFFIX = ".model.json"
 IN_TRAINING = 2.4  # times that all rows are in memory, by measurement
@@ -209,6 +208,7 @@ def train(
             raise click.UsageError("--history and -o name the same file")
         check_output(history, inputs)
 
+    note_ignored("train", method=load(OPTIMIZERS, settings["optimizer"]))
     reading |= {"threads": settings["threads"]}
     began = time.perf_counter()
     start = None if init is None else read_model(init)
@@ -224,7 +224,7 @@ def train(
     weighted: dict = {}
     facts = None
     if chosen is not None:
-        weighted, facts, own = _of_coreset(dataset, chosen, coreset, settings)
+        weighted, facts, own = of_coreset(dataset, chosen, coreset, settings)
         settings |= own
     plain = reading | {"weight_file": None, "encoding": dataset.encoding}  # those are the weights of DATA
     held_out = None if validation is None else read_rows((validation,), None, plain)[0]
@@ -301,44 +301,6 @@ def train(
         note(f"wrote {output} (read {read - began:.2f} s, trained {trained - read:.2f} s)")
         if "-" not in (*data, output):
             note(f"next: {options.command_line('eval', output, *data, *reading_again())}, or data it has not seen")
-
-
-def _of_coreset(dataset, coreset, path: str, settings: dict) -> tuple[dict, dict, dict]:
-    """(the weights and ranks that ``fit`` takes, facts about the coreset, scale and task)."""
-    width = coreset.facts.features
-    if width is not None and dataset.n_features != width:
-        raise DataError(f"{path}: was selected from other data: expected {width} features, found {dataset.n_features}")
-    own = {"scale": _scaling(coreset, settings["scale"])}
-    if settings["loss"] is None and settings["task"] == "auto":
-        own["task"] = task_of(coreset)
-    return *_weights_and_facts(coreset, path), own
-
-
-def _weights_and_facts(coreset, path: str) -> tuple[dict, dict]:
-    """The weights and ranks of the rows in the order of the data, and what a model file says of its coreset."""
-    order = coreset.index.argsort()
-    digest = hashlib.sha256(coreset.index.tobytes() + coreset.weight.tobytes()).hexdigest()
-    epsilon = float(coreset.epsilon[-1])
-    facts = {
-        "name": Path(path).name,
-        "size": len(coreset),
-        "sha256": digest,  # of the indices and weights, in greedy order
-        "n": coreset.facts.n,
-        "algorithm": coreset.facts.algorithm,
-        "epsilon": epsilon if epsilon < float("inf") else None,
-        "units": coreset.facts.units,
-    }
-    return {"weights": coreset.weight[order], "rank": coreset.rank[order]}, facts
-
-
-def _scaling(coreset, scale: str):
-    """The scaling of all rows, where the coreset carries it, or the name of the one to fit to its own."""
-    from craig_cli.scaling import scaling_of
-
-    scaling = None if scale == "none" else scaling_of(coreset.metadata, scale)
-    if scale != "none" and scaling is None:
-        note(f"--scale {scale}: fitted to the coreset's rows; select with --scale {scale} to have that of all rows")
-    return scaling or scale
 
 
 def _with_provenance(model, dataset, facts: dict | None):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from craig_cli.artifacts.coreset import Coreset
 from craig_cli.dataset import Dataset, look_like_classes
 from craig_cli.errors import DataError, UsageError
 from craig_cli.exporters import Exporter, Rows
+from craig_cli.exporters.known import Known
 from craig_cli.formats.arrow import to_arrow
 
 if TYPE_CHECKING:
@@ -45,6 +46,12 @@ class Asked:
     normalize: str = "auto"
     task: str = "auto"
     categorical: tuple[str, ...] | None = None
+    known: Known | None = None  # what the rows are to be written like
+
+    @property
+    def task_or_known(self) -> str:
+        """The task, that of ``known`` where none is given."""
+        return self.known.task if self.task == "auto" and self.known is not None else self.task
 
 
 def of_rows(dataset: Dataset, coreset: Coreset | None, exporter: Exporter, asked: Asked) -> Prepared:
@@ -55,7 +62,11 @@ def of_rows(dataset: Dataset, coreset: Coreset | None, exporter: Exporter, asked
     rows = weighted_rows(dataset, coreset, exporter, asked.normalize)
     n_rows, width = rows.features.shape
     rows = replace(rows, categorical=_categories(width, asked.categorical))
-    numbering = _numbering(np.unique(rows.labels), n_rows, coreset, exporter, asked.task, dataset.label_names)
+    labels, recorded = np.unique(rows.labels), _recorded_classes(coreset)
+    if asked.known is not None:
+        asked.known.check(map(dataset.label_value, labels.tolist()), width)
+        recorded = _numbers(asked.known.classes)
+    numbering = _numbering(labels, n_rows, recorded, exporter, asked.task_or_known, dataset.label_names)
     weight = float(rows.weight.sum())
     if numbering is not None and numbering.numbers is not None:
         rows = replace(rows, labels=numbering(rows.labels))
@@ -71,9 +82,10 @@ def two_sums(weight: np.ndarray) -> tuple[float, float]:
 
 
 class Survey:
-    """What has to be known of all rows before the first is written."""
+    """What has to be known of all rows before the first is written; ``known``: what they are to be written like."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: Known | None = None) -> None:
+        self.known = known
         self.n_rows, self.width = 0, 0
         self.names: dict = {}
         self._weights: list[float] = []
@@ -99,19 +111,32 @@ class Survey:
     @property
     def labels(self) -> np.ndarray:
         """(k,) those that differ, ascending; of labels with names the positions in ``label_names``."""
-        return np.arange(float(len(self.names))) if self.names else np.unique(np.concatenate(self._labels))
+        names = self.label_names
+        return np.unique(np.concatenate(self._labels)) if names is None else np.arange(float(len(names)))
 
     @property
     def label_names(self) -> tuple | None:
+        if self.known is not None and self.known.label_names is not None:
+            return self.known.label_names
         return tuple(sorted(self.names)) if self.names else None
+
+    def check(self) -> None:
+        """Raise DataError for labels and features that are not those of ``known``."""
+        if self.known is not None:
+            self.known.check(self.names or self.labels.tolist(), self.width)
 
 
 def of_pieces(pieces: Iterable[Dataset], survey: Survey, exporter: Exporter, asked: Asked) -> Prepared:
-    """All rows of data of which ``survey`` has seen every piece, and which comes again with all its label names."""
+    """All rows of data of which ``survey`` has seen every piece, and which comes again with all its label names.
+
+    Raises DataError as ``of_rows``.
+    """
+    survey.check()
     ratio = survey.total / survey.n_rows
     scale = exporter.scale if asked.normalize == "auto" else asked.normalize
     names = survey.label_names
-    numbering = _numbering(survey.labels, survey.n_rows, None, exporter, asked.task, names)
+    recorded = () if asked.known is None else _numbers(asked.known.classes)
+    numbering = _numbering(survey.labels, survey.n_rows, recorded, exporter, asked.task_or_known, names)
     categorical = _categories(survey.width, asked.categorical)
 
     def rows() -> Iterator[Rows]:
@@ -199,10 +224,11 @@ class Numbering:
 
 
 def _numbering(
-    labels: np.ndarray, n_rows: int, coreset: Coreset | None, exporter: Exporter, task: str, names: tuple | None
+    labels: np.ndarray, n_rows: int, recorded: Sequence[float], exporter: Exporter, task: str, names: tuple | None
 ) -> Numbering | None:
     """How the target wants the labels of ``n_rows`` rows, of which ``labels`` are those that differ; None: as they are.
 
+    ``recorded`` are those that there are in the data that a coreset or a model was made from.
     ``names`` has the values whose positions the labels are, where they are no numbers: a target that takes them as they
     are gets the positions.
 
@@ -213,7 +239,7 @@ def _numbering(
         return Numbering(labels, None, {name: float(code) for code, name in enumerate(names)})
     if exporter.labels is None or task == "regression":
         return None
-    recorded = _recorded_classes(coreset) if names is None else [float(code) for code in range(len(names))]
+    recorded = recorded if names is None else [float(code) for code in range(len(names))]
     if not recorded and task == "auto" and not look_like_classes(labels, n_rows):
         return None
     classes = np.union1d(labels, recorded)
@@ -227,5 +253,8 @@ def _numbering(
 
 def _recorded_classes(coreset: Coreset | None) -> list[float]:
     """All labels of the data, not only those of the coreset's rows."""
-    labels = () if coreset is None else coreset.facts.labels
+    return _numbers(() if coreset is None else coreset.facts.labels)
+
+
+def _numbers(labels: Iterable) -> list[float]:
     return [float(label) for label in labels if isinstance(label, float) and np.isfinite(label)]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +17,8 @@ from craig_cli.tables.encoding import Encoding
 from craig_cli.tables.storage import NOTHING, OTHER, PLAIN, content_of, flat_fields
 
 LABEL = "label"  # the column of labels, where no other is named
+LABELS = (LABEL, "target", "y", "class", "outcome")  # what else it is called
+NEAR = 0.75  # of 1, which is for names alike: a letter or two that were mistyped
 PANDAS_INDEX = r"__index_level_\d+__"
 INDEX = re.compile(f"|{PANDAS_INDEX}")  # as pandas calls an index without a name, in CSV and in other files
 MOST_NAMES = 40  # in a message that one of them has to be chosen from
@@ -76,9 +79,7 @@ def choose(inputs: Sequence[tuple[str, pa.Schema]], asked: Asked) -> Chosen:
     tables = [(name, _columns(name, each)) for name, each in inputs]
     contents, tops = _unified(tables)
     roles = roles_of(schema) if asked.features is None else {}
-    label, weight = asked.label, asked.weight
-    if label == LABEL and label not in contents and asked.gradients:
-        label = None
+    label, weight = _label(asked, contents), asked.weight
     if weight is None and roles.get("weight") != label:
         weight = roles.get("weight")
     for each, columns in tables:
@@ -129,13 +130,31 @@ def _unified(tables) -> tuple[dict[str, str], dict[str, str]]:
     return contents, tops
 
 
+def check_label(shown: str, schema: pa.Schema, asked: Asked) -> None:
+    """Refuse a label or a weight that is no column of an input, which can be known before any row of it is read."""
+    names = list(_columns(shown, schema))
+    _check_named(shown, names, _label(asked, names), asked.weight)
+
+
+def _label(asked: Asked, names: Container[str]) -> str | None:
+    return None if asked.gradients and asked.label == LABEL and LABEL not in names else asked.label
+
+
 def _check_named(shown: str, names: list[str], label: str | None, weight: str | None) -> None:
-    for what, name, option in (("label", label, "--label"), ("weight", weight, "--weight-column")):
+    for what, name, option, usual in (("label", label, "--label", LABELS), ("weight", weight, "--weight-column", ())):
         if name is not None and name not in names:
-            likely = f", perhaps {option} {printable(names[-1][:40])}" if name == LABEL and names else ""
+            likely = _likely(name, names, usual)
+            meant = "" if likely is None else f", perhaps {option} {printable(likely[:40])}"
             what = "" if name == what else f"{what} "
             there = listed(names, MOST_NAMES)
-            raise DataError(f"{shown}: no {what}column {quoted(name)}; found: {there} (name it with {option}{likely})")
+            raise DataError(f"{shown}: no {what}column {quoted(name)}; found: {there} (name it with {option}{meant})")
+
+
+def _likely(name: str, names: list[str], usual: Sequence[str]) -> str | None:
+    """The one of ``names`` that is nearest to ``name``, if one is near, or else that is called as ``usual``."""
+    known = {each.casefold(): each for each in reversed(names)}
+    found = get_close_matches(name.casefold(), known, n=1, cutoff=NEAR) or [each for each in usual if each in known]
+    return known[found[0]] if found else None
 
 
 def _check_asked(shown: str, contents: dict, tops: dict, asked: Asked, used: tuple) -> None:

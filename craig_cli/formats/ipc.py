@@ -39,6 +39,16 @@ def _batches(path: str, shown: str, kept: bytearray | None) -> Iterator[tuple[pa
             yield reader.schema, [reader.get_batch(number) for number in range(reader.num_record_batches)]
 
 
+def schema_of(path: str, shown: str) -> pa.Schema | None:
+    """Of a file on disk, without a look at its rows; None of the first version of Feather."""
+    with refusals(shown, "Arrow"), pa.memory_map(path, "rb") as source:
+        magic = bytes(source.read(8))
+        source.seek(0)
+        if magic.startswith(FIRST_FEATHER):
+            return None
+        return (pa.ipc.open_stream if magic.startswith(STREAM) else pa.ipc.open_file)(source).schema
+
+
 def look(content: Content, kept: bytearray | None) -> TableInput:
     """Schema and number of rows; the columns of a file on disk are mapped, not read."""
     with _batches(content.path, content.shown, kept) as (schema, batches):

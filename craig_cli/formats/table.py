@@ -285,7 +285,7 @@ class Target:
             encoding = replace(encoding or Encoding(), labels=names)
         if encoding is not None and encoding.columns and given is None:
             encoding = replace(encoding, left_out=self.chosen.left_out | encoding.left_out)
-        notes = [*self.chosen.notes, *(left_out_notes(encoding) if given is None else [])]
+        notes = [*self.chosen.notes, *(left_out_notes(encoding) if given is None else []), *self.features.notes]
         return Dataset(matrix, labels, self.multiplicity, encoding=encoding, notes=tuple(notes))
 
     def as_it_is(self, shown: str) -> Dataset:

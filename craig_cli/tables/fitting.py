@@ -8,6 +8,7 @@ from craig_cli.tables import category, number, text, time
 from craig_cli.tables.category import MOST_VALUES
 from craig_cli.tables.encoding import Column
 from craig_cli.tables.storage import NUMBER, TEXT, TIME, VECTOR
+from craig_cli.tables.suspects import AS_DATES, look_like_dates
 from craig_cli.tables.texts import Texts
 
 WORDS_OF_A_SENTENCE = 4.0  # on average, in text that is no category
@@ -44,5 +45,7 @@ def _fit_text(name: str, values: Texts, wanted: bool, declared: bool) -> Column 
         if sum(len(value.split()) for value in texts) >= WORDS_OF_A_SENTENCE * len(texts):
             return Column(name, TEXT, text.fit(missing=present < len(codes)))
         if len(texts) > OF_AN_IDENTIFIER * present and not wanted:
+            if look_like_dates(texts):
+                return f"{len(texts):,} different dates as text; {AS_DATES}"
             return f"{len(texts):,} different values in {present:,} rows, as an identifier has"
     return Column(name, "category", category.fit(values))

@@ -84,7 +84,7 @@ def _of_table(features, labels, multiplicity, encoding: Encoding | None) -> Data
         used = replace(used or Encoding(), labels=names)
         if encoding is None and used.columns:
             used = replace(used, left_out=chosen.left_out | used.left_out)
-    notes = [*chosen.notes, *(left_out_notes(used) if encoding is None else [])]
+    notes = [*chosen.notes, *(left_out_notes(used) if encoding is None else []), *gathered.notes]
     return replace(checked, features=matrix, encoding=used, notes=tuple(notes))
 
 

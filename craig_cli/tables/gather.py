@@ -19,6 +19,7 @@ from craig_cli.tables.fingerprint import Values
 from craig_cli.tables.fitting import fit_column
 from craig_cli.tables.kind import Block
 from craig_cli.tables.storage import NOTHING, NUMBER, PLAIN, TEXT, TIME, VECTOR, unwrapped
+from craig_cli.tables.suspects import Counting, is_identifier, look_like_dates, notes
 from craig_cli.tables.texts import Texts
 from craig_cli.tables.time import Times, bits
 
@@ -48,6 +49,8 @@ class Features:
         self.read = [name for name in names if contents[name] in (*PLAIN, TEXT, TIME)]
         self.texts = {name: Texts() for name in names if contents[name] == TEXT}
         self.times = {name: Times(n_rows) for name in names if contents[name] == TIME}
+        self.counting = {name: Counting() for name in names if contents[name] == NUMBER}
+        self.notes: list[str] = []  # on what a column may be in truth, where the encoding is fitted here
         self.matrix: np.ndarray | None = None  # the widths of lists are known when the first of them are read
         self.filled = 0
         self.missing = False  # whether any number is
@@ -89,6 +92,8 @@ class Features:
         if pa.types.is_null(column.type):
             column = column.cast(pa.float64())
         array = matrix_of(shown, name, column, where)
+        if name in self.counting:
+            self.counting[name].add(array)
         if array.dtype.kind == "f" and array.size and np.isnan(array.min()):
             if self.narrow:
                 vector_of(shown, name, column, where)  # refuses it
@@ -167,16 +172,25 @@ class Features:
                 return fit_column(name, self.contents[name], values, wanted, name in self.categories)
 
         columns, left_out = [], {}
+        suspects: dict[str, list[str]] = {TEXT: [], NUMBER: []}
         for items in self._few_together():
-            for (name, _), fitted in zip(items, self.workers.map(fit, items)):
-                if isinstance(fitted, Column):
-                    columns.append(fitted)
-                else:
+            for (name, values), fitted in zip(items, self.workers.map(fit, items)):
+                if not isinstance(fitted, Column):
                     left_out[name] = fitted
+                    continue
+                columns.append(fitted)
+                if not wanted and self._is_suspect(name, values):
+                    suspects[self.contents[name]].append(name)
+        self.notes = notes(dates=suspects[TEXT], identifiers=suspects[NUMBER])
         if not columns:
             whys = "; ".join(f"{printable(name[:40])}: {why}" for name, why in left_out.items())
             raise DataError(f"{shown}: expected columns that can be features, found none ({whys[:200]})")
         return Encoding(tuple(columns), left_out)
+
+    def _is_suspect(self, name: str, values) -> bool:
+        if self.contents[name] == TEXT:
+            return look_like_dates(values.values)
+        return self.contents[name] == NUMBER and is_identifier(name, self.counting[name], values)
 
     def _few_together(self) -> Iterator[list[tuple[str, Any]]]:
         """(name, values), in order; numbers one after the other in memory, for as long as it takes to the next few.

@@ -16,6 +16,7 @@ from craig_cli.jit import available_threads
 from craig_cli.registry import LOSSES, OPTIMIZERS, load
 from craig_cli.scaling import fit_scaling
 from craig_cli.training.labels import guess_loss
+from craig_cli.training.limits import check_squares
 from craig_cli.training.monitor import Monitor, build_monitor
 from craig_cli.training.objective import evaluate
 from craig_cli.training.optimizers import Optimizer
@@ -89,6 +90,7 @@ def prepare(
     dataset, gamma, rank = _weighted(dataset, weights, rank)
     loss = guess_loss(dataset.labels, dataset.task(plan.task)) if plan.loss == "auto" else plan.loss
     the_loss = load(LOSSES, loss)
+    check_squares(dataset, plan.scale, the_loss.is_regression)
 
     def build(rows: Dataset, weights: np.ndarray, arrangement: np.ndarray | None) -> Problem:
         scaling = fit_scaling(plan.scale, rows.features, weights) if isinstance(plan.scale, str) else plan.scale

@@ -1,0 +1,63 @@
+"""Options that have no effect beside others: the table of them, by command, and the note that says so.
+
+What cannot be meant is an error of its command; this is for what a user may think has changed something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import NamedTuple
+
+import click
+
+from craig_cli.cli.options import given, note
+from craig_cli.registry import RECIPES
+
+
+class Rule(NamedTuple):
+    """parameter: of the option; holds: whether it has no effect, by all parameters of the command and what it adds."""
+
+    parameter: str
+    holds: Callable[[SimpleNamespace], bool]
+    why: str
+
+
+_NO_ROUGH_MODEL = "no rough model is trained here"
+
+# ``method`` is the record of select's algorithm, train's optimizer, export's target. select adds ``rough``, whether
+# there is a rough model, and ``open``, whether exact greedy or partition is for the data to say: exact is what a block
+# of all rows would be, so the size of blocks is heeded either way.
+RULES = {
+    "select": (
+        Rule("delta", lambda it: it.method.name != "stochastic", "it is for --algorithm stochastic"),
+        Rule("block_size", lambda it: not (it.method.blocks or it.open), "it is for --algorithm partition"),
+        Rule("swaps", lambda it: not it.method.greedy, "it is for the greedy algorithms"),
+        Rule("rounds", lambda it: not it.rough, _NO_ROUGH_MODEL),
+        Rule("l2", lambda it: not it.rough, _NO_ROUGH_MODEL),
+        Rule("purpose", lambda it: it.method.baseline, "random rows are the same for all"),
+        Rule("purpose", lambda it: RECIPES[it.purpose].features is not None and not it.rough, _NO_ROUGH_MODEL),
+    ),
+    "train": (
+        Rule("momentum", lambda it: "momentum" not in dict(it.method.options), "it is for momentum and nesterov"),
+        Rule("decay", lambda it: it.schedule == "constant", "the constant schedule has none"),
+        Rule("patience", lambda it: it.validation is None, "it is for --validation"),
+    ),
+    "eval": (Rule("radius", lambda it: it.models and not it.points, "it is for --points"),),
+    "export": (
+        Rule("normalize", lambda it: it.method.takes_model, "a model has no weights of rows"),
+        Rule("task", lambda it: it.method.labels is None, "labels are written as they are"),
+    ),
+}
+
+
+def note_ignored(command: str, **more) -> None:
+    """A note for each option on the command line that has no effect; ``more``: what the rules go by beside it."""
+    it = SimpleNamespace(**click.get_current_context().params, **more)
+    whys: dict[str, str] = {}
+    for rule in RULES[command]:
+        if rule.holds(it):
+            whys.setdefault(rule.parameter, rule.why)
+    for parameter, why in whys.items():
+        for option in given([parameter]):
+            note(f"{option} has no effect: {why}")

@@ -1,0 +1,94 @@
+"""Columns that may be other than what they are taken for: dates as text, and identifiers."""
+
+from __future__ import annotations
+
+import datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from craig_cli import select_coreset
+from craig_cli.formats import read_dataset
+from craig_cli.tables.suspects import Counting, look_like_dates
+
+N = 60
+DAYS = [datetime.date(2024, 1, 28) + datetime.timedelta(day) for day in range(N)]
+LABELS = [row % 2 for row in range(N)]
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["%d/%m/%Y", "%Y-%m-%d", "%m.%d.%y", "%d %b %Y", "%d-%b-%y", "%B %d, %Y", "%Y/%m/%d %H:%M", "%Y-%m-%dT%H:%M:%SZ"],
+)
+def test_dates_in_many_forms(form):
+    assert look_like_dates([day.strftime(form) for day in DAYS])
+
+
+@pytest.mark.parametrize(
+    "values", [[], ["1.2.10", "1.10.0"], ["may", "june"], ["2024"], ["12-1234567-1"], ["31/12/2024", "never", "once"]]
+)
+def test_what_is_no_date(values):
+    assert not look_like_dates(values)
+
+
+def test_a_few_that_are_none_do_not_matter():
+    assert look_like_dates([*(day.strftime("%d/%m/%Y") for day in DAYS), "unknown", "never"])
+
+
+def told(tmp_path, columns: dict, **asked) -> tuple[str, ...]:
+    pq.write_table(pa.table(columns | {"label": LABELS}), tmp_path / "in.parquet", row_group_size=17)
+    return read_dataset([tmp_path / "in.parquet"], **asked).notes
+
+
+def test_dates_as_text_are_said_so_and_what_was_made_of_them(tmp_path):
+    often = [DAYS[row % 8].isoformat() for row in range(N)]
+    once = [day.strftime("%d/%m/%Y") for day in DAYS]
+    columns = {"x": range(0, 3 * N, 3), "since": often, "born": once, "day": pa.array(DAYS)}
+    assert told(tmp_path, columns) == (
+        'left out: "born": 60 different dates as text; as columns of dates (in CSV: 2024-12-31) they are days',
+        '"since": dates, taken as text; as columns of dates (in CSV: 2024-12-31) they are days',
+    )
+    encoding = read_dataset([tmp_path / "in.parquet"]).encoding
+    assert told(tmp_path, columns, encoding=encoding) == ()  # it is settled
+    assert told(tmp_path, columns, features=["since"]) == ()  # who asks for it by name knows it
+    (tmp_path / "in.csv").write_text("a,b,label\n" + "".join(f"{day},{day:%d.%m.%Y},0\n" for day in DAYS[:9] * 3))
+    (note,) = read_dataset([tmp_path / "in.csv"]).notes  # pyarrow knows the first of the two
+    assert note.startswith('"b": dates, taken as text')
+
+
+def test_identifiers_are_features_and_said_so(tmp_path):
+    rng = np.random.default_rng(0)
+    columns = {
+        "row": np.arange(7, 7 + N),
+        "user_id": rng.permutation(10 * N)[:N],
+        "shop_id": rng.integers(0, 9, N),  # not all different
+        "paid": rng.permutation(10 * N)[:N],
+        "real": np.arange(N) * 1.0,
+        "x": rng.normal(size=N),
+    }
+    (note,) = told(tmp_path, columns)
+    assert note == (
+        '"row", "user_id": whole numbers that are all different, as identifiers are; --exclude row,user_id if they are'
+    )
+    data = read_dataset([tmp_path / "in.parquet"])
+    assert data.n_features == 6 and np.array_equal(data.features[:, 0], columns["row"])
+    assert told(tmp_path, columns, exclude=["row", "user_id"]) == ()
+    assert told(tmp_path, columns, features=["row", "x"]) == ()
+    assert told(tmp_path, columns, encoding=data.encoding) == ()
+    lines: list[str] = []
+    select_coreset(pa.table(columns), LABELS, size=10, note=lines.append)
+    assert note in lines
+
+
+def test_counting_goes_on_from_piece_to_piece():
+    def counts(*pieces) -> bool:
+        counting = Counting()
+        for piece in pieces:
+            counting.add(np.array(piece))
+        return counting.counts and counting.whole
+
+    assert counts([3, 4], [5], np.empty(0, np.int64), [6, 7])
+    assert not counts([3, 4], [6]) and not counts([3, 5, 4, 6]) and not counts([1.0, 2.0])
+    assert not counts(np.array([2, 1], np.uint64))
