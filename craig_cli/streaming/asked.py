@@ -30,14 +30,12 @@ def check(plan: Plan) -> None:
         refused = f"--algorithm {plan.algorithm}"
     elif algorithm == "strata" and plan.exemplar is not None:
         refused = f"strata and --exemplar {plan.exemplar}"
-    elif plan.sizes is not None:
-        refused = "--sizes"
     elif plan.epsilon is not None and (algorithm == "strata" or plan.exemplar == "member"):
         refused = f"--epsilon with {'strata' if algorithm == 'strata' else 'members'}"
     elif weights not in (None, "count") and not (wants_rough_model(plan) and weights in ("fitted", "calibrated")):
         refused = f"--weights {weights}"
     if refused is not None:
-        raise UsageError(f"--stream: selects one size or epsilon, by partition or strata, so far, found {refused}")
+        raise UsageError(f"--stream: selects by partition or strata so far, found {refused}")
 
 
 def algorithm_of(plan: Plan) -> str:

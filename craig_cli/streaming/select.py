@@ -34,12 +34,9 @@ from craig_cli.formats.table import left_out_notes
 from craig_cli.formats.text_pieces import open_text
 from craig_cli.guided.policy import cannot_follow, is_doubtful, tell_why
 from craig_cli.memory import available_memory
-from craig_cli.selection.algorithms.partition import pool_size
 from craig_cli.selection.distances.simd import WIDTH
 from craig_cli.selection.finished import coreset_of
-from craig_cli.selection.merge import merge
 from craig_cli.selection.plan import Plan, wants_rough_model
-from craig_cli.selection.quotas import class_quotas, merge_orders
 from craig_cli.streaming.asked import NotInPieces, check, resolved
 from craig_cli.streaming.cluster import Cluster, connected
 from craig_cli.streaming.covering import cover
@@ -47,6 +44,7 @@ from craig_cli.streaming.described import classes_of, settings
 from craig_cli.streaming.frame import FILE, Frame, frame_of, load_frame
 from craig_cli.streaming.guided import (
     Chosen,
+    Weighed,
     at_rough_model,
     cost_of,
     everyone_of,
@@ -59,7 +57,8 @@ from craig_cli.streaming.guided import (
     weighed,
 )
 from craig_cli.streaming.job import job_of
-from craig_cli.streaming.picking import Class
+from craig_cli.streaming.nested import quotas_of, selections_of, with_sizes
+from craig_cli.streaming.picking import Class, stand_ins
 from craig_cli.streaming.rehearsal import rehearse
 from craig_cli.streaming.rough import InPieces, Labelled, Pass, Rough
 from craig_cli.streaming.route import pulls_of
@@ -183,8 +182,7 @@ class _Run:
         clock = self.clock
         self.frame = frame = self._frame(leaf_rows)
         leaf_rows = leaf_rows or self._leaf_rows(len(frame.search.columns))
-        budget = self._budget()
-        crew = self._crew(frame, leaf_rows, budget)
+        crew = self._crew(frame, leaf_rows, self._budget())
         with clock.stage("route"):
             route_rows(self.folder, self.pieces, frame, self.cluster, self.room, self.threads, clock)
         job, leaves = job_of(frame, self.folder, self.plan, self.block, leaf_rows)
@@ -193,15 +191,19 @@ class _Run:
             for group in range(len(frame.sizes))
         ]
         plan = self.resolved()
-        chosen = self._chosen(plan, frame, classes, budget)
-        weights, told = self._weights(plan, frame, chosen)
-        parts = [part_of(frame, job, *each) for each in zip(range(len(chosen)), chosen, weights)]
-        gains = [each.gains for each in chosen]
-        selection = merge(parts, *merge_orders([part.rows for part in parts], gains, frame.masses))
-        at = {"at": told.pop("at")} if "at" in told else {}
-        described = settings(plan, frame, self.block, leaf_rows, told)
-        coreset = coreset_of(frame, classes_of(frame), selection, described, max(each.largest for each in chosen))
-        return replace(coreset, metadata=coreset.metadata | at)
+        quotas, chosen = self._chosen(plan, frame, classes)
+        weighed, at = self._weights(plan, frame, chosen)
+        parts = [
+            [part_of(frame, job, number, each, None if weights is None else weights[number])
+             for number, each in enumerate(of_size)]
+            for of_size, (weights, _) in zip(chosen, weighed)
+        ]  # fmt: skip
+        whole, told = chosen[-1], [facts for _, facts in weighed]
+        selections = selections_of(parts, [each.gains for each in whole], frame.masses, quotas)
+        described = settings(plan, frame, self.block, leaf_rows, told[-1])
+        coreset = coreset_of(frame, classes_of(frame), selections[-1], described, max(each.largest for each in whole))
+        coreset = replace(coreset, metadata=coreset.metadata | at)
+        return coreset if plan.sizes is None else with_sizes(coreset, selections, told)
 
     def resolved(self) -> Plan:
         """The plan with nothing left open."""
@@ -221,37 +223,30 @@ class _Run:
         rows = InPieces(rough.design, self._passes(self.frame), self.frame.n_rows, self.plan.seed)
         return cost_of(rows, rough, coreset)
 
-    def _chosen(self, plan: Plan, frame: Frame, classes: list[Class], budget: int) -> list[Chosen]:
-        """What stands for the rows of each class."""
+    def _chosen(self, plan: Plan, frame: Frame, classes: list[Class]) -> tuple[list[np.ndarray], list[list[Chosen]]]:
+        """(picks of each class, what stands for its rows), both for every size in ascending order."""
         if plan.epsilon is None:
-            quotas = class_quotas(shares(frame, self.plan, self.folder), budget, frame.sizes)
+            quotas = quotas_of(shares(frame, self.plan, self.folder), self._sizes(), frame.sizes)
         else:
             with self.clock.stage("greedy"):
-                quotas = cover(classes, frame.masses, plan.epsilon, self._check_picks)
-        if plan.algorithm == "strata":
-            means = norms_of(frame, self.folder)
-            return [each.strata(quota, means, plan.seed) for each, quota in zip(classes, quotas.tolist())]
-        assert plan.swaps is not None
-        with self.clock.stage("greedy"):
-            for each, quota, rows in zip(classes, quotas.tolist(), frame.sizes.tolist()):
-                each.greedy(pool_size(quota, -(-rows // self.block), rows) or quota, rows)
-        picks = [each.picks(quota, plan.swaps) for each, quota in zip(classes, quotas.tolist())]
-        if plan.exemplar == "medoid" and frame.search is frame.features:
-            return [each.medoids(arrays) for each, arrays in zip(classes, picks)]
-        seed = plan.seed if plan.exemplar == "member" else None
-        return [each.exemplars(arrays, seed) for each, arrays in zip(classes, picks)]
+                quotas = [cover(classes, frame.masses, plan.epsilon, self._check_picks)]
+        wanted = np.stack(quotas, axis=1).tolist()
+        ends = [sorted(set(of_class)) for of_class in wanted]
+        found = stand_ins(classes, ends, plan, norms_of(frame, self.folder))
+        chosen = [[own[mine.index(size)] for size in sizes] for own, mine, sizes in zip(found, ends, wanted)]
+        return quotas, [list(of_size) for of_size in zip(*chosen)]
 
-    def _weights(self, plan: Plan, frame: Frame, chosen: list[Chosen]) -> tuple[Sequence[np.ndarray | None], dict]:
-        """(weights of each class's picks, None where they are those they came with; what is to be said of them)"""
+    def _weights(self, plan: Plan, frame: Frame, chosen: list[list[Chosen]]) -> tuple[list[Weighed], dict]:
+        """(weights of each size, what the metadata is to say of the model)"""
         rough = frame.search.view
         if not isinstance(rough, Rough):
-            return [None] * len(chosen), {"weights": "count"}
+            return [(None, {"weights": "count"}) for _ in chosen], {}
         with self.clock.stage("weigh"):
             rows = InPieces(rough.design, self._passes(frame), frame.n_rows, plan.seed)
-            weights, told = weighed(rows, rough, frame, plan, chosen)
-            own: list = weights or [each.weights for each in chosen]
-            told["at"] = provenance(rough, frame, plan, chosen, own, float(pulls_of(self.folder)[:, 2].sum()))
-        return [None] * len(chosen) if weights is None else weights, told
+            found = weighed(rows, rough, frame, plan, chosen)
+            own: list = found[-1][0] or [each.weights for each in chosen[-1]]
+            at = provenance(rough, frame, plan, chosen[-1], own, float(pulls_of(self.folder)[:, 2].sum()))
+        return found, {"at": at}
 
     def _leaf_rows(self, width: int) -> int:
         rows = min(MOST_ROWS, max(LEAST_BLOCKS * self.block, LEAF // (8 * width)))
@@ -313,21 +308,27 @@ class _Run:
         return by_pass
 
     def _budget(self) -> int:
+        """Picks of the largest size, 0 for an epsilon."""
+        return 0 if self.plan.epsilon is not None else self._sizes()[-1]
+
+    def _sizes(self) -> list[int]:
+        """Picks of every size, ascending."""
         n_rows = self.pieces.n_rows
-        if self.plan.epsilon is not None:
-            return 0
         if self.plan.fraction is not None:
-            return max(1, round(self.plan.fraction * n_rows))
-        assert self.plan.size is not None
-        if self.plan.size > n_rows:
-            raise UsageError(f"size: expected at most the {n_rows} rows of {self.pieces.shown}, found {self.plan.size}")
-        return self.plan.size
+            return [max(1, round(self.plan.fraction * n_rows))]
+        name = "size" if self.plan.sizes is None else "sizes"
+        sizes = [self.plan.size] if self.plan.size is not None else self.plan.nested(self.pieces)
+        if sizes[-1] > n_rows:
+            raise UsageError(f"{name}: expected at most the {n_rows} rows of {self.pieces.shown}, found {sizes[-1]}")
+        return sizes
 
     def _crew(self, frame: Frame, leaf_rows: int, budget: int) -> Hands:
         """As many leaves at a time as the memory allows beside the picks. Raises UsageError where it allows none."""
         width = len(frame.search.columns)
         width += len(frame.features.columns) if frame.search is not frame.features else 0
-        leaf, self.pick = 8.0 * width * leaf_rows * COPIES, 8.0 * (4 * width + 8)
+        more = len(self.plan.sizes or (1,)) - 1  # sizes: of each, what rows are nearest to and picks count
+        leaf = 8.0 * leaf_rows * (width * COPIES + 2 * more)
+        self.pick = 8.0 * ((6 if more else 4) * width + 8 + 2 * more)
         self.leaf = leaf if self.cluster is None else 0.0  # none is worked on here
         self._check_picks(budget)
         if self.cluster is not None:
