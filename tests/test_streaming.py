@@ -169,7 +169,7 @@ def test_the_survey_scales_as_all_rows_do(folder):
 
     pieces = open_pieces([str(folder)], label="label", weight_column="weight", exclude=("number",))
     whole = read_dataset([str(folder)], weight_column="weight", exclude=("number",))
-    found = survey([look_at(piece, 0.1, 0) for piece in pieces()], lambda count: None)
+    found = survey([look_at(piece, 0.1, 0) for piece in pieces()], lambda count: None, [], [])
     for name in ("minmax", "unit", "standard"):
         expected, scaling = fit_scaling(name, whole.features, whole.multiplicity), found.features.scaling(name)
         np.testing.assert_allclose(scaling.factor, expected.factor, rtol=1e-12)
@@ -426,6 +426,22 @@ def test_what_cannot_be_read_in_pieces_is_refused(craig):
     assert 'found column "x" of text' in craig("select", "text.parquet", *options).error
     assert 'column "x", row 1 (from 0): expected' in craig("select", "missing.parquet", *options).error
     assert sorted(os.listdir(craig.folder)) == ["a.csv", "a.libsvm", "missing.parquet", "text.parquet"]
+
+
+def test_rows_unlike_those_before_are_named_with_their_file(craig):
+    data = craig.folder / "data"
+    data.mkdir()
+    options = ("select", data, "--size", "4", "--for", "distance", "--stream", "-q", "-o", "out")
+    for part, width in enumerate((2, 3)):
+        lists = pa.array([[float(row)] * width for row in range(40)])
+        pq.write_table(pa.table({"x": lists, "label": np.arange(40) % 2}), data / f"{part}.parquet")
+    asked = 'data/1.parquet: column "x", row 40 (from 0): expected 2 numbers, as in the rows before, found 3'
+    assert asked in craig(*options).error
+    for part, labels in enumerate((np.arange(40) % 2, 2**60 + np.arange(40) % 2)):
+        pq.write_table(pa.table({"x": np.arange(40.0), "label": labels}), data / f"{part}.parquet")
+    asked = "data/1.parquet: row 40 (from 0): expected numbers as labels, as in the rows before, found others"
+    assert asked in craig(*options).error
+    assert os.listdir(craig.folder) == ["data"]
 
 
 def test_missing_values_are_read_into_memory_unless_told_to_stream(craig, monkeypatch):
