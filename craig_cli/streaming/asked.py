@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from craig_cli.errors import DataError, UsageError
 from craig_cli.formats.pieces import Pieces, open_pieces
+from craig_cli.formats.state import State
 from craig_cli.memory import available_memory
 from craig_cli.registry import RECIPES
 from craig_cli.selection.limits import estimate_of
@@ -62,6 +64,14 @@ def facts_of(plan: Plan, reading: dict, leaf_rows: int | None) -> dict:
     """What a scratch folder has to agree on with the run that resumes it."""
     asked = {key: value for key, value in asdict(plan).items() if key not in ("threads", "memory_limit")}
     return {"version": __version__, "options": asked, "reading": reading, "rows of a leaf": leaf_rows}
+
+
+def inputs_of(pieces: Pieces, reading: dict) -> dict[str, list]:
+    """Path of each file that is read -> what shows whether it is the one that was read before."""
+    states = list(pieces.states)
+    if reading.get("weight_file") is not None:
+        states.append(State.of(reading["weight_file"]))
+    return {os.path.abspath(state.path): [state.size, state.modified] for state in states}
 
 
 def sizes_of(plan: Plan, pieces: Pieces) -> list[int]:

@@ -17,7 +17,6 @@ byte whatever the memory, the number of threads, and however often it was stoppe
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -38,7 +37,7 @@ from craig_cli.scaling import on_uneven_ranges
 from craig_cli.selection.distances.simd import WIDTH
 from craig_cli.selection.finished import coreset_of
 from craig_cli.selection.plan import Plan, wants_rough_model
-from craig_cli.streaming.asked import NotInPieces, check, facts_of, resolved, sizes_of, tell
+from craig_cli.streaming.asked import NotInPieces, check, facts_of, inputs_of, resolved, sizes_of, tell
 from craig_cli.streaming.cluster import Cluster, connected
 from craig_cli.streaming.covering import cover
 from craig_cli.streaming.described import classes_of, settings
@@ -113,8 +112,7 @@ def select_streamed(
     limit = available_memory() if plan.memory_limit is None else float(plan.memory_limit)
     kept = 0.0 if on_disk or resume or cluster else _leaves_in_memory(pieces, limit)
     with Scratch() if kept else Folder(scratch, resume) as folder:
-        inputs = {os.path.abspath(state.path): [state.size, state.modified] for state in pieces.states}
-        folder.begin(facts_of(plan, reading, leaf_rows), inputs)
+        folder.begin(facts_of(plan, reading, leaf_rows), inputs_of(pieces, reading))
         passes = PASSES + (PASSES_AT_MODEL if wants_rough_model(plan) else 0)
         clock = Clock(progress, float(passes * pieces.n_rows))
         with contextlib.ExitStack() as stack:
