@@ -79,7 +79,7 @@ def first_picks(job: Job, group: int, coordinates: np.ndarray, ends: list[int]) 
     nearest, _ = nearest_of(cells, points_of(measure, group, coordinates, ends), np.ones(len(coordinates)), 1.0)
 
     def parents(place: int, count: int) -> np.ndarray:
-        parent = nearest[place][:count]
+        parent = nearest[place][:count].copy()
         parent[: ends[place]] = np.arange(ends[place])  # of equal picks too each stays its own
         return parent
 
