@@ -1,5 +1,7 @@
 """The exceptions a user may see: one line each, no traceback, and the exit status they lead to."""
 
+import os
+
 
 class CraigError(Exception):
     """Something the user can put right; the message is one line saying where, what was expected, what was found."""
@@ -23,7 +25,9 @@ class UsageError(CraigError, ValueError):
 
 def os_error(error: OSError, path: object, doing: str) -> DataError:
     """A DataError for a failed system call, e.g. ``out.parquet: cannot write: No space left on device``."""
-    return DataError(f"{path}: cannot {doing}: {error.strerror or error}")
+    # What a library says of its own in place of the system's words is long.
+    reason = os.strerror(error.errno) if error.errno else error.strerror or error
+    return DataError(f"{path}: cannot {doing}: {reason}")
 
 
 def did_you_mean(name: str, known) -> str:

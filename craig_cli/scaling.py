@@ -22,6 +22,7 @@ from craig_cli.errors import DataError
 CHUNK = 8192  # rows at a time
 MOST_COLUMNS_KEPT = 10_000  # of a scaling in a coreset's metadata
 TINY = 1e-130  # values of less, and what they differ by, may have no squares in float64
+UNEVEN = 100.0  # ranges that differ by more than this get a note
 SPREADS = {"minmax": "range", "standard": "deviation", "unit": "norm"}  # what a column is divided by
 
 
@@ -132,6 +133,15 @@ def column_range(features: np.ndarray | sp.csr_matrix) -> tuple[np.ndarray, np.n
     if is_csr(features):
         return features.min(axis=0).toarray().ravel(), features.max(axis=0).toarray().ravel()
     return features.min(axis=0), features.max(axis=0)
+
+
+def on_uneven_ranges(low: np.ndarray, high: np.ndarray, so: str) -> list[str]:
+    """What to note of columns from ``low`` to ``high``, (d,) each, whose ranges differ so much that ``so``; or none."""
+    spread = (high / 2 - low / 2)[high > low]  # halves, as the difference may be beyond float64
+    if not len(spread) or spread.max() / UNEVEN <= spread.min():
+        return []
+    times = min(spread.max() / max(spread.min(), 1e-300), 1e12)
+    return [f"feature ranges differ {times:.0f} times, so {so}; consider --scale standard"]
 
 
 def _mean_and_deviation(features, multiplicity) -> tuple[np.ndarray, np.ndarray]:

@@ -118,9 +118,10 @@ def inline(monkeypatch):
     return client
 
 
-@pytest.mark.parametrize("purpose", ["any", "linear"])
-def test_rows_are_selected_at_a_rough_model_too(data, tmp_path, inline, purpose):
-    plan = Plan(purpose=purpose, block_size=64, fraction=0.1, threads=1)
+@pytest.mark.parametrize("purpose", ["any", "linear", "distance"])
+@pytest.mark.parametrize("budget", [{"fraction": 0.1}, {"sizes": (0.02, 0.1)}], ids=["one size", "two sizes"])
+def test_any_recipe_and_several_sizes_are_selected_by_workers_too(data, tmp_path, inline, purpose, budget):
+    plan = Plan(purpose=purpose, block_size=64, threads=1, **budget)
     assert stream(data, tmp_path, plan, cluster="tcp://a:1") == stream(data, tmp_path, plan)
 
 

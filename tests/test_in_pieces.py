@@ -410,9 +410,9 @@ def test_what_does_not_fit_is_refused_in_one_line_before_it_is_read(craig, tmp_p
     assert not list(tmp_path.glob("binary*"))
 
 
-def select_text(paths, scratch, **reading):
+def select_text(paths, scratch, resume=False, **reading):
     plan = Plan(purpose="distance", algorithm="partition", block_size=16, fraction=0.2, threads=1)
-    streamed, _ = select_streamed(paths, plan, reading, scratch / "scratch", leaf_rows=1000)
+    streamed, _ = select_streamed(paths, plan, reading, scratch / "scratch", leaf_rows=1000, resume=resume)
     return streamed, select_dataset(read_dataset(paths, **reading), plan)
 
 
@@ -465,6 +465,36 @@ def test_text_that_changes_is_refused(tmp_path):
     (tmp_path / "in").write_text(text_of(*numbers(1)))
     with pytest.raises(DataError, match="in: changed while it was read; run again"):
         list(pieces())
+
+
+@pytest.mark.parametrize("changed", ["in.gz", "w"])
+def test_text_that_changes_before_a_run_goes_on_is_refused_by_name(tmp_path, monkeypatch, changed):
+    path, reading = weight_file(tmp_path)
+    expected, _ = select_text([path], tmp_path, **reading)
+    kept, before = (tmp_path / changed).read_bytes(), os.stat(changed)
+    with monkeypatch.context() as patch:
+        patch.setattr("craig_cli.streaming.select.route_rows", lambda *args: 1 / 0)  # as if it were killed there
+        with pytest.raises(ZeroDivisionError):
+            select_text([path], tmp_path, resume=True, **reading)
+    (tmp_path / changed).write_bytes(kept)  # written anew
+    with pytest.raises(DataError, match=f"{changed}: has changed since the run that left .*scratch; remove that"):
+        select_text([path], tmp_path, resume=True, **reading)
+    os.utime(changed, ns=(before.st_atime_ns, before.st_mtime_ns))
+    again, _ = select_text([path], tmp_path, resume=True, **reading)
+    np.testing.assert_array_equal(again.index, expected.index)
+    np.testing.assert_array_equal(again.weight, expected.weight)
+
+
+def test_weights_that_change_or_can_be_read_once_only_are_refused(tmp_path):
+    path, reading = weight_file(tmp_path)
+    pieces = open_text([path], **reading)
+    (tmp_path / "w").write_text("1\n" * ROWS)
+    with pytest.raises(DataError, match="w: changed while it was read; run again"):
+        list(pieces())
+    os.mkfifo("pipe")
+    for once in ("pipe", "-"):
+        with pytest.raises(UsageError, match=f"{once}: --stream reads weights from a file, more than once"):
+            open_text([path], weight_file=once)
 
 
 def test_damaged_text_is_the_same_in_pieces(tmp_path):

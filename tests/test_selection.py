@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from craig_cli import jit
 from craig_cli.errors import DataError, UsageError
 from craig_cli.registry import ALGORITHMS, METRICS, SCALES, load
 from craig_cli.selection.algorithms import lazy, lazy_dense, lazy_sparse
 from craig_cli.selection.distances import inverted_index as sparse
+from craig_cli.selection.distances.assignment import arrange_points, nearest_of
 from craig_cli.selection.distances.cells import build_cells
 from craig_cli.selection.distances.space import build_space
 from tests.naive import selection as naive
@@ -350,6 +352,25 @@ def test_assignment_finds_the_nearest_pick_of_every_row(metric):
     curve = constants @ np.maximum(np.minimum.accumulate(distances, axis=1), 0.0)
     assert np.all(loss >= curve * (1 - 1e-12))
     assert np.allclose(loss, curve, rtol=1e-6)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_nearest_of_each_prefix_is_found_on_the_way_to_that_of_all(threads):
+    """As of each prefix by itself, wherever it ends: at a first pick, within a level, twice, and where a level does."""
+    rng = np.random.default_rng(6)
+    rows = rng.standard_normal((900, 3))
+    picks, cells = rng.permutation(900)[:500], build_cells(rows, load(METRICS, "euclidean"), 900.0)
+    place = np.argsort(cells.order)
+    ends = (1, 2, 64, 70, 70, 200, 499)
+    jit.set_threads(threads)
+    points = arrange_points(cells.rows[place[picks]], cells.metric, ends)
+    nearest, change = nearest_of(cells, points, np.ones(900), 2.0**-40)
+    assert points.ends.tolist() == [1, 2, 64, 70, 200, 499, 500]
+    distances = naive.distance_matrix(rows)[:, picks]
+    for end, found in zip(points.ends, nearest):
+        assert np.array_equal(found, distances[:, :end].argmin(axis=1))
+        alone = nearest_of(cells, arrange_points(cells.rows[place[picks[:end]]], cells.metric), np.ones(900), 2.0**-40)
+        assert np.array_equal(found, alone[0][0]) and np.array_equal(change[:end], alone[1])
 
 
 @pytest.mark.parametrize("metric", METRICS)

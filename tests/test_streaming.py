@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import shutil
 import signal
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -169,7 +171,7 @@ def test_the_survey_scales_as_all_rows_do(folder):
 
     pieces = open_pieces([str(folder)], label="label", weight_column="weight", exclude=("number",))
     whole = read_dataset([str(folder)], weight_column="weight", exclude=("number",))
-    found = survey([look_at(piece, 0.1, 0) for piece in pieces()], lambda count: None)
+    found = survey([look_at(piece, 0.1, 0) for piece in pieces()], lambda count: None, [], [])
     for name in ("minmax", "unit", "standard"):
         expected, scaling = fit_scaling(name, whole.features, whole.multiplicity), found.features.scaling(name)
         np.testing.assert_allclose(scaling.factor, expected.factor, rtol=1e-12)
@@ -340,6 +342,59 @@ def test_a_full_disk_is_one_line(folder, tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == []
 
 
+def test_a_folder_that_may_not_be_written_to_is_one_line(craig, folder, monkeypatch):
+    options = ("--fraction", "0.1", "--for", "distance", "--exclude", "weight,number", "--stream", "-q", "-o", "out")
+
+    def denied(path, *args, **options):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "mkdir", denied)
+        result = craig("select", folder, *options, "--scratch", ".")
+        assert (result.status, result.error) == (1, "Error: .out.scratch: cannot write: Permission denied")
+    (craig.folder / "out").write_text("old")
+    access = os.access
+    with monkeypatch.context() as patch:  # the file may be, its folder not
+        patch.setattr(os, "access", lambda path, mode: path != craig.folder and access(path, mode))
+        result = craig("select", folder, *options)
+        assert (result.status, result.error) == (1, "Error: out: cannot write: Permission denied")
+    assert os.listdir(craig.folder) == ["out"] and (craig.folder / "out").read_text() == "old"
+
+
+@pytest.mark.parametrize("resume", [(), ("--resume",)])
+def test_files_of_the_scratch_folder_may_not_grow(craig, folder, resume):
+    options = ("--fraction", "0.1", "--for", "distance", "--exclude", "weight,number", "--stream", "-q", "-o", "out")
+    limited = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))}
+    process = craig.start("select", folder, *options, "--scratch", ".", *resume, **limited)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert stderr.decode() == "Error: .out.scratch/run-000000000000000: cannot write: File too large\n"
+    assert os.listdir(craig.folder) == ([".out.scratch"] if resume else [])
+    if resume:
+        assert not any(name.endswith(".tmp") for name in os.listdir(craig.folder / ".out.scratch"))
+        craig.ok("select", folder, *options, "--scratch", ".", *resume)
+        assert os.listdir(craig.folder) == ["out"]
+
+
+def test_an_interrupted_run_says_that_the_same_command_goes_on(craig, folder, monkeypatch):
+    options = ("select", folder, "--fraction", "0.1", "--for", "distance", "--exclude", "weight,number", "-o", "out")
+
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(streaming, "route_rows", interrupted)
+        result = craig(*options, "--stream", "--resume")
+        last = "Interrupted; the same command goes on from what is in .out.scratch"
+        assert (result.status, result.stderr.splitlines()[-1]) == (130, last)
+        result = craig(*options, "--stream", "--scratch", ".")
+        assert (result.status, result.stderr.splitlines()[-1]) == (130, "Interrupted")
+    assert os.listdir(craig.folder) == []  # a run that is not to be resumed has taken the folder over
+    with monkeypatch.context() as patch:
+        patch.setattr(streaming, "open_text", interrupted)
+        assert craig(*options, "--stream", "--resume").stderr.splitlines()[-1] == "Interrupted"
+
+
 def test_what_a_coreset_took_is_kept_until_it_is_written(craig, folder, monkeypatch):
     from craig_cli.artifacts import coreset
 
@@ -407,6 +462,10 @@ def test_it_streams_of_itself_where_there_are_many_rows_or_too_little_memory(cra
         (("--stream", "--for", "distance", "--gradients"), "--gradients"),
         (("--stream", "--for", "distance", "--scratch", "nowhere"), "nowhere: expected a folder"),
         (("--resume", "--for", "distance"), "--resume: goes with --stream"),
+        (
+            ("--for", "distance", "--cluster", ""),
+            "--cluster: expected local, local:N, an address or a file, found nothing",
+        ),
     ],
 )
 def test_what_it_cannot_do_is_refused(craig, folder, options, says):
@@ -426,6 +485,22 @@ def test_what_cannot_be_read_in_pieces_is_refused(craig):
     assert 'found column "x" of text' in craig("select", "text.parquet", *options).error
     assert 'column "x", row 1 (from 0): expected' in craig("select", "missing.parquet", *options).error
     assert sorted(os.listdir(craig.folder)) == ["a.csv", "a.libsvm", "missing.parquet", "text.parquet"]
+
+
+def test_rows_unlike_those_before_are_named_with_their_file(craig):
+    data = craig.folder / "data"
+    data.mkdir()
+    options = ("select", data, "--size", "4", "--for", "distance", "--stream", "-q", "-o", "out")
+    for part, width in enumerate((2, 3)):
+        lists = pa.array([[float(row)] * width for row in range(40)])
+        pq.write_table(pa.table({"x": lists, "label": np.arange(40) % 2}), data / f"{part}.parquet")
+    asked = 'data/1.parquet: column "x", row 40 (from 0): expected 2 numbers, as in the rows before, found 3'
+    assert asked in craig(*options).error
+    for part, labels in enumerate((np.arange(40) % 2, 2**60 + np.arange(40) % 2)):
+        pq.write_table(pa.table({"x": np.arange(40.0), "label": labels}), data / f"{part}.parquet")
+    asked = "data/1.parquet: row 40 (from 0): expected numbers as labels, as in the rows before, found others"
+    assert asked in craig(*options).error
+    assert os.listdir(craig.folder) == ["data"]
 
 
 def test_missing_values_are_read_into_memory_unless_told_to_stream(craig, monkeypatch):

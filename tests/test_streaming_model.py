@@ -231,6 +231,16 @@ def test_a_model_of_too_many_parameters_is_not_followed(tmp_path):
     assert "at" not in coreset.metadata and coreset.metadata["weights"] == "count"
     assert coreset.metadata["exemplar"] == "member" and coreset.weight.sum() == 400
     assert any("by their features, not at a rough model" in each for each in notes)
+    assert not any("feature ranges differ" in each for each in notes)
+    table["x3"] = table["x3"] * 1e6
+    pq.write_table(pa.table(table | others), tmp_path / "wide.parquet")
+    stream(tmp_path / "wide.parquet", tmp_path, plan, note=notes.append)
+    assert notes[-1].startswith("feature ranges differ") and "so the widest decided the distance" in notes[-1]
+    stream(tmp_path / "wide.parquet", tmp_path, replace(plan, purpose="distance", size=9), note=notes.append)
+    assert "so the widest decide the distance" in notes[-1]
+    told = len(notes)
+    stream(tmp_path / "wide.parquet", tmp_path, replace(plan, scale="standard"), note=notes.append)
+    assert not any("feature ranges differ" in each for each in notes[told:])
 
 
 @pytest.mark.parametrize("purpose", ["any", "linear"])

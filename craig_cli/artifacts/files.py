@@ -130,7 +130,9 @@ def check_output(path: str | os.PathLike, inputs: Sequence[str] = (), binary: bo
         raise DataError(f"{path}: cannot write: no such folder: {folder}")
     if target.is_dir():
         raise DataError(f"{path}: cannot write: Is a directory")
-    if not os.access(target if target.exists() else folder, os.W_OK):
+    # A regular file is written beside its place.
+    places = [folder] if not target.exists() else [target, folder] if target.is_file() else [target]
+    if not all(os.access(place, os.W_OK) for place in places):
         raise DataError(f"{path}: cannot write: Permission denied")
 
 

@@ -122,9 +122,9 @@ def _explain(error: BaseException) -> tuple[int, str]:
     if isinstance(error, click.ClickException):
         return error.exit_code, f"Error: {_usage_message(error)}"
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
-        return INTERRUPTED, "Interrupted"
+        return INTERRUPTED, _ended("Interrupted", error)
     if isinstance(error, Terminated):
-        return TERMINATED, "Terminated"
+        return TERMINATED, _ended("Terminated", error)
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else int(error.code is not None), ""
     if isinstance(error, BrokenPipeError):
@@ -135,6 +135,11 @@ def _explain(error: BaseException) -> tuple[int, str]:
         return 1, f"Error: {error.filename or 'standard output'}: {error.strerror}"
     detail = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return 1, f"Error: internal: {detail}; run again with --debug for the traceback"
+
+
+def _ended(word: str, error: BaseException) -> str:
+    """With what whoever was interrupted has to say of it."""
+    return f"{word}; {error}" if str(error) else word
 
 
 def _usage_message(error: click.ClickException) -> str:

@@ -167,20 +167,16 @@ def output_path(output: str | None, first_input: str, suffix: str, as_json: bool
 
 
 MOST_RANGES = 1_000_000  # of more features the ranges are not looked at
-UNEVEN = 100.0  # feature ranges that differ by more than this get a note
 
 
 def note_uneven_ranges(dataset, so: str) -> None:
     """A note where the ranges of the features differ so much that ``so``."""
-    from craig_cli.scaling import column_range
+    from craig_cli.scaling import column_range, on_uneven_ranges
 
     if dataset.n_features > MOST_RANGES:
         return
-    low, high = column_range(dataset.features)
-    spread = (high / 2 - low / 2)[high > low]  # halves, as the difference may be beyond float64
-    if len(spread) and spread.max() / UNEVEN > spread.min():
-        times = min(spread.max() / max(spread.min(), 1e-300), 1e12)
-        note(f"feature ranges differ {times:.0f} times, so {so}; consider --scale standard")
+    for text in on_uneven_ranges(*column_range(dataset.features), so):
+        note(text)
 
 
 task_option = click.option(

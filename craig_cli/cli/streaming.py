@@ -25,7 +25,8 @@ _OPTIONS = {
         type=click.Path(),
         metavar="DIR",
         show_default="beside the output",
-        help="Of --stream: where to keep what does not fit the memory, about as much as DATA; removed at the end.",
+        help="Of --stream: a folder that is there, in which to keep what does not fit the memory, about as much as "
+        "DATA; removed at the end.",
     ),
     "resume": click.option(
         "--resume",
@@ -49,6 +50,8 @@ def stream_options(command: Callable) -> Callable:
     def collect(*args, **params):
         given = {name: params.pop(name) for name in _OPTIONS}
         given["stream"] = given["stream"] or given["cluster"] is not None
+        if given["cluster"] == "":
+            raise click.UsageError("--cluster: expected local, local:N, an address or a file, found nothing")
         for name in ("scratch", "resume"):
             if given[name] and not given["stream"]:
                 raise click.UsageError(f"--{name}: goes with --stream")
@@ -80,6 +83,7 @@ def select_in_pieces(data, reading: dict, plan, streaming: dict | None, output: 
         return None
     from craig_cli.artifacts.coreset import write_coreset
     from craig_cli.errors import DataError
+    from craig_cli.streaming.scratch import is_begun
     from craig_cli.streaming.select import NotInPieces, select_streamed
 
     target = Path(output)
@@ -88,12 +92,13 @@ def select_in_pieces(data, reading: dict, plan, streaming: dict | None, output: 
     folder = Path(asked["scratch"] or target.parent)
     if not folder.is_dir():
         raise DataError(f"{folder}: expected a folder for --scratch, found none")
+    scratch = folder / f".{target.name}.scratch"
     try:
         selected = select_streamed(
             list(data),
             plan,
             reading,
-            folder / f".{target.name}.scratch",
+            scratch,
             on_disk=asked["scratch"] is not None,
             resume=asked["resume"],
             cluster=asked["cluster"],
@@ -105,6 +110,10 @@ def select_in_pieces(data, reading: dict, plan, streaming: dict | None, output: 
         if streaming is not None:
             raise
         return None
+    except BaseException as error:
+        if not isinstance(error, Exception) and asked["resume"] and is_begun(scratch):
+            error.args = (f"the same command goes on from what is in {scratch}",)
+        raise
     if reason is not None:
         options.note(reason)
     return selected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,8 +12,10 @@ from craig_cli.dataset import Dataset, Source, is_csr
 from craig_cli.errors import UsageError
 from craig_cli.formats import opened, particular_of, pieces_of
 from craig_cli.formats.choose import Asked, Chosen
+from craig_cli.formats.content import STDIN
 from craig_cli.formats.folders import expand
 from craig_cli.formats.libsvm_pieces import pieces as dataset_pieces
+from craig_cli.formats.messages import printable
 from craig_cli.formats.parts import DENSE_CELLS_PER_NONZERO
 from craig_cli.formats.pieces import Piece, Pieces
 from craig_cli.formats.pipeline import cores
@@ -28,11 +31,13 @@ class TextPieces(Pieces):
     """LIBSVM files that were read once, so that all there is to know of them is known.
 
     of_text  the inputs, with fingerprints; weighted: whether any row has a weight; reading: as ``pieces_of`` takes it
+    weights  the file of weights, where there is one
     """
 
     of_text: tuple[Source, ...]
     weighted: bool
     reading: dict
+    weights: State | None
 
     @property
     def n_rows(self) -> int:
@@ -65,6 +70,8 @@ class TextPieces(Pieces):
     def _check_all(self) -> None:
         for source, state in zip(self.of_text, self.states):
             self._check(source.name, state)
+        if self.weights is not None:
+            self._check(printable(self.weights.path), self.weights)
 
     def _of_dataset(self, piece: Dataset, first: int, widths: list[int]) -> Piece:
         begins = np.cumsum([0, *(source.rows for source in self.of_text)])
@@ -102,6 +109,7 @@ def open_text(paths: Sequence[str], **reading) -> TextPieces | None:
             raise UsageError(f"{shown}: --stream reads files, more than once; found what can be read once only")
     states = [State.of(path) for path, *_ in expand(paths)]
     settled = {name: reading.get(name) for name in ("format", "zero_based", "weight_file", "threads")}
+    weights = None if settled["weight_file"] is None else _file_of(settled["weight_file"])
     try:
         count, sources = _counted(paths, settled)
     except ZeroBased:
@@ -115,8 +123,15 @@ def open_text(paths: Sequence[str], **reading) -> TextPieces | None:
         raise UsageError(f"{shown}: --stream takes dense rows so far, found {share:.2g} % of the numbers other than 0")
     names = [str(number + 1) for number in range(count.width)]
     chosen = Chosen(names, dict.fromkeys(names, NUMBER), None, None, {}, {})
-    weighted = count.weighted or settled["weight_file"] is not None
-    return TextPieces([], states, chosen, sources, weighted, settled | {"n_features": count.width})
+    weighted = count.weighted or weights is not None
+    return TextPieces([], states, chosen, sources, weighted, settled | {"n_features": count.width}, weights)
+
+
+def _file_of(weights: str | os.PathLike) -> State:
+    """The file of weights, which is read in every pass."""
+    if (os.path.exists(weights) and not os.path.isfile(weights)) or os.fspath(weights) == STDIN:
+        raise UsageError(f"{printable(os.fspath(weights))}: --stream reads weights from a file, more than once")
+    return State.of(os.fspath(weights))
 
 
 def _counted(paths: Sequence[str], reading: dict) -> tuple[_Count, tuple[Source, ...]]:

@@ -81,8 +81,10 @@ def nested(
         whole = Level(np.arange(len(each.clusters.exemplars)), weighed.clusters[number], weighed.own[number])
         ranked = [min(int(quota[number]), len(whole.elements)) for quota in quotas]
         levels.append(_levels(group, each, whole, ranked, plan, weighed.exemplar == "member", grid, generator))
-    orders = [_order_of(mine) for mine in levels]
-    which, position = _merged_order(groups, [each.gains for each in picked], orders, quotas)
+    orders = [order_of([level.elements for level in mine]) for mine in levels]
+    masses = np.array([group.mass for group in groups])
+    gains = [gains_in(order, each.gains) for order, each in zip(orders, picked)]
+    which, position = merged_order(masses, gains, quotas)
     selections, facts = [], []
     for number, quota in enumerate(quotas):
         these = [_arranged(group, mine[number], order, plan.method.greedy, grid)
@@ -97,7 +99,7 @@ def nested(
         ]
         count = int(quota.sum())
         selections.append(merge(parts, which[:count], position[:count]))
-        facts.append(_facts(selections[-1], reweighed))
+        facts.append(entry_of(selections[-1], reweighed.weights, reweighed.calibration))
     smaller = [Size(each.weight, entry) for each, entry in zip(selections[:-1], facts)]
     return Nest(weighed, selections[-1], tuple(smaller), facts)
 
@@ -114,9 +116,7 @@ def _levels(
             levels.insert(0, above)
         elif along is not None:
             assert mass is not None
-            parent = np.empty(len(along), dtype=np.int64)
-            parent[np.argsort(along)] = np.arange(len(along)) * size // len(along)
-            level, mass = _united(group, above, parent, mass, generator)
+            level, mass = _united(group, above, neighbours(along, size), mass, generator)
             levels.insert(0, level)
             along = np.arange(size)
         elif members:
@@ -148,16 +148,9 @@ def _united(
 
     The row of one part, drawn by its mass, stands for all of them.
     """
-    total = np.bincount(parent, weights=mass)
-    # The first of independent exponential times is that of c with probability mass_c / total.
-    times = generator.exponential(size=len(mass)) / np.maximum(mass, NOTHING)
-    order = np.lexsort((times, parent))
-    drawn = order[np.flatnonzero(np.diff(parent[order], prepend=-1))]
+    drawn, total = unite(parent, mass, generator)
     nearest = parent[above.clusters.nearest]
-    own = None
-    if above.own is not None:
-        own = above.own[drawn] * total / mass[drawn]
-        own *= group.mass / own.sum()
+    own = None if above.own is None else inherited(above.own, mass, drawn, total, group.mass)
     clusters = Clusters(
         exemplars=above.clusters.exemplars[drawn],
         nearest=nearest,
@@ -167,11 +160,39 @@ def _united(
     return Level(above.elements[drawn], clusters, own), total
 
 
-def _order_of(levels: list[Level]) -> np.ndarray:
-    """(r,) elements of a group in its order: those of the smallest size first, then what the next one adds, ..."""
-    first = np.full(len(levels[-1].elements), len(levels))
-    for number in reversed(range(len(levels))):
-        first[levels[number].elements] = number
+def neighbours(along: np.ndarray, size: int) -> np.ndarray:
+    """(r,) which of ``size`` unions each of the strata is part of that lie ``along`` (r,) an order."""
+    parent = np.empty(len(along), dtype=np.int64)
+    parent[np.argsort(along)] = np.arange(len(along)) * size // len(along)
+    return parent
+
+
+def unite(parent: np.ndarray, mass: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """(drawn, total): of each union the part that is drawn, by its mass, and the mass of all its parts.
+
+    parent  (r,) int64 the union that each part, of some ``mass`` (r,), is of
+    """
+    total = np.bincount(parent, weights=mass)
+    # The first of independent exponential times is that of c with probability mass_c / total.
+    times = generator.exponential(size=len(mass)) / np.maximum(mass, NOTHING)
+    order = np.lexsort((times, parent))
+    return order[np.flatnonzero(np.diff(parent[order], prepend=-1))], total
+
+
+def inherited(own: np.ndarray, mass: np.ndarray, drawn: np.ndarray, total: np.ndarray, whole: float) -> np.ndarray:
+    """(q,) weights, ``whole`` in all, of what ``unite`` drew of the unions of parts with weights ``own`` (r,)."""
+    weights = own[drawn] * total / mass[drawn]
+    return weights * (whole / weights.sum())
+
+
+def order_of(elements: list[np.ndarray]) -> np.ndarray:
+    """(r,) elements of a group in its order: those of the smallest size first, then what the next one adds, ...
+
+    elements  of each size, all r of them last
+    """
+    first = np.full(len(elements[-1]), len(elements))
+    for number in reversed(range(len(elements))):
+        first[elements[number]] = number
     return np.argsort(first, kind="stable")
 
 
@@ -198,22 +219,29 @@ def _arranged(group: Group, level: Level, order: np.ndarray, ranked: bool, grid:
     return Level(order[:size], clusters, own)
 
 
-def _merged_order(
-    groups: list[Group], gains: list[np.ndarray], orders: list[np.ndarray], quotas: list[np.ndarray]
+def gains_in(order: np.ndarray, gains: np.ndarray) -> np.ndarray:
+    """(r,) ``gains`` of elements in this ``order``, of which the first now has the gain inf, and no other."""
+    known = np.where(np.isfinite(gains), gains, gains[1] if len(gains) > 1 else 0.0)[order]
+    known[0] = np.inf
+    return known
+
+
+def merged_order(
+    masses: np.ndarray, gains: list[np.ndarray], quotas: list[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(group, position in its order) of each element: size by size, and within what a size adds by falling gain."""
+    """(group, position in its order) of each element: size by size, and within what a size adds by falling gain.
+
+    masses  (k,) of the groups; gains: of the elements of each in its order; quotas: (k,) for every size
+    """
     segments, keys = [], []
-    for number, (gain, order) in enumerate(zip(gains, orders)):
+    for number, gain in enumerate(gains):
         count = int(quotas[-1][number])
         ends = np.array([quota[number] for quota in quotas])
         segments.append(np.searchsorted(ends, np.arange(count), side="right"))
-        known = np.where(np.isfinite(gain), gain, gain[1] if len(gain) > 1 else 0.0)[order]
-        key = np.concatenate([known, np.zeros(count - len(known))])
-        key[0] = np.inf
-        keys.append(key)
-    which = np.repeat(np.arange(len(groups)), [len(key) for key in keys])
+        keys.append(np.concatenate([gain, np.zeros(count - len(gain))]))
+    which = np.repeat(np.arange(len(masses)), [len(key) for key in keys])
     position = np.concatenate([np.arange(len(key)) for key in keys])
-    mass = np.array([group.mass for group in groups])[which]
+    mass = masses[which]
     order = np.lexsort((which, position, -mass * (position == 0), -np.concatenate(keys), np.concatenate(segments)))
     return which[order], position[order]
 
@@ -226,12 +254,13 @@ def _weighed(dataset, groups, weighed: Weighed, plan: Plan, at: AtModel | None, 
     )
 
 
-def _facts(selection: Selection, weighed: Weighed) -> dict:
+def entry_of(selection: Selection, weights: str | None, calibration: dict | None) -> dict:
+    """Of a size, for the metadata; see artifacts/nested.py."""
     facts = {
         "size": len(selection.index),
         "epsilon": float(selection.epsilon[-1]),
-        "weights": weighed.weights,
+        "weights": weights,
         "quotas": selection.sizes,
         "class_epsilon": selection.class_epsilon,
     }
-    return facts if weighed.calibration is None else facts | {"calibration": weighed.calibration}
+    return facts if calibration is None else facts | {"calibration": calibration}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -36,6 +37,13 @@ from craig_cli.selection.classes import Part, class_parts, is_regression
 
 EXACT_WORK = 1e10  # up to about this many coordinate operations exact greedy takes a second, or some where all is far
 Note = Callable[[str], None] | None
+
+
+class Counted(Protocol):
+    """Data of so many rows."""
+
+    @property
+    def n_rows(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -166,7 +174,7 @@ class Plan:
             raise UsageError(f"epsilon: expected a number of 0 or more, found {self.epsilon:g}")
         return 0
 
-    def nested(self, dataset: Dataset) -> list[int]:
+    def nested(self, dataset: Counted) -> list[int]:
         """The sizes as numbers of rows, ascending, each once; none where no sizes were asked for."""
         return sorted({rows_of(amount_of(each), dataset.n_rows) for each in self.sizes or ()})
 

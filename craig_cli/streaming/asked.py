@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, replace
 
 import numpy as np
 
 from craig_cli.errors import DataError, UsageError
-from craig_cli.formats.pieces import open_pieces
+from craig_cli.formats.pieces import Pieces, open_pieces
+from craig_cli.formats.state import State
 from craig_cli.memory import available_memory
 from craig_cli.registry import RECIPES
 from craig_cli.selection.limits import estimate_of
 from craig_cli.selection.plan import Plan, wants_rough_model
+from craig_cli.version import __version__
 
 LARGE = 1_000_000  # rows, of more it streams unless another algorithm is asked for
 
@@ -30,14 +33,12 @@ def check(plan: Plan) -> None:
         refused = f"--algorithm {plan.algorithm}"
     elif algorithm == "strata" and plan.exemplar is not None:
         refused = f"strata and --exemplar {plan.exemplar}"
-    elif plan.sizes is not None:
-        refused = "--sizes"
     elif plan.epsilon is not None and (algorithm == "strata" or plan.exemplar == "member"):
         refused = f"--epsilon with {'strata' if algorithm == 'strata' else 'members'}"
     elif weights not in (None, "count") and not (wants_rough_model(plan) and weights in ("fitted", "calibrated")):
         refused = f"--weights {weights}"
     if refused is not None:
-        raise UsageError(f"--stream: selects one size or epsilon, by partition or strata, so far, found {refused}")
+        raise UsageError(f"--stream: selects by partition or strata so far, found {refused}")
 
 
 def algorithm_of(plan: Plan) -> str:
@@ -57,6 +58,40 @@ def resolved(plan: Plan, at_model: bool) -> Plan:
     elif at_model and exemplar == "member":
         swaps = 0
     return replace(plan, algorithm=algorithm, exemplar=exemplar, swaps=swaps if plan.swaps is None else plan.swaps)
+
+
+def facts_of(plan: Plan, reading: dict, leaf_rows: int | None) -> dict:
+    """What a scratch folder has to agree on with the run that resumes it."""
+    asked = {key: value for key, value in asdict(plan).items() if key not in ("threads", "memory_limit")}
+    return {"version": __version__, "options": asked, "reading": reading, "rows of a leaf": leaf_rows}
+
+
+def inputs_of(pieces: Pieces, reading: dict) -> dict[str, list]:
+    """Path of each file that is read -> what shows whether it is the one that was read before."""
+    states = list(pieces.states)
+    if reading.get("weight_file") is not None:
+        states.append(State.of(reading["weight_file"]))
+    return {os.path.abspath(state.path): [state.size, state.modified] for state in states}
+
+
+def sizes_of(plan: Plan, pieces: Pieces) -> list[int]:
+    """How many rows to pick, for every size in ascending order; none where an epsilon says it."""
+    n_rows, name = pieces.n_rows, "size" if plan.sizes is None else "sizes"
+    if plan.epsilon is not None:
+        return []
+    if plan.fraction is not None:
+        return [max(1, round(plan.fraction * n_rows))]
+    sizes = plan.nested(pieces) if plan.size is None else [plan.size]
+    if sizes[-1] > n_rows:
+        raise UsageError(f"{name}: expected at most the {n_rows} rows of {pieces.shown}, found {sizes[-1]}")
+    return sizes
+
+
+def tell(note: Callable[[str], None] | None, texts: Iterable[str]) -> None:
+    """Each as a line for the user, where anybody listens."""
+    if note is not None:
+        for text in texts:
+            note(text)
 
 
 def reason_to_stream(paths: Sequence[str], plan: Plan, reading: dict) -> str | None:

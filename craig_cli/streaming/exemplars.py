@@ -9,23 +9,27 @@ rate, is the shortest: that is a draw in proportion to the multiplicities, and o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from craig_cli.selection.distances.assignment import Points, assigned_loss, nearest_of
-from craig_cli.streaming.leaves import Job, Leaf, Measure, Picks, arranged, clusters_of, constants_of, points_of
+from craig_cli.streaming.leaves import Job, Leaf, Picks, arranged, clusters_of, constants_of, counts_of, points_of
 from craig_cli.streaming.survey import chance
 
 
 def draw(job: Job, leaf: Leaf, picks: Picks, name: str, seed: int | None) -> None:
-    """Of each pick that is nearest to a row of the leaf: place, count, and which of these rows would stand for it.
+    """Of each pick that is nearest to a row of the leaf: place, and which of these rows would stand for it.
+
+    And of each prefix of the picks: which is nearest to each row, and what the rows of each count, where they do.
 
     seed  of the draw; None: the pick itself stands for its rows
     """
     rows, _, cells = arranged(job, leaf, job.search)
-    nearest, _, _, positions = clusters_of(leaf, rows, cells, picks, rows.multiplicity, 1.0)
-    counts = np.bincount(nearest, weights=rows.multiplicity, minlength=len(picks.rows))
+    prefixes, _, _, positions = clusters_of(leaf, rows, cells, picks, rows.multiplicity, 1.0)
+    counts, nearest = counts_of(prefixes, rows, len(picks.rows)), prefixes[-1]
+    counted = np.flatnonzero(counts.any(axis=0))
     if seed is None:
         wait = np.full(len(nearest), np.inf)
         wait[positions] = 0.0
@@ -35,25 +39,29 @@ def draw(job: Job, leaf: Leaf, picks: Picks, name: str, seed: int | None) -> Non
     used, starts = np.unique(nearest[order], return_index=True)
     drawn = order[starts]
     arrays = {
+        "counted": counted,
+        "count": counts[:, counted],
         "place": used,
-        "count": counts[used],
         "wait": wait[drawn],
         "row": rows.numbers[drawn],
         "features": rows.features[drawn],
         "label": rows.labels[drawn],
-        "nearest": nearest.astype(np.int32),
+        "nearest": prefixes.astype(np.int32),
     }
     job.folder.save(leaf.file(name), arrays)
 
 
-def drawn_of(job: Job, leaves: list[Leaf], size: int, name: str) -> dict[str, np.ndarray]:
-    """What stands for each of the ``size`` clusters of all leaves: row, features, label, and what those count."""
+def drawn_of(job: Job, leaves: list[Leaf], size: int, name: str) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """(row, features, label of what stands for each of the ``size`` clusters of all leaves, (s, size) their counts)"""
     best: dict[str, np.ndarray] = {}
-    counts, wait, row = np.zeros(size), np.full(size, np.inf), np.full(size, np.iinfo(np.int64).max)
+    counts, wait, row = np.zeros((1, size)), np.full(size, np.inf), np.full(size, np.iinfo(np.int64).max)
     for leaf in leaves:
-        saved, _ = job.folder.load(leaf.file(name), "place", "count", "wait", "row", "features", "label")
+        columns = ("counted", "count", "place", "wait", "row", "features", "label")
+        saved, _ = job.folder.load(leaf.file(name), *columns)
+        if len(counts) != len(saved["count"]):
+            counts = np.zeros((len(saved["count"]), size))
+        counts[:, saved["counted"]] += saved["count"]
         place = saved["place"]
-        counts[place] += saved["count"]
         sooner = saved["wait"] < wait[place]
         sooner |= (saved["wait"] == wait[place]) & (saved["row"] < row[place])
         if not best:
@@ -65,50 +73,73 @@ def drawn_of(job: Job, leaves: list[Leaf], size: int, name: str) -> dict[str, np
         wait[kept], row[kept] = saved["wait"][sooner], saved["row"][sooner]
         for key, array in best.items():
             array[kept] = saved[key][sooner]
-    return {"row": row, "count": counts, **best}
+    return {"row": row, **best}, counts
 
 
 @dataclass(frozen=True)
 class Exemplars:
-    """What stands for the clusters of a class, in greedy order: coordinates (r, d') in the space of the features, and
-    the same arranged to be nearest; drawn: the stage that says which cluster a row is of.
+    """What stands for the clusters of a class, in their order: coordinates (r, d') in the space of the features, and
+    the same arranged to be nearest.
+
+    places  of each size (c,): of all clusters, the place in that order of what stands for it
+    drawn   the stage that says which cluster a row is of
     """
 
     coordinates: np.ndarray
     points: Points
+    places: list[np.ndarray]
     drawn: str
 
 
-def exemplars_of(job: Job, group: int, features: np.ndarray, labels: np.ndarray, drawn: str) -> Exemplars:
-    coordinates = job.features.view.rows(features, labels)
-    return Exemplars(coordinates, points_of(job.features, group, coordinates), drawn)
+def exemplars_of(job: Job, group: int, drawn: dict[str, np.ndarray], places: list[np.ndarray], stage: str) -> Exemplars:
+    """Of what was ``drawn`` in a ``stage``: arrays of features and labels."""
+    coordinates = job.features.view.rows(drawn["features"], drawn["label"])
+    return Exemplars(coordinates, points_of(job.features, group, coordinates), places, stage)
 
 
 def bound(job: Job, leaf: Leaf, exemplars: Exemplars, name: str) -> None:
-    """By how many grids each exemplar changes the bound, of each row to the nearest; and the bound of the clusters."""
-    measure: Measure = job.features
-    rows, coordinates, cells = arranged(job, leaf, measure)
+    """By how many grids each exemplar changes the bound, of each row to the nearest; and of each size the bound of the
+    clusters.
+    """
+    rows, coordinates, cells = arranged(job, leaf, job.features)
     constants = constants_of(job, rows, coordinates)
     weight = constants * rows.multiplicity
     _, change = nearest_of(cells, exemplars.points, weight, job.grid)
-    saved, _ = job.folder.load(leaf.file(exemplars.drawn), "nearest")
-    used, own = np.unique(saved["nearest"], return_inverse=True)
-    both = np.concatenate([coordinates, exemplars.coordinates[used]])
-    exemplar = len(coordinates) + np.concatenate([own.reshape(-1), np.arange(len(used))])
-    metric = measure.rulers[leaf.group].metric
-    whole = assigned_loss(both, metric, exemplar, np.concatenate([weight, np.zeros(len(used))]), job.grid)
+    nearest = job.folder.load(leaf.file(exemplars.drawn), "nearest")[0]["nearest"]
+    nearest = np.broadcast_to(nearest, (len(exemplars.places), len(coordinates)))
+    places = np.stack([place[own] for place, own in zip(exemplars.places, nearest)])
+    whole = represented(job, leaf, coordinates, weight, exemplars.coordinates, places)
     changed = np.flatnonzero(change)
     arrays = {"place": changed, "change": change[changed]}
     job.folder.save(leaf.file(name), arrays, whole=whole, largest=float(constants.max()))
 
 
-def losses_of(job: Job, leaves: list[Leaf], size: int, name: str) -> tuple[np.ndarray, float]:
-    """((size,) bound of each prefix with counts, the last one with those of the clusters; the largest constant)"""
-    changes, whole, largest = np.zeros(size), 0.0, 0.0
+def represented(job: Job, leaf: Leaf, rows: np.ndarray, weight: np.ndarray, exemplars: np.ndarray, places: np.ndarray):
+    """The bound, at each size, of rows (m, d') with this weight (m,), for which ``exemplars`` (r, d') stand.
+
+    places  (s, m) int64 which of them, at each size
+    """
+    used, own = np.unique(places, return_inverse=True)
+    both = np.concatenate([rows, exemplars[used]])
+    weight = np.concatenate([weight, np.zeros(len(used))])
+    metric, themselves = job.features.rulers[leaf.group].metric, np.arange(len(used))
+    return [
+        assigned_loss(both, metric, len(rows) + np.concatenate([each, themselves]), weight, job.grid)
+        for each in own.reshape(places.shape)
+    ]
+
+
+def losses_of(job: Job, leaves: list[Leaf], ends: Sequence[int], name: str) -> tuple[list[np.ndarray], float]:
+    """(at each size the (size,) bound of each prefix with counts, the last with those of the clusters; the largest
+    constant)
+    """
+    changes, wholes, largest = np.zeros(ends[-1]), np.zeros(len(ends)), 0.0
     for leaf in leaves:
         saved, facts = job.folder.load(leaf.file(name))
         changes[saved["place"]] += saved["change"]
-        whole, largest = whole + facts["whole"], max(largest, facts["largest"])
-    losses = np.maximum(np.cumsum(changes) * job.grid, whole)
-    losses[-1] = whole
+        wholes, largest = wholes + facts["whole"], max(largest, facts["largest"])
+    curve, losses = np.cumsum(changes) * job.grid, []
+    for end, whole in zip(ends, wholes.tolist()):
+        losses.append(np.maximum(curve[:end], whole))
+        losses[-1][-1] = whole
     return losses, largest

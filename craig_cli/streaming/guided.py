@@ -26,7 +26,7 @@ from craig_cli.selection.merge import Part, moved_bounds
 from craig_cli.selection.plan import Plan
 from craig_cli.selection.quotas import shares_of
 from craig_cli.selection.weights.targets import calibrated
-from craig_cli.selection.weights.weigh import are_good
+from craig_cli.selection.weights.weigh import are_trusted
 from craig_cli.streaming.frame import Frame, sample_of, space_of
 from craig_cli.streaming.leaves import Job
 from craig_cli.streaming.rough import InPieces, Labelled, Pass, Rough, joined, placed
@@ -38,6 +38,8 @@ from craig_cli.training.design import Design, blank_design
 from craig_cli.training.labels import check_classes, loss_of_classes
 from craig_cli.training.newton import SHARPNESS, newton
 
+# Weights of each group's picks, or None for those that they came with; and what the metadata says of them.
+Weighed = tuple[list[np.ndarray] | None, dict]
 SAMPLE = 1 << 25  # bytes of the rows that a rough model is trained on; LEAST in any case
 COPIES = 6  # of them
 
@@ -166,26 +168,32 @@ class Chosen:
         return self.counts if self.own is None else self.own
 
 
-def weighed(
-    rows: InPieces, rough: Rough, frame: Frame, plan: Plan, chosen: list[Chosen]
-) -> tuple[list[np.ndarray] | None, dict]:
-    """(weights of each group's picks, or None where they are the counts; what the metadata says of them)."""
-    labels = np.concatenate([each.labels for each in chosen])
-    features = np.concatenate([each.features for each in chosen]).astype(np.float64)
-    picks = placed(rough.design, Labelled(0, features, labels, np.ones(len(labels))))
-    slopes = picks.slopes(picks.margins(rough.state.coef))
-    before = [each.weights for each in chosen]
+def weighed(rows: InPieces, rough: Rough, frame: Frame, plan: Plan, sizes: list[list[Chosen]]) -> list[Weighed]:
+    """The weights of each size.
 
-    def cost(weights: list[np.ndarray]) -> float:
-        return _cost(rows, rough, replace(picks, counts=np.concatenate(weights)))
-
+    Models are trained with weights that are in doubt and with those before; one pass says which cost all rows less.
+    """
     if plan.weights == "count":
-        return None, {"weights": "count"}
-    moved, facts = calibrated(before, frame.masses, rough.whole(picks, slopes), rough.totals, None, "the model")
+        return [(None, {"weights": "count"}) for _ in sizes]
     weights = plan.weights or "fitted"
-    if are_good(weights, facts, cost, moved, before):
-        return moved, {"weights": weights, "calibration": facts}
-    return None, {"weights": "count"}
+    found: list[Weighed] = []
+    doubtful, coefs = [], []
+    for chosen in sizes:
+        labels = np.concatenate([each.labels for each in chosen])
+        features = np.concatenate([each.features for each in chosen]).astype(np.float64)
+        picks = placed(rough.design, Labelled(0, features, labels, np.ones(len(labels))))
+        slopes = picks.slopes(picks.margins(rough.state.coef))
+        before = [each.weights for each in chosen]
+        moved, facts = calibrated(before, frame.masses, rough.whole(picks, slopes), rough.totals, None, "the model")
+        if not are_trusted(weights, facts):
+            doubtful.append(len(found))
+            coefs += [_trained(rough, replace(picks, counts=np.concatenate(each))) for each in (moved, before)]
+        found.append((moved, {"weights": weights, "calibration": facts}))
+    costs = rows.objectives(coefs) if coefs else []
+    for place, ours, theirs in zip(doubtful, costs[::2], costs[1::2]):
+        if ours > theirs:
+            found[place] = None, {"weights": "count"}
+    return found
 
 
 def cost_of(rows: InPieces, rough: Rough, coreset: Coreset) -> float:
@@ -198,12 +206,12 @@ def cost_of(rows: InPieces, rough: Rough, coreset: Coreset) -> float:
         kept = index[begin:end] - part.first
         return Labelled(part.first, part.features[kept], part.labels[kept], coreset.weight[order[begin:end]])
 
-    return _cost(rows, rough, placed(rough.design, joined(list(rows.by_pass(chosen)))))
+    return rows.objectives([_trained(rough, placed(rough.design, joined(list(rows.by_pass(chosen)))))])[0]
 
 
-def _cost(rows: InPieces, rough: Rough, picks: Design) -> float:
-    coef = newton(picks, rough.state.coef, SHARPNESS * rough.state.objective).coef
-    return rows.state(coef).objective
+def _trained(rough: Rough, picks: Design) -> np.ndarray:
+    """The coefficients of the model that is optimal on the ``picks``."""
+    return newton(picks, rough.state.coef, SHARPNESS * rough.state.objective).coef
 
 
 def provenance(

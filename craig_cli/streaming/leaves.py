@@ -13,6 +13,7 @@ memory, threads or the process that does it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -247,23 +248,29 @@ def positions_of(rows: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     return order[np.searchsorted(numbers[order], rows)]
 
 
-def picks_of(job: Job, group: int, arrays: dict[str, np.ndarray]) -> Picks:
-    """The picks of class ``group`` of which the arrays say row, leaf and coordinates."""
-    return Picks(arrays["row"], arrays["leaf"], points_of(job.search, group, arrays["coordinates"]))
+def picks_of(job: Job, group: int, arrays: dict[str, np.ndarray], ends: Sequence[int] = ()) -> Picks:
+    """The picks of class ``group`` of which the arrays say row, leaf and coordinates; ``ends`` of prefixes of them."""
+    return Picks(arrays["row"], arrays["leaf"], points_of(job.search, group, arrays["coordinates"], ends))
 
 
-def points_of(measure: Measure, group: int, coordinates: np.ndarray) -> Points:
-    """Rows (r, d') of a class, arranged to be nearest."""
+def points_of(measure: Measure, group: int, coordinates: np.ndarray, ends: Sequence[int] = ()) -> Points:
+    """Rows (r, d') of a class, arranged to be nearest, all of them and as far as each of the ``ends``."""
     ruler = measure.rulers[group]
-    return arrange_points(np.ascontiguousarray(coordinates[:, ruler.columns]) * ruler.factor, ruler.metric)
+    return arrange_points(np.ascontiguousarray(coordinates[:, ruler.columns]) * ruler.factor, ruler.metric, ends)
 
 
 def clusters_of(leaf: Leaf, rows: Rows, cells: Cells, picks: Picks, constants: np.ndarray, grid: float):
     """(nearest, change, places, positions): the first two as ``nearest_of``, the others of the leaf's own picks."""
     nearest, change = nearest_of(cells, picks.points, constants, grid)
     places, positions = picks.of(leaf, rows.numbers)
-    nearest[positions] = places
+    for end, each in zip(picks.points.ends, nearest):
+        each[positions[places < end]] = places[places < end]
     return nearest, change, places, positions
+
+
+def counts_of(nearest: np.ndarray, rows: Rows, size: int) -> np.ndarray:
+    """(s, size) what the rows count that are ``nearest`` (s, m) to each of ``size`` picks."""
+    return np.stack([np.bincount(each, weights=rows.multiplicity, minlength=size) for each in nearest])
 
 
 def count(job: Job, leaf: Leaf, picks: tuple[np.ndarray, np.ndarray], name: str) -> None:
@@ -276,25 +283,26 @@ def count(job: Job, leaf: Leaf, picks: tuple[np.ndarray, np.ndarray], name: str)
 
 
 def weigh(job: Job, leaf: Leaf, picks: Picks, name: str) -> None:
-    """Of each pick that is nearest to a row of the leaf, or was before another was: place, count, change of the bound.
+    """Of each pick that is nearest to a row of the leaf, or was before another was: place, counts, change of the bound.
 
-    The bound changes by whole numbers of the grid; where the picks are not by features it says nothing.
+    It counts the rows that are nearest to it of each prefix of the picks. The bound changes by whole numbers of the
+    grid; where the picks are not by features it says nothing.
     """
     rows, coordinates, cells = arranged(job, leaf, job.search)
     constants, grid = np.ones(len(coordinates)), 1.0
     if job.beside is None:
         constants, grid = constants_of(job, rows, coordinates), job.grid
     nearest, change, *_ = clusters_of(leaf, rows, cells, picks, constants * rows.multiplicity, grid)
-    counts = np.bincount(nearest, weights=rows.multiplicity, minlength=len(picks.rows))
-    used = np.flatnonzero((counts != 0.0) | (change != 0.0))
-    arrays = {"place": used, "count": counts[used], "change": change[used]}
+    counts = counts_of(nearest, rows, len(picks.rows))
+    used = np.flatnonzero(counts.any(axis=0) | (change != 0.0))
+    arrays = {"place": used, "count": counts[:, used], "change": change[used]}
     job.folder.save(leaf.file(name), arrays, largest=float(constants.max()))
 
 
 def swap(job: Job, leaf: Leaf, picks: Picks, name: str) -> None:
     """The row, and its coordinates, that takes the place of each of the leaf's picks."""
     rows, coordinates, cells = arranged(job, leaf, job.search)
-    nearest, _, places, positions = clusters_of(leaf, rows, cells, picks, rows.multiplicity, 1.0)
+    (nearest,), _, places, positions = clusters_of(leaf, rows, cells, picks, rows.multiplicity, 1.0)
     own = np.full(len(picks.rows), -1)
     own[places] = np.arange(len(places))
     moved = medoids_within(cells.rows, cells.metric, rows.multiplicity, own[nearest], positions)

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from craig_cli.errors import UsageError
+from craig_cli.selection.algorithms.partition import pool_size
 from craig_cli.selection.algorithms.strata import even_gains, spread_evenly
 from craig_cli.selection.merge import Part
+from craig_cli.selection.nested import gains_in, neighbours
+from craig_cli.selection.plan import Plan
 from craig_cli.selection.quotas import class_quotas
 from craig_cli.streaming.asked import NotInPieces
 from craig_cli.streaming.exemplars import bound, draw, drawn_of, exemplars_of, losses_of
 from craig_cli.streaming.guided import Chosen
 from craig_cli.streaming.leaves import Job, Leaf, count, greedy, picks_of, swap, weigh
 from craig_cli.streaming.merged import above, merged, read_blocks
+from craig_cli.streaming.nested import first_picks, levels_of, order_in, prefixes_of
 from craig_cli.streaming.scratch import Scratch
-from craig_cli.streaming.stratified import mass, stratum
+from craig_cli.streaming.stratified import Unions, mass, stratum, union
 from craig_cli.streaming.work import Clock
 
 
@@ -73,32 +77,47 @@ class Class:
 
     def bounded(self, arrays: dict[str, np.ndarray], stage: str) -> Part:
         """The picks with their counts and the bound of each prefix."""
-        counts, changes = self._weighed(arrays, stage, Clock(None))
+        (counts,), changes = self._weighed(arrays, stage, Clock(None))
         return Part(arrays["row"], counts, np.cumsum(changes) * self.job.grid)
 
-    def medoids(self, arrays: dict[str, np.ndarray]) -> Chosen:
-        """The picks as what stands for their clusters, by features."""
+    def medoids(self, arrays: dict[str, np.ndarray], ends: list[int]) -> list[Chosen]:
+        """The picks as what stands for their clusters, by features; of each of the sizes ``ends``, as the next two."""
         with self.clock.stage("weigh"):
-            counts, changes = self._weighed(arrays, "weigh", self.clock)
+            counts, changes = self._weighed(arrays, "weigh", self.clock, ends)
             largest = max(self.folder.load(leaf.file("weigh"))[1]["largest"] for leaf in self.leaves)
-        losses, none = np.cumsum(changes) * self.job.grid, np.empty(0)
-        return Chosen(arrays["row"], none, none, counts, losses, arrays["gain"], largest)
+        row, losses, none = arrays["row"], np.cumsum(changes) * self.job.grid, np.empty(0)
+        gains = gains_in(np.arange(len(row)), arrays["gain"])
+        return [
+            Chosen(row[:end], none, none, count[:end], losses[:end], gains[:end], largest)
+            for end, count in zip(ends, counts)
+        ]
 
-    def exemplars(self, arrays: dict[str, np.ndarray], seed: int | None) -> Chosen:
+    def exemplars(self, arrays: dict[str, np.ndarray], seed: int | None, ends: list[int]) -> list[Chosen]:
         """Members of the clusters, or with no seed the picks."""
-        size = len(arrays["row"])
+        job, number, size = self.job, self.number, ends[-1]
         with self.clock.stage("draw"):
-            self._work(draw, "draw", picks_of(self.job, self.number, arrays), "draw", seed)
-            drawn = drawn_of(self.job, self.leaves, size, "draw")
+            self._work(draw, "draw", picks_of(job, number, arrays, ends if seed is None else ()), "draw", seed)
+            drawn, counts = drawn_of(job, self.leaves, size, "draw")
+            if seed is None or len(ends) == 1:
+                levels = prefixes_of(ends)
+            else:
+                parents = first_picks(job, number, arrays["coordinates"], ends)
+                levels = levels_of(ends, counts[0], None, float(job.masses[number]), parents, self._unions(seed))
+            order = order_in(levels)
+            drawn = {key: array[order] for key, array in drawn.items()} | {"gain": gains_in(order, arrays["gain"])}
+            places = [level.arranged(order)[0] for level in levels]
         with self.clock.stage("weigh"):
-            exemplars = exemplars_of(self.job, self.number, drawn["features"], drawn["label"], "draw")
-            self._work(bound, "bound", exemplars, "bound")
-            losses, largest = losses_of(self.job, self.leaves, size, "bound")
-        row, features, label, count = (drawn[key] for key in ("row", "features", "label", "count"))
-        return Chosen(row, features, label, count, losses, arrays["gain"], largest)
+            self._work(bound, "bound", exemplars_of(job, number, drawn, places, "draw"), "bound")
+            losses, largest = losses_of(job, self.leaves, ends, "bound")
+        counts = np.broadcast_to(counts, (len(ends), size))
+        return [
+            _chosen(drawn, np.bincount(place, count, end), loss, largest)
+            for end, place, count, loss in zip(ends, places, counts, losses)
+        ]
 
-    def strata(self, quota: int, means: np.ndarray, seed: int) -> Chosen:
-        """A row of each of ``quota`` strata; ``means`` (k,) of the norms of the rows of each class at a model."""
+    def strata(self, ends: list[int], means: np.ndarray, seed: int) -> list[Chosen]:
+        """A row of each of as many strata; ``means`` (k,) of the norms of the rows of each class at a model."""
+        quota = ends[-1]
         with self.clock.stage("strata"):
             self._work(mass, "mass", means, "mass")
             masses = [self.folder.load(leaf.file("mass"))[1]["mass"] for leaf in self.leaves]
@@ -107,16 +126,41 @@ class Class:
                 raise UsageError(f"--stream: takes {least}, found {quota:,}")
             shares = class_quotas(np.array(masses), quota, np.array([leaf.rows for leaf in self.leaves]))
             quotas = {leaf.number: share for leaf, share in zip(self.leaves, shares.tolist())}
-            self._work(stratum, "stratum", means, quotas, seed, "stratum")
-            saved = [self.folder.load(leaf.file("stratum")) for leaf in self.leaves]
-        spread = spread_evenly(quota)
-        row, features, label, count, weight = (
-            np.concatenate([arrays[key] for arrays, _ in saved])[spread]
-            for key in ("row", "features", "label", "count", "weight")
-        )
-        losses = np.full(quota, sum(facts["whole"] for _, facts in saved))
+            self._work(stratum, "stratum", means, quotas, seed, len(ends) > 1, "stratum")
+            columns = ("row", "features", "label", "count", "weight", "mass")
+            saved = [self.folder.load(leaf.file("stratum"), *columns) for leaf in self.leaves]
+            spread = spread_evenly(quota)
+            drawn = {key: np.concatenate([arrays[key] for arrays, _ in saved])[spread] for key in columns}
+            count, weight = drawn.pop("count"), drawn.pop("weight")
+
+            def parents(place: int, above: int) -> np.ndarray:
+                return neighbours(spread if above == quota else np.arange(above), ends[place])
+
+            whole = float(self.job.masses[self.number])
+            levels = levels_of(ends, drawn.pop("mass"), weight, whole, parents, self._unions(seed))
+            order = order_in(levels)
+            drawn = {key: array[order] for key, array in drawn.items()} | {"gain": gains_in(order, even_gains(quota))}
+            arranged = [level.arranged(order) for level in levels]
+            wholes = self._united(drawn, [place[np.argsort(spread)] for place, _ in arranged[:-1]], quotas)
+            wholes = [*wholes, sum(facts["whole"] for _, facts in saved)]
         largest = max(facts["largest"] for _, facts in saved)
-        return Chosen(row, features, label, count, losses, even_gains(quota), largest, weight)
+        return [
+            _chosen(drawn, np.bincount(place, count, end), np.full(end, whole), largest, own)
+            for end, (place, own), whole in zip(ends, arranged, wholes)
+        ]
+
+    def _united(self, drawn: dict[str, np.ndarray], places: list[np.ndarray], quotas: dict[int, int]) -> list[float]:
+        """The bound at each size of strata that were united; ``places`` as ``Unions`` has them."""
+        if not places:
+            return []
+        first = dict(zip(quotas, np.cumsum([0, *quotas.values()]).tolist()))
+        coordinates = self.job.features.view.rows(drawn["features"], drawn["label"])
+        self._work(union, "union", Unions(coordinates, places, first), "stratum", "union")
+        return np.sum([self.folder.load(leaf.file("union"))[1]["whole"] for leaf in self.leaves], axis=0).tolist()
+
+    def _unions(self, seed: int) -> np.random.Generator:
+        """For what is drawn of those."""
+        return np.random.default_rng([seed, self.number, 1])
 
     def _work(self, function: Callable, stage: str, *arguments) -> None:
         self.crew(function, self.job, self.leaves, stage, self.clock, *arguments)
@@ -143,12 +187,36 @@ class Class:
             counts[arrays["leaf"] == leaf.number] = self.folder.load(leaf.file("pool"))[0]["count"]
         return counts
 
-    def _weighed(self, arrays, stage: str, clock: Clock) -> tuple[np.ndarray, np.ndarray]:
-        """(counts, changes) of all leaves together, both (r,)."""
-        self.crew(weigh, self.job, self.leaves, stage, clock, picks_of(self.job, self.number, arrays), stage)
-        counts, changes = np.zeros(len(arrays["row"])), np.zeros(len(arrays["row"]))
+    def _weighed(self, arrays, stage: str, clock: Clock, ends: Sequence[int] = ()) -> tuple[np.ndarray, np.ndarray]:
+        """((s, r) counts of each prefix, (r,) changes) of all leaves together."""
+        picks = picks_of(self.job, self.number, arrays, ends)
+        self.crew(weigh, self.job, self.leaves, stage, clock, picks, stage)
+        changes = np.zeros(len(picks.rows))
+        counts = np.zeros((len(picks.points.ends), len(changes)))
         for leaf in self.leaves:
             weighed, _ = self.folder.load(leaf.file(stage))
-            counts[weighed["place"]] += weighed["count"]
+            counts[:, weighed["place"]] += weighed["count"]
             changes[weighed["place"]] += weighed["change"]
         return counts, changes
+
+
+def stand_ins(classes: list[Class], ends: list[list[int]], plan: Plan, means: np.ndarray) -> list[list[Chosen]]:
+    """What stands for the rows of each class at each of its sizes ``ends``, all different; ``means`` as ``strata``."""
+    if plan.algorithm == "strata":
+        return [each.strata(mine, means, plan.seed) for each, mine in zip(classes, ends)]
+    assert plan.swaps is not None
+    with classes[0].clock.stage("greedy"):
+        for each, (*_, quota) in zip(classes, ends):
+            rows = sum(leaf.rows for leaf in each.leaves)
+            each.greedy(pool_size(quota, -(-rows // each.job.block), rows) or quota, rows)
+    picks = [each.picks(quota, plan.swaps) for each, (*_, quota) in zip(classes, ends)]
+    if plan.exemplar == "medoid" and classes[0].job.beside is None:
+        return [each.medoids(arrays, mine) for each, arrays, mine in zip(classes, picks, ends)]
+    seed = plan.seed if plan.exemplar == "member" else None
+    return [each.exemplars(arrays, seed, mine) for each, arrays, mine in zip(classes, picks, ends)]
+
+
+def _chosen(drawn: dict[str, np.ndarray], counts: np.ndarray, losses: np.ndarray, largest: float, own=None) -> Chosen:
+    """What is ``drawn``, in its order, as far as the ``counts`` (q,) go."""
+    row, features, label, gain = (drawn[key][: len(counts)] for key in ("row", "features", "label", "gain"))
+    return Chosen(row, features, label, counts, losses, gain, largest, own)

@@ -83,6 +83,19 @@ class InPieces:
         dispersion = float(squares / max(bent, 1e-300)) if regression else 1.0
         return State(coef, mean, objective, left, dispersion, float(count), curvature)
 
+    def objectives(self, coefs: list[np.ndarray]) -> list[float]:
+        """Of all rows at each of these models; one pass."""
+        sums: list[float] = [0.0] * (1 + len(coefs))
+
+        def losses(part: Labelled) -> list[float]:
+            rows = placed(self.design, part)
+            return [rows.counts.sum(), *(rows.counts @ rows.values(rows.margins(coef)) for coef in coefs)]
+
+        for each in self.by_pass(losses):
+            sums = [total + more for total, more in zip(sums, each)]
+        penalties = [0.5 * (self.design.penalty * coef * coef).sum() for coef in coefs]
+        return [float(loss / sums[0] + penalty) for loss, penalty in zip(sums[1:], penalties)]
+
     def _sums(self, coef: np.ndarray, part: Labelled) -> list:
         rows = placed(self.design, part)
         margins = rows.margins(coef)

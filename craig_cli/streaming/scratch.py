@@ -230,6 +230,11 @@ class Folder(Scratch):
             raise DataError(f"{path}: cannot write: {first_line(error)}") from error
 
 
+def is_begun(path: Path) -> bool:
+    """Whether there is what a run left that can go on."""
+    return (path / MANIFEST).exists()
+
+
 def _remove(*folders: Path) -> None:
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)

@@ -17,9 +17,8 @@ byte whatever the memory, the number of threads, and however often it was stoppe
 from __future__ import annotations
 
 import contextlib
-import os
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -34,19 +33,18 @@ from craig_cli.formats.table import left_out_notes
 from craig_cli.formats.text_pieces import open_text
 from craig_cli.guided.policy import cannot_follow, is_doubtful, tell_why
 from craig_cli.memory import available_memory
-from craig_cli.selection.algorithms.partition import pool_size
+from craig_cli.scaling import on_uneven_ranges
 from craig_cli.selection.distances.simd import WIDTH
 from craig_cli.selection.finished import coreset_of
-from craig_cli.selection.merge import merge
 from craig_cli.selection.plan import Plan, wants_rough_model
-from craig_cli.selection.quotas import class_quotas, merge_orders
-from craig_cli.streaming.asked import NotInPieces, check, resolved
+from craig_cli.streaming.asked import NotInPieces, check, facts_of, inputs_of, resolved, sizes_of, tell
 from craig_cli.streaming.cluster import Cluster, connected
 from craig_cli.streaming.covering import cover
 from craig_cli.streaming.described import classes_of, settings
 from craig_cli.streaming.frame import FILE, Frame, frame_of, load_frame
 from craig_cli.streaming.guided import (
     Chosen,
+    Weighed,
     at_rough_model,
     cost_of,
     everyone_of,
@@ -59,7 +57,8 @@ from craig_cli.streaming.guided import (
     weighed,
 )
 from craig_cli.streaming.job import job_of
-from craig_cli.streaming.picking import Class
+from craig_cli.streaming.nested import quotas_of, selections_of, with_sizes
+from craig_cli.streaming.picking import Class, stand_ins
 from craig_cli.streaming.rehearsal import rehearse
 from craig_cli.streaming.rough import InPieces, Labelled, Pass, Rough
 from craig_cli.streaming.route import pulls_of
@@ -68,7 +67,6 @@ from craig_cli.streaming.spans import Looking, route_rows, survey_rows
 from craig_cli.streaming.survey import Survey
 from craig_cli.streaming.work import Clock, Crew
 from craig_cli.tables.storage import NUMBER
-from craig_cli.version import __version__
 
 LEAF = 1 << 25  # bytes of the rows of a leaf, as float64
 MOST_ROWS, LEAST_BLOCKS = 131_072, 8  # of a leaf
@@ -76,6 +74,7 @@ SAMPLED, SAMPLE = 256, 4096  # rows of the sample: for each leaf, and at least
 PASSES, PASSES_AT_MODEL = 5, 4  # over the rows, as far as progress goes
 BASE = 400 << 20  # bytes of the program itself
 COPIES = 6  # of the rows of a leaf that is worked on
+RANGES = "ranges"
 Note = Callable[[str], None] | None
 Hands = Crew | Cluster  # who works on leaves
 
@@ -109,12 +108,11 @@ def select_streamed(
     pieces = open_text(paths, **reading) or open_pieces(paths, **reading)
     if cluster is not None:
         pieces = pieces.from_anywhere()
-    _tell(note, pieces.chosen.notes)
+    tell(note, pieces.chosen.notes)
     limit = available_memory() if plan.memory_limit is None else float(plan.memory_limit)
     kept = 0.0 if on_disk or resume or cluster else _leaves_in_memory(pieces, limit)
     with Scratch() if kept else Folder(scratch, resume) as folder:
-        inputs = {os.path.abspath(state.path): [state.size, state.modified] for state in pieces.states}
-        folder.begin(_facts(plan, reading, leaf_rows), inputs)
+        folder.begin(facts_of(plan, reading, leaf_rows), inputs_of(pieces, reading))
         passes = PASSES + (PASSES_AT_MODEL if wants_rough_model(plan) else 0)
         clock = Clock(progress, float(passes * pieces.n_rows))
         with contextlib.ExitStack() as stack:
@@ -135,15 +133,11 @@ def select_streamed(
             if run.cost(plain) < run.cost(coreset):
                 tell_why(note, cannot_follow(coreset))
                 coreset = replace(plain, metadata=plain.metadata | {"for": plan.purpose})
+        if wants_rough_model(plan) and "at" not in coreset.metadata:  # not as it was meant
+            run.note_uneven("the widest decided the distance")
         if deliver is not None:
             deliver(coreset)
         return coreset, seconds
-
-
-def _tell(note: Note, texts: Iterable[str]) -> None:
-    if note is not None:
-        for text in texts:
-            note(text)
 
 
 def _leaves_in_memory(pieces: Pieces, limit: float) -> float:
@@ -152,12 +146,6 @@ def _leaves_in_memory(pieces: Pieces, limit: float) -> float:
         return 0.0  # lists, whose lengths are not known
     size = pieces.n_rows * (float(pieces.number_bytes) * len(pieces.chosen.features) + 32)
     return size if size <= 0.5 * (limit - BASE) else 0.0
-
-
-def _facts(plan: Plan, reading: dict, leaf_rows: int | None) -> dict:
-    """What a scratch folder has to agree on with the run that resumes it."""
-    asked = {key: value for key, value in asdict(plan).items() if key not in ("threads", "memory_limit")}
-    return {"version": __version__, "options": asked, "reading": reading, "rows of a leaf": leaf_rows}
 
 
 class _Run:
@@ -174,7 +162,8 @@ class _Run:
         cluster: Cluster | None = None,
     ) -> None:
         self.pieces, self.plan, self.folder, self.clock, self.note = pieces, plan, folder, clock, note
-        self.cluster = cluster
+        self.cluster, self.sizes = cluster, sizes_of(plan, pieces)
+        self.budget = max(self.sizes, default=0)
         self.threads = jit.set_threads(plan.threads)
         self.block = -(-plan.block_size // WIDTH) * WIDTH
         self.memory = min(memory, 2.0**50)
@@ -183,8 +172,7 @@ class _Run:
         clock = self.clock
         self.frame = frame = self._frame(leaf_rows)
         leaf_rows = leaf_rows or self._leaf_rows(len(frame.search.columns))
-        budget = self._budget()
-        crew = self._crew(frame, leaf_rows, budget)
+        crew = self._crew(frame, leaf_rows, self.budget)
         with clock.stage("route"):
             route_rows(self.folder, self.pieces, frame, self.cluster, self.room, self.threads, clock)
         job, leaves = job_of(frame, self.folder, self.plan, self.block, leaf_rows)
@@ -193,15 +181,25 @@ class _Run:
             for group in range(len(frame.sizes))
         ]
         plan = self.resolved()
-        chosen = self._chosen(plan, frame, classes, budget)
-        weights, told = self._weights(plan, frame, chosen)
-        parts = [part_of(frame, job, *each) for each in zip(range(len(chosen)), chosen, weights)]
-        gains = [each.gains for each in chosen]
-        selection = merge(parts, *merge_orders([part.rows for part in parts], gains, frame.masses))
-        at = {"at": told.pop("at")} if "at" in told else {}
-        described = settings(plan, frame, self.block, leaf_rows, told)
-        coreset = coreset_of(frame, classes_of(frame), selection, described, max(each.largest for each in chosen))
-        return replace(coreset, metadata=coreset.metadata | at)
+        quotas, chosen = self._chosen(plan, frame, classes)
+        weighed, at = self._weights(plan, frame, chosen)
+        parts = [
+            [part_of(frame, job, number, each, None if weights is None else weights[number])
+             for number, each in enumerate(of_size)]
+            for of_size, (weights, _) in zip(chosen, weighed)
+        ]  # fmt: skip
+        whole, told = chosen[-1], [facts for _, facts in weighed]
+        selections = selections_of(parts, [each.gains for each in whole], frame.masses, quotas)
+        described = settings(plan, frame, self.block, leaf_rows, told[-1])
+        coreset = coreset_of(frame, classes_of(frame), selections[-1], described, max(each.largest for each in whole))
+        coreset = replace(coreset, metadata=coreset.metadata | at)
+        return coreset if plan.sizes is None else with_sizes(coreset, selections, told)
+
+    def note_uneven(self, so: str) -> None:
+        """A note where features that are taken as they are have ranges that differ so much that ``so``."""
+        if self.plan.scale == "none":
+            ranges, _ = self.folder.load(RANGES)
+            tell(self.note, on_uneven_ranges(ranges["low"], ranges["high"], so))
 
     def resolved(self) -> Plan:
         """The plan with nothing left open."""
@@ -221,37 +219,30 @@ class _Run:
         rows = InPieces(rough.design, self._passes(self.frame), self.frame.n_rows, self.plan.seed)
         return cost_of(rows, rough, coreset)
 
-    def _chosen(self, plan: Plan, frame: Frame, classes: list[Class], budget: int) -> list[Chosen]:
-        """What stands for the rows of each class."""
+    def _chosen(self, plan: Plan, frame: Frame, classes: list[Class]) -> tuple[list[np.ndarray], list[list[Chosen]]]:
+        """(picks of each class, what stands for its rows), both for every size in ascending order."""
         if plan.epsilon is None:
-            quotas = class_quotas(shares(frame, self.plan, self.folder), budget, frame.sizes)
+            quotas = quotas_of(shares(frame, self.plan, self.folder), self.sizes, frame.sizes)
         else:
             with self.clock.stage("greedy"):
-                quotas = cover(classes, frame.masses, plan.epsilon, self._check_picks)
-        if plan.algorithm == "strata":
-            means = norms_of(frame, self.folder)
-            return [each.strata(quota, means, plan.seed) for each, quota in zip(classes, quotas.tolist())]
-        assert plan.swaps is not None
-        with self.clock.stage("greedy"):
-            for each, quota, rows in zip(classes, quotas.tolist(), frame.sizes.tolist()):
-                each.greedy(pool_size(quota, -(-rows // self.block), rows) or quota, rows)
-        picks = [each.picks(quota, plan.swaps) for each, quota in zip(classes, quotas.tolist())]
-        if plan.exemplar == "medoid" and frame.search is frame.features:
-            return [each.medoids(arrays) for each, arrays in zip(classes, picks)]
-        seed = plan.seed if plan.exemplar == "member" else None
-        return [each.exemplars(arrays, seed) for each, arrays in zip(classes, picks)]
+                quotas = [cover(classes, frame.masses, plan.epsilon, self._check_picks)]
+        wanted = np.stack(quotas, axis=1).tolist()
+        ends = [sorted(set(of_class)) for of_class in wanted]
+        found = stand_ins(classes, ends, plan, norms_of(frame, self.folder))
+        chosen = [[own[mine.index(size)] for size in sizes] for own, mine, sizes in zip(found, ends, wanted)]
+        return quotas, [list(of_size) for of_size in zip(*chosen)]
 
-    def _weights(self, plan: Plan, frame: Frame, chosen: list[Chosen]) -> tuple[Sequence[np.ndarray | None], dict]:
-        """(weights of each class's picks, None where they are those they came with; what is to be said of them)"""
+    def _weights(self, plan: Plan, frame: Frame, chosen: list[list[Chosen]]) -> tuple[list[Weighed], dict]:
+        """(weights of each size, what the metadata is to say of the model)"""
         rough = frame.search.view
         if not isinstance(rough, Rough):
-            return [None] * len(chosen), {"weights": "count"}
+            return [(None, {"weights": "count"}) for _ in chosen], {}
         with self.clock.stage("weigh"):
             rows = InPieces(rough.design, self._passes(frame), frame.n_rows, plan.seed)
-            weights, told = weighed(rows, rough, frame, plan, chosen)
-            own: list = weights or [each.weights for each in chosen]
-            told["at"] = provenance(rough, frame, plan, chosen, own, float(pulls_of(self.folder)[:, 2].sum()))
-        return [None] * len(chosen) if weights is None else weights, told
+            found = weighed(rows, rough, frame, plan, chosen)
+            own: list = found[-1][0] or [each.weights for each in chosen[-1]]
+            at = provenance(rough, frame, plan, chosen[-1], own, float(pulls_of(self.folder)[:, 2].sum()))
+        return found, {"at": at}
 
     def _leaf_rows(self, width: int) -> int:
         rows = min(MOST_ROWS, max(LEAST_BLOCKS * self.block, LEAF // (8 * width)))
@@ -263,16 +254,19 @@ class _Run:
                 self.clock.rows(self.pieces.n_rows)
                 return load_frame(self.folder)
             survey = self._survey(leaf_rows)
+            self.folder.save(RANGES, {"low": survey.features.low, "high": survey.features.high})
+            if self.plan.method.greedy and not wants_rough_model(self.plan):
+                self.note_uneven("the widest decide the distance")
             rows = leaf_rows or self._leaf_rows(sum(survey.widths))
             frame = frame_of(
                 survey, self.plan, self.pieces.chosen, rows, self.pieces.sources(survey.contents), self.note
             )
-            _tell(self.note, left_out_notes(frame.encoding))
+            tell(self.note, left_out_notes(frame.encoding))
         if wants_rough_model(self.plan):
             with self.clock.stage("model"):
                 rows_of = (lambda width: leaf_rows) if leaf_rows else self._leaf_rows
                 everyone = everyone_of(frame, survey, self.plan, self._passes(frame))
-                frame = at_rough_model(everyone, frame, survey, self.plan, self._budget(), rows_of, self.note)
+                frame = at_rough_model(everyone, frame, survey, self.plan, self.budget, rows_of, self.note)
         frame.save(self.folder)
         return frame
 
@@ -280,7 +274,7 @@ class _Run:
         n_rows, width = self.pieces.n_rows, len(self.pieces.chosen.features)
         wanted = max(SAMPLE, SAMPLED * n_rows // (leaf_rows or self._leaf_rows(2 * width)))
         if wants_rough_model(self.plan):
-            wanted = max(wanted, sample_rows(n_rows, width, self._budget()))
+            wanted = max(wanted, sample_rows(n_rows, width, self.budget))
             least = BASE + sample_bytes(min(wanted, n_rows), width)
             if least > self.memory:
                 raise UsageError(
@@ -312,22 +306,13 @@ class _Run:
 
         return by_pass
 
-    def _budget(self) -> int:
-        n_rows = self.pieces.n_rows
-        if self.plan.epsilon is not None:
-            return 0
-        if self.plan.fraction is not None:
-            return max(1, round(self.plan.fraction * n_rows))
-        assert self.plan.size is not None
-        if self.plan.size > n_rows:
-            raise UsageError(f"size: expected at most the {n_rows} rows of {self.pieces.shown}, found {self.plan.size}")
-        return self.plan.size
-
     def _crew(self, frame: Frame, leaf_rows: int, budget: int) -> Hands:
         """As many leaves at a time as the memory allows beside the picks. Raises UsageError where it allows none."""
         width = len(frame.search.columns)
         width += len(frame.features.columns) if frame.search is not frame.features else 0
-        leaf, self.pick = 8.0 * width * leaf_rows * COPIES, 8.0 * (4 * width + 8)
+        more = max(1, len(self.sizes)) - 1  # sizes: of each, what rows are nearest to and picks count
+        leaf = 8.0 * leaf_rows * (width * COPIES + 2 * more)
+        self.pick = 8.0 * ((6 if more else 4) * width + 8 + 2 * more)
         self.leaf = leaf if self.cluster is None else 0.0  # none is worked on here
         self._check_picks(budget)
         if self.cluster is not None:

@@ -10,6 +10,7 @@ from functools import partial
 
 import numpy as np
 
+from craig_cli.formats.messages import printable
 from craig_cli.formats.pieces import Pieces
 from craig_cli.formats.pipeline import Workers
 from craig_cli.streaming.cluster import Cluster
@@ -73,19 +74,21 @@ def look_at_span(job: Looking, span: Span) -> None:
 
 def survey_rows(job: Looking, cluster: Cluster | None, threads: int, clock: Clock) -> Survey:
     """What the first pass comes to."""
+    names = [printable(state.path) for state in job.pieces.states], job.pieces.chosen.features
     if cluster is None:
         with Workers(threads) as workers:
-            return survey(workers.map(partial(look_at, rate=job.rate, seed=job.seed), job.pieces()), clock.rows)
+            looks = workers.map(partial(look_at, rate=job.rate, seed=job.seed), job.pieces())
+            return survey(looks, clock.rows, *names)
     job.folder.remove(LOOKS)  # of another rate, perhaps
     n_rows = job.pieces.n_rows
     spans = spans_of(job.pieces, [(0, n_rows)], n_rows / (SPANS * cluster.threads()))
     cluster(look_at_span, job, spans, LOOKS, clock)
 
-    def looks() -> Iterator[Look]:
+    def read() -> Iterator[Look]:
         for span in spans:
             yield from pickle.loads(job.folder.get(span.file(LOOKS)))
 
-    whole = survey(looks(), lambda rows: None)
+    whole = survey(read(), lambda rows: None, *names)
     job.folder.remove(LOOKS)
     return whole
 

@@ -7,13 +7,14 @@ same survey in any amount of memory and with any number of threads.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from craig_cli.dataset import MOST_CLASSES
 from craig_cli.errors import DataError
+from craig_cli.formats.messages import quoted
 from craig_cli.formats.pieces import Piece
 from craig_cli.formats.pipeline import Workers
 from craig_cli.scaling import Scaling, scaling_by
@@ -140,13 +141,23 @@ def look_at(piece: Piece, rate: float, seed: int) -> Look:
     return Look(len(codes), little, moments, classes, sample, content)
 
 
-def survey(looks: Iterable[Look], progress: Callable[[int], None]) -> Survey:
-    """All that the ``looks`` at pieces, in their order, come to."""
+def survey(
+    looks: Iterable[Look], progress: Callable[[int], None], inputs: Sequence[str], columns: Sequence[str]
+) -> Survey:
+    """All that the ``looks`` at pieces, in their order, come to; ``inputs`` and ``columns`` are what those are called.
+
+    Raises DataError for lists of other lengths, and labels of another kind, than those before.
+    """
     whole: Survey | None = None
     for look in looks:
         piece, moments, number = look.piece, look.moments, look.piece.place[0]
         if whole is not None and piece.widths != whole.widths:
-            raise DataError(f"row {piece.first} (from 0): expected lists of numbers as long as those before")
+            widths = zip(columns, whole.widths, piece.widths)
+            column, width, other = next(each for each in widths if each[1] != each[2])
+            raise DataError(
+                f"{inputs[number]}: column {quoted(column)}, row {piece.first} (from 0): expected {width} numbers, "
+                f"as in the rows before, found {other}"
+            )
         if whole is None:
             first = piece.features[:1].copy(), piece.labels[:1].copy()
             named, weighted = piece.names is not None, piece.weight is not None
@@ -155,6 +166,10 @@ def survey(looks: Iterable[Look], progress: Callable[[int], None]) -> Survey:
         else:
             whole.features.add(moments[0])
             whole.labels.add(moments[1])
+        if whole.named != (piece.names is not None):
+            expected, found = ("labels of text", "numbers") if whole.named else ("numbers as labels", "others")
+            where = f"{inputs[number]}: row {piece.first} (from 0)"
+            raise DataError(f"{where}: expected {expected}, as in the rows before, found {found}")
         _add(whole, piece, look.classes)
         whole.parts.append(look.sample)
         if number in whole.contents:
@@ -167,8 +182,6 @@ def survey(looks: Iterable[Look], progress: Callable[[int], None]) -> Survey:
 
 
 def _add(whole: Survey, piece: Piece, classes: list) -> None:
-    if whole.named != (piece.names is not None):
-        raise DataError(f"row {piece.first} (from 0): expected labels of one kind, found numbers and other values")
     whole.dtype = np.result_type(whole.dtype, piece.features.dtype)
     whole.many |= len(whole.counts.keys() | {value for value, *_ in classes}) > MOST_CLASSES
     if whole.many:

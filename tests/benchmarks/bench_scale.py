@@ -6,6 +6,7 @@
     python -m tests.benchmarks.bench_scale commands 6000000       train, eval and export of so many rows
     python -m tests.benchmarks.bench_scale 2000000 0.01 1G yes any    of the default, not of --for distance
     python -m tests.benchmarks.bench_scale workers 2000000        two local Dask workers beside one, of so many rows
+    python -m tests.benchmarks.bench_scale sizes 1000000          nested coresets beside each size by itself
 
 Made up are 28 columns of float32, a mixture of 200 Gaussians, in a folder of Parquet files of 500,000 rows. Processor
 time is that of the process and its children, peak memory the greatest of it alone; L is the sum of distances, epsilon.
@@ -172,6 +173,21 @@ def workers(data: Path, fraction: float) -> None:
         assert (Path(folder) / "1").read_bytes() == (Path(folder) / "2").read_bytes()
 
 
+def several(data: Path, limit: str) -> None:
+    """Three sizes from one selection, and each from one of its own."""
+    sizes = ("0.2%", "0.5%", "1%")
+    with tempfile.TemporaryDirectory() as folder:
+        for purpose in ("distance", "any", "linear"):
+            options = (data, "--for", purpose, "--stream", "--memory-limit", limit, "-o", Path(folder) / "coreset")
+            craig(DATA_FOR_KERNELS, "--stream", "--sizes", "5%,10%", "--for", purpose, *options[-2:])  # compiles
+            print(f"\n{', '.join(sizes)} of the rows, --for {purpose}")
+            print(f"{'':20s}{'seconds':>9s}{'cpu s':>9s}{'peak MB':>9s}")
+            for asked in (",".join(sizes), *reversed(sizes)):
+                each = craig(*options, "--sizes", asked)
+                print(f"{asked:20s}{each['whole']:9.1f}{each['cpu']:9.1f}{each['peak_memory'] / 1e6:9.0f}", flush=True)
+                print("  " + ", ".join(f"{stage} {value:.1f} s" for stage, value in each["stages"].items()))
+
+
 DATA_FOR_KERNELS = Path(__file__).parents[2] / "sample_data" / "binary.parquet"
 
 
@@ -183,6 +199,9 @@ def main(arguments: list[str]) -> None:
     if arguments[:1] == ["workers"]:
         with tempfile.TemporaryDirectory() as folder:
             return workers(made_up(Path(folder), int(arguments[1])), 0.01)
+    if arguments[:1] == ["sizes"]:
+        with tempfile.TemporaryDirectory() as folder:
+            return several(made_up(Path(folder), int(arguments[1])), "1G")
     defaults = ("1000000", "0.01", "1G", "yes", "distance")
     n_rows, fraction, limit, in_memory, purpose = [*arguments, *defaults[len(arguments) :]]
     with tempfile.TemporaryDirectory() as folder:

@@ -15,6 +15,7 @@ rounded up to a grid on which sums are exact: the loss stays an upper bound, and
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,39 +50,45 @@ GROUP = 16  # cells that a bunch is held against while it is in the cache
 class Points:
     """Picks in the units of cells, arranged for ``nearest_of``: in bunches of nearby ones, level by level.
 
-    coordinates (r, d) float64; the others see ``_bunches``, ``_arrange``
+    coordinates (r, d) float64; ends (s,) int64 the sizes of the prefixes whose nearest are wanted, ascending, all last;
+    prefixes (l,) int64 which of these each level is of; the others see ``_bunches``, ``_arrange``
     """
 
     coordinates: np.ndarray
+    ends: np.ndarray
+    prefixes: np.ndarray
     levels: np.ndarray
     starts: np.ndarray
     order: np.ndarray
     bunched: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]
 
 
-def arrange_points(coordinates: np.ndarray, metric: Metric) -> Points:
-    """The picks with these ``coordinates`` (r, d) float64, in greedy order."""
-    levels, starts, order = _bunches(coordinates)
-    return Points(coordinates, levels, starts, order, _arrange(coordinates, order, starts, metric.code))
+def arrange_points(coordinates: np.ndarray, metric: Metric, ends: Sequence[int] = ()) -> Points:
+    """The picks with these ``coordinates`` (r, d) float64, in greedy order, and the ``ends`` of prefixes of them."""
+    wanted = np.unique(np.array([*ends, len(coordinates)], dtype=np.int64))
+    levels, starts, order = _bunches(coordinates, wanted)
+    prefixes = np.searchsorted(wanted, levels[1:])
+    bunched = _arrange(coordinates, order, starts, metric.code)
+    return Points(coordinates, wanted, prefixes, levels, starts, order, bunched)
 
 
 def nearest_of(cells: Cells, points: Points, constants: np.ndarray, grid: float) -> tuple[np.ndarray, np.ndarray]:
-    """(nearest, change): of ``points`` the nearest to each row of ``cells``, of equals the first.
+    """(nearest, change): of each prefix of ``points`` the nearest to each row of ``cells``, of equals the first.
 
     constants  (n,) float64 c_i by row; grid: a power of two, from ``exact_grid``
-    nearest    (n,) int64 by row: index of the point
+    nearest    (s, n) int64 by prefix and row: index of the point
     change     (r,) float64 whole numbers: by how many grids each point changes the sum of c_i d_i, itself in ``cumsum``
     """
     n_rows = len(cells.order)
     change = np.zeros((jit.threads_in_force(), len(points.coordinates)))
-    nearest = np.empty(n_rows, dtype=np.int64)
+    nearest = np.empty((len(points.ends), n_rows), dtype=np.int64)
     factor = constants[cells.order] * (cells.quantum / grid)
     jit.in_threads(
         _assign, n_rows, cells.blocks, cells.centres, cells.offsets, cells.metric.code, points.coordinates,
-        points.levels, points.starts, points.order, *points.bunched, factor, nearest, change,
+        points.prefixes, points.levels, points.starts, points.order, *points.bunched, factor, nearest, change,
     )  # fmt: skip
-    by_row = np.empty(n_rows, dtype=np.int64)
-    by_row[cells.order] = nearest
+    by_row = np.empty_like(nearest)
+    by_row[:, cells.order] = nearest
     return by_row, change.sum(axis=0)
 
 
@@ -97,20 +104,21 @@ def assign(cells: Cells, picks: np.ndarray, constants: np.ndarray, grid: float) 
     position[cells.order] = np.arange(len(cells.order))
     points = arrange_points(cells.rows[position[picks]], cells.metric)
     del position
-    nearest, change = nearest_of(cells, points, constants, grid)
+    (nearest,), change = nearest_of(cells, points, constants, grid)
     nearest[picks] = np.arange(len(picks))
     return nearest, np.cumsum(change) * grid
 
 
-def _bunches(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The picks of each level in bunches of nearby ones: (levels, starts, order).
+def _bunches(points: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The picks of each level in bunches of nearby ones: (levels, starts, order). Levels end where prefixes do.
 
     levels (l + 1,) int64 the ranks at which the levels begin, and the number of picks; starts (l + 1,) int64 the first
     bunch of each level, and their number; order (b, BUNCH) int64 the picks of each bunch, the last one repeated
     """
     levels, starts, orders = [0], [0], []
     while levels[-1] < len(points):
-        begin, end = levels[-1], min(len(points), max(FIRST_LEVEL, LEVEL * levels[-1]))
+        begin, next_end = levels[-1], int(ends[np.searchsorted(ends, levels[-1], side="right")])
+        end = min(next_end, max(FIRST_LEVEL, LEVEL * begin))
         order = begin + split(points[begin:end], BUNCH, BUNCH)
         count = -(-len(order) // BUNCH)
         orders.append(np.pad(order, (0, count * BUNCH - len(order)), mode="edge").reshape(count, BUNCH))
@@ -154,8 +162,8 @@ def _arrange(points, order, starts, metric):
 
 @njit
 def _assign(
-    thread, threads, n_rows, blocks, cell_centres, offsets, metric, points, levels, starts, order, bunches, centres,
-    centre_blocks, radii, largest, factor, nearest, change,
+    thread, threads, n_rows, blocks, cell_centres, offsets, metric, points, prefixes, levels, starts, order, bunches,
+    centres, centre_blocks, radii, largest, factor, nearest, change,
 ):  # fmt: skip
     n_cells, n_features, _ = blocks.shape
     own_centres = np.empty((GROUP, n_features))
@@ -177,7 +185,11 @@ def _assign(
                 limit[c, p] = current[c, p]
                 value[c, p] = 0.0
             reach[c] = np.inf
+        rows = slice(group * GROUP * WIDTH, min(n_rows, (group + 1) * GROUP * WIDTH))
         for level in range(len(levels) - 1):
+            prefix = prefixes[level]
+            if level > 0 and prefix > prefixes[level - 1]:
+                nearest[prefix, rows] = nearest[prefix - 1, rows]
             _look(
                 own_centres[:size], blocks[group * GROUP : group * GROUP + size], current, reach, level > 0,
                 starts[level], starts[level + 1], bunches, order, centres, centre_blocks, radii, metric, slack, wanted,
@@ -187,7 +199,7 @@ def _assign(
                 cell = group * GROUP + c
                 reach[c] = _take_all(
                     levels[level], levels[level + 1], blocks[cell], points, metric, current[c], limit[c], value[c],
-                    reach[c], offsets, factor, nearest, change[thread], cell * WIDTH, wanted[c], any_wanted[c],
+                    reach[c], offsets, factor, nearest[prefix], change[thread], cell * WIDTH, wanted[c], any_wanted[c],
                 )  # fmt: skip
 
 

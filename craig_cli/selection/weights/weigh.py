@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,17 +67,12 @@ def weigh(
         assert at is not None and at.cost is not None  # fitted ones, as the plan has it
         return at.cost(rows, np.concatenate(each))
 
-    return weighed if are_good(weights, facts, cost, moved, before) else plain
+    return weighed if are_trusted(weights, facts) or cost(moved) <= cost(before) else plain
 
 
-def are_good(
-    weights: str | None, facts: dict, cost: Callable, moved: list[np.ndarray], before: list[np.ndarray]
-) -> bool:
-    """Whether weights that were ``moved`` serve better than those ``before``, both of each group's picks.
-
-    facts  of ``calibrated_weights``; cost: of all rows at the model that is trained with some weights
-    """
-    return weights == "calibrated" or facts["left"] <= TRUSTED or cost(moved) <= cost(before)
+def are_trusted(weights: str | None, facts: dict) -> bool:
+    """Whether weights that were moved need not be compared with those before. ``facts`` of ``calibrated_weights``."""
+    return weights == "calibrated" or facts["left"] <= TRUSTED
 
 
 def _represented(groups: list[Group], clusters: list[Clusters], members, grid: float) -> list[Clusters]:
