@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, replace
 
 import numpy as np
 
 from craig_cli.errors import DataError, UsageError
-from craig_cli.formats.pieces import open_pieces
+from craig_cli.formats.pieces import Pieces, open_pieces
 from craig_cli.memory import available_memory
 from craig_cli.registry import RECIPES
 from craig_cli.selection.limits import estimate_of
 from craig_cli.selection.plan import Plan, wants_rough_model
+from craig_cli.tables.storage import NUMBER
+from craig_cli.version import __version__
 
 LARGE = 1_000_000  # rows, of more it streams unless another algorithm is asked for
 
@@ -59,6 +61,39 @@ def resolved(plan: Plan, at_model: bool) -> Plan:
     return replace(plan, algorithm=algorithm, exemplar=exemplar, swaps=swaps if plan.swaps is None else plan.swaps)
 
 
+def facts_of(plan: Plan, reading: dict, leaf_rows: int | None) -> dict:
+    """What a scratch folder has to agree on with the run that resumes it."""
+    asked = {key: value for key, value in asdict(plan).items() if key not in ("threads", "memory_limit")}
+    return {"version": __version__, "options": asked, "reading": reading, "rows of a leaf": leaf_rows}
+
+
+def budget_of(plan: Plan, pieces: Pieces) -> int:
+    """How many rows to pick; 0 where an epsilon says it."""
+    n_rows = pieces.n_rows
+    if plan.epsilon is not None:
+        return 0
+    if plan.fraction is not None:
+        return max(1, round(plan.fraction * n_rows))
+    assert plan.size is not None
+    if plan.size > n_rows:
+        raise UsageError(f"size: expected at most the {n_rows} rows of {pieces.shown}, found {plan.size}")
+    return plan.size
+
+
+def tell(note: Callable[[str], None] | None, texts: Iterable[str]) -> None:
+    """Each as a line for the user, where anybody listens."""
+    if note is not None:
+        for text in texts:
+            note(text)
+
+
+def bytes_of(pieces: Pieces) -> float:
+    """What leaves of all rows take in memory; inf where there are lists of which it is not known how long they are."""
+    if pieces.encoding is None and any(pieces.chosen.contents[name] != NUMBER for name in pieces.chosen.features):
+        return np.inf
+    return pieces.n_rows * (float(pieces.number_bytes) * pieces.width + 32)
+
+
 def reason_to_stream(paths: Sequence[str], plan: Plan, reading: dict) -> str | None:
     """Why to stream what nobody said how to select from, or None: the data is large, or does not fit the memory.
 
@@ -66,7 +101,7 @@ def reason_to_stream(paths: Sequence[str], plan: Plan, reading: dict) -> str | N
     """
     check(plan)
     pieces = open_pieces(paths, **reading)
-    n_rows, width = pieces.n_rows, len(pieces.chosen.features)
+    n_rows, width = pieces.n_rows, pieces.width
     by_itself = plan.algorithm == "auto" and algorithm_of(plan) == "partition" and plan.epsilon is None
     if n_rows > LARGE and by_itself:  # the same on every machine
         return f"{n_rows:,} rows, leaf by leaf (craig guide scale)"

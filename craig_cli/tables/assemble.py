@@ -16,9 +16,7 @@ ROWS_TOGETHER = 4096  # written at a time, so that the lines of them stay in the
 DENSE_CELLS_PER_NONZERO = 8  # as of LIBSVM: of more the matrix is sparse
 
 
-def assembled(
-    blocks: list[Block], n_rows: int, workers: Workers, dense: bool = False
-) -> np.ndarray | sp.csr_matrix:
+def assembled(blocks: list[Block], n_rows: int, workers: Workers, dense: bool = False) -> np.ndarray | sp.csr_matrix:
     """The blocks of ``n_rows`` rows side by side; ``dense``, or as it is smaller."""
     widths = [
         block.width if isinstance(block, OneHot) else 1 if block.ndim == 1 else block.shape[1] for block in blocks

@@ -48,10 +48,13 @@ def seen_in(values: np.ndarray | Texts | Times) -> Seen:
 
 
 def add_seen(shown: str, whole: dict[str, Seen], more: dict[str, Seen]) -> None:
-    """Add what has been seen in the columns of more rows. Raises DataError where they do not fit."""
+    """Add to the ``whole`` what has been seen in the columns of more rows. Raises DataError where they do not fit."""
     for name, each in more.items():
         try:
-            whole[name].add(each)  # type: ignore[arg-type]
+            if name in whole:
+                whole[name].add(each)  # type: ignore[arg-type]
+            else:
+                whole[name] = each
         except pa.ArrowException as error:
             raise DataError(f"{shown}: column {quoted(name)}: {first_line(error)}") from error
 

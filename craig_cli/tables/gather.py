@@ -13,6 +13,7 @@ from craig_cli.errors import DataError
 from craig_cli.formats.columns import matrix_of, vector_of
 from craig_cli.formats.messages import first_line, quoted
 from craig_cli.formats.pipeline import Workers
+from craig_cli.formats.restart import MissingNumber
 from craig_cli.tables.assemble import assembled
 from craig_cli.tables.encoding import Column, Encoding
 from craig_cli.tables.fingerprint import Values
@@ -91,7 +92,10 @@ class Features:
         array = matrix_of(shown, name, column, where)
         if array.dtype.kind == "f" and array.size and np.isnan(array.min()):
             if self.narrow:
-                vector_of(shown, name, column, where)  # refuses it
+                try:
+                    vector_of(shown, name, column, where)
+                except DataError as error:
+                    raise MissingNumber(str(error)) from error
             self.missing = True
         return array
 
