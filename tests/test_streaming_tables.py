@@ -16,6 +16,7 @@ import pytest
 from craig_cli import read_dataset
 from craig_cli.errors import DataError
 from craig_cli.formats import parquet
+from craig_cli.formats.pieces import open_pieces
 from craig_cli.selection.plan import Plan
 from craig_cli.selection.select import select_dataset
 from craig_cli.streaming import asked as asked_for
@@ -185,6 +186,26 @@ def test_different_values_are_counted_by_their_hashes(monkeypatch):
             about.add(order[start : start + 900])
         found.append(about.different)
     assert found[0] == found[1] == pytest.approx(50_000, rel=0.05)
+
+
+def test_pieces_of_long_text_have_few_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(parquet, "LEAST", 1)
+    monkeypatch.setattr(parquet, "PIECE", 100_000)
+    table = pa.table({"text": [f"{row} " * 1000 for row in range(40)], "x": range(40), "label": [0, 1] * 20})
+    pq.write_table(table, tmp_path / "long.parquet", use_dictionary=False)
+    with parquet.opened(str(tmp_path / "long.parquet"), "long.parquet") as file:
+        assert parquet.rows_of_piece(file) == parquet.rows_of_piece(file, 0, 0, ["x", "label"]) == 60
+        assert 25 < parquet.rows_of_piece(file, 0, 0, ["x", "text"]) < 45  # some 2,800 bytes each
+        assert parquet.rows_of_piece(file, 400) == 31
+    pieces = open_pieces([str(tmp_path / "long.parquet")], label="label")
+    pieces = pieces.encoded(read_dataset([tmp_path / "long.parquet"]).encoding)
+    assert max(len(piece.labels) for piece in pieces()) < 45
+
+
+def test_a_piece_of_a_category_has_the_values_of_its_rows():
+    whole = pa.array([f"value {k % 50}" for k in range(200)]).dictionary_encode()
+    texts = Texts(pa.chunked_array([whole.slice(20, 10)]))
+    assert texts.values == [f"value {k}" for k in range(20, 30)] and texts.codes.tolist() == list(range(10))
 
 
 # --- commands -----------------------------------------------------------------------------------------------

@@ -23,10 +23,10 @@ class Numbers:
 
     @classmethod
     def of(cls, values: np.ndarray) -> Numbers:
-        """Of (n,) float64, contiguous, nan where one is missing."""
+        """Of (n,) numbers, nan where one is missing."""
         from craig_cli.tables.kernels import add_exactly
 
-        seen = cls(len(values))
+        seen, values = cls(len(values)), np.ascontiguousarray(values, dtype=np.float64)
         for start in range(0, len(values), TOGETHER):
             bins = np.zeros(BINS, np.int64)
             seen.there += add_exactly(values[start : start + TOGETHER], bins)
