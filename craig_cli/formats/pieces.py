@@ -190,8 +190,7 @@ class Pieces:
     def _of(self, number: int, begin: int, start: int, stop: int) -> Iterator[Read]:
         """Those of an input, which begins at row ``begin`` of the data."""
         one, first = self.inputs[number], begin
-        names = self.chosen.features if self.unfitted else self.chosen.all
-        tops = list(dict.fromkeys(self.chosen.tops[name] for name in names))
+        tops = list(dict.fromkeys(self.chosen.tops[name] for name in self.chosen.all))
         own = [name for name in tops if name in one.schema.names]
         with parquet.opened(self.states[number].path, one.shown) as file:
             for group in range(file.num_row_groups):
