@@ -131,6 +131,19 @@ def test_what_goes_out_is_small_and_gives_the_same_bytes(data, tmp_path, inline)
     assert max(inline.sizes) < 500
 
 
+def test_columns_of_any_kind_are_encoded_alike(tmp_path, inline):
+    """Text, and a number that only the last span lacks, which is found out on the way."""
+    generator = np.random.default_rng(0)
+    numbers = [*generator.standard_normal(1999), None]
+    columns = {"x": numbers, "y": generator.standard_normal(2000), "label": np.arange(2000) % 2}
+    words = [f"word {k}" for k in generator.zipf(1.5, 2000) % 60]
+    for more in ({}, {"z": words, "day": np.datetime64("2020-01-01", "us") + generator.integers(0, 10**12, 2000)}):
+        pq.write_table(pa.table(columns | more), tmp_path / "mixed.parquet", row_group_size=300)
+        encoded = stream(tmp_path / "mixed.parquet", tmp_path, cluster="tcp://a:1")
+        assert encoded == stream(tmp_path / "mixed.parquet", tmp_path)
+    assert sum("columns" in key for key in inline.keys) == 2 * 7
+
+
 def test_spans_are_all_rows_and_end_where_row_groups_do():
     class Groups:
         n_rows = 100

@@ -248,7 +248,10 @@ def test_wide_rows_are_cut_by_their_sketch():
         ({"correction": 2}, "correction: expected a number from 0 (equal weights) to 1, found 2"),
         ({"every": 0}, "every: expected a whole number of at least 1, found 0"),
         ({"doubt": 1.0}, "doubt: expected a number of at least 0.5 and below 1, and strata, found 1, strata"),
-        ({"doubt": 0.75, "way": "random"}, "doubt: expected a number of at least 0.5 and below 1, and strata, found 0.75"),
+        (
+            {"doubt": 0.75, "way": "random"},
+            "doubt: expected a number of at least 0.5 and below 1, and strata, found 0.75",
+        ),
         ({"way": "all"}, "way: expected one of strata, medoids, random, found 'all'"),
         ({"classes": 1}, "classes: expected more than the largest label, 1, found 1"),
         ({"multiple_of": 5}, "multiple_of: expected at most the 4 rows there are, found 5"),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from craig_cli.dataset import Dataset
 from craig_cli.errors import DataError
 from craig_cli.registry import SCALES
 from craig_cli.scaling import column_range, fit_scaling
+from craig_cli.training.fit import fit
 
 
 @pytest.fixture
@@ -33,6 +37,19 @@ def test_a_model_says_the_same_in_both_spaces(features, name, sparse, outputs):
     back_coef, back_intercept = scaling.from_raw(raw_coef, raw_intercept)
     np.testing.assert_allclose(back_coef, coef, rtol=1e-12)
     np.testing.assert_allclose(back_intercept, intercept, atol=1e-9)
+
+
+def test_sparse_rows_are_not_shifted_by_the_scaling_of_dense_ones(features):
+    """Of dense data a part may be sparse, as the rows of a coreset."""
+    labels = np.where(features[:, 0] > 2.0, 1.0, -1.0)
+    scaling = fit_scaling("standard", features)
+    rows = Dataset(sp.csr_matrix(features), labels)
+    shifted, plain = (
+        fit(rows, loss="logistic", scale=each, epochs=20).model
+        for each in (scaling, replace(scaling, shift=np.zeros_like(scaling.shift)))
+    )
+    np.testing.assert_array_equal(shifted.coef, plain.coef)
+    np.testing.assert_array_equal(shifted.intercept, plain.intercept)
 
 
 def test_minmax_fills_the_unit_interval(features):

@@ -18,6 +18,7 @@ from craig_cli.errors import DataError, UsageError
 from craig_cli.formats import read_dataset
 from craig_cli.registry import COLUMN_KINDS, load
 from craig_cli.tables.encoding import encoding_of
+from craig_cli.tables.number import Numbers, fit
 from tests.mixed import N_ROWS, dense, mixed
 from tests.naive import tables as naive
 
@@ -54,6 +55,31 @@ def test_columns_become_what_the_slow_twin_says(folder):
     assert [found.label_names[int(k)] for k in found.labels] == table["label"].to_pylist()
     assert set(found.encoding.left_out) == {"id", "photo", "always"}
     assert any("identifier" in note and '"id"' in note for note in found.notes)
+
+
+def test_the_mean_of_a_column_is_exact_whatever_the_order_of_its_rows():
+    generator = np.random.default_rng(0)
+    wide = generator.standard_normal(3000) * 10.0 ** generator.integers(-300, 300, 3000)
+    tiny = generator.integers(-9, 9, 50) * 5e-324
+    large = np.array([1.7e308, 1.7e308, -1.0, np.nan, 0.0, -0.0])
+    for values in (wide, tiny, large, -wide[:1], np.array([1e16, 1.0, 1.0, -1e16]), generator.random(70_000)):
+        seen = Numbers()
+        for part in np.array_split(generator.permutation(values), 3):
+            seen.add(Numbers.of(part))
+        missing = int(np.isnan(values).sum())
+        assert fit(seen) == {"mean": naive.mean(values.tolist()), "missing": missing > 0}
+        assert (seen.rows, seen.there) == (len(values), len(values) - missing)
+
+
+def test_values_that_no_row_has_do_not_count(folder):
+    """A category may have them: of all rows, where only some of the rows were kept."""
+    job = pa.array(["cook"] * 9).dictionary_encode()
+    job = pa.DictionaryArray.from_arrays(job.indices, pa.array(["cook", "nurse", "smith"]))
+    none = pa.DictionaryArray.from_arrays(pa.nulls(9, pa.int32()), pa.array(["cook"]))
+    pq.write_table(pa.table({"job": job, "none": none, "x": range(9), "label": [0, 1, 0] * 3}), "b.parquet")
+    assert read_dataset(["b.parquet"]).encoding.left_out == {
+        "job": "one value in all rows", "none": "no value in any row"
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("threads", [1, 2])

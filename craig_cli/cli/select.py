@@ -291,7 +291,7 @@ def select(
                 streamed = select_in_pieces(data, reading, plan, streaming, output, progress)
             if streamed is not None:
                 coreset, stages = streamed
-                read = started + stages["survey"] + stages["route"]
+                read = started + stages.get("columns", 0.0) + stages["survey"] + stages["route"]
                 return done(coreset, times=(started, read, time.perf_counter()), stages=stages)
         reading |= {"encoding": encoding, "threads": threads, "gradients": gradients}
         dataset = read_data(data, "--for distance --stream selects in pieces", **reading)

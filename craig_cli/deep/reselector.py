@@ -7,9 +7,9 @@ from each of as many strata of equal influence as there are rows to be taken; th
 to the power ``correction``, over the mean of those. A power of 1 is unbiased; below that, rows that still pull at the
 network count for more than their share (what section 5.2 observes of the paper's subsets); 0 takes all as they come.
 
-Where labels are wrong, it is their rows that pull most. With ``doubt`` a row is doubtful while the network, when it last
-saw it, gave another class more than that: it has no influence of its own, so it is drawn now and then only, to be seen
-again, and with a weight of 0.
+Where labels are wrong, it is their rows that pull most. With ``doubt`` a row is doubtful while the network, when it
+last saw it, gave another class more than that: it has no influence of its own, so it is drawn now and then only, to be
+seen again, and with a weight of 0.
 """
 
 from __future__ import annotations

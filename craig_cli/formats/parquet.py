@@ -32,9 +32,19 @@ def opened(path: str, shown: str, kept: bytearray | None = None, coded: Sequence
         yield stack.enter_context(file)
 
 
-def rows_of_piece(file: pq.ParquetFile) -> int:
-    """By the width of the file alone, so that the pieces are the same whoever reads them."""
-    return min(MOST, max(LEAST, PIECE // (8 * max(1, len(file.schema.names)))))
+def rows_of_piece(file: pq.ParquetFile, width: int = 0, group: int | None = None, columns: Sequence[str] = ()) -> int:
+    """By the width of the file alone, so that the pieces are the same whoever reads them.
+
+    width    of the matrix that its columns become
+    columns  of which the bytes in the row group ``group`` count as well, where there are texts, which may be long
+    """
+    room = 8 * max(1, len(file.schema.names), width)
+    if group is not None:
+        parts = file.metadata.row_group(group)
+        each = [parts.column(number) for number in range(parts.num_columns)]
+        size = sum(one.total_uncompressed_size for one in each if one.path_in_schema.split(".")[0] in columns)
+        room = max(room, size // max(1, parts.num_rows))
+    return min(MOST, max(LEAST, PIECE // room))
 
 
 def look(content: Content, kept: bytearray | None) -> TableInput:

@@ -7,25 +7,27 @@ are the same whoever reads them.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from craig_cli.dataset import Source
 from craig_cli.errors import DataError, UsageError
 from craig_cli.formats import opened, parquet
 from craig_cli.formats.choose import Asked, Chosen, choose
-from craig_cli.formats.messages import quoted
 from craig_cli.formats.pipeline import Workers
 from craig_cli.formats.state import State
-from craig_cli.formats.table import TableInput, source_of, sources_of, weights_in
-from craig_cli.tables.encoding import Label
+from craig_cli.formats.table import TableInput, declared_in, refusals, source_of, sources_of, weights_in
+from craig_cli.tables.encoding import Encoding, Label
 from craig_cli.tables.fingerprint import Fingerprint, Values
+from craig_cli.tables.fitting import Seen, fit_columns
 from craig_cli.tables.gather import Features
 from craig_cli.tables.labels import Labels
-from craig_cli.tables.storage import PLAIN, flattened
+from craig_cli.tables.storage import PLAIN, flat_fields, flattened
 
 NARROW = {pa.float32(), pa.float16(), pa.bool_(), pa.int8(), pa.int16(), pa.uint8(), pa.uint16()}  # exact in float32
 
@@ -52,12 +54,30 @@ class Piece:
 
 
 @dataclass(frozen=True)
+class Read:
+    """Rows of a Parquet file as they are in it, with first and place as a ``Piece`` has them."""
+
+    table: pa.Table
+    first: int
+    place: tuple[int, int]
+
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
 class Pieces:
-    """Parquet files as one ground set of ``n_rows``, opened anew for each pass over them."""
+    """Parquet files as one ground set of ``n_rows``, opened anew for each pass over them.
+
+    encoding  by which the features become numbers, None where they are taken as they are
+    unfitted  whether there has to be one and is none yet; then only what is ``seen`` can be had
+    """
 
     inputs: list[TableInput]
     states: list[State]
     chosen: Chosen
+    encoding: Encoding | None = field(default=None, kw_only=True)
+    unfitted: bool = field(default=False, kw_only=True)
 
     @property
     def n_rows(self) -> int:
@@ -68,8 +88,20 @@ class Pieces:
         return self.inputs[0].shown
 
     @property
+    def width(self) -> int:
+        """Columns of the features; lists, of which no encoding says how long they are, count as one."""
+        return len(self.chosen.features) if self.encoding is None else self.encoding.width
+
+    @property
+    def as_they_are(self) -> bool:
+        """Whether the features are the numbers in the columns."""
+        return self.encoding is None or self.encoding.is_plain
+
+    @property
     def number_bytes(self) -> int:
         """Of a feature, at most: 4 where all pieces are of float32, as they are of float32 and narrow integers."""
+        if not self.as_they_are:
+            return 8
         kinds = {
             one.whole_schema.field(self.chosen.tops[name]).type
             for one in self.inputs
@@ -94,11 +126,46 @@ class Pieces:
         Labels are positions in ``labels`` where these are given. Raises DataError for an input that is no longer what
         it was.
         """
+        return self.each(lambda piece: piece, Workers(1), start, labels, stop)
+
+    def each(
+        self,
+        function: Callable[[Piece], Result],
+        workers: Workers,
+        start: int = 0,
+        labels: tuple[Label, ...] | None = None,
+        stop: int | None = None,
+    ) -> Iterator[Result]:
+        """``function`` of each of these pieces, in order; what is read becomes pieces in the ``workers``."""
+        return workers.map(lambda read: function(self._piece(read, labels)), self._read(start, stop))
+
+    def seen(self, workers: Workers, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, dict[str, Seen]]]:
+        """(rows, what is to be seen in the columns) of each piece, likewise."""
+
+        def look(read: Read) -> tuple[int, dict[str, Seen]]:
+            table = self._whole(read)
+            features = Features(self.chosen.features, self.chosen.contents, len(table), set(), Workers(1))
+            with refusals(self.inputs[read.place[0]].shown, "Parquet"):
+                features.append(self.inputs[read.place[0]].shown, table, lambda row: read.first + row)
+                return len(table), features.seen()
+
+        return workers.map(look, self._read(start, stop))
+
+    def fitted(self, seen: dict[str, Seen], wanted: bool) -> Encoding:
+        """The encoding of columns in which this has been seen in all rows; ``wanted``: they were asked for by name."""
+        return fit_columns(self.shown, self.chosen.contents, seen, wanted, declared_in(self.inputs))
+
+    def encoded(self, encoding: Encoding) -> Pieces:
+        """The same with features by ``encoding``, of which columns that it left out are none."""
+        chosen = replace(self.chosen, features=[column.name for column in encoding.columns])
+        return replace(self, chosen=chosen, encoding=encoding, unfitted=False)
+
+    def _read(self, start: int, stop: int | None) -> Iterator[Read]:
         first, stop = 0, self.n_rows if stop is None else stop
         for number, (one, state) in enumerate(zip(self.inputs, self.states)):
             if start < first + one.n_rows and first < stop:
                 self._check(one.shown, state)
-                yield from self._of(number, first, start, stop, labels)
+                yield from self._of(number, first, start, stop)
                 self._check(one.shown, state)
             first += one.n_rows
 
@@ -120,7 +187,7 @@ class Pieces:
         if State.of(state.path) != state:
             raise DataError(f"{shown}: changed while it was read; run again")
 
-    def _of(self, number: int, begin: int, start: int, stop: int, labels) -> Iterator[Piece]:
+    def _of(self, number: int, begin: int, start: int, stop: int) -> Iterator[Read]:
         """Those of an input, which begins at row ``begin`` of the data."""
         one, first = self.inputs[number], begin
         tops = list(dict.fromkeys(self.chosen.tops[name] for name in self.chosen.all))
@@ -129,25 +196,41 @@ class Pieces:
             for group in range(file.num_row_groups):
                 end = first + file.metadata.row_group(group).num_rows
                 if start < end and first < stop:
-                    for batch in file.iter_batches(parquet.rows_of_piece(file), row_groups=[group], columns=own):
+                    for batch in file.iter_batches(self._rows(file, group, own), row_groups=[group], columns=own):
                         if first >= start and len(batch):
-                            yield self._piece(pa.Table.from_batches([batch]), first, (number, first - begin), labels)
+                            yield Read(pa.Table.from_batches([batch]), first, (number, first - begin))
                         first += len(batch)
                 first = end
 
-    def _piece(self, table: pa.Table, first: int, place: tuple[int, int], names) -> Piece:
-        one = self.inputs[place[0]]
+    def _rows(self, file: pq.ParquetFile, group: int, columns: list[str]) -> int:
+        if self.as_they_are and not self.unfitted:
+            return parquet.rows_of_piece(file)
+        return parquet.rows_of_piece(file, self.width, group, columns)
+
+    def _whole(self, read: Read) -> pa.Table:
+        """What was read, flat, with the columns that the path says."""
+        one, table = self.inputs[read.place[0]], read.table
         for name, value in (one.fixed or {}).items():
             if name not in one.schema.names:
                 table = table.append_column(name, pa.repeat(value, len(table)))
-        table = flattened(table)
-        chosen, size = self.chosen, len(table)
+        return flattened(table)
+
+    def _piece(self, read: Read, names: tuple[Label, ...] | None) -> Piece:
+        with refusals(self.inputs[read.place[0]].shown, "Parquet"):
+            return self._of_table(self._whole(read), read.first, read.place, names)
+
+    def _of_table(self, table: pa.Table, first: int, place: tuple[int, int], names) -> Piece:
+        one, chosen, size = self.inputs[place[0]], self.chosen, len(table)
 
         def where(row: int) -> int:
             return first + row
 
-        features = Features(chosen.features, chosen.contents, size, set(), Workers(1), narrow=True)
+        features = Features(chosen.features, chosen.contents, size, set(), Workers(1), narrow=self.as_they_are)
         values = features.append(one.shown, table, where)
+        matrix, widths = features.matrix, features.widths
+        if self.encoding is not None and not self.as_they_are:
+            matrix, _ = features.finish(one.shown, self.encoding, wanted=False, left_out=False, dense=True)
+            widths = [len(column.names) for column in self.encoding.columns]
         labels, weight = np.zeros(size), None
         if chosen.label is not None:
             gathered = Labels(chosen.label, size)
@@ -155,12 +238,12 @@ class Pieces:
             labels, names = gathered.finish(one.shown, names)
         if chosen.weight is not None:
             weight = weights_in(one.shown, chosen.weight, table.column(chosen.weight), where)
-        assert features.matrix is not None
-        return Piece(first, features.matrix, labels, names, weight, features.widths, place, values)
+        assert matrix is not None
+        return Piece(first, matrix, labels, names, weight, widths, place, values)
 
 
 def open_pieces(paths: Sequence[str], **reading) -> Pieces:
-    """The inputs of ``paths``, which are to be Parquet files that can be read again, with all features numbers.
+    """The inputs of ``paths``, which are to be Parquet files that can be read again.
 
     reading  as ``formats.read_dataset`` takes it. Raises UsageError for what only reading into memory can do.
     """
@@ -178,13 +261,9 @@ def open_pieces(paths: Sequence[str], **reading) -> Pieces:
             inputs.append(replace(one, source=source_of(content, None, one.n_rows), fixed=content.fixed or None))
             states.append(State.of(content.path))
     chosen = choose([(one.shown, one.whole_schema) for one in inputs], asked)
-    for name in chosen.features:
-        if chosen.contents[name] not in PLAIN:
-            raise UsageError(
-                f"{inputs[0].shown}: --stream takes columns of numbers so far, found column {quoted(name)} of "
-                f"{chosen.contents[name]}; --numeric-only leaves it out"
-            )
-    pieces = Pieces(inputs, states, chosen)
+    everywhere = set.intersection(*({name for name, *_ in flat_fields(one.whole_schema)} for one in inputs))
+    plain = all(chosen.contents[name] in PLAIN and name in everywhere for name in chosen.features)
+    pieces = Pieces(inputs, states, chosen, unfitted=not plain)
     if pieces.n_rows == 0:
         raise DataError(f"{pieces.shown}: expected at least one row, found none")
     return pieces

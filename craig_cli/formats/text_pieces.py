@@ -18,7 +18,7 @@ from craig_cli.formats.libsvm_pieces import pieces as dataset_pieces
 from craig_cli.formats.messages import printable
 from craig_cli.formats.parts import DENSE_CELLS_PER_NONZERO
 from craig_cli.formats.pieces import Piece, Pieces
-from craig_cli.formats.pipeline import cores
+from craig_cli.formats.pipeline import Workers, cores
 from craig_cli.formats.restart import NotInPieces, ZeroBased
 from craig_cli.formats.state import State
 from craig_cli.formats.stream import are_files
@@ -66,6 +66,9 @@ class TextPieces(Pieces):
                 yield self._of_dataset(piece, first, widths)
             first += piece.n_rows
         self._check_all()
+
+    def each(self, function, workers: Workers, start: int = 0, labels=None, stop: int | None = None):
+        return workers.map(function, self(start, labels, stop))
 
     def _check_all(self) -> None:
         for source, state in zip(self.of_text, self.states):

@@ -15,6 +15,7 @@ from craig_cli.memory import available_memory
 from craig_cli.registry import RECIPES
 from craig_cli.selection.limits import estimate_of
 from craig_cli.selection.plan import Plan, wants_rough_model
+from craig_cli.tables.storage import NUMBER
 from craig_cli.version import __version__
 
 LARGE = 1_000_000  # rows, of more it streams unless another algorithm is asked for
@@ -94,6 +95,13 @@ def tell(note: Callable[[str], None] | None, texts: Iterable[str]) -> None:
             note(text)
 
 
+def bytes_of(pieces: Pieces) -> float:
+    """What leaves of all rows take in memory; inf where there are lists of which it is not known how long they are."""
+    if pieces.encoding is None and any(pieces.chosen.contents[name] != NUMBER for name in pieces.chosen.features):
+        return np.inf
+    return pieces.n_rows * (float(pieces.number_bytes) * pieces.width + 32)
+
+
 def reason_to_stream(paths: Sequence[str], plan: Plan, reading: dict) -> str | None:
     """Why to stream what nobody said how to select from, or None: the data is large, or does not fit the memory.
 
@@ -101,7 +109,7 @@ def reason_to_stream(paths: Sequence[str], plan: Plan, reading: dict) -> str | N
     """
     check(plan)
     pieces = open_pieces(paths, **reading)
-    n_rows, width = pieces.n_rows, len(pieces.chosen.features)
+    n_rows, width = pieces.n_rows, pieces.width
     by_itself = plan.algorithm == "auto" and algorithm_of(plan) == "partition" and plan.epsilon is None
     if n_rows > LARGE and by_itself:  # the same on every machine
         return f"{n_rows:,} rows, leaf by leaf (craig guide scale)"

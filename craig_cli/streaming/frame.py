@@ -8,8 +8,7 @@ import numpy as np
 
 from craig_cli.dataset import Source, look_like_classes
 from craig_cli.errors import DataError, UsageError
-from craig_cli.formats.choose import Chosen
-from craig_cli.formats.pieces import Piece
+from craig_cli.formats.pieces import Piece, Pieces
 from craig_cli.registry import METRICS, load
 from craig_cli.scaling import Scaling
 from craig_cli.selection.distances.cells import widest_first
@@ -198,8 +197,9 @@ def load_frame(scratch: Scratch) -> Frame:
     )
 
 
-def frame_of(survey: Survey, plan: Plan, chosen: Chosen, leaf_rows: int, sources: tuple[Source, ...], note) -> Frame:
+def frame_of(survey: Survey, plan: Plan, pieces: Pieces, leaf_rows: int, note) -> Frame:
     """The frame of the data that was surveyed. Raises DataError and UsageError as selecting in memory does."""
+    sources = pieces.sources(survey.contents)
     name = sources[0].name
     values, loss = _groups(survey, plan, name, note)
     whole = values == [None]
@@ -223,7 +223,7 @@ def frame_of(survey: Survey, plan: Plan, chosen: Chosen, leaf_rows: int, sources
         tree=grow(sample, codes, [-(-rows // leaf_rows) for rows, _ in counts]),
         largest_label=float(max(abs(survey.labels.low[0]), abs(survey.labels.high[0]))),
         loss=loss,
-        encoding=_encoding(survey, chosen),
+        encoding=_encoding(survey, pieces),
         sources=sources,
         name=name,
     )
@@ -273,7 +273,11 @@ def _look_like_classes(survey: Survey) -> bool:
     return not survey.many and look_like_classes(np.array(survey.values, dtype=np.float64), survey.features.rows)
 
 
-def _encoding(survey: Survey, chosen: Chosen) -> Encoding:
+def _encoding(survey: Survey, pieces: Pieces) -> Encoding:
+    chosen, fitted = pieces.chosen, pieces.encoding
+    labels = tuple(survey.values) if survey.named else None
+    if fitted is not None:
+        return replace(fitted, left_out=chosen.left_out | fitted.left_out, labels=labels)
     if not chosen.tops:  # features without names, which stay as they are
         return Encoding()
     columns, place = [], 0
@@ -283,4 +287,4 @@ def _encoding(survey: Survey, chosen: Chosen) -> Encoding:
         else:
             columns.append(Column(name, "vector", {"width": width}))
         place += width
-    return Encoding(tuple(columns), dict(chosen.left_out), tuple(survey.values) if survey.named else None)
+    return Encoding(tuple(columns), dict(chosen.left_out), labels)

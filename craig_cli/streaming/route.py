@@ -136,7 +136,7 @@ def route(pieces: Pieces, router: Router, scratch: Scratch, span, *, labels, dty
     """Write the runs of the rows ``span``, (start, stop), with ``memory`` bytes for those that wait."""
     run, (start, stop) = None, span
     with Workers(threads) as workers:
-        for piece, leaf, extent in workers.map(router, pieces(start, labels, stop)):
+        for piece, leaf, extent in pieces.each(router, workers, start, labels, stop):
             if run is None:
                 width = piece.features.shape[1]
                 room = int(memory / row_bytes(width, dtype, extras))

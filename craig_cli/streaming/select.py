@@ -1,5 +1,6 @@
 """Selecting from data that does not fit the memory: two passes over the data, then leaf by leaf.
 
+    columns  of a table that has other than plain numbers: what each becomes          columns.py
     survey   classes, scaling and a sample                                                    survey.py, frame.py
     model    a rough one of all rows, where rows are to be selected at one, some passes       rough.py, guided.py
     route    every row to its leaf of nearby rows, in the scratch folder                      tree.py, route.py
@@ -17,8 +18,9 @@ byte whatever the memory, the number of threads, and however often it was stoppe
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -27,8 +29,8 @@ import numpy as np
 from craig_cli import jit
 from craig_cli.artifacts.coreset import Coreset
 from craig_cli.errors import DataError, UsageError
-from craig_cli.formats.pieces import Piece, Pieces, open_pieces
-from craig_cli.formats.pipeline import Workers
+from craig_cli.formats.pieces import Pieces, open_pieces
+from craig_cli.formats.restart import MissingNumber
 from craig_cli.formats.table import left_out_notes
 from craig_cli.formats.text_pieces import open_text
 from craig_cli.guided.policy import cannot_follow, is_doubtful, tell_why
@@ -37,8 +39,9 @@ from craig_cli.scaling import on_uneven_ranges
 from craig_cli.selection.distances.simd import WIDTH
 from craig_cli.selection.finished import coreset_of
 from craig_cli.selection.plan import Plan, wants_rough_model
-from craig_cli.streaming.asked import NotInPieces, check, facts_of, inputs_of, resolved, sizes_of, tell
+from craig_cli.streaming.asked import NotInPieces, bytes_of, check, facts_of, inputs_of, resolved, sizes_of, tell
 from craig_cli.streaming.cluster import Cluster, connected
+from craig_cli.streaming.columns import encoded
 from craig_cli.streaming.covering import cover
 from craig_cli.streaming.described import classes_of, settings
 from craig_cli.streaming.frame import FILE, Frame, frame_of, load_frame
@@ -60,13 +63,12 @@ from craig_cli.streaming.job import job_of
 from craig_cli.streaming.nested import quotas_of, selections_of, with_sizes
 from craig_cli.streaming.picking import Class, stand_ins
 from craig_cli.streaming.rehearsal import rehearse
-from craig_cli.streaming.rough import InPieces, Labelled, Pass, Rough
+from craig_cli.streaming.rough import InPieces, Pass, Rough
 from craig_cli.streaming.route import pulls_of
 from craig_cli.streaming.scratch import Folder, Scratch
-from craig_cli.streaming.spans import Looking, route_rows, survey_rows
+from craig_cli.streaming.spans import Looking, passes_over, route_rows, survey_rows
 from craig_cli.streaming.survey import Survey
 from craig_cli.streaming.work import Clock, Crew
-from craig_cli.tables.storage import NUMBER
 
 LEAF = 1 << 25  # bytes of the rows of a leaf, as float64
 MOST_ROWS, LEAST_BLOCKS = 131_072, 8  # of a leaf
@@ -109,43 +111,77 @@ def select_streamed(
     if cluster is not None:
         pieces = pieces.from_anywhere()
     tell(note, pieces.chosen.notes)
-    limit = available_memory() if plan.memory_limit is None else float(plan.memory_limit)
-    kept = 0.0 if on_disk or resume or cluster else _leaves_in_memory(pieces, limit)
-    with Scratch() if kept else Folder(scratch, resume) as folder:
-        folder.begin(facts_of(plan, reading, leaf_rows), inputs_of(pieces, reading))
-        passes = PASSES + (PASSES_AT_MODEL if wants_rough_model(plan) else 0)
-        clock = Clock(progress, float(passes * pieces.n_rows))
+    where = scratch, on_disk or resume or cluster is not None, resume, cluster
+    selection = _Selection(plan, reading, *where, leaf_rows, progress, note, deliver)
+    try:
+        return selection(pieces)
+    except MissingNumber:
+        if pieces.unfitted:
+            raise
+        return selection(replace(pieces, unfitted=True))
+
+
+@dataclass(frozen=True)
+class _Selection:
+    """What ``select_streamed`` was asked for."""
+
+    plan: Plan
+    reading: dict
+    scratch: Path
+    on_disk: bool
+    resume: bool
+    cluster: str | None
+    leaf_rows: int | None
+    progress: Callable[[float, float], None] | None
+    note: Note
+    deliver: Callable[[Coreset], None] | None
+
+    def __call__(self, pieces: Pieces) -> tuple[Coreset, dict[str, float]]:
+        plan = self.plan
+        limit = available_memory() if plan.memory_limit is None else float(plan.memory_limit)
+        passes = PASSES + (PASSES_AT_MODEL if wants_rough_model(plan) else 0) + pieces.unfitted
+        clock = Clock(self.progress, float(passes * pieces.n_rows))
+        if pieces.unfitted and not self.on_disk:  # or it is not known how wide the rows are
+            pieces = encoded(pieces, self.reading, Scratch(), None, jit.set_threads(plan.threads), clock)
+        size = math.inf if self.on_disk else bytes_of(pieces)
+        kept = size if size <= 0.5 * (limit - BASE) else 0.0
+        with Scratch() if kept else Folder(self.scratch, self.resume) as folder:
+            folder.begin(facts_of(plan, self.reading, self.leaf_rows), inputs_of(pieces, self.reading))
+            with self._workers(limit, clock) as workers:
+                memory = limit - kept if workers is None else workers.memory
+                pieces = encoded(pieces, self.reading, folder, workers, jit.set_threads(plan.threads), clock)
+                run = _Run(pieces, plan, folder, memory, clock, self.note, workers)
+                coreset, seconds = run.coreset(self.leaf_rows), clock.seconds
+            if run.is_doubtful(coreset):
+                plain, more = self._by_features(run)
+                seconds = {stage: seconds.get(stage, 0.0) + more.get(stage, 0.0) for stage in seconds | more}
+                if run.cost(plain) < run.cost(coreset):
+                    tell_why(self.note, cannot_follow(coreset))
+                    coreset = replace(plain, metadata=plain.metadata | {"for": plan.purpose})
+            if wants_rough_model(plan) and "at" not in coreset.metadata:  # not as it was meant
+                run.note_uneven("the widest decided the distance")
+            if self.deliver is not None:
+                self.deliver(coreset)
+            return coreset, seconds
+
+    @contextlib.contextmanager
+    def _workers(self, limit: float, clock: Clock) -> Iterator[Cluster | None]:
+        if self.cluster is None:
+            yield None
+            return
         with contextlib.ExitStack() as stack:
-            memory, workers = limit - kept, None
-            if cluster is not None:
-                with clock.stage("start"):
-                    prepare = partial(rehearse, select_streamed, plan.purpose)
-                    workers = stack.enter_context(connected(cluster, limit, resume, note, prepare))
-                memory = workers.memory
-            run = _Run(pieces, plan, folder, memory, clock, note, workers)
-            coreset, seconds = run.coreset(leaf_rows), clock.seconds
-        if run.is_doubtful(coreset):
-            by_features = replace(run.resolved(), purpose="any", weights="count", swaps=plan.swaps)
-            by_features = replace(by_features, memory_limit=int(run.memory))
-            beside = scratch.with_name(f"{scratch.name}.features")
-            plain, more = select_streamed(paths, by_features, reading, beside, resume=resume, leaf_rows=leaf_rows)
-            seconds = {stage: seconds.get(stage, 0.0) + more.get(stage, 0.0) for stage in seconds | more}
-            if run.cost(plain) < run.cost(coreset):
-                tell_why(note, cannot_follow(coreset))
-                coreset = replace(plain, metadata=plain.metadata | {"for": plan.purpose})
-        if wants_rough_model(plan) and "at" not in coreset.metadata:  # not as it was meant
-            run.note_uneven("the widest decided the distance")
-        if deliver is not None:
-            deliver(coreset)
-        return coreset, seconds
+            with clock.stage("start"):
+                prepare = partial(rehearse, select_streamed, self.plan.purpose)
+                workers = stack.enter_context(connected(self.cluster, limit, self.resume, self.note, prepare))
+            yield workers
 
-
-def _leaves_in_memory(pieces: Pieces, limit: float) -> float:
-    """Bytes that the leaves take in memory, 0 where that is more than half of what there is."""
-    if any(pieces.chosen.contents[name] != NUMBER for name in pieces.chosen.features):
-        return 0.0  # lists, whose lengths are not known
-    size = pieces.n_rows * (float(pieces.number_bytes) * len(pieces.chosen.features) + 32)
-    return size if size <= 0.5 * (limit - BASE) else 0.0
+    def _by_features(self, run: _Run) -> tuple[Coreset, dict[str, float]]:
+        """The same by features alone."""
+        plan = replace(run.resolved(), purpose="any", weights="count", swaps=self.plan.swaps)
+        plan = replace(plan, memory_limit=int(run.memory))
+        beside = self.scratch.with_name(f"{self.scratch.name}.features")
+        alone = replace(self, on_disk=True, cluster=None, progress=None, note=None, deliver=None)
+        return replace(alone, plan=plan, scratch=beside)(run.pieces)
 
 
 class _Run:
@@ -172,7 +208,7 @@ class _Run:
         clock = self.clock
         self.frame = frame = self._frame(leaf_rows)
         leaf_rows = leaf_rows or self._leaf_rows(len(frame.search.columns))
-        crew = self._crew(frame, leaf_rows, self.budget)
+        crew = self._crew(frame, leaf_rows)
         with clock.stage("route"):
             route_rows(self.folder, self.pieces, frame, self.cluster, self.room, self.threads, clock)
         job, leaves = job_of(frame, self.folder, self.plan, self.block, leaf_rows)
@@ -216,7 +252,7 @@ class _Run:
         """Of all rows, at the model that is trained on a coreset of them."""
         rough = self.frame.search.view
         assert isinstance(rough, Rough)
-        rows = InPieces(rough.design, self._passes(self.frame), self.frame.n_rows, self.plan.seed)
+        rows = InPieces(rough.design, self._pass(self.frame), self.frame.n_rows, self.plan.seed)
         return cost_of(rows, rough, coreset)
 
     def _chosen(self, plan: Plan, frame: Frame, classes: list[Class]) -> tuple[list[np.ndarray], list[list[Chosen]]]:
@@ -238,11 +274,14 @@ class _Run:
         if not isinstance(rough, Rough):
             return [(None, {"weights": "count"}) for _ in chosen], {}
         with self.clock.stage("weigh"):
-            rows = InPieces(rough.design, self._passes(frame), frame.n_rows, plan.seed)
+            rows = InPieces(rough.design, self._pass(frame), frame.n_rows, plan.seed)
             found = weighed(rows, rough, frame, plan, chosen)
             own: list = found[-1][0] or [each.weights for each in chosen[-1]]
             at = provenance(rough, frame, plan, chosen[-1], own, float(pulls_of(self.folder)[:, 2].sum()))
         return found, {"at": at}
+
+    def _pass(self, frame: Frame) -> Pass:
+        return passes_over(self.pieces, frame, self.threads, self.clock)
 
     def _leaf_rows(self, width: int) -> int:
         rows = min(MOST_ROWS, max(LEAST_BLOCKS * self.block, LEAF // (8 * width)))
@@ -258,20 +297,18 @@ class _Run:
             if self.plan.method.greedy and not wants_rough_model(self.plan):
                 self.note_uneven("the widest decide the distance")
             rows = leaf_rows or self._leaf_rows(sum(survey.widths))
-            frame = frame_of(
-                survey, self.plan, self.pieces.chosen, rows, self.pieces.sources(survey.contents), self.note
-            )
+            frame = frame_of(survey, self.plan, self.pieces, rows, self.note)
             tell(self.note, left_out_notes(frame.encoding))
         if wants_rough_model(self.plan):
             with self.clock.stage("model"):
                 rows_of = (lambda width: leaf_rows) if leaf_rows else self._leaf_rows
-                everyone = everyone_of(frame, survey, self.plan, self._passes(frame))
+                everyone = everyone_of(frame, survey, self.plan, self._pass(frame))
                 frame = at_rough_model(everyone, frame, survey, self.plan, self.budget, rows_of, self.note)
         frame.save(self.folder)
-        return frame
+        return load_frame(self.folder)  # as a run that goes on has it: arrays in another order are added up in another
 
     def _survey(self, leaf_rows: int | None) -> Survey:
-        n_rows, width = self.pieces.n_rows, len(self.pieces.chosen.features)
+        n_rows, width = self.pieces.n_rows, self.pieces.width
         wanted = max(SAMPLE, SAMPLED * n_rows // (leaf_rows or self._leaf_rows(2 * width)))
         if wants_rough_model(self.plan):
             wanted = max(wanted, sample_rows(n_rows, width, self.budget))
@@ -284,29 +321,15 @@ class _Run:
         try:
             looking = Looking(self.folder, self.pieces, min(1.0, wanted / n_rows), self.plan.seed)
             survey = survey_rows(looking, self.cluster, self.threads, self.clock)
+        except MissingNumber:
+            raise
         except DataError as error:
             raise NotInPieces(str(error)) from error
         if survey.features.rows < n_rows:
             raise DataError(f"{self.pieces.shown}: expected {n_rows} rows, found {survey.features.rows}")
         return survey
 
-    def _passes(self, frame: Frame) -> Pass:
-        """What makes a pass over all rows."""
-
-        def by_pass(function: Callable):
-            def one(piece: Piece):
-                counts = np.ones(len(piece.labels)) if piece.weight is None else piece.weight
-                part = Labelled(piece.first, piece.features, frame.labels_of(piece), counts)
-                return len(counts), function(part)
-
-            with Workers(self.threads) as workers:
-                for count, result in workers.map(one, self.pieces(0, frame.labels)):
-                    self.clock.rows(count)
-                    yield result
-
-        return by_pass
-
-    def _crew(self, frame: Frame, leaf_rows: int, budget: int) -> Hands:
+    def _crew(self, frame: Frame, leaf_rows: int) -> Hands:
         """As many leaves at a time as the memory allows beside the picks. Raises UsageError where it allows none."""
         width = len(frame.search.columns)
         width += len(frame.features.columns) if frame.search is not frame.features else 0
@@ -314,11 +337,11 @@ class _Run:
         leaf = 8.0 * leaf_rows * (width * COPIES + 2 * more)
         self.pick = 8.0 * ((6 if more else 4) * width + 8 + 2 * more)
         self.leaf = leaf if self.cluster is None else 0.0  # none is worked on here
-        self._check_picks(budget)
+        self._check_picks(self.budget)
         if self.cluster is not None:
-            self.room = self.cluster.room_for(self.pick * budget, leaf)
+            self.room = self.cluster.room_for(self.pick * self.budget, leaf)
             return self.cluster
-        self.room = self.memory - BASE - self.pick * budget
+        self.room = self.memory - BASE - self.pick * self.budget
         at_once = max(1, min(self.threads, int(self.room // leaf)))
         return Crew(at_once, max(1, self.threads // at_once))
 

@@ -1,28 +1,34 @@
-"""Both passes over the data, in threads or, by a cluster, in spans of rows that follow each other: whole row groups."""
+"""The passes over the data, in threads or, by a cluster, in spans of rows that follow each other: whole row groups."""
 
 from __future__ import annotations
 
 import pickle
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 import numpy as np
 
 from craig_cli.formats.messages import printable
-from craig_cli.formats.pieces import Pieces
+from craig_cli.formats.pieces import Piece, Pieces
 from craig_cli.formats.pipeline import Workers
 from craig_cli.streaming.cluster import Cluster
 from craig_cli.streaming.frame import Frame
+from craig_cli.streaming.rough import Labelled, Pass
 from craig_cli.streaming.route import RUN, Router, missing, route, row_bytes
 from craig_cli.streaming.scratch import Scratch
-from craig_cli.streaming.survey import Look, Survey, look_at, survey
+from craig_cli.streaming.survey import Survey, look_at, survey
 from craig_cli.streaming.work import Clock
+from craig_cli.tables.counts import Counts
+from craig_cli.tables.fitting import Seen, add_seen
+from craig_cli.tables.storage import TEXT
 
 MOST_WAITING = 1 << 28  # bytes of rows that wait to be written
+ROOM, LEAST_ROOM = 1 << 27, 1 << 22  # bytes of the values of all columns of text, and of one
 SPANS = 4  # for each thread of the workers, so that none waits long for another
-LOOKS, ROUTING = "survey", RUN.removesuffix("-")  # stages
+LOOKS, SEEN, ROUTING = "survey", "columns", RUN.removesuffix("-")  # stages
 
 
 @dataclass(frozen=True)
@@ -57,9 +63,59 @@ def spans_of(pieces: Pieces, gaps: list[tuple[int, int]], rows: float) -> list[S
     return spans
 
 
+class Passing(Protocol):
+    """What has to be known to make a pass."""
+
+    @property
+    def folder(self) -> Scratch: ...
+    @property
+    def pieces(self) -> Pieces: ...
+
+
+def by_cluster(job: Passing, function: Callable, stage: str, cluster: Cluster, clock: Clock) -> Iterator:
+    """What ``function(job, span)`` puts into the file of each span: a list of what the pieces come to, in order."""
+    job.folder.remove(stage)  # of another job, perhaps
+    n_rows = job.pieces.n_rows
+    spans = spans_of(job.pieces, [(0, n_rows)], n_rows / (SPANS * cluster.threads()))
+    cluster(function, job, spans, stage, clock)
+    for span in spans:
+        yield from pickle.loads(job.folder.get(span.file(stage)))
+    job.folder.remove(stage)
+
+
+@dataclass(frozen=True)
+class Seeing:
+    """The pass over columns that are not all plain numbers."""
+
+    folder: Scratch
+    pieces: Pieces
+
+
+def see_span(job: Seeing, span: Span) -> None:
+    job.folder.put(span.file(SEEN), pickle.dumps(list(job.pieces.seen(Workers(1), span.start, span.stop))))
+
+
+def see_columns(job: Seeing, cluster: Cluster | None, threads: int, clock: Clock) -> dict[str, Seen]:
+    """What is to be seen in each column, of all rows; the values of texts take ROOM bytes, or some MB each."""
+    if cluster is not None:
+        return added(job.pieces, by_cluster(job, see_span, SEEN, cluster, clock), lambda rows: None)
+    with Workers(threads) as workers:
+        return added(job.pieces, job.pieces.seen(workers), clock.rows)
+
+
+def added(pieces: Pieces, seen: Iterator[tuple[int, dict[str, Seen]]], progress: Callable[[int], None]):
+    """Name -> what was ``seen`` in the column, piece by piece in their order."""
+    texts = [name for name in pieces.chosen.features if pieces.chosen.contents[name] == TEXT]
+    whole: dict[str, Seen] = {name: Counts(max(LEAST_ROOM, ROOM / len(texts))) for name in texts}
+    for rows, each in seen:
+        add_seen(pieces.shown, whole, each)
+        progress(rows)
+    return {name: whole[name] for name in pieces.chosen.features}
+
+
 @dataclass(frozen=True)
 class Looking:
-    """The first pass: a row is in the sample at the ``rate``."""
+    """The first pass over the features: a row is in the sample at the ``rate``."""
 
     folder: Scratch
     pieces: Pieces
@@ -77,20 +133,26 @@ def survey_rows(job: Looking, cluster: Cluster | None, threads: int, clock: Cloc
     names = [printable(state.path) for state in job.pieces.states], job.pieces.chosen.features
     if cluster is None:
         with Workers(threads) as workers:
-            looks = workers.map(partial(look_at, rate=job.rate, seed=job.seed), job.pieces())
+            looks = job.pieces.each(partial(look_at, rate=job.rate, seed=job.seed), workers)
             return survey(looks, clock.rows, *names)
-    job.folder.remove(LOOKS)  # of another rate, perhaps
-    n_rows = job.pieces.n_rows
-    spans = spans_of(job.pieces, [(0, n_rows)], n_rows / (SPANS * cluster.threads()))
-    cluster(look_at_span, job, spans, LOOKS, clock)
+    return survey(by_cluster(job, look_at_span, LOOKS, cluster, clock), lambda rows: None, *names)
 
-    def read() -> Iterator[Look]:
-        for span in spans:
-            yield from pickle.loads(job.folder.get(span.file(LOOKS)))
 
-    whole = survey(read(), lambda rows: None, *names)
-    job.folder.remove(LOOKS)
-    return whole
+def passes_over(pieces: Pieces, frame: Frame, threads: int, clock: Clock) -> Pass:
+    """What makes a pass over all rows."""
+
+    def by_pass(function: Callable):
+        def one(piece: Piece):
+            counts = np.ones(len(piece.labels)) if piece.weight is None else piece.weight
+            part = Labelled(piece.first, piece.features, frame.labels_of(piece), counts)
+            return len(counts), function(part)
+
+        with Workers(threads) as workers:
+            for count, result in pieces.each(one, workers, 0, frame.labels):
+                clock.rows(count)
+                yield result
+
+    return by_pass
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ ROWS_TOGETHER = 4096  # written at a time, so that the lines of them stay in the
 DENSE_CELLS_PER_NONZERO = 8  # as of LIBSVM: of more the matrix is sparse
 
 
-def assembled(blocks: list[Block], n_rows: int, workers: Workers) -> np.ndarray | sp.csr_matrix:
-    """The blocks of ``n_rows`` rows side by side."""
+def assembled(blocks: list[Block], n_rows: int, workers: Workers, dense: bool = False) -> np.ndarray | sp.csr_matrix:
+    """The blocks of ``n_rows`` rows side by side; ``dense``, or as it is smaller."""
     widths = [
         block.width if isinstance(block, OneHot) else 1 if block.ndim == 1 else block.shape[1] for block in blocks
     ]
@@ -28,9 +28,10 @@ def assembled(blocks: list[Block], n_rows: int, workers: Workers) -> np.ndarray 
         for block in blocks:
             counts[1:][begin:end] += _counts(block, begin, end)
 
-    _in_parts(count, n_rows, workers, ROWS_COUNTED)
+    if not dense:
+        _in_parts(count, n_rows, workers, ROWS_COUNTED)
     nonzeros = int(counts.sum())
-    if n_rows * columns[-1] <= DENSE_CELLS_PER_NONZERO * nonzeros:
+    if dense or n_rows * columns[-1] <= DENSE_CELLS_PER_NONZERO * nonzeros:
         matrix = np.empty((n_rows, columns[-1]))
         _in_parts(lambda begin, end: _dense(blocks, columns, matrix[begin:end], begin, end), n_rows, workers)
         return matrix

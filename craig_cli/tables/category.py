@@ -6,8 +6,11 @@ missing, and space around a value does not count.
 
 from __future__ import annotations
 
+import heapq
+
 import numpy as np
 
+from craig_cli.tables.counts import Counts
 from craig_cli.tables.kind import Block, Kind, OneHot
 from craig_cli.tables.storage import NUMBER, TEXT
 from craig_cli.tables.texts import Texts
@@ -15,13 +18,11 @@ from craig_cli.tables.texts import Texts
 MOST_VALUES = 32  # with a column of their own
 
 
-def fit(texts: Texts) -> dict:
+def fit(seen: Counts) -> dict:
     """The most frequent values, the more frequent first, and whether there are others and missing ones."""
-    values, codes = texts.values, texts.codes
-    missing, *counts = np.bincount(codes + 1, minlength=len(values) + 1).tolist()  # MISSING is -1
-    order = sorted((code for code in range(len(values)) if counts[code]), key=lambda k: (-counts[k], values[k]))
-    chosen = [values[code] for code in order[:MOST_VALUES]]
-    return {"values": chosen, "rest": len(order) > MOST_VALUES, "missing": missing > 0}
+    most = heapq.nsmallest(MOST_VALUES, seen.counts.items(), key=lambda item: (-item[1], item[0]))
+    chosen = [value for value, _ in most]
+    return {"values": chosen, "rest": seen.different > len(chosen), "missing": seen.there < seen.rows}
 
 
 def names(column: str, facts: dict) -> list[str]:

@@ -11,12 +11,13 @@ import pyarrow as pa
 
 from craig_cli.errors import DataError
 from craig_cli.formats.columns import matrix_of, vector_of
-from craig_cli.formats.messages import first_line, printable, quoted
+from craig_cli.formats.messages import first_line, quoted
 from craig_cli.formats.pipeline import Workers
+from craig_cli.formats.restart import MissingNumber
 from craig_cli.tables.assemble import assembled
 from craig_cli.tables.encoding import Column, Encoding
 from craig_cli.tables.fingerprint import Values
-from craig_cli.tables.fitting import fit_column
+from craig_cli.tables.fitting import Numbers, Seen, fit_columns, seen_in
 from craig_cli.tables.kind import Block
 from craig_cli.tables.storage import NOTHING, NUMBER, PLAIN, TEXT, TIME, VECTOR, unwrapped
 from craig_cli.tables.suspects import Counting, is_identifier, look_like_dates, notes
@@ -96,7 +97,10 @@ class Features:
             self.counting[name].add(array)
         if array.dtype.kind == "f" and array.size and np.isnan(array.min()):
             if self.narrow:
-                vector_of(shown, name, column, where)  # refuses it
+                try:
+                    vector_of(shown, name, column, where)
+                except DataError as error:
+                    raise MissingNumber(str(error)) from error
             self.missing = True
         return array
 
@@ -137,16 +141,18 @@ class Features:
         order: Literal["C", "F"] = "F" if self.texts or self.times else "C"  # column by column where it is not the last
         self.matrix = np.empty((self.n_rows, sum(widths)), kind, order)
 
-    def finish(self, shown: str, encoding: Encoding | None, wanted: bool, left_out: bool):
+    def finish(self, shown: str, encoding: Encoding | None, wanted: bool, left_out: bool, dense: bool = False):
         """(matrix, Encoding): by ``encoding``, or one that is fitted where not all columns can stay as they are.
 
-        ``wanted``: the columns were asked for by name; ``left_out``: others are no features, which is to be recorded.
+        ``wanted``: the columns were asked for by name; ``left_out``: others are no features, which is to be recorded;
+        ``dense``: the matrix is, whatever is in it.
         """
         as_it_is = len(self.names) == len(self.plain) and not self.missing
         if encoding is None or not encoding.columns:
             if as_it_is and not left_out and self.narrow:
                 return self.matrix, encoding  # gradients, which no model is trained on
-            encoding = self._fit(shown, wanted)
+            encoding = fit_columns(shown, self.contents, self.seen(), wanted, self.categories)
+            self.notes = [] if wanted else self._suspects(encoding)
         if (
             as_it_is
             and self.matrix is not None
@@ -154,7 +160,7 @@ class Features:
             and self.names == [each.name for each in encoding.columns]
         ):
             return self.matrix, encoding
-        return assembled(list(self._blocks(shown, encoding)), self.n_rows, self.workers), encoding
+        return assembled(list(self._blocks(shown, encoding)), self.n_rows, self.workers, dense), encoding
 
     def _values(self, name: str):
         if name in self.texts or name in self.times:
@@ -163,34 +169,28 @@ class Features:
         assert self.matrix is not None
         return self.matrix[:, start] if self.contents[name] == NUMBER else self.matrix[:, start : start + width]
 
-    def _fit(self, shown: str, wanted: bool) -> Encoding:
-        def fit(item) -> Column | str:
-            name, values = item
-            if self.contents[name] == NOTHING:
-                return "no value in any row"
-            with _about(shown, name):
-                return fit_column(name, self.contents[name], values, wanted, name in self.categories)
+    def seen(self) -> dict[str, Seen]:
+        """What is to be seen in each column, by which an encoding is fitted."""
 
-        columns, left_out = [], {}
+        def look(item) -> Seen:
+            return Numbers(self.n_rows) if item[1] is None else seen_in(item[1])
+
+        return {
+            name: seen
+            for items in self._few_together()
+            for (name, _), seen in zip(items, self.workers.map(look, items))
+        }
+
+    def _suspects(self, encoding: Encoding) -> list[str]:
+        """Notes on columns that may be other than what they are taken for."""
         suspects: dict[str, list[str]] = {TEXT: [], NUMBER: []}
-        for items in self._few_together():
-            for (name, values), fitted in zip(items, self.workers.map(fit, items)):
-                if not isinstance(fitted, Column):
-                    left_out[name] = fitted
-                    continue
-                columns.append(fitted)
-                if not wanted and self._is_suspect(name, values):
-                    suspects[self.contents[name]].append(name)
-        self.notes = notes(dates=suspects[TEXT], identifiers=suspects[NUMBER])
-        if not columns:
-            whys = "; ".join(f"{printable(name[:40])}: {why}" for name, why in left_out.items())
-            raise DataError(f"{shown}: expected columns that can be features, found none ({whys[:200]})")
-        return Encoding(tuple(columns), left_out)
-
-    def _is_suspect(self, name: str, values) -> bool:
-        if self.contents[name] == TEXT:
-            return look_like_dates(values.values)
-        return self.contents[name] == NUMBER and is_identifier(name, self.counting[name], values)
+        for name in (column.name for column in encoding.columns):
+            content = self.contents[name]
+            if content == TEXT and look_like_dates(self.texts[name].values):
+                suspects[TEXT].append(name)
+            elif content == NUMBER and is_identifier(name, self.counting[name], self._values(name)):
+                suspects[NUMBER].append(name)
+        return notes(dates=suspects[TEXT], identifiers=suspects[NUMBER])
 
     def _few_together(self) -> Iterator[list[tuple[str, Any]]]:
         """(name, values), in order; numbers one after the other in memory, for as long as it takes to the next few.

@@ -2,17 +2,47 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from craig_cli.tables.kind import Block, Kind, OneHot, is_finite
 from craig_cli.tables.storage import NUMBER as NUMBERS
 
+BINS, BIN, UNIT = 67, 32, 1075  # bin k of a sum counts 2^(BIN k - UNIT), see kernels.add_exactly
+TOGETHER = 1 << 30  # values that bins have room for
 
-def fit(values: np.ndarray) -> dict:
-    """The mean of those that are there, and whether any is missing."""
-    missing = np.isnan(values)
-    any_missing = bool(missing.any())
-    return {"mean": float(np.mean(values[~missing] if any_missing else values)), "missing": any_missing}
+
+@dataclass
+class Numbers:
+    """What of a column has been seen: ``rows``, those that are ``there``, and the exact ``total`` of them / 2^-UNIT."""
+
+    rows: int = 0
+    there: int = 0
+    total: int = 0
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> Numbers:
+        """Of (n,) numbers, nan where one is missing."""
+        from craig_cli.tables.kernels import add_exactly
+
+        seen, values = cls(len(values)), np.ascontiguousarray(values, dtype=np.float64)
+        for start in range(0, len(values), TOGETHER):
+            bins = np.zeros(BINS, np.int64)
+            seen.there += add_exactly(values[start : start + TOGETHER], bins)
+            seen.total += sum(count << (BIN * place) for place, count in enumerate(bins.tolist()))
+        return seen
+
+    def add(self, other: Numbers) -> None:
+        """Those of more rows."""
+        self.rows += other.rows
+        self.there += other.there
+        self.total += other.total
+
+
+def fit(seen: Numbers) -> dict:
+    """The mean of those that are there, rounded once, and whether any is missing."""
+    return {"mean": seen.total / (seen.there << UNIT), "missing": seen.there < seen.rows}
 
 
 def names(column: str, facts: dict) -> list[str]:

@@ -62,9 +62,13 @@ def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     column = unwrapped(column)
     target = pa.dictionary(pa.int32(), pa.string())
     if pa.types.is_dictionary(column.type):
+        few = [  # of a piece of a column, whose dictionary is that of all of it
+            chunk.dictionary_decode().dictionary_encode() if len(chunk.dictionary) > len(chunk) else chunk
+            for chunk in column.chunks
+        ]
         chunks = [
             pa.DictionaryArray.from_arrays(chunk.indices.cast(pa.int32()), chunk.dictionary.cast(pa.string()))
-            for chunk in column.chunks
+            for chunk in few
         ]
         return pa.chunked_array(chunks, target)
     return column.cast(pa.string()).dictionary_encode()

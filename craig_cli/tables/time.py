@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pyarrow as pa
 
@@ -28,8 +30,8 @@ class Times:
         if pa.types.is_null(kind):
             return np.zeros(len(column), np.int64), np.zeros(len(column), bool)
         of = "date" if _is_date(kind) else "duration" if pa.types.is_duration(kind) else "time"
-        if self.of not in (None, of):
-            raise pa.ArrowInvalid("expected times of one kind, found dates, times of day or durations together")
+        if self.of is not None:
+            _check_alike(self.of, of)
         self.of = of
         if of == "date":
             target = pa.timestamp("us", getattr(kind, "tz", None))
@@ -43,6 +45,17 @@ class Times:
             return to_numpy(whole), np.ones(len(whole), bool)
         return to_numpy(whole.fill_null(0)), to_numpy(whole.is_valid()).astype(bool)
 
+    def seen(self) -> Span:
+        """What of the column has been seen."""
+        rows, there = self.filled, self.there[: self.filled]
+        if not there.any():
+            return Span(rows)
+        # Where there is none micros are 0; 64 bits have room for no sum of more.
+        micros = self.micros[:rows]
+        total = (int((micros >> 32).sum()) << 32) + int((micros & 0xFFFFFFFF).sum())
+        some = micros if there.all() else micros[there]
+        return Span(rows, len(some), total, int(some.min()), int(some.max()), self.of)
+
     def keep(self, micros: np.ndarray, there: np.ndarray) -> None:
         """Those of the next rows of the column."""
         rows = slice(self.filled, self.filled + len(micros))
@@ -50,15 +63,46 @@ class Times:
         self.filled += len(micros)
 
 
+@dataclass
+class Span:
+    """What of a column of times has been seen: ``rows``, those that are ``there``, and of these in microseconds the
+    ``total``, the first and the last.
+    """
+
+    rows: int = 0
+    there: int = 0
+    total: int = 0
+    first: int = 0
+    last: int = 0
+    of: str | None = None
+
+    def add(self, other: Span) -> None:
+        """That of more rows. Raises ArrowInvalid for times of another kind."""
+        self.rows += other.rows
+        if self.there and other.there:
+            _check_alike(self.of, other.of)
+            self.first, self.last = min(self.first, other.first), max(self.last, other.last)
+        elif other.there:
+            self.first, self.last, self.of = other.first, other.last, other.of
+        self.there += other.there
+        self.total += other.total
+
+
+def _check_alike(one: str | None, other: str | None) -> None:
+    if one != other:
+        raise pa.ArrowInvalid("expected times of one kind, found dates, times of day or durations together")
+
+
 def bits(micros: np.ndarray, there: np.ndarray) -> Bits:
     """What a fingerprint makes of them."""
     return Bits(np.where(there, micros.view(np.uint64), MISSING))
 
 
-def fit(times: Times) -> dict:
-    """The first of them, the mean, and whether any is missing."""
-    since = str(np.datetime64(int(times.micros[times.there].min()), "us")) if times.of == "date" else None
-    return {"since": since} | number.fit(_days(times, since))
+def fit(seen: Span) -> dict:
+    """The first of them, the mean, rounded once, and whether any is missing."""
+    since = str(np.datetime64(seen.first, "us")) if seen.of == "date" else None
+    total = seen.total - (0 if since is None else seen.there * seen.first)
+    return {"since": since, "mean": total / (seen.there * DAY), "missing": seen.there < seen.rows}
 
 
 def encode(times: Times, facts: dict) -> list[Block]:

@@ -80,7 +80,7 @@ def fit_coordinates(kind: str, rows, gamma, scaling, intercept: bool, floor: flo
     data, indices, indptr, n_columns = rows
     ones, zeros = np.ones(n_columns), np.zeros(n_columns)
     factor = ones if scaling.factor is None else scaling.factor
-    origin = shift = zeros if scaling.shift is None else scaling.shift
+    origin = shift = zeros if scaling.shift is None or indices is not None else scaling.shift
     if kind == "none":
         return Coordinates(kind, origin, shift, factor, ones)
     n_rows = len(gamma)

@@ -5,10 +5,12 @@
     python -m tests.benchmarks.bench_scale 10000000 0.01 1G no    the same, not in memory
     python -m tests.benchmarks.bench_scale commands 6000000       train, eval and export of so many rows
     python -m tests.benchmarks.bench_scale 2000000 0.01 1G yes any    of the default, not of --for distance
+    python -m tests.benchmarks.bench_scale mixed 2000000 0.01 1G yes any  of categories and numbers, some missing
     python -m tests.benchmarks.bench_scale workers 2000000        two local Dask workers beside one, of so many rows
     python -m tests.benchmarks.bench_scale sizes 1000000          nested coresets beside each size by itself
 
-Made up are 28 columns of float32, a mixture of 200 Gaussians, in a folder of Parquet files of 500,000 rows. Processor
+Made up are 28 columns of float32, a mixture of 200 Gaussians, in a folder of Parquet files of 500,000 rows; mixed is
+what bench_census makes up, with --scale standard. Processor
 time is that of the process and its children, peak memory the greatest of it alone; L is the sum of distances, epsilon.
 With ``any`` the residual is that of the logistic model that is optimal on the coreset, on all rows (l2 1e-5).
 LIBSVM text is 20,000 rows, again and again.
@@ -24,6 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -33,11 +36,13 @@ import pyarrow.parquet as pq
 
 from craig_cli import read_dataset
 from craig_cli.artifacts.coreset import read_coreset
+from craig_cli.dataset import is_csr
 from craig_cli.evaluation.residual import residual
 from craig_cli.formats import libsvm
 from craig_cli.scaling import Scaling
 from craig_cli.training.design import build_design
 from craig_cli.training.newton import newton
+from tests.benchmarks.bench_census import census
 
 DATA = Path(os.environ.get("CRAIG_DATA", Path(__file__).parents[3] / "shared" / "data"))
 FILE = 500_000  # rows
@@ -57,6 +62,14 @@ def made_up(folder: Path, n_rows: int) -> Path:
     return folder
 
 
+def mixed(folder: Path, n_rows: int) -> Path:
+    """Data of bench_census: five categories and four numbers, 5 % of them missing."""
+    for first in range(0, n_rows, FILE):
+        part = first // FILE
+        pq.write_table(census(min(FILE, n_rows - first), part), folder / f"part-{part:04d}.parquet")
+    return folder
+
+
 def craig(*arguments) -> dict:
     """What the command says of itself, with the seconds of the whole process, its processor time and peak memory."""
     command = [sys.executable, "-m", "craig_cli", "select", *map(str, arguments), "--json", "-q"]
@@ -72,6 +85,8 @@ def craig(*arguments) -> dict:
 def residuals(data: Path, coresets: dict[str, Path]) -> dict[str, float]:
     """Of each way, the objective of all rows at the model that is optimal on its coreset, above their optimum."""
     dataset = read_dataset([data], label="label")
+    if is_csr(dataset.features):
+        dataset = replace(dataset, features=dataset.features.toarray())
     design = build_design(dataset, "logistic", L2)
     best = newton(design, np.zeros((1, design.width))).coef
     least = design.model(best, L2)
@@ -202,9 +217,13 @@ def main(arguments: list[str]) -> None:
     if arguments[:1] == ["sizes"]:
         with tempfile.TemporaryDirectory() as folder:
             return several(made_up(Path(folder), int(arguments[1])), "1G")
+    kind, *arguments = arguments if arguments[:1] == ["mixed"] else ["plain", *arguments]
     defaults = ("1000000", "0.01", "1G", "yes", "distance")
     n_rows, fraction, limit, in_memory, purpose = [*arguments, *defaults[len(arguments) :]]
     with tempfile.TemporaryDirectory() as folder:
+        if kind == "mixed":
+            settings = float(fraction), limit, in_memory == "yes", purpose, "--scale", "standard"
+            return compare("census-like table", mixed(Path(folder), int(n_rows)), *settings)
         data = made_up(Path(folder), int(n_rows))
         compare("made-up mixture x 28", data, float(fraction), limit, in_memory == "yes", purpose)
         if not arguments and find_spec("distributed") is not None:

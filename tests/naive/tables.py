@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import datetime
+import fractions
 import hashlib
 import math
 import struct
@@ -19,6 +20,12 @@ def number(values: list) -> list[list[float]]:
     if len(there) < len(values):
         columns.append([float(value is None) for value in values])
     return columns
+
+
+def mean(values: list[float]) -> float:
+    """The exact one, rounded once, of those that are no nan."""
+    there = [fractions.Fraction(value) for value in values if not math.isnan(value)]
+    return float(sum(there) / len(there))
 
 
 def time(values: list[datetime.date | None]) -> list[list[float]]:
