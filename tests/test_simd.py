@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from craig_cli.jit import njit
+from craig_cli.selection.distances import metrics
 from craig_cli.selection.distances import simd as vectors
 from craig_cli.selection.distances.simd import STEP, WIDTH
 
@@ -14,7 +15,7 @@ def compiled(intrinsic):
     return njit(lambda *arrays: intrinsic(*arrays), cache=False)
 
 
-# name in simd -> (sums of differences (d, WIDTH), what is made of a sum)
+# name in metrics -> (sums of differences (d, WIDTH), what is made of a sum)
 KINDS = {
     "roots": (lambda gaps: (gaps**2).sum(axis=0), np.sqrt),
     "absolutes": (lambda gaps: np.abs(gaps).sum(axis=0), np.copy),
@@ -41,8 +42,8 @@ def data(d):
 @pytest.fixture(scope="module", params=KINDS)
 def kind(request):
     """(norms, whole norms, both within limits, numpy's sums and what is made of them)."""
-    names = (request.param, f"whole_{request.param}", f"{request.param}_within", f"whole_{request.param}_within")
-    return *(compiled(getattr(vectors, name)) for name in names), *KINDS[request.param]
+    names = (f"_{whole}{request.param}{within}" for within in ("", "_within") for whole in ("", "whole_"))
+    return *(compiled(getattr(metrics, name)) for name in names), *KINDS[request.param]
 
 
 @pytest.mark.parametrize("d", [1, 2, STEP - 1, STEP, STEP + 1, 3 * STEP, 54])

@@ -5,7 +5,8 @@ cosine      d = 1 - <x, y> of rows of unit length  =  sum_k (x_k - y_k)^2 / 2
 manhattan   d = sum_k |x_k - y_k|
 
 Pruning goes by a norm, which obeys the triangle inequality. It is the distance itself, but for cosine, where it is that
-of the difference of the unit rows. Vector code (simd.py) sums squares or absolute values and knows no more of a metric.
+of the difference of the unit rows. Vector code (simd.py) sums the terms that are written here and knows no more of a
+metric. A new one is its record here, its terms and its branches in the kernels below, and its name in the registry.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ class Metric:
     diameter          the largest sum of a difference from some one point -> no two rows are farther apart
     prepare           rows (n, d), dense or CSR -> the rows that distances are of; None: as they are
     squared           the distance is half the square of a norm, so that coordinates are in units of its root
-    bounds_gradients  no distance is below the Euclidean one, which is what the bound on gradients takes (bounds.py)
+    euclidean         number of coordinates -> c: no Euclidean distance, which is what the bound on gradients takes
+                      (bounds.py), is more than c times this one; None: there is no such number
+    sparse            there are distances of sparse rows too
     """
 
     name: str
@@ -44,7 +47,8 @@ class Metric:
     diameter: Callable[[float], float]
     prepare: Callable | None = None
     squared: bool = False
-    bounds_gradients: bool = False
+    euclidean: Callable[[int], float] | None = None
+    sparse: bool = True
 
     def __reduce__(self):
         """Its name: to another process goes no function."""
@@ -59,8 +63,27 @@ def _squares(differences: np.ndarray) -> np.ndarray:
     return np.einsum("ij,ij->i", differences, differences)
 
 
-def _absolutes(differences: np.ndarray) -> np.ndarray:
+def _sizes(differences: np.ndarray) -> np.ndarray:
     return np.abs(differences).sum(axis=1)
+
+
+def _add_square(builder, total, value, coordinate):
+    """As ``add_term`` in vector code, see ``simd.sums_of``."""
+    difference = builder.fsub(value, coordinate)
+    return simd.add_product(builder, total, difference, difference)
+
+
+def _add_absolute(builder, total, value, coordinate):
+    return builder.fadd(total, _size(builder, builder.fsub(value, coordinate)))
+
+
+def _size(builder, difference):
+    opposite = builder.fneg(difference)
+    return builder.select(builder.fcmp_ordered(">", difference, opposite), difference, opposite)
+
+
+_roots, _whole_roots, _roots_within, _whole_roots_within = simd.sums_of(_add_square, root=True)
+_absolutes, _whole_absolutes, _absolutes_within, _whole_absolutes_within = simd.sums_of(_add_absolute)
 
 
 def _unit_rows(rows):
@@ -78,11 +101,13 @@ def _twice(largest: float) -> float:
     return 2.0 * largest
 
 
-EUCLIDEAN = Metric(
-    "euclidean", _EUCLIDEAN, _squares, lambda largest: 2.0 * float(np.sqrt(largest)), bounds_gradients=True
-)
+def _once(n_coordinates: int) -> float:
+    return 1.0
+
+
+EUCLIDEAN = Metric("euclidean", _EUCLIDEAN, _squares, lambda largest: 2.0 * float(np.sqrt(largest)), euclidean=_once)
 COSINE = Metric("cosine", _COSINE, _squares, _twice, prepare=_unit_rows, squared=True)
-MANHATTAN = Metric("manhattan", _MANHATTAN, _absolutes, _twice, bounds_gradients=True)
+MANHATTAN = Metric("manhattan", _MANHATTAN, _sizes, _twice, euclidean=_once)
 
 
 def check_fits(logarithm: float) -> None:
@@ -177,9 +202,9 @@ def aim(start, end, norm, metric, direction):
 def block_norms(block, point, metric, out):
     """Norms of the differences of ``point`` (d,) and the WIDTH rows of ``block`` (d, WIDTH), into ``out``."""
     if metric == _MANHATTAN:
-        simd.absolutes(block, point, out)
+        _absolutes(block, point, out)
     else:
-        simd.roots(block, point, out)
+        _roots(block, point, out)
 
 
 @inner
@@ -189,33 +214,33 @@ def block_norms_within(block, point, metric, limit, out):
     ``limit`` (WIDTH,) comes from ``sum_of``. The norms are those of ``block_norms``, to the bit.
     """
     if metric == _MANHATTAN:
-        return simd.absolutes_within(block, point, out, limit)
-    return simd.roots_within(block, point, out, limit)
+        return _absolutes_within(block, point, out, limit)
+    return _roots_within(block, point, out, limit)
 
 
 @inner
 def block_quanta(block, point, metric, out):
     """Distances of the metric from ``point`` (d,) to the rows of ``block`` (d, WIDTH) in whole quanta, into ``out``."""
     if metric == _MANHATTAN:
-        simd.whole_absolutes(block, point, out)
+        _whole_absolutes(block, point, out)
     elif metric == _COSINE:
-        simd.roots(block, point, out)
+        _roots(block, point, out)
         _half_squares(out)
     else:
-        simd.whole_roots(block, point, out)
+        _whole_roots(block, point, out)
 
 
 @inner
 def block_quanta_within(block, point, metric, limit, out):
     """As ``block_quanta``, but False as soon as no row of the block can be nearer than its limit."""
     if metric == _MANHATTAN:
-        return simd.whole_absolutes_within(block, point, out, limit)
+        return _whole_absolutes_within(block, point, out, limit)
     if metric == _COSINE:
-        near = simd.roots_within(block, point, out, limit)
+        near = _roots_within(block, point, out, limit)
         if near:
             _half_squares(out)
         return near
-    return simd.whole_roots_within(block, point, out, limit)
+    return _whole_roots_within(block, point, out, limit)
 
 
 @inner

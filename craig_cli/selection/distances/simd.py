@@ -1,16 +1,18 @@
 """The innermost loops of selection, written as vector instructions: a block of WIDTH rows against one point.
 
-    sums[p] = sum over k of (block[k, p] - point[k])^2      p = 0 .. WIDTH - 1
+    sums[p] = sum over k of term(block[k, p], point[k])      p = 0 .. WIDTH - 1
 
-the same with absolute values or with products, and the distances that come of them. Left to itself, LLVM reloads and
-stores the sums for every k and checks each time whether the arrays overlap. Here as many as there are registers for
-stay in them: GROUP at a time, for with more LLVM moves them about for longer than it computes. Each is a function of
-its own on addresses, since numba counts references at each call of a function with a loop that is given arrays. Every
-distance in the package goes through this one piece of code, so it has the same bits whoever asks for it. LLVM turns
-the 8-element vectors into whatever the processor has.
+with the products of this file or a metric's terms (metrics.py), and the distances that come of them. Left to itself,
+LLVM reloads and stores the sums for every k and checks each time whether the arrays overlap. Here as many as there are
+registers for stay in them: GROUP at a time, for with more LLVM moves them about for longer than it computes. Each is a
+function of its own on addresses, since numba counts references at each call of a function with a loop that is given
+arrays. Every distance in the package goes through this one piece of code, so it has the same bits whoever asks for it.
+LLVM turns the 8-element vectors into whatever the processor has.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from craig_cli.jit import address_of, cpu_has, inner, intrinsic, ir, types
 
@@ -24,14 +26,25 @@ _VECTOR = ir.VectorType(_NUMBER, _LANES)
 _ZEROS = ir.Constant(_VECTOR, [0.0] * _LANES)
 
 
+Term = Callable  # see ``sums_of``
+
+
 def _integer(value: int):
     return ir.Constant(_INTEGER, value)
 
 
-class _Writer:
-    """Writes the body of a function of ``block``, ``point`` and ``sums``, int64 addresses, from its entry on."""
+def add_product(builder, total, a, b):
+    """``total`` + ``a`` * ``b``; "contract" allows the fused multiply-add where there is one."""
+    return builder.fadd(total, builder.fmul(a, b, flags=["contract"]), flags=["contract"])
 
-    def __init__(self, function, term: str) -> None:
+
+class _Writer:
+    """Writes the body of a function of ``block``, ``point`` and ``sums``, int64 addresses, from its entry on.
+
+    ``term`` writes (builder, total, value, coordinate) -> the total with one more term, see ``sums_of``.
+    """
+
+    def __init__(self, function, term: Term) -> None:
         self.function, self.term = function, term
         self.builder = ir.IRBuilder(function.append_basic_block("entry"))
         block, point, sums = (self.builder.inttoptr(address, _NUMBER.as_pointer()) for address in function.args[:3])
@@ -50,20 +63,6 @@ class _Writer:
     def store(self, value, lane: int) -> None:
         self.builder.store(value, self.at(self.sums, _integer(lane)), align=8)
 
-    def add(self, total, value, coordinate):
-        """``total`` and the term of the coordinates ``value`` of the rows and ``coordinate`` of the point."""
-        builder = self.builder
-        if self.term == "product":
-            return builder.fadd(total, builder.fmul(value, coordinate, flags=["contract"]), flags=["contract"])
-        difference = builder.fsub(value, coordinate)
-        if self.term == "absolute":
-            opposite = builder.fneg(difference)
-            return builder.fadd(
-                total, builder.select(builder.fcmp_ordered(">", difference, opposite), difference, opposite)
-            )
-        # "contract" allows the fused multiply-add where there is one.
-        return builder.fadd(total, builder.fmul(difference, difference, flags=["contract"]), flags=["contract"])
-
     def accumulate(self, start, stop, lanes: list[int], before: list) -> list:
         """``before``, vectors of the sums of these lanes, with the coordinates start .. stop - 1 added."""
         builder = self.builder
@@ -79,7 +78,7 @@ class _Writer:
         after = []
         for lane, total in zip(lanes, sums):
             value = builder.load(self.at(self.block, builder.add(row, _integer(lane))), align=8)
-            after.append(self.add(total, value, coordinate))
+            after.append(self.term(builder, total, value, coordinate))
         following = builder.add(k, _integer(1))
         for phi, initial, final in zip((k, *sums), (start, *before), (following, *after)):
             phi.add_incoming(initial, entry)
@@ -94,7 +93,7 @@ class _Writer:
         return results
 
     def finish(self, value, finish: str):
-        """A sum of squares to a distance, and this to a whole number, as ``finish`` says."""
+        """A sum to a distance, and this to a whole number, as ``finish`` says."""
         names = {"sum": (), "root": ("sqrt",), "rounded root": ("sqrt", "rint"), "rounded": ("rint",)}[finish]
         for name in names:
             kind = ir.FunctionType(_VECTOR, [_VECTOR])
@@ -106,7 +105,7 @@ class _Writer:
 _GROUPS = [list(range(first, first + GROUP, _LANES)) for first in range(0, WIDTH, GROUP)]
 
 
-def _write_sums(function, term: str, finish: str) -> None:
+def _write_sums(function, term: Term, finish: str) -> None:
     writer = _Writer(function, term)
     for lanes in _GROUPS:
         totals = writer.accumulate(_integer(0), function.args[3], lanes, [_ZEROS] * len(lanes))
@@ -115,7 +114,7 @@ def _write_sums(function, term: str, finish: str) -> None:
     writer.builder.ret(ir.Constant(_BIT, 1))
 
 
-def _write_sums_within(function, term: str, finish: str) -> None:
+def _write_sums_within(function, term: Term, finish: str) -> None:
     """As ``_write_sums``, but returns 0, with sums of no use, as soon as no sum is below its limit."""
     writer = _Writer(function, term)
     builder = writer.builder
@@ -188,9 +187,9 @@ def _spread(builder, number):
     return builder.shuffle_vector(single, undefined, ir.Constant(ir.VectorType(index, _LANES), [0] * _LANES))
 
 
-def _function(write, term: str, finish: str):
+def _function(write, term: Term, finish: str):
     """An intrinsic on arrays: the call of a function that ``write`` writes once in each module."""
-    name = f"craig.{write.__name__}.{term}.{finish}".replace(" ", "_")
+    name = f"craig.{write.__name__}.{term.__name__}.{finish}".replace(" ", "_")
 
     def build(context, builder, signature, arguments):
         function = builder.module.globals.get(name)
@@ -214,18 +213,22 @@ def _function(write, term: str, finish: str):
     return intrinsic(typed if write is _write_sums else typed_within)
 
 
-# Of ``block`` (d, WIDTH), ``point`` (d,), ``out`` (WIDTH,) and ``limit`` (WIDTH,), C-contiguous float64 arrays of which
-# nothing is checked: out[p] is made of row p of the block and the point. ``whole`` ones are rounded to whole numbers,
-# and those within a limit return False as soon as no sum (of squares, for roots) can be below its limit.
-products = _function(_write_sums, "product", "sum")
-absolutes = _function(_write_sums, "absolute", "sum")
-whole_absolutes = _function(_write_sums, "absolute", "rounded")
-absolutes_within = _function(_write_sums_within, "absolute", "sum")
-whole_absolutes_within = _function(_write_sums_within, "absolute", "rounded")
-roots = _function(_write_sums, "square", "root")
-whole_roots = _function(_write_sums, "square", "rounded root")
-roots_within = _function(_write_sums_within, "square", "root")
-whole_roots_within = _function(_write_sums_within, "square", "rounded root")
+# Of ``block`` (d, WIDTH), ``point`` (d,) and ``out`` (WIDTH,), C-contiguous float64 arrays of which nothing is checked:
+# out[p] is made of row p of the block and the point.
+products = _function(_write_sums, add_product, "sum")
+
+
+def sums_of(term: Term, root: bool = False) -> tuple:
+    """Functions like ``products`` of the sums of a term or their roots: (all, whole ones, both within limits).
+
+    term  writes the instructions for (builder, total, value, coordinate), vectors of the _LANES: the total with the
+          term of these coordinates of the rows and of the point, never below the total
+
+    ``whole`` ones are rounded to whole numbers. Those within limits take ``limit`` (WIDTH,) too, and return False as
+    soon as no sum (of which the root is still to be taken) can be below its limit.
+    """
+    finishes = ("root", "rounded root") if root else ("sum", "rounded")
+    return tuple(_function(write, term, finish) for write in (_write_sums, _write_sums_within) for finish in finishes)
 
 
 @inner
