@@ -6,7 +6,7 @@ manhattan   d = sum_k |x_k - y_k|
 
 Pruning goes by a norm, which obeys the triangle inequality. It is the distance itself, but for cosine, where it is that
 of the difference of the unit rows. Vector code (simd.py) sums the terms that are written here and knows no more of a
-metric. A new one is its record here, its terms and its branches in the kernels below, and its name in the registry.
+metric. A new one is its record here, its branches in the kernels below, and its name in the registry.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from craig_cli.errors import DataError
 from craig_cli.jit import inner
 from craig_cli.registry import METRICS, load
 from craig_cli.selection.distances import simd
-from craig_cli.selection.distances.simd import WIDTH
 
 # Kernels take the metric as one of these numbers: numba caches an if/elif, but no function as an argument.
 _EUCLIDEAN, _COSINE, _MANHATTAN = range(3)
@@ -33,6 +32,8 @@ class Metric:
 
     name              as registered; code: its number in kernels
     sums              differences (n, d) float64 -> the sum over the coordinates of each, (n,)
+    term              the same in vector code, a coordinate at a time, see ``simd.by_metric``
+    root              the norm is the root of the sum, else the sum itself
     diameter          the largest sum of a difference from some one point -> no two rows are farther apart
     prepare           rows (n, d), dense or CSR -> the rows that distances are of; None: as they are
     squared           the distance is half the square of a norm, so that coordinates are in units of its root
@@ -44,6 +45,8 @@ class Metric:
     name: str
     code: int
     sums: Callable[[np.ndarray], np.ndarray]
+    term: Callable
+    root: bool
     diameter: Callable[[float], float]
     prepare: Callable | None = None
     squared: bool = False
@@ -58,6 +61,16 @@ class Metric:
         """The unit of coordinates in which one ``quantum`` of distance is 1."""
         return float(np.sqrt(quantum)) if self.squared else quantum
 
+    @property
+    def norm_steps(self) -> tuple[str, ...]:
+        """From the sum to the norm in vector code."""
+        return ("sqrt",) if self.root else ()
+
+    @property
+    def quanta_steps(self) -> tuple[str, ...]:
+        """From the sum to the distance in whole quanta."""
+        return (*self.norm_steps, *(("half square",) if self.squared else ()), "rint")
+
 
 def _squares(differences: np.ndarray) -> np.ndarray:
     return np.einsum("ij,ij->i", differences, differences)
@@ -68,7 +81,6 @@ def _sizes(differences: np.ndarray) -> np.ndarray:
 
 
 def _add_square(builder, total, value, coordinate):
-    """As ``add_term`` in vector code, see ``simd.sums_of``."""
     difference = builder.fsub(value, coordinate)
     return simd.add_product(builder, total, difference, difference)
 
@@ -80,10 +92,6 @@ def _add_absolute(builder, total, value, coordinate):
 def _size(builder, difference):
     opposite = builder.fneg(difference)
     return builder.select(builder.fcmp_ordered(">", difference, opposite), difference, opposite)
-
-
-_roots, _whole_roots, _roots_within, _whole_roots_within = simd.sums_of(_add_square, root=True)
-_absolutes, _whole_absolutes, _absolutes_within, _whole_absolutes_within = simd.sums_of(_add_absolute)
 
 
 def _unit_rows(rows):
@@ -105,9 +113,23 @@ def _once(n_coordinates: int) -> float:
     return 1.0
 
 
-EUCLIDEAN = Metric("euclidean", _EUCLIDEAN, _squares, lambda largest: 2.0 * float(np.sqrt(largest)), euclidean=_once)
-COSINE = Metric("cosine", _COSINE, _squares, _twice, prepare=_unit_rows, squared=True)
-MANHATTAN = Metric("manhattan", _MANHATTAN, _sizes, _twice, euclidean=_once)
+def _twice_root(largest: float) -> float:
+    return 2.0 * float(np.sqrt(largest))
+
+
+EUCLIDEAN = Metric("euclidean", _EUCLIDEAN, _squares, _add_square, True, _twice_root, euclidean=_once)
+COSINE = Metric("cosine", _COSINE, _squares, _add_square, True, _twice, prepare=_unit_rows, squared=True)
+MANHATTAN = Metric("manhattan", _MANHATTAN, _sizes, _add_absolute, False, _twice, euclidean=_once)
+_BY_CODE = (EUCLIDEAN, COSINE, MANHATTAN)
+
+# Of a block (d, WIDTH) and a point (d,): norms of their differences; distances in whole quanta. Those within a limit
+# (WIDTH,), which comes from ``sum_of``, are the same to the bit, or False as soon as no row can be nearer than its own.
+_NORMS = [(metric.term, metric.norm_steps) for metric in _BY_CODE]
+_QUANTA = [(metric.term, metric.quanta_steps) for metric in _BY_CODE]
+block_norms = simd.by_metric(_NORMS)  # (block, point, metric, out)
+block_norms_within = simd.by_metric_within(_NORMS)  # (block, point, metric, limit, out)
+block_quanta = simd.by_metric(_QUANTA)
+block_quanta_within = simd.by_metric_within(_QUANTA)
 
 
 def check_fits(logarithm: float) -> None:
@@ -199,60 +221,9 @@ def aim(start, end, norm, metric, direction):
 
 
 @inner
-def block_norms(block, point, metric, out):
-    """Norms of the differences of ``point`` (d,) and the WIDTH rows of ``block`` (d, WIDTH), into ``out``."""
-    if metric == _MANHATTAN:
-        _absolutes(block, point, out)
-    else:
-        _roots(block, point, out)
-
-
-@inner
-def block_norms_within(block, point, metric, limit, out):
-    """As ``block_norms``, but False as soon as no row of the block can be nearer than its limit.
-
-    ``limit`` (WIDTH,) comes from ``sum_of``. The norms are those of ``block_norms``, to the bit.
-    """
-    if metric == _MANHATTAN:
-        return _absolutes_within(block, point, out, limit)
-    return _roots_within(block, point, out, limit)
-
-
-@inner
-def block_quanta(block, point, metric, out):
-    """Distances of the metric from ``point`` (d,) to the rows of ``block`` (d, WIDTH) in whole quanta, into ``out``."""
-    if metric == _MANHATTAN:
-        _whole_absolutes(block, point, out)
-    elif metric == _COSINE:
-        _roots(block, point, out)
-        _half_squares(out)
-    else:
-        _whole_roots(block, point, out)
-
-
-@inner
-def block_quanta_within(block, point, metric, limit, out):
-    """As ``block_quanta``, but False as soon as no row of the block can be nearer than its limit."""
-    if metric == _MANHATTAN:
-        return _whole_absolutes_within(block, point, out, limit)
-    if metric == _COSINE:
-        near = _roots_within(block, point, out, limit)
-        if near:
-            _half_squares(out)
-        return near
-    return _whole_roots_within(block, point, out, limit)
-
-
-@inner
 def distance_of_norm(norm, metric):
     """The distance of the metric where a difference has this norm."""
     return 0.5 * norm * norm if metric == _COSINE else norm
-
-
-@inner
-def _half_squares(norms):
-    for p in range(WIDTH):
-        norms[p] = np.rint(distance_of_norm(norms[p], _COSINE))
 
 
 @inner
