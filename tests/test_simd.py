@@ -21,6 +21,7 @@ KINDS = {
     "euclidean": (lambda gaps: (gaps**2).sum(axis=0), np.sqrt, np.copy),
     "cosine": (lambda gaps: (gaps**2).sum(axis=0), np.sqrt, lambda norms: 0.5 * norms * norms),
     "manhattan": (lambda gaps: np.abs(gaps).sum(axis=0), np.copy, np.copy),
+    "chebyshev": (lambda gaps: np.abs(gaps).max(axis=0), np.copy, np.copy),
 }
 
 

@@ -6,6 +6,7 @@ DISTANCES = {
     "euclidean": lambda differences: np.sqrt((differences**2).sum(axis=-1)),
     "cosine": lambda differences: (differences**2).sum(axis=-1) / 2,
     "manhattan": lambda differences: np.abs(differences).sum(axis=-1),
+    "chebyshev": lambda differences: np.abs(differences).max(axis=-1),
 }
 
 

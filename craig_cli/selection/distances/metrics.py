@@ -3,6 +3,7 @@
 euclidean   d = sqrt(sum_k (x_k - y_k)^2)
 cosine      d = 1 - <x, y> of rows of unit length  =  sum_k (x_k - y_k)^2 / 2
 manhattan   d = sum_k |x_k - y_k|
+chebyshev   d = max_k |x_k - y_k|: what is called a sum is the largest term
 
 Pruning goes by a norm, which obeys the triangle inequality. It is the distance itself, but for cosine, where it is that
 of the difference of the unit rows. Vector code (simd.py) sums the terms that are written here and knows no more of a
@@ -11,6 +12,7 @@ metric. A new one is its record here, its branches in the kernels below, and its
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -23,7 +25,7 @@ from craig_cli.registry import METRICS, load
 from craig_cli.selection.distances import simd
 
 # Kernels take the metric as one of these numbers: numba caches an if/elif, but no function as an argument.
-_EUCLIDEAN, _COSINE, _MANHATTAN = range(3)
+_EUCLIDEAN, _COSINE, _MANHATTAN, _CHEBYSHEV = range(4)
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,10 @@ def _sizes(differences: np.ndarray) -> np.ndarray:
     return np.abs(differences).sum(axis=1)
 
 
+def _largest(differences: np.ndarray) -> np.ndarray:
+    return np.abs(differences).max(axis=1)
+
+
 def _add_square(builder, total, value, coordinate):
     difference = builder.fsub(value, coordinate)
     return simd.add_product(builder, total, difference, difference)
@@ -87,6 +93,11 @@ def _add_square(builder, total, value, coordinate):
 
 def _add_absolute(builder, total, value, coordinate):
     return builder.fadd(total, _size(builder, builder.fsub(value, coordinate)))
+
+
+def _keep_largest(builder, total, value, coordinate):
+    size = _size(builder, builder.fsub(value, coordinate))
+    return builder.select(builder.fcmp_ordered(">", size, total), size, total)
 
 
 def _size(builder, difference):
@@ -120,7 +131,8 @@ def _twice_root(largest: float) -> float:
 EUCLIDEAN = Metric("euclidean", _EUCLIDEAN, _squares, _add_square, True, _twice_root, euclidean=_once)
 COSINE = Metric("cosine", _COSINE, _squares, _add_square, True, _twice, prepare=_unit_rows, squared=True)
 MANHATTAN = Metric("manhattan", _MANHATTAN, _sizes, _add_absolute, False, _twice, euclidean=_once)
-_BY_CODE = (EUCLIDEAN, COSINE, MANHATTAN)
+CHEBYSHEV = Metric("chebyshev", _CHEBYSHEV, _largest, _keep_largest, False, _twice, euclidean=math.sqrt, sparse=False)
+_BY_CODE = (EUCLIDEAN, COSINE, MANHATTAN, CHEBYSHEV)
 
 # Of a block (d, WIDTH) and a point (d,): norms of their differences; distances in whole quanta. Those within a limit
 # (WIDTH,), which comes from ``sum_of``, are the same to the bit, or False as soon as no row can be nearer than its own.
@@ -169,21 +181,23 @@ def diameter_bound(rows: np.ndarray, metric: Metric) -> float:
 @inner
 def add_term(total, difference, metric):
     """The sum over the coordinates, ``total``, with one more."""
+    if metric == _CHEBYSHEV:
+        return max(total, abs(difference))
     return total + abs(difference) if metric == _MANHATTAN else total + difference * difference
 
 
 @inner
 def norm_of(total, metric):
     """The norm that pruning goes by of a whole sum."""
-    return total if metric == _MANHATTAN else np.sqrt(total)
+    return np.sqrt(total) if metric in (_EUCLIDEAN, _COSINE) else total
 
 
 @inner
 def distance_of(total, metric):
     """The distance of a whole sum."""
-    if metric == _MANHATTAN:
-        return total
-    return 0.5 * total if metric == _COSINE else np.sqrt(total)
+    if metric == _EUCLIDEAN:
+        return np.sqrt(total)
+    return 0.5 * total if metric == _COSINE else total
 
 
 @inner
@@ -214,10 +228,24 @@ def aim(start, end, norm, metric, direction):
     """
     if norm == 0.0:
         return False
+    if metric == _CHEBYSHEV:
+        _aim_along_one(start, end, direction)
+        return True
     for k in range(len(start)):
         difference = end[k] - start[k]
         direction[k] = np.sign(difference) if metric == _MANHATTAN else difference / norm
     return True
+
+
+@inner
+def _aim_along_one(start, end, direction):
+    """Along the coordinate in which they differ most."""
+    most = 0
+    for k in range(len(start)):
+        direction[k] = 0.0
+        if abs(end[k] - start[k]) > abs(end[most] - start[most]):
+            most = k
+    direction[most] = np.sign(end[most] - start[most])
 
 
 @inner
