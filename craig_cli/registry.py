@@ -75,6 +75,7 @@ METRICS = {
     "euclidean": "craig_cli.selection.distances.metrics:EUCLIDEAN",
     "cosine": "craig_cli.selection.distances.metrics:COSINE",
     "manhattan": "craig_cli.selection.distances.metrics:MANHATTAN",
+    "chebyshev": "craig_cli.selection.distances.metrics:CHEBYSHEV",
 }
 
 SCHEDULES = ("auto", "constant", "exponential", "k-inverse", "power")

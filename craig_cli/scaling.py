@@ -5,8 +5,8 @@ minmax    each column to [0, 1]
 standard  each column to mean 0 and standard deviation 1
 unit      all columns divided by the largest row norm, so that ||x|| <= 1 (as the paper assumes below equation 83)
 
-All four are affine in x, so a model trained on x' folds back to the raw input exactly, and Euclidean and Manhattan
-distances do not feel the shift. Sparse data is never shifted, which would fill it: its zeros stay zeros.
+All four are affine in x, so a model trained on x' folds back to the raw input exactly, and no distance but the cosine
+feels the shift. Sparse data is never shifted, which would fill it: its zeros stay zeros.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ class Result:
 class Craig:
     """Runs ``craig`` in ``folder``.
 
-    A call runs the command's ``main`` in this process, which has it all imported and saves a second; with input or an
+    A call runs the command's ``main`` in this process, which has it all imported and saves a second; with an
     environment of its own, and by ``start`` and ``cpu_seconds``, the installed command runs in a process of its own.
     """
 
@@ -74,9 +75,9 @@ class Craig:
 
     def __call__(self, *args: object, stdin: bytes = b"", env: dict[str, str] | None = None) -> Result:
         """Run to the end; any exit status."""
-        if not stdin and env is None:
-            return run_here(list(map(str, args)), self.folder)
-        environment = {**os.environ, **(env or {})}
+        if env is None:
+            return run_here(list(map(str, args)), self.folder, stdin=stdin)
+        environment = {**os.environ, **env}
         process = self.start(*args, stdin=subprocess.PIPE, env=environment)
         stdout, stderr = process.communicate(stdin, timeout=120)
         return Result(process.returncode, stdout, stderr.decode())
@@ -97,10 +98,35 @@ class Craig:
         return result
 
 
-def run_here(args: list[str], folder: Path, together: bool = False) -> Result:
+@contextlib.contextmanager
+def piped(content: bytes) -> Iterator[None]:
+    """Standard input is a pipe through which ``content`` comes."""
+    before, own = sys.stdin, os.dup(0)
+    reading, writing = os.pipe()
+    os.dup2(reading, 0)
+    os.close(reading)
+
+    def write() -> None:
+        with contextlib.suppress(BrokenPipeError), open(writing, "wb") as stream:
+            stream.write(content)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115
+    try:
+        yield
+    finally:
+        sys.stdin = before
+        os.dup2(own, 0)
+        os.close(own)
+        writer.join()
+
+
+def run_here(args: list[str], folder: Path, together: bool = False, stdin: bytes = b"") -> Result:
     """``craig`` with ``args`` in this process, its streams in files and everything put back afterwards.
 
     together  what it says on stderr is in stdout, as on a terminal
+    stdin     what comes through standard input
     """
     from craig_cli.cli import main
 
@@ -108,10 +134,9 @@ def run_here(args: list[str], folder: Path, together: bool = False) -> Result:
     handlers = {
         number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGALRM)
     }
-    before = sys.stdin, sys.stdout, sys.stderr
+    before = sys.stdout, sys.stderr
     status = 0
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, open(os.devnull) as nothing:
-        sys.stdin = nothing
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, piped(stdin):
         sys.stdout = open(out.fileno(), "w", closefd=False)  # noqa: SIM115
         sys.stderr = open((out if together else err).fileno(), "w", buffering=1, closefd=False)  # noqa: SIM115
         try:
@@ -123,7 +148,7 @@ def run_here(args: list[str], folder: Path, together: bool = False) -> Result:
         finally:
             for stream in (sys.stdout, sys.stderr):
                 stream.flush()
-            sys.stdin, sys.stdout, sys.stderr = before
+            sys.stdout, sys.stderr = before
             os.chdir(here)
             for number, handler in handlers.items():
                 signal.signal(number, handler)

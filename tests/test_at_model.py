@@ -12,7 +12,7 @@ from craig_cli.artifacts.model import Model
 from craig_cli.dataset import from_arrays
 from craig_cli.errors import UsageError
 from craig_cli.guided.influence import influence
-from tests.conftest import SAMPLE
+from tests.conftest import SAMPLE, Craig
 from tests.naive import selection as naive
 from tests.paper import paper_coreset
 
@@ -78,9 +78,10 @@ def test_epsilon_cannot_be_asked_for_at_a_model(data, vectors):
         paper_coreset(*data, epsilon=10.0, influence=vectors)
 
 
-@pytest.mark.parametrize("algorithm", ["lazy", "partition", "strata"])
-@pytest.mark.parametrize("kind", ["binary", "sparse", "multiclass", "regression"])
-def test_the_error_in_the_file_is_the_one_that_eval_measures(craig, kind, algorithm):
+@pytest.fixture(scope="module", params=["binary", "sparse", "multiclass", "regression"])
+def rough(request, tmp_path_factory, compiled_kernels):
+    """(what it is, a folder with a rough model m.json, the data, options for its loss)"""
+    kind, craig = request.param, Craig(tmp_path_factory.mktemp("rough"))
     data = SAMPLE / {"multiclass": "multiclass.libsvm", "regression": "regression.parquet"}.get(kind, "binary.libsvm")
     if kind == "sparse":
         rng = np.random.default_rng(3)
@@ -94,6 +95,12 @@ def test_the_error_in_the_file_is_the_one_that_eval_measures(craig, kind, algori
     loss = ("--loss", "squared") if kind == "regression" else ()
     craig.ok("select", data, "--size", "100", "--algorithm", "random", *loss, "-q", "-o", "rough.parquet")
     craig.ok("train", data, "--coreset", "rough.parquet", "--epochs", "20", *loss, "-q", "-o", "m.json")
+    return kind, craig, data, loss
+
+
+@pytest.mark.parametrize("algorithm", ["lazy", "partition", "strata"])
+def test_the_error_in_the_file_is_the_one_that_eval_measures(rough, algorithm):
+    kind, craig, data, loss = rough
     options = ("--at", "m.json", "--algorithm", algorithm, "--scale", "standard", *loss)
     craig.ok("select", data, "--size", "90", *options, "-q", "-o", "c.parquet")
     at = read_coreset(craig.folder / "c.parquet").metadata["at"]

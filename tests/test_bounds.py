@@ -39,6 +39,7 @@ def _gradient(loss, rows, labels, weights, model):
 WAYS = {
     **{name: {"algorithm": name} for name in ALGORITHMS},
     "manhattan": {"algorithm": "lazy", "metric": "manhattan"},
+    "chebyshev": {"algorithm": "partition", "metric": "chebyshev"},
     "members": {"algorithm": "lazy", "exemplar": "member"},
     "calibrated": {"algorithm": "lazy", "weights": "calibrated"},
     "calibrated members": {"algorithm": "partition", "exemplar": "member", "weights": "calibrated"},

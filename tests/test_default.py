@@ -1,11 +1,13 @@
 """What is selected where nothing else is said: better than random rows on any data, and where it cannot, counts."""
 
+import functools
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import scipy.optimize
 import scipy.sparse as sp
+import scipy.spatial
 
 from craig_cli import reweight_coreset, select_coreset
 from craig_cli.artifacts.coreset import read_coreset
@@ -13,7 +15,7 @@ from craig_cli.dataset import from_arrays
 from craig_cli.errors import UsageError
 from craig_cli.guided.policy import select_for
 from craig_cli.guided.rough_model import rough_model
-from craig_cli.registry import RECIPES
+from craig_cli.registry import DEFAULT_L2, RECIPES
 from craig_cli.selection.at_model import AtModel, joint
 from craig_cli.selection.plan import Plan
 from craig_cli.selection.select import select_dataset
@@ -22,7 +24,6 @@ from craig_cli.selection.weights.weigh import TRUSTED
 from craig_cli.training.design import build_design
 from craig_cli.training.newton import newton
 from tests.conftest import SAMPLE
-from tests.naive import selection as naive
 from tests.paper import paper_coreset
 
 L2 = 1e-3
@@ -78,11 +79,10 @@ def _heavy_tails(rng):
 SETS = [_balanced, _rare, _one_hot, _heavy_tails]
 
 
-@pytest.mark.parametrize("make", SETS, ids=lambda make: make.__name__[1:])
-@pytest.mark.parametrize("layout", [np.array, sp.csr_matrix], ids=["dense", "sparse"])
-def test_the_default_beats_random_for_converged_models(make, layout):
+@functools.cache
+def _beside_random(make):
+    """(rows, labels, what is asked for, the residual of a coreset, the median one of random rows) of a set."""
     rows, labels = make(np.random.default_rng(0))
-    loss = "squared" if make is _heavy_tails else None
     objective, best = _optimum(rows, labels, np.ones(len(rows)))
 
     def residual(coreset):
@@ -90,11 +90,18 @@ def test_the_default_beats_random_for_converged_models(make, layout):
         _, found = _optimum(rows[coreset.index], labels[coreset.index], coreset.weight)
         return objective(found)[0] - objective(best)[0]
 
-    options = {"fraction": 0.15, "loss": loss, "l2": L2}
-    default = [residual(select_coreset(layout(rows), labels, seed=seed, **options)) for seed in range(3)]
+    options = {"fraction": 0.15, "loss": "squared" if make is _heavy_tails else None, "l2": L2}
     random = [residual(paper_coreset(rows, labels, algorithm="random", seed=seed, **options)) for seed in range(5)]
-    assert max(default) < 0.5 * np.median(random)
-    assert np.median(default) < 0.2 * np.median(random)
+    return rows, labels, options, residual, np.median(random)
+
+
+@pytest.mark.parametrize("make", SETS, ids=lambda make: make.__name__[1:])
+@pytest.mark.parametrize("layout", [np.array, sp.csr_matrix], ids=["dense", "sparse"])
+def test_the_default_beats_random_for_converged_models(make, layout):
+    rows, labels, options, residual, random = _beside_random(make)
+    default = [residual(select_coreset(layout(rows), labels, seed=seed, **options)) for seed in range(3)]
+    assert max(default) < 0.5 * random
+    assert np.median(default) < 0.2 * random
 
 
 def test_the_joint_space_is_that_of_influence_and_features():
@@ -197,19 +204,26 @@ def test_a_model_of_too_many_parameters_is_not_followed(purpose):
     assert unlabelled.metadata["weights"] == "count"
 
 
+@functools.cache
+def _wide(seed):
+    """(rows, labels, the objective, its least value)"""
+    rng = np.random.default_rng(seed)
+    rows = rng.standard_normal((3000, 12))
+    labels = _labels(rows, rng)
+    objective, best = _optimum(rows, labels, np.ones(3000))
+    return rows, labels, objective, objective(best)[0]
+
+
 @pytest.mark.parametrize("picks_a_parameter", [2, 3])
 def test_few_picks_are_no_worse_than_random_rows(picks_a_parameter):
     """Once 39 picks for 13 parameters ended half as far again from the optimum as random rows."""
     residuals = {"any": [], "random": []}
     for seed in range(5):
-        rng = np.random.default_rng(seed)
-        rows = rng.standard_normal((3000, 12))
-        labels = _labels(rows, rng)
-        objective, best = _optimum(rows, labels, np.ones(3000))
+        rows, labels, objective, least = _wide(seed)
         for way, asked in (("any", {}), ("random", {"algorithm": "random"})):
             coreset = select_coreset(rows, labels, size=13 * picks_a_parameter, l2=L2, seed=seed, **asked)
             _, found = _optimum(rows[coreset.index], labels[coreset.index], coreset.weight)
-            residuals[way].append(objective(found)[0] - objective(best)[0])
+            residuals[way].append(objective(found)[0] - least)
     assert np.median(residuals["any"]) <= np.median(residuals["random"])
 
 
@@ -280,15 +294,22 @@ def test_what_fitted_weights_do_not_go_with():
         select_coreset(rows, labels, epsilon=60.0, weights="fitted")
 
 
+@functools.cache
+def _apart():
+    """(rows, labels, distances of the rows of one label, inf of others)"""
+    rows, labels = _balanced(np.random.default_rng(4))
+    distances = scipy.spatial.distance.cdist(rows, rows)
+    distances[labels[:, None] != labels[None, :]] = np.inf
+    return rows, labels, distances
+
+
 @pytest.mark.parametrize("way", ["default", "member", "strata"])
 def test_a_prefix_is_a_better_use_of_its_rows_than_a_random_order(way):
     """Each prefix counted anew covers the data better than as many elements drawn from the same coreset."""
-    rows, labels = _balanced(np.random.default_rng(4))
+    rows, labels, distances = _apart()
     options = {"default": {}, "member": {"exemplar": "member"}, "strata": {"algorithm": "strata"}}[way]
     coreset = select_coreset(rows, labels, size=240, **options)
     rng = np.random.default_rng(5)
-    distances = naive.distance_matrix(rows)
-    distances[labels[:, None] != labels[None, :]] = np.inf
     for size in (40, 100, 180):
         prefix = reweight_coreset(coreset, rows, labels, weights="count", size=size)
         assert np.array_equal(prefix.index, coreset.index[:size])
@@ -309,23 +330,29 @@ def test_the_command_without_options_is_the_default(craig):
     assert read_coreset(craig.folder / "c.parquet").metadata["weights"] == "count"
 
 
+@functools.cache
+def _of_uneven_columns(seed, before, scale):
+    """(the data set, standardised ``before`` or not, its design, the optimum)"""
+    rng = np.random.default_rng(seed)
+    plain = rng.standard_normal((4000, 4))
+    labels = (plain @ [1.0, -1.0, 0.5, 0.7] + rng.logistic(size=4000) > 0).astype(float)
+    rows = plain * [1.0, 1e4, 1e-2, 10.0]
+    if before:
+        rows = (rows - rows.mean(axis=0)) / rows.std(axis=0)
+    dataset = from_arrays(rows, labels)
+    design = build_design(dataset, "logistic", DEFAULT_L2, scale=scale)
+    return dataset, design, newton(design, np.zeros((1, design.width)), 1e-16).coef
+
+
 @pytest.mark.parametrize("purpose", ["any", "linear"])
 @pytest.mark.parametrize("fraction", [0.01, 0.05, 0.1])
 def test_scaled_columns_do_as_well_as_columns_that_were_scaled_before(purpose, fraction):
     """Once the penalty of the rough model was in raw units, whatever --scale the coreset was to be trained with."""
 
     def residual(seed, before):
-        rng = np.random.default_rng(seed)
-        plain = rng.standard_normal((4000, 4))
-        labels = (plain @ [1.0, -1.0, 0.5, 0.7] + rng.logistic(size=4000) > 0).astype(float)
-        rows = plain * [1.0, 1e4, 1e-2, 10.0]
-        if before:
-            rows = (rows - rows.mean(axis=0)) / rows.std(axis=0)
-        dataset, scale = from_arrays(rows, labels), "none" if before else "standard"
-        plan = Plan(fraction=fraction, scale=scale, seed=seed, purpose=purpose)
-        coreset = select_for(dataset, plan)
-        design = build_design(dataset, "logistic", plan.l2, scale=scale)
-        best = newton(design, np.zeros((1, design.width)), 1e-16).coef
+        scale = "none" if before else "standard"
+        dataset, design, best = _of_uneven_columns(seed, before, scale)
+        coreset = select_for(dataset, Plan(fraction=fraction, scale=scale, seed=seed, purpose=purpose))
         found = newton(design.take(coreset.index, coreset.weight), best, 1e-16).coef
         return design.objective(found, design.margins(found)) - design.objective(best, design.margins(best))
 

@@ -4,13 +4,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
 
 from craig_cli.errors import UsageError
-from craig_cli.registry import METRICS
 from craig_cli.selection.weights.clusters import Clusters, draw_members
 from tests.naive import selection as naive
-from tests.paper import GREEDY, paper_coreset
+from tests.paper import GREEDY, LAYOUTS, paper_coreset
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +29,7 @@ def _clusters(rows, labels, picks, metric):
     return picks[np.argmin(distances[:, picks], axis=1)]
 
 
-@pytest.mark.parametrize("metric", METRICS)
-@pytest.mark.parametrize("layout", [np.array, sp.csr_matrix], ids=["dense", "sparse"])
+@pytest.mark.parametrize(("metric", "layout"), LAYOUTS.values(), ids=LAYOUTS)
 @pytest.mark.parametrize("algorithm", GREEDY)
 def test_a_member_stands_for_the_cluster_of_a_medoid(algorithm, layout, metric, data):
     rows, labels = naive.prepared(data[0], metric), data[1]

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import multiprocessing
 import os
 import random
 import resource
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -28,8 +28,9 @@ from craig_cli.artifacts.files import atomic_output, atomic_outputs
 from craig_cli.artifacts.model import read_model
 from craig_cli.errors import DataError
 from craig_cli.formats import read_dataset
-from tests.conftest import SAMPLE
+from tests.conftest import ROOT, SAMPLE
 from tests.fuzz import run
+from tests.pairs import pair
 
 KILLS = int(os.environ.get("CRAIG_KILLS", "3"))
 BINARY = SAMPLE / "binary.libsvm"
@@ -108,12 +109,6 @@ def killed_at_call(number: int, work) -> bool:
             work()
         os._exit(0)
     return os.WIFSIGNALED(os.waitpid(child, 0)[1])
-
-
-def pair(path: Path, content: bytes):
-    with atomic_outputs(path, f"{path}.wgt") as streams:
-        for stream in streams:
-            stream.write(content)
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
@@ -282,21 +277,12 @@ def test_two_runs_that_write_the_same_output(craig):
     assert os.listdir(craig.folder) == ["out"]
 
 
-def write_pairs(path: Path, content: bytes, times: int) -> None:
-    for _ in range(times):
-        pair(path, content)
-
-
 def test_two_runs_that_write_the_same_two_files(tmp_path):
     """The rows and the weights are of the same run."""
-    context = multiprocessing.get_context("spawn")
+    command = [sys.executable, "-m", "tests.pairs", tmp_path / "out"]
     for _ in range(2):
-        writers = [context.Process(target=write_pairs, args=(tmp_path / "out", b"%d" % n * 50, 60)) for n in range(3)]
-        for writer in writers:
-            writer.start()
-        for writer in writers:
-            writer.join(60)
-            assert writer.exitcode == 0
+        writers = [subprocess.Popen([*command, str(number) * 50, "60"], cwd=ROOT) for number in range(3)]
+        assert [writer.wait(60) for writer in writers] == [0, 0, 0]
         assert (tmp_path / "out").read_bytes() == (tmp_path / "out.wgt").read_bytes()
         assert sorted(os.listdir(tmp_path)) == ["out", "out.wgt"]
 

@@ -54,6 +54,23 @@ def reference(loss: str, sparse: bool) -> float:
     return naive.optimum(loss, dataset.features, dataset.labels, L2, weights)[0]
 
 
+@functools.cache
+def reference_on_a_ball(sparse: bool) -> tuple[float, float]:
+    """(half the norm of the optimum, the optimum of the logistic loss on the ball of that radius).
+
+    It is that of a larger penalty: the one whose optimum has this norm.
+    """
+    dataset, weights = data("logistic", sparse)
+    rows = (dataset.features, dataset.labels)
+    radius = 0.5 * np.linalg.norm(naive.optimum("logistic", *rows, L2, weights)[1])
+    low, high = L2, 1e4
+    for _ in range(60):
+        middle = np.sqrt(low * high)
+        _, coef, intercept = naive.optimum("logistic", *rows, middle, weights)
+        low, high = (middle, high) if np.linalg.norm(coef) > radius else (low, middle)
+    return radius, naive.objective("logistic", *rows, coef, intercept, L2, weights)
+
+
 @pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("precondition", ["none", "diagonal", "full"])
@@ -148,15 +165,8 @@ def test_more_momentum_reaches_the_optimum(optimizer):
 @pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
 def test_projection_finds_the_optimum_on_the_ball(optimizer, sparse):
     dataset, weights = data("logistic", sparse)
-    radius = 0.5 * np.linalg.norm(naive.optimum("logistic", dataset.features, dataset.labels, L2, weights)[1])
+    radius, best = reference_on_a_ball(sparse)
     model = fit(dataset, weights, optimizer=optimizer, l2=L2, radius=radius, threads=1).model
     assert np.linalg.norm(model.coef) <= radius * (1 + 1e-9)
-    # On the ball, the optimum is that of a larger penalty: the one whose optimum has this norm.
-    low, high = L2, 1e4
-    for _ in range(60):
-        middle = np.sqrt(low * high)
-        _, coef, intercept = naive.optimum("logistic", dataset.features, dataset.labels, middle, weights)
-        low, high = (middle, high) if np.linalg.norm(coef) > radius else (low, middle)
-    best = naive.objective("logistic", dataset.features, dataset.labels, coef, intercept, L2, weights)
     found = naive.objective("logistic", dataset.features, dataset.labels, model.coef, model.intercept, L2, weights)
     assert found - best < 1e-3

@@ -13,7 +13,7 @@ from craig_cli.selection.distances.assignment import arrange_points, nearest_of
 from craig_cli.selection.distances.cells import build_cells
 from craig_cli.selection.distances.space import build_space
 from tests.naive import selection as naive
-from tests.paper import GREEDY, paper_coreset
+from tests.paper import GREEDY, LAYOUTS, paper_coreset
 
 
 def _random(rng):
@@ -51,14 +51,13 @@ def _single(rng):
 KINDS = [_random, _clustered, _duplicated, _one_hot, _grid, _wide, _constant, _single]
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize(("metric", "layout"), LAYOUTS.values(), ids=LAYOUTS)
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__[1:])
-@pytest.mark.parametrize("layout", ["dense", "sparse"])
 def test_exact_greedy_makes_the_picks_of_naive_greedy(kind, metric, layout):
     rows = naive.prepared(kind(np.random.default_rng(0)), metric)
     budget = (len(rows) + 1) // 2
     ones = np.ones(len(rows))
-    if layout == "dense":
+    if layout is np.array:
         arranged = build_cells(rows, load(METRICS, metric), len(rows))
         greedy = lazy_dense.start(arranged, ones)
     else:
@@ -68,7 +67,7 @@ def test_exact_greedy_makes_the_picks_of_naive_greedy(kind, metric, layout):
     # Both see distances on the same grid, so that equal gains are equal; it is finer than 1e-11 of the diameter.
     distances = np.rint(naive.distance_matrix(rows, metric) / arranged.quantum) * arranged.quantum
     picks, gains = naive.greedy(distances, budget)
-    if layout == "dense" or metric == "manhattan" or kind not in (_one_hot, _duplicated, _grid):
+    if layout is np.array or metric == "manhattan" or kind not in (_one_hot, _duplicated, _grid):
         assert np.array_equal(greedy.picks, picks)
     # A cosine of sparse rows is rounded on its way through products: ties may go either way, gains may not.
     assert np.allclose(greedy.gains, gains, rtol=1e-9, atol=1e-9 * len(rows))
@@ -302,6 +301,11 @@ def test_regression_selects_on_rows_and_targets_together():
 def test_arguments_that_make_no_sense_are_refused(arguments, message, data):
     with pytest.raises(UsageError, match=message):
         paper_coreset(*data, **arguments)
+
+
+def test_a_metric_that_sparse_rows_do_not_have_is_refused(data):
+    with pytest.raises(UsageError, match="chebyshev distances are of dense rows, found sparse ones"):
+        paper_coreset(sp.csr_matrix(data[0]), data[1], size=9, metric="chebyshev")
 
 
 def test_labels_that_are_no_classes_are_refused():

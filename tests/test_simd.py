@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from craig_cli.jit import njit
+from craig_cli.registry import METRICS, load
+from craig_cli.selection.distances import metrics
 from craig_cli.selection.distances import simd as vectors
 from craig_cli.selection.distances.simd import STEP, WIDTH
 
@@ -14,10 +16,12 @@ def compiled(intrinsic):
     return njit(lambda *arrays: intrinsic(*arrays), cache=False)
 
 
-# name in simd -> (sums of differences (d, WIDTH), what is made of a sum)
+# metric -> (sums of differences (d, WIDTH), the norm of a sum, the distance of a norm)
 KINDS = {
-    "roots": (lambda gaps: (gaps**2).sum(axis=0), np.sqrt),
-    "absolutes": (lambda gaps: np.abs(gaps).sum(axis=0), np.copy),
+    "euclidean": (lambda gaps: (gaps**2).sum(axis=0), np.sqrt, np.copy),
+    "cosine": (lambda gaps: (gaps**2).sum(axis=0), np.sqrt, lambda norms: 0.5 * norms * norms),
+    "manhattan": (lambda gaps: np.abs(gaps).sum(axis=0), np.copy, np.copy),
+    "chebyshev": (lambda gaps: np.abs(gaps).max(axis=0), np.copy, np.copy),
 }
 
 
@@ -38,27 +42,37 @@ def data(d):
     return block, point, gaps
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=METRICS)
 def kind(request):
-    """(norms, whole norms, both within limits, numpy's sums and what is made of them)."""
-    names = (request.param, f"whole_{request.param}", f"{request.param}_within", f"whole_{request.param}_within")
-    return *(compiled(getattr(vectors, name)) for name in names), *KINDS[request.param]
+    """(norms, distances in whole quanta, both within limits, what numpy makes of differences)."""
+    code = load(METRICS, request.param).code
+    all_rows = (metrics.block_norms, metrics.block_quanta)
+    within = (metrics.block_norms_within, metrics.block_quanta_within)
+    return (
+        *(_compiled(each, code) for each in all_rows),
+        *(_compiled(each, code) for each in within),
+        *KINDS[request.param],
+    )
+
+
+def _compiled(function, code):
+    return njit(lambda block, point, *rest: function(block, point, code, *rest), cache=False)
 
 
 @pytest.mark.parametrize("d", [1, 2, STEP - 1, STEP, STEP + 1, 3 * STEP, 54])
 def test_norms_of_differences(d, kind):
-    norms, whole_norms, _, _, sums_of, norm_of = kind
+    norms, whole, _, _, sums_of, norm_of, distance_of = kind
     block, point, gaps = data(d)
-    out, whole = np.full(WIDTH, np.nan), np.full(WIDTH, np.nan)
+    out, quanta = np.full(WIDTH, np.nan), np.full(WIDTH, np.nan)
     norms(block, point, out)
     np.testing.assert_allclose(out, norm_of(sums_of(gaps)), rtol=1e-14)
-    whole_norms(block, point, whole)
-    assert np.array_equal(whole, np.rint(out))
+    whole(block, point, quanta)
+    assert np.array_equal(quanta, np.rint(distance_of(out)))
 
 
 @pytest.mark.parametrize("d", [1, STEP, STEP + 1, 54])
 def test_norms_within_a_limit_are_the_same_to_the_bit(d, kind):
-    norms, _, within, whole_within, sums_of, _ = kind
+    norms, _, within, whole_within, sums_of, _, distance_of = kind
     block, point, gaps = data(d)
     expected, sums = np.empty(WIDTH), sums_of(gaps)
     norms(block, point, expected)
@@ -66,13 +80,13 @@ def test_norms_within_a_limit_are_the_same_to_the_bit(d, kind):
         limit = np.zeros(WIDTH)
         limit[lane] = sums[lane] * (1 + 1e-9)
         out = np.full(WIDTH, np.nan)
-        assert within(block, point, out, limit)
+        assert within(block, point, limit, out)
         assert np.array_equal(out, expected)
-        assert whole_within(block, point, out, limit)
-        assert np.array_equal(out, np.rint(expected))
+        assert whole_within(block, point, limit, out)
+        assert np.array_equal(out, np.rint(distance_of(expected)))
         limit[lane] = sums[lane] * (1 - 1e-9)
-        assert not within(block, point, out, limit)
-        assert not whole_within(block, point, out, limit)
+        assert not within(block, point, limit, out)
+        assert not whole_within(block, point, limit, out)
 
 
 @pytest.mark.parametrize("d", [1, STEP + 1, 54])

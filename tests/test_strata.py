@@ -11,14 +11,13 @@ from craig_cli.dataset import from_arrays
 from craig_cli.errors import DataError, UsageError
 from craig_cli.guided.influence import influence
 from craig_cli.guided.policy import select_for
-from craig_cli.registry import METRICS
 from craig_cli.selection.algorithms.strata import Strata, masses, stratify
 from craig_cli.selection.distances import simd
 from craig_cli.selection.distances.space import build_space
 from craig_cli.selection.plan import Plan
 from craig_cli.selection.weights.calibrate import HIGHEST, LOWEST, calibrate
 from tests.naive import selection as naive
-from tests.paper import paper_coreset
+from tests.paper import LAYOUTS, paper_coreset
 
 L2 = 1e-3
 
@@ -261,8 +260,7 @@ def test_a_rough_model_of_too_many_parameters_is_not_followed():
     assert coreset.weight.sum() == pytest.approx(1500)
 
 
-@pytest.mark.parametrize("metric", METRICS)
-@pytest.mark.parametrize("layout", [np.array, sp.csr_matrix], ids=["dense", "sparse"])
+@pytest.mark.parametrize(("metric", "layout"), LAYOUTS.values(), ids=LAYOUTS)
 def test_each_row_is_assigned_to_its_own_stratum(layout, metric):
     rng = np.random.default_rng(7)
     rows = rng.standard_normal((300, 4)) * (rng.random((300, 4)) < 0.7)

@@ -79,6 +79,7 @@ def same(a, b) -> bool:
         ({}, {}),
         ({"metric": "cosine"}, {}),
         ({"metric": "manhattan", "scale": "minmax"}, {}),
+        ({"metric": "chebyshev", "loss": "squared", "radius": 2.0}, {"label": "number"}),
         ({"scale": "unit", "per_class": False, "swaps": 2}, {}),
         ({"loss": "logistic", "radius": 3.0}, {"weight_column": "weight"}),
         ({"loss": "squared", "radius": 2.0, "scale": "minmax"}, {"label": "number"}),

@@ -48,21 +48,23 @@ def gradient_constants(
     loss: str,
     radius: float,
     label_unit: float,
+    stretch: float = 1.0,
     largest: float | None = None,
 ) -> np.ndarray:
     """(n,) float64 c_i with || grad f_i(w) - grad f_j(w) || <= c_i d_ij for all ||(w, b)|| <= ``radius``.
 
-    d_ij is the Euclidean distance of the features (n, d), or for the loss of a regression of the rows
-    (features, labels / label_unit). ``largest`` is the greatest norm (``row_norms``) of all rows where these are some.
+    d_ij is a distance of the features (n, d), or for the loss of a regression of the rows (features, labels /
+    label_unit), of which ``stretch`` times is no less than the Euclidean one (``Metric.euclidean``). ``largest`` is
+    the greatest norm (``row_norms``) of all rows where these are some.
     """
     norms = row_norms(features)
     largest = float(norms.max()) if largest is None else largest
     the_loss = load(LOSSES, loss)
     if the_loss.is_regression:
         residual = np.minimum(the_loss.slope_bound, radius * norms + np.abs(labels))
-        return np.hypot(residual + largest * radius, largest * label_unit)
+        return stretch * np.hypot(residual + largest * radius, largest * label_unit)
     slope, curvature = the_loss.constants(radius, largest)
-    return slope + curvature * radius * norms
+    return stretch * (slope + curvature * radius * norms)
 
 
 def gradient_bounds(features: np.ndarray | sp.csr_matrix, labels: np.ndarray, loss: str, radius: float) -> np.ndarray:

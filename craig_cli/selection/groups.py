@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from craig_cli.dataset import Dataset
+from craig_cli.registry import METRICS, load
 from craig_cli.scaling import MOST_COLUMNS_KEPT, Scaling, fit_scaling
 from craig_cli.selection.algorithms.strata import masses
 from craig_cli.selection.at_model import AtModel
@@ -141,7 +142,8 @@ def _constants(
         return np.ones(dataset.n_rows), None
     assert plan.loss is not None
     rows = features if scaling is None else scaling.apply(features)
-    constants = gradient_constants(rows, dataset.labels, plan.loss, plan.radius, label_unit)
+    stretch = load(METRICS, plan.metric).euclidean(rows.shape[1] + plan.is_regression)
+    constants = gradient_constants(rows, dataset.labels, plan.loss, plan.radius, label_unit, stretch)
     return constants, gradient_bounds(rows, dataset.labels, plan.loss, plan.radius)
 
 

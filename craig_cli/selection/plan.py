@@ -212,6 +212,8 @@ def resolve(plan: Plan, dataset: Dataset, at: AtModel | None = None, note: Note 
         exemplar = "member" if plan.epsilon is None else "medoid"
     if exemplar is None and weights == "equal" and method.name == "strata":
         exemplar = "medoid"
+    if is_csr(dataset.features) and not load(METRICS, plan.metric).sparse:
+        raise UsageError(f"metric: {plan.metric} distances are of dense rows, found sparse ones in {dataset.name}")
     parts = class_parts(dataset, plan.loss, plan.radius, plan.per_class)
     plan = replace(
         plan,
@@ -296,8 +298,8 @@ def check_distance(metric: str, scale: str, loss: str | None, radius: float | No
             raise UsageError("radius: expected a loss to go with it (--loss), found none")
         if not (0.0 < radius < np.inf):
             raise UsageError(f"radius: expected a positive number, found {radius:g}")
-        if not load(METRICS, metric).bounds_gradients:
-            those = " or ".join(name for name in METRICS if load(METRICS, name).bounds_gradients)
+        if load(METRICS, metric).euclidean is None:
+            those = " or ".join(name for name in METRICS if load(METRICS, name).euclidean is not None)
             raise UsageError(f"radius: the bound on the gradient takes {those} distances, found {metric}")
 
 

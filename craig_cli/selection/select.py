@@ -121,8 +121,7 @@ def _settings(plan: Plan, units: str, block: int | None, weighed: Weighed, scali
         "seed": plan.seed,
     }
     settings |= scaling.facts(dataset.n_features)
-    if plan.algorithm == "stochastic":
-        settings["delta"] = plan.delta
+    settings |= {name: getattr(plan, name) for name in plan.method.options}
     if weighed.calibration is not None:
         settings["calibration"] = weighed.calibration
     return settings

@@ -24,8 +24,11 @@ def job_of(frame: Frame, folder: Scratch, plan: Plan, block: int, leaf_rows: int
     )
     bound, steepest = None, 1.0
     if plan.radius is not None:
-        assert frame.loss is not None
-        bound = Bound(frame.loss, plan.radius, max(each["largest"] for each in runs.values()), label_unit(frame))
+        view = frame.view
+        assert frame.loss is not None and view.metric.euclidean is not None
+        stretch = view.metric.euclidean(frame.width + (view.of_labels is not None))
+        largest = max(each["largest"] for each in runs.values())
+        bound = Bound(frame.loss, plan.radius, label_unit(frame), stretch, largest)
         steepest = bound.most(frame.largest_label)
     grid = exact_grid(sum(mass * ruler.diameter * steepest for mass, ruler in zip(masses, features.rulers)))
     known = {name: (facts["leaves"], facts["sizes"]) for name, facts in runs.items()}

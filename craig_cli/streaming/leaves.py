@@ -56,16 +56,17 @@ class Leaf:
 
 @dataclass(frozen=True)
 class Bound:
-    """What turns distances into gradients: the loss, its radius, the largest norm of a row, the unit of the labels."""
+    """What turns distances into gradients, see ``bounds.gradient_constants``: ``largest`` is the norm of a row."""
 
     loss: str
     radius: float
-    largest: float
     label_unit: float
+    stretch: float
+    largest: float
 
     def constants(self, features: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """(m,) c_i of rows, scaled, with these labels, see bounds.py."""
-        return gradient_constants(features, labels, self.loss, self.radius, self.label_unit, self.largest)
+        return gradient_constants(features, labels, self.loss, self.radius, self.label_unit, self.stretch, self.largest)
 
     def most(self, label: float) -> float:
         """No row with a label up to ``label`` has a greater c_i."""

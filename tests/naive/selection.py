@@ -6,6 +6,7 @@ DISTANCES = {
     "euclidean": lambda differences: np.sqrt((differences**2).sum(axis=-1)),
     "cosine": lambda differences: (differences**2).sum(axis=-1) / 2,
     "manhattan": lambda differences: np.abs(differences).sum(axis=-1),
+    "chebyshev": lambda differences: np.abs(differences).max(axis=-1),
 }
 
 
@@ -27,9 +28,9 @@ def greedy(distances, budget, multiplicity=None):
     current = np.full(n_rows, np.inf)
     for _ in range(budget):
         if picks:
-            gain = (multiplicity[:, None] * np.maximum(0, current[:, None] - distances)).sum(axis=0)
+            gain = multiplicity @ np.maximum(0, current[:, None] - distances)
         else:  # the auxiliary element is infinitely far away: the first pick has the least total distance
-            gain = -(multiplicity[:, None] * distances).sum(axis=0)
+            gain = -(multiplicity @ distances)
         gain[picks] = -np.inf
         best = int(np.argmax(gain))
         gains.append(gain[best] if picks else np.inf)

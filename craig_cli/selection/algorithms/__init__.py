@@ -39,6 +39,7 @@ class Algorithm:
     blocks     its rows are to be arranged in blocks of nearby rows
     swaps      rounds of medoid swaps after it, unless others are asked for
     classes    it selects within each class
+    options    what it can be told besides, names of fields of the plan, which the metadata has too
     influence  where rows have influence vectors at a model, quotas and picks go by them
     baseline   it is there to be compared with
     """
@@ -49,5 +50,6 @@ class Algorithm:
     blocks: bool = False
     swaps: int = 0
     classes: bool = True
+    options: tuple[str, ...] = ()
     influence: bool = False
     baseline: bool = False

@@ -84,4 +84,4 @@ def begin(space: Space, options: Options, generator: np.random.Generator, progre
     return StochasticGreedy(coverage(space), space.arranged.quantum, generator, options.delta)
 
 
-STOCHASTIC = Algorithm("stochastic", begin)
+STOCHASTIC = Algorithm("stochastic", begin, options=("delta",))

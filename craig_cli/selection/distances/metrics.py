@@ -3,13 +3,16 @@
 euclidean   d = sqrt(sum_k (x_k - y_k)^2)
 cosine      d = 1 - <x, y> of rows of unit length  =  sum_k (x_k - y_k)^2 / 2
 manhattan   d = sum_k |x_k - y_k|
+chebyshev   d = max_k |x_k - y_k|: what is called a sum is the largest term
 
 Pruning goes by a norm, which obeys the triangle inequality. It is the distance itself, but for cosine, where it is that
-of the difference of the unit rows. Vector code (simd.py) sums squares or absolute values and knows no more of a metric.
+of the difference of the unit rows. Vector code (simd.py) sums the terms that are written here and knows no more of a
+metric. A new one is its record here, its branches in the kernels below, and its name in the registry.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,10 +23,9 @@ from craig_cli.errors import DataError
 from craig_cli.jit import inner
 from craig_cli.registry import METRICS, load
 from craig_cli.selection.distances import simd
-from craig_cli.selection.distances.simd import WIDTH
 
 # Kernels take the metric as one of these numbers: numba caches an if/elif, but no function as an argument.
-_EUCLIDEAN, _COSINE, _MANHATTAN = range(3)
+_EUCLIDEAN, _COSINE, _MANHATTAN, _CHEBYSHEV = range(4)
 
 
 @dataclass(frozen=True)
@@ -32,19 +34,26 @@ class Metric:
 
     name              as registered; code: its number in kernels
     sums              differences (n, d) float64 -> the sum over the coordinates of each, (n,)
+    term              the same in vector code, a coordinate at a time, see ``simd.by_metric``
+    root              the norm is the root of the sum, else the sum itself
     diameter          the largest sum of a difference from some one point -> no two rows are farther apart
     prepare           rows (n, d), dense or CSR -> the rows that distances are of; None: as they are
     squared           the distance is half the square of a norm, so that coordinates are in units of its root
-    bounds_gradients  no distance is below the Euclidean one, which is what the bound on gradients takes (bounds.py)
+    euclidean         number of coordinates -> c: no Euclidean distance, which is what the bound on gradients takes
+                      (bounds.py), is more than c times this one; None: there is no such number
+    sparse            there are distances of sparse rows too
     """
 
     name: str
     code: int
     sums: Callable[[np.ndarray], np.ndarray]
+    term: Callable
+    root: bool
     diameter: Callable[[float], float]
     prepare: Callable | None = None
     squared: bool = False
-    bounds_gradients: bool = False
+    euclidean: Callable[[int], float] | None = None
+    sparse: bool = True
 
     def __reduce__(self):
         """Its name: to another process goes no function."""
@@ -54,13 +63,46 @@ class Metric:
         """The unit of coordinates in which one ``quantum`` of distance is 1."""
         return float(np.sqrt(quantum)) if self.squared else quantum
 
+    @property
+    def norm_steps(self) -> tuple[str, ...]:
+        """From the sum to the norm in vector code."""
+        return ("sqrt",) if self.root else ()
+
+    @property
+    def quanta_steps(self) -> tuple[str, ...]:
+        """From the sum to the distance in whole quanta."""
+        return (*self.norm_steps, *(("half square",) if self.squared else ()), "rint")
+
 
 def _squares(differences: np.ndarray) -> np.ndarray:
     return np.einsum("ij,ij->i", differences, differences)
 
 
-def _absolutes(differences: np.ndarray) -> np.ndarray:
+def _sizes(differences: np.ndarray) -> np.ndarray:
     return np.abs(differences).sum(axis=1)
+
+
+def _largest(differences: np.ndarray) -> np.ndarray:
+    return np.abs(differences).max(axis=1)
+
+
+def _add_square(builder, total, value, coordinate):
+    difference = builder.fsub(value, coordinate)
+    return simd.add_product(builder, total, difference, difference)
+
+
+def _add_absolute(builder, total, value, coordinate):
+    return builder.fadd(total, _size(builder, builder.fsub(value, coordinate)))
+
+
+def _keep_largest(builder, total, value, coordinate):
+    size = _size(builder, builder.fsub(value, coordinate))
+    return builder.select(builder.fcmp_ordered(">", size, total), size, total)
+
+
+def _size(builder, difference):
+    opposite = builder.fneg(difference)
+    return builder.select(builder.fcmp_ordered(">", difference, opposite), difference, opposite)
 
 
 def _unit_rows(rows):
@@ -78,11 +120,28 @@ def _twice(largest: float) -> float:
     return 2.0 * largest
 
 
-EUCLIDEAN = Metric(
-    "euclidean", _EUCLIDEAN, _squares, lambda largest: 2.0 * float(np.sqrt(largest)), bounds_gradients=True
-)
-COSINE = Metric("cosine", _COSINE, _squares, _twice, prepare=_unit_rows, squared=True)
-MANHATTAN = Metric("manhattan", _MANHATTAN, _absolutes, _twice, bounds_gradients=True)
+def _once(n_coordinates: int) -> float:
+    return 1.0
+
+
+def _twice_root(largest: float) -> float:
+    return 2.0 * float(np.sqrt(largest))
+
+
+EUCLIDEAN = Metric("euclidean", _EUCLIDEAN, _squares, _add_square, True, _twice_root, euclidean=_once)
+COSINE = Metric("cosine", _COSINE, _squares, _add_square, True, _twice, prepare=_unit_rows, squared=True)
+MANHATTAN = Metric("manhattan", _MANHATTAN, _sizes, _add_absolute, False, _twice, euclidean=_once)
+CHEBYSHEV = Metric("chebyshev", _CHEBYSHEV, _largest, _keep_largest, False, _twice, euclidean=math.sqrt, sparse=False)
+_BY_CODE = (EUCLIDEAN, COSINE, MANHATTAN, CHEBYSHEV)
+
+# Of a block (d, WIDTH) and a point (d,): norms of their differences; distances in whole quanta. Those within a limit
+# (WIDTH,), which comes from ``sum_of``, are the same to the bit, or False as soon as no row can be nearer than its own.
+_NORMS = [(metric.term, metric.norm_steps) for metric in _BY_CODE]
+_QUANTA = [(metric.term, metric.quanta_steps) for metric in _BY_CODE]
+block_norms = simd.by_metric(_NORMS)  # (block, point, metric, out)
+block_norms_within = simd.by_metric_within(_NORMS)  # (block, point, metric, limit, out)
+block_quanta = simd.by_metric(_QUANTA)
+block_quanta_within = simd.by_metric_within(_QUANTA)
 
 
 def check_fits(logarithm: float) -> None:
@@ -122,21 +181,23 @@ def diameter_bound(rows: np.ndarray, metric: Metric) -> float:
 @inner
 def add_term(total, difference, metric):
     """The sum over the coordinates, ``total``, with one more."""
+    if metric == _CHEBYSHEV:
+        return max(total, abs(difference))
     return total + abs(difference) if metric == _MANHATTAN else total + difference * difference
 
 
 @inner
 def norm_of(total, metric):
     """The norm that pruning goes by of a whole sum."""
-    return total if metric == _MANHATTAN else np.sqrt(total)
+    return np.sqrt(total) if metric in (_EUCLIDEAN, _COSINE) else total
 
 
 @inner
 def distance_of(total, metric):
     """The distance of a whole sum."""
-    if metric == _MANHATTAN:
-        return total
-    return 0.5 * total if metric == _COSINE else np.sqrt(total)
+    if metric == _EUCLIDEAN:
+        return np.sqrt(total)
+    return 0.5 * total if metric == _COSINE else total
 
 
 @inner
@@ -167,6 +228,9 @@ def aim(start, end, norm, metric, direction):
     """
     if norm == 0.0:
         return False
+    if metric == _CHEBYSHEV:
+        _aim_along_one(start, end, direction)
+        return True
     for k in range(len(start)):
         difference = end[k] - start[k]
         direction[k] = np.sign(difference) if metric == _MANHATTAN else difference / norm
@@ -174,60 +238,20 @@ def aim(start, end, norm, metric, direction):
 
 
 @inner
-def block_norms(block, point, metric, out):
-    """Norms of the differences of ``point`` (d,) and the WIDTH rows of ``block`` (d, WIDTH), into ``out``."""
-    if metric == _MANHATTAN:
-        simd.absolutes(block, point, out)
-    else:
-        simd.roots(block, point, out)
-
-
-@inner
-def block_norms_within(block, point, metric, limit, out):
-    """As ``block_norms``, but False as soon as no row of the block can be nearer than its limit.
-
-    ``limit`` (WIDTH,) comes from ``sum_of``. The norms are those of ``block_norms``, to the bit.
-    """
-    if metric == _MANHATTAN:
-        return simd.absolutes_within(block, point, out, limit)
-    return simd.roots_within(block, point, out, limit)
-
-
-@inner
-def block_quanta(block, point, metric, out):
-    """Distances of the metric from ``point`` (d,) to the rows of ``block`` (d, WIDTH) in whole quanta, into ``out``."""
-    if metric == _MANHATTAN:
-        simd.whole_absolutes(block, point, out)
-    elif metric == _COSINE:
-        simd.roots(block, point, out)
-        _half_squares(out)
-    else:
-        simd.whole_roots(block, point, out)
-
-
-@inner
-def block_quanta_within(block, point, metric, limit, out):
-    """As ``block_quanta``, but False as soon as no row of the block can be nearer than its limit."""
-    if metric == _MANHATTAN:
-        return simd.whole_absolutes_within(block, point, out, limit)
-    if metric == _COSINE:
-        near = simd.roots_within(block, point, out, limit)
-        if near:
-            _half_squares(out)
-        return near
-    return simd.whole_roots_within(block, point, out, limit)
+def _aim_along_one(start, end, direction):
+    """Along the coordinate in which they differ most."""
+    most = 0
+    for k in range(len(start)):
+        direction[k] = 0.0
+        if abs(end[k] - start[k]) > abs(end[most] - start[most]):
+            most = k
+    direction[most] = np.sign(end[most] - start[most])
 
 
 @inner
 def distance_of_norm(norm, metric):
     """The distance of the metric where a difference has this norm."""
     return 0.5 * norm * norm if metric == _COSINE else norm
-
-
-@inner
-def _half_squares(norms):
-    for p in range(WIDTH):
-        norms[p] = np.rint(distance_of_norm(norms[p], _COSINE))
 
 
 @inner

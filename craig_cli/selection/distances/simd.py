@@ -1,16 +1,18 @@
 """The innermost loops of selection, written as vector instructions: a block of WIDTH rows against one point.
 
-    sums[p] = sum over k of (block[k, p] - point[k])^2      p = 0 .. WIDTH - 1
+    sums[p] = sum over k of term(block[k, p], point[k])      p = 0 .. WIDTH - 1
 
-the same with absolute values or with products, and the distances that come of them. Left to itself, LLVM reloads and
-stores the sums for every k and checks each time whether the arrays overlap. Here as many as there are registers for
-stay in them: GROUP at a time, for with more LLVM moves them about for longer than it computes. Each is a function of
-its own on addresses, since numba counts references at each call of a function with a loop that is given arrays. Every
-distance in the package goes through this one piece of code, so it has the same bits whoever asks for it. LLVM turns
-the 8-element vectors into whatever the processor has.
+with the products of this file or a metric's terms (metrics.py), and the distances that come of them. Left to itself,
+LLVM reloads and stores the sums for every k and checks each time whether the arrays overlap. Here as many as there are
+registers for stay in them: GROUP at a time, for with more LLVM moves them about for longer than it computes. Each is a
+function of its own on addresses, since numba counts references at each call of a function with a loop that is given
+arrays. Every distance in the package goes through this one piece of code, so it has the same bits whoever asks for it.
+LLVM turns the 8-element vectors into whatever the processor has.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 
 from craig_cli.jit import address_of, cpu_has, inner, intrinsic, ir, types
 
@@ -24,14 +26,27 @@ _VECTOR = ir.VectorType(_NUMBER, _LANES)
 _ZEROS = ir.Constant(_VECTOR, [0.0] * _LANES)
 
 
+Term = Callable  # see ``by_metric``
+Steps = tuple[str, ...]
+Kind = tuple[Term, Steps]
+
+
 def _integer(value: int):
     return ir.Constant(_INTEGER, value)
 
 
-class _Writer:
-    """Writes the body of a function of ``block``, ``point`` and ``sums``, int64 addresses, from its entry on."""
+def add_product(builder, total, a, b):
+    """``total`` + ``a`` * ``b``; "contract" allows the fused multiply-add where there is one."""
+    return builder.fadd(total, builder.fmul(a, b, flags=["contract"]), flags=["contract"])
 
-    def __init__(self, function, term: str) -> None:
+
+class _Writer:
+    """Writes the body of a function of ``block``, ``point`` and ``sums``, int64 addresses, from its entry on.
+
+    ``term`` is that of ``by_metric``.
+    """
+
+    def __init__(self, function, term: Term) -> None:
         self.function, self.term = function, term
         self.builder = ir.IRBuilder(function.append_basic_block("entry"))
         block, point, sums = (self.builder.inttoptr(address, _NUMBER.as_pointer()) for address in function.args[:3])
@@ -50,20 +65,6 @@ class _Writer:
     def store(self, value, lane: int) -> None:
         self.builder.store(value, self.at(self.sums, _integer(lane)), align=8)
 
-    def add(self, total, value, coordinate):
-        """``total`` and the term of the coordinates ``value`` of the rows and ``coordinate`` of the point."""
-        builder = self.builder
-        if self.term == "product":
-            return builder.fadd(total, builder.fmul(value, coordinate, flags=["contract"]), flags=["contract"])
-        difference = builder.fsub(value, coordinate)
-        if self.term == "absolute":
-            opposite = builder.fneg(difference)
-            return builder.fadd(
-                total, builder.select(builder.fcmp_ordered(">", difference, opposite), difference, opposite)
-            )
-        # "contract" allows the fused multiply-add where there is one.
-        return builder.fadd(total, builder.fmul(difference, difference, flags=["contract"]), flags=["contract"])
-
     def accumulate(self, start, stop, lanes: list[int], before: list) -> list:
         """``before``, vectors of the sums of these lanes, with the coordinates start .. stop - 1 added."""
         builder = self.builder
@@ -79,7 +80,7 @@ class _Writer:
         after = []
         for lane, total in zip(lanes, sums):
             value = builder.load(self.at(self.block, builder.add(row, _integer(lane))), align=8)
-            after.append(self.add(total, value, coordinate))
+            after.append(self.term(builder, total, value, coordinate))
         following = builder.add(k, _integer(1))
         for phi, initial, final in zip((k, *sums), (start, *before), (following, *after)):
             phi.add_incoming(initial, entry)
@@ -93,29 +94,32 @@ class _Writer:
             result.add_incoming(final, loop)
         return results
 
-    def finish(self, value, finish: str):
-        """A sum of squares to a distance, and this to a whole number, as ``finish`` says."""
-        names = {"sum": (), "root": ("sqrt",), "rounded root": ("sqrt", "rint"), "rounded": ("rint",)}[finish]
-        for name in names:
+    def finish(self, value, steps: Steps):
+        """What the ``steps`` make of a sum."""
+        builder = self.builder
+        for step in steps:
+            if step == "half square":
+                half = builder.fmul(ir.Constant(_VECTOR, [0.5] * _LANES), value)
+                value = builder.fmul(half, value)
+                continue
             kind = ir.FunctionType(_VECTOR, [_VECTOR])
-            function = self.builder.module.declare_intrinsic(f"llvm.{name}.v{_LANES}f64", fnty=kind)
-            value = self.builder.call(function, [value])
+            value = builder.call(builder.module.declare_intrinsic(f"llvm.{step}.v{_LANES}f64", fnty=kind), [value])
         return value
 
 
 _GROUPS = [list(range(first, first + GROUP, _LANES)) for first in range(0, WIDTH, GROUP)]
 
 
-def _write_sums(function, term: str, finish: str) -> None:
+def _write_sums(function, term: Term, steps: Steps) -> None:
     writer = _Writer(function, term)
     for lanes in _GROUPS:
         totals = writer.accumulate(_integer(0), function.args[3], lanes, [_ZEROS] * len(lanes))
         for lane, total in zip(lanes, totals):
-            writer.store(writer.finish(total, finish), lane)
+            writer.store(writer.finish(total, steps), lane)
     writer.builder.ret(ir.Constant(_BIT, 1))
 
 
-def _write_sums_within(function, term: str, finish: str) -> None:
+def _write_sums_within(function, term: Term, steps: Steps) -> None:
     """As ``_write_sums``, but returns 0, with sums of no use, as soon as no sum is below its limit."""
     writer = _Writer(function, term)
     builder = writer.builder
@@ -148,7 +152,7 @@ def _write_sums_within(function, term: str, finish: str) -> None:
     builder.position_at_end(full)
     for lanes in _GROUPS:
         for lane in lanes:
-            writer.store(writer.finish(writer.load(writer.sums, lane), finish), lane)
+            writer.store(writer.finish(writer.load(writer.sums, lane), steps), lane)
     builder.ret(ir.Constant(_BIT, 1))
 
     builder.position_at_end(far)
@@ -188,44 +192,79 @@ def _spread(builder, number):
     return builder.shuffle_vector(single, undefined, ir.Constant(ir.VectorType(index, _LANES), [0] * _LANES))
 
 
-def _function(write, term: str, finish: str):
-    """An intrinsic on arrays: the call of a function that ``write`` writes once in each module."""
-    name = f"craig.{write.__name__}.{term}.{finish}".replace(" ", "_")
+def _write_choice(function, functions: list) -> None:
+    """That of the ``functions`` whose number is the last argument."""
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    cases = [function.append_basic_block("case") for _ in functions]
+    choice = builder.switch(function.args[-1], cases[0])
+    for number, (case, chosen) in enumerate(zip(cases, functions)):
+        if number:
+            choice.add_case(_integer(number), case)
+        builder.position_at_end(case)
+        builder.ret(builder.call(chosen, function.args, tail=True))
+
+
+def _function(module, write, kinds: Sequence[Kind]):
+    """A function of the addresses of block, point and out, their count of coordinates, the address of limit, and a
+    number: it does what ``write`` writes of the kind of that number. There is one of each in a module.
+    """
+    names = [".".join([term.__name__, *steps]).replace(" ", "_") for term, steps in kinds]
+    name = ".".join(["craig", write.__name__, *names])
+    if name in module.globals:
+        return module.globals[name]
+    function = ir.Function(module, ir.FunctionType(_BIT, [_INTEGER] * 6), name)
+    function.linkage = "internal"
+    for attribute in ("alwaysinline" if len(kinds) > 1 else "noinline", "nounwind"):
+        function.attributes.add(attribute)
+    if len(kinds) > 1:
+        _write_choice(function, [_function(module, write, [kind]) for kind in kinds])
+    else:
+        write(function, *kinds[0])
+    return function
+
+
+def _calling(write, kinds: Sequence[Kind]):
+    """Builds the call of such a function from a kernel, with arrays block, point, out, and limit before that."""
 
     def build(context, builder, signature, arguments):
-        function = builder.module.globals.get(name)
-        if function is None:
-            function = ir.Function(builder.module, ir.FunctionType(_BIT, [_INTEGER] * 5), name)
-            function.linkage = "internal"
-            for attribute in ("noinline", "nounwind"):
-                function.attributes.add(attribute)
-            write(function, term, finish)
-        arrays = [context.make_array(kind)(context, builder, each) for kind, each in zip(signature.args, arguments)]
-        block, point, out, *limit = (builder.ptrtoint(each.data, _INTEGER) for each in arrays)
+        pairs = list(zip(signature.args, arguments))
+        arrays = [context.make_array(kind)(context, builder, each) for kind, each in pairs if kind != types.int64]
+        numbers = [each for kind, each in pairs if kind == types.int64]
+        block, point, *limit, out = (builder.ptrtoint(each.data, _INTEGER) for each in arrays)
         count = builder.extract_value(arrays[1].shape, 0)
-        return builder.call(function, [block, point, out, count, *(limit or [_integer(0)])])
+        passed = [block, point, out, count, *(limit or [_integer(0)]), *(numbers or [_integer(0)])]
+        return builder.call(_function(builder.module, write, kinds), passed)
 
-    def typed(typing_context, block, point, out):
-        return types.boolean(block, point, out), build
-
-    def typed_within(typing_context, block, point, out, limit):
-        return types.boolean(block, point, out, limit), build
-
-    return intrinsic(typed if write is _write_sums else typed_within)
+    return build
 
 
-# Of ``block`` (d, WIDTH), ``point`` (d,), ``out`` (WIDTH,) and ``limit`` (WIDTH,), C-contiguous float64 arrays of which
-# nothing is checked: out[p] is made of row p of the block and the point. ``whole`` ones are rounded to whole numbers,
-# and those within a limit return False as soon as no sum (of squares, for roots) can be below its limit.
-products = _function(_write_sums, "product", "sum")
-absolutes = _function(_write_sums, "absolute", "sum")
-whole_absolutes = _function(_write_sums, "absolute", "rounded")
-absolutes_within = _function(_write_sums_within, "absolute", "sum")
-whole_absolutes_within = _function(_write_sums_within, "absolute", "rounded")
-roots = _function(_write_sums, "square", "root")
-whole_roots = _function(_write_sums, "square", "rounded root")
-roots_within = _function(_write_sums_within, "square", "root")
-whole_roots_within = _function(_write_sums_within, "square", "rounded root")
+# Of ``block`` (d, WIDTH), ``point`` (d,) and ``out`` (WIDTH,), C-contiguous float64 arrays of which nothing is checked:
+# out[p] is made of row p of the block and the point.
+@intrinsic
+def products(typing_context, block, point, out):
+    return types.boolean(block, point, out), _calling(_write_sums, [(add_product, ())])
+
+
+def by_metric(kinds: Sequence[Kind]):
+    """Like ``products``, with the number of the kind before ``out``: what its steps make of the sums of its term.
+
+    A term writes the instructions for (builder, total, value, coordinate), vectors of the _LANES: the total with the
+    term of these coordinates of the rows and of the point, never below the total. Steps: "sqrt", "half square", "rint".
+    """
+
+    def typed(typing_context, block, point, metric, out):
+        return types.boolean(block, point, types.int64, out), _calling(_write_sums, kinds)
+
+    return intrinsic(typed)
+
+
+def by_metric_within(kinds: Sequence[Kind]):
+    """As ``by_metric``, with ``limit`` (WIDTH,) before ``out``; False as soon as no sum can be below its limit."""
+
+    def typed(typing_context, block, point, metric, limit, out):
+        return types.boolean(block, point, types.int64, limit, out), _calling(_write_sums_within, kinds)
+
+    return intrinsic(typed)
 
 
 @inner
