@@ -380,7 +380,7 @@ def test_files_of_the_scratch_folder_may_not_grow(craig, folder, resume):
 def test_an_interrupted_run_says_that_the_same_command_goes_on(craig, folder, monkeypatch):
     options = ("select", folder, "--fraction", "0.1", "--for", "distance", "--exclude", "weight,number", "-o", "out")
 
-    def interrupted(*args):
+    def interrupted(*args, **reading):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
