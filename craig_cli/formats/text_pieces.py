@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse as sp
 
 from craig_cli.dataset import Dataset, Source, is_csr
 from craig_cli.errors import UsageError
@@ -28,11 +29,14 @@ class TextPieces(Pieces):
     """LIBSVM files that were read once, so that all there is to know of them is known.
 
     of_text  the inputs, with fingerprints; weighted: whether any row has a weight; reading: as ``pieces_of`` takes it
+    columns  number of features; nonzeros: of all rows, where those are sparse, else None
     """
 
     of_text: tuple[Source, ...]
     weighted: bool
     reading: dict
+    columns: int
+    nonzeros: int | None = None
 
     @property
     def n_rows(self) -> int:
@@ -45,6 +49,14 @@ class TextPieces(Pieces):
     @property
     def number_bytes(self) -> int:
         return 8
+
+    @property
+    def width(self) -> int:
+        return self.columns
+
+    @property
+    def numbers(self) -> int:
+        return self.columns if self.nonzeros is None else -(-3 * self.nonzeros // (2 * self.n_rows)) + 1
 
     def sources(self, contents: Mapping[int, Fingerprint]) -> tuple[Source, ...]:
         return self.of_text
@@ -69,7 +81,11 @@ class TextPieces(Pieces):
     def _of_dataset(self, piece: Dataset, first: int, widths: list[int]) -> Piece:
         begins = np.cumsum([0, *(source.rows for source in self.of_text)])
         number = int(np.searchsorted(begins, first, "right")) - 1
-        features = piece.features.toarray() if is_csr(piece.features) else piece.features
+        features = piece.features
+        if self.nonzeros is not None:
+            features = sp.csr_matrix(features)
+        elif is_csr(features):
+            features = features.toarray()
         weight = piece.counts if self.weighted else None
         return Piece(first, features, piece.labels, None, weight, widths, (number, first - int(begins[number])), {})
 
@@ -110,13 +126,12 @@ def open_text(paths: Sequence[str], **reading) -> TextPieces | None:
     except NotInPieces as error:
         raise UsageError(f"{shown}: --stream takes no missing values so far, found nan") from error
     n_rows = sum(source.rows for source in sources)
-    if n_rows * count.width > DENSE_CELLS_PER_NONZERO * count.nonzeros:
-        share = 100.0 * count.nonzeros / (n_rows * count.width)
-        raise UsageError(f"{shown}: --stream takes dense rows so far, found {share:.2g} % of the numbers other than 0")
-    names = [str(number + 1) for number in range(count.width)]
+    sparse = n_rows * count.width > DENSE_CELLS_PER_NONZERO * count.nonzeros
+    names = [] if sparse else [str(number + 1) for number in range(count.width)]
     chosen = Chosen(names, dict.fromkeys(names, NUMBER), None, None, {}, {})
     weighted = count.weighted or settled["weight_file"] is not None
-    return TextPieces([], states, chosen, sources, weighted, settled | {"n_features": count.width})
+    reading = settled | {"n_features": count.width}
+    return TextPieces([], states, chosen, sources, weighted, reading, count.width, count.nonzeros if sparse else None)
 
 
 def _counted(paths: Sequence[str], reading: dict) -> tuple[_Count, tuple[Source, ...]]:

@@ -10,12 +10,16 @@ rate, is the shortest: that is a draw in proportion to the multiplicities, and o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from craig_cli.selection.distances.assignment import Points, assigned_loss, nearest_of
-from craig_cli.streaming.leaves import Job, Leaf, Measure, Picks, arranged, clusters_of, constants_of, points_of
+from craig_cli.dataset import stacked
+from craig_cli.selection.distances.assignment import assigned_loss
+from craig_cli.streaming import near
+from craig_cli.streaming.leaves import Job, Leaf, Measure, Picks, clusters_of, constants_of, in_order
 from craig_cli.streaming.survey import chance
+from craig_cli.streaming.view import Matrix
 
 
 def draw(job: Job, leaf: Leaf, picks: Picks, name: str, seed: int | None) -> None:
@@ -23,8 +27,8 @@ def draw(job: Job, leaf: Leaf, picks: Picks, name: str, seed: int | None) -> Non
 
     seed  of the draw; None: the pick itself stands for its rows
     """
-    rows, _, cells = arranged(job, leaf, job.search)
-    nearest, _, _, positions = clusters_of(leaf, rows, cells, picks, rows.multiplicity, 1.0)
+    rows, _, arranged = in_order(job, leaf, job.search)
+    nearest, _, _, positions = clusters_of(leaf, rows, arranged, picks, rows.multiplicity, 1.0)
     counts = np.bincount(nearest, weights=rows.multiplicity, minlength=len(picks.rows))
     if seed is None:
         wait = np.full(len(nearest), np.inf)
@@ -46,9 +50,9 @@ def draw(job: Job, leaf: Leaf, picks: Picks, name: str, seed: int | None) -> Non
     job.folder.save(leaf.file(name), arrays)
 
 
-def drawn_of(job: Job, leaves: list[Leaf], size: int, name: str) -> dict[str, np.ndarray]:
+def drawn_of(job: Job, leaves: list[Leaf], size: int, name: str) -> dict[str, Any]:
     """What stands for each of the ``size`` clusters of all leaves: row, features, label, and what those count."""
-    best: dict[str, np.ndarray] = {}
+    features, labels = None, np.empty(size)
     counts, wait, row = np.zeros(size), np.full(size, np.inf), np.full(size, np.iinfo(np.int64).max)
     for leaf in leaves:
         saved, _ = job.folder.load(leaf.file(name), "place", "count", "wait", "row", "features", "label")
@@ -56,16 +60,13 @@ def drawn_of(job: Job, leaves: list[Leaf], size: int, name: str) -> dict[str, np
         counts[place] += saved["count"]
         sooner = saved["wait"] < wait[place]
         sooner |= (saved["wait"] == wait[place]) & (saved["row"] < row[place])
-        if not best:
-            best = {
-                "features": np.empty((size, saved["features"].shape[1]), saved["features"].dtype),
-                "label": np.empty(size),
-            }
         kept = place[sooner]
-        wait[kept], row[kept] = saved["wait"][sooner], saved["row"][sooner]
-        for key, array in best.items():
-            array[kept] = saved[key][sooner]
-    return {"row": row, "count": counts, **best}
+        wait[kept], row[kept], labels[kept] = saved["wait"][sooner], saved["row"][sooner], saved["label"][sooner]
+        found = saved["features"]
+        if features is None:
+            features = near.blank(size, found)
+        features = near.replaced(features, kept, found[sooner])
+    return {"row": row, "count": counts, "features": features, "label": labels}
 
 
 @dataclass(frozen=True)
@@ -74,27 +75,28 @@ class Exemplars:
     the same arranged to be nearest; drawn: the stage that says which cluster a row is of.
     """
 
-    coordinates: np.ndarray
-    points: Points
+    coordinates: Matrix
+    points: near.Points
     drawn: str
 
 
-def exemplars_of(job: Job, group: int, features: np.ndarray, labels: np.ndarray, drawn: str) -> Exemplars:
+def exemplars_of(job: Job, group: int, features: Matrix, labels: np.ndarray, drawn: str) -> Exemplars:
     coordinates = job.features.view.rows(features, labels)
-    return Exemplars(coordinates, points_of(job.features, group, coordinates), drawn)
+    return Exemplars(coordinates, near.points_of(coordinates, job.features.rulers[group]), drawn)
 
 
 def bound(job: Job, leaf: Leaf, exemplars: Exemplars, name: str) -> None:
     """By how many grids each exemplar changes the bound, of each row to the nearest; and the bound of the clusters."""
     measure: Measure = job.features
-    rows, coordinates, cells = arranged(job, leaf, measure)
+    rows, coordinates, arranged = in_order(job, leaf, measure)
     constants = constants_of(job, rows, coordinates)
     weight = constants * rows.multiplicity
-    _, change = nearest_of(cells, exemplars.points, weight, job.grid)
+    nobody = np.full(len(rows.numbers), -1)
+    _, change = near.nearest_of(arranged, exemplars.points, weight, job.grid, nobody)
     saved, _ = job.folder.load(leaf.file(exemplars.drawn), "nearest")
     used, own = np.unique(saved["nearest"], return_inverse=True)
-    both = np.concatenate([coordinates, exemplars.coordinates[used]])
-    exemplar = len(coordinates) + np.concatenate([own.reshape(-1), np.arange(len(used))])
+    both = stacked([coordinates, exemplars.coordinates[used]])
+    exemplar = len(rows.numbers) + np.concatenate([own.reshape(-1), np.arange(len(used))])
     metric = measure.rulers[leaf.group].metric
     whole = assigned_loss(both, metric, exemplar, np.concatenate([weight, np.zeros(len(used))]), job.grid)
     changed = np.flatnonzero(change)

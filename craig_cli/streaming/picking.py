@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from craig_cli.dataset import stacked
 from craig_cli.errors import UsageError
 from craig_cli.selection.algorithms.strata import even_gains, spread_evenly
 from craig_cli.selection.merge import Part
 from craig_cli.selection.quotas import class_quotas
+from craig_cli.streaming import near
 from craig_cli.streaming.asked import NotInPieces
 from craig_cli.streaming.exemplars import bound, draw, drawn_of, exemplars_of, losses_of
 from craig_cli.streaming.guided import Chosen
@@ -47,7 +50,7 @@ class Class:
         """Picks in each leaf, so many as the class with its ``rows`` is to have ``wanted`` of."""
         self._work(greedy, "greedy", wanted / rows)
 
-    def picks(self, quota: int, swaps: int) -> dict[str, np.ndarray]:
+    def picks(self, quota: int, swaps: int) -> dict[str, Any]:
         """The ``quota`` picks in greedy order: row, leaf, gain and coordinates."""
         with self.clock.stage("merge"):
             if not self.folder.has(self.name):
@@ -60,23 +63,23 @@ class Class:
                 for leaf in self.leaves:
                     moved, _ = self.folder.load(leaf.file(stage))
                     for key in ("row", "coordinates"):
-                        arrays[key][moved["place"]] = moved[key]
+                        arrays[key] = near.replaced(arrays[key], moved["place"], moved[key])
         return arrays
 
     def known_above(self) -> float:
         """Every pick of a higher gain is there."""
         return float(read_blocks(self.job, self.leaves).known.max())
 
-    def above(self, depth: float) -> tuple[dict[str, np.ndarray], bool]:
+    def above(self, depth: float) -> tuple[dict[str, Any], bool]:
         """(the picks of a higher gain than ``depth``, or all, whether these are all)"""
         return above(self.job, self.leaves, depth, self._deepen)
 
-    def bounded(self, arrays: dict[str, np.ndarray], stage: str) -> Part:
+    def bounded(self, arrays: dict[str, Any], stage: str) -> Part:
         """The picks with their counts and the bound of each prefix."""
         counts, changes = self._weighed(arrays, stage, Clock(None))
         return Part(arrays["row"], counts, np.cumsum(changes) * self.job.grid)
 
-    def medoids(self, arrays: dict[str, np.ndarray]) -> Chosen:
+    def medoids(self, arrays: dict[str, Any]) -> Chosen:
         """The picks as what stands for their clusters, by features."""
         with self.clock.stage("weigh"):
             counts, changes = self._weighed(arrays, "weigh", self.clock)
@@ -84,7 +87,7 @@ class Class:
         losses, none = np.cumsum(changes) * self.job.grid, np.empty(0)
         return Chosen(arrays["row"], none, none, counts, losses, arrays["gain"], largest)
 
-    def exemplars(self, arrays: dict[str, np.ndarray], seed: int | None) -> Chosen:
+    def exemplars(self, arrays: dict[str, Any], seed: int | None) -> Chosen:
         """Members of the clusters, or with no seed the picks."""
         size = len(arrays["row"])
         with self.clock.stage("draw"):
@@ -111,7 +114,7 @@ class Class:
             saved = [self.folder.load(leaf.file("stratum")) for leaf in self.leaves]
         spread = spread_evenly(quota)
         row, features, label, count, weight = (
-            np.concatenate([arrays[key] for arrays, _ in saved])[spread]
+            stacked([arrays[key] for arrays, _ in saved])[spread]
             for key in ("row", "features", "label", "count", "weight")
         )
         losses = np.full(quota, sum(facts["whole"] for _, facts in saved))
@@ -126,7 +129,7 @@ class Class:
             self.folder.remove(leaf.file("greedy"))
         self.crew(greedy, self.job, shallow, "greedy", Clock(None), 0.0, depth)
 
-    def _merged(self, quota: int) -> dict[str, np.ndarray]:
+    def _merged(self, quota: int) -> dict[str, Any]:
         arrays = merged(self.job, self.leaves, quota, self._deepen, self._counted)
         if len(arrays["row"]) < quota:
             raise NotInPieces(
@@ -135,7 +138,7 @@ class Class:
             )
         return arrays
 
-    def _counted(self, arrays: dict[str, np.ndarray]) -> np.ndarray:
+    def _counted(self, arrays: dict[str, Any]) -> np.ndarray:
         """What the rows nearest to each of the picks count, (r,): of a leaf among its own, as all take r times n."""
         self.crew(count, self.job, self.leaves, "pool", Clock(None), (arrays["row"], arrays["leaf"]), "pool")
         counts = np.zeros(len(arrays["row"]))

@@ -44,7 +44,7 @@ from craig_cli.streaming.asked import NotInPieces, check, resolved
 from craig_cli.streaming.cluster import Cluster, connected
 from craig_cli.streaming.covering import cover
 from craig_cli.streaming.described import classes_of, settings
-from craig_cli.streaming.frame import FILE, Frame, frame_of, load_frame
+from craig_cli.streaming.frame import FILE, Frame, Space, frame_of, load_frame
 from craig_cli.streaming.guided import (
     Chosen,
     at_rough_model,
@@ -150,7 +150,7 @@ def _leaves_in_memory(pieces: Pieces, limit: float) -> float:
     """Bytes that the leaves take in memory, 0 where that is more than half of what there is."""
     if any(pieces.chosen.contents[name] != NUMBER for name in pieces.chosen.features):
         return 0.0  # lists, whose lengths are not known
-    size = pieces.n_rows * (float(pieces.number_bytes) * len(pieces.chosen.features) + 32)
+    size = pieces.n_rows * (float(pieces.number_bytes) * pieces.numbers + 32)
     return size if size <= 0.5 * (limit - BASE) else 0.0
 
 
@@ -182,7 +182,7 @@ class _Run:
     def coreset(self, leaf_rows: int | None) -> Coreset:
         clock = self.clock
         self.frame = frame = self._frame(leaf_rows)
-        leaf_rows = leaf_rows or self._leaf_rows(len(frame.search.columns))
+        leaf_rows = leaf_rows or self._leaf_rows(self._numbers(frame.search))
         budget = self._budget()
         crew = self._crew(frame, leaf_rows, budget)
         with clock.stage("route"):
@@ -253,6 +253,10 @@ class _Run:
             told["at"] = provenance(rough, frame, plan, chosen, own, float(pulls_of(self.folder)[:, 2].sum()))
         return [None] * len(chosen) if weights is None else weights, told
 
+    def _numbers(self, space: Space) -> int:
+        """That a row takes in the space, about."""
+        return len(space.columns) or self.pieces.numbers
+
     def _leaf_rows(self, width: int) -> int:
         rows = min(MOST_ROWS, max(LEAST_BLOCKS * self.block, LEAF // (8 * width)))
         return rows // self.block * self.block
@@ -263,7 +267,7 @@ class _Run:
                 self.clock.rows(self.pieces.n_rows)
                 return load_frame(self.folder)
             survey = self._survey(leaf_rows)
-            rows = leaf_rows or self._leaf_rows(sum(survey.widths))
+            rows = leaf_rows or self._leaf_rows(sum(survey.widths) or self.pieces.numbers)
             frame = frame_of(
                 survey, self.plan, self.pieces.chosen, rows, self.pieces.sources(survey.contents), self.note
             )
@@ -277,11 +281,11 @@ class _Run:
         return frame
 
     def _survey(self, leaf_rows: int | None) -> Survey:
-        n_rows, width = self.pieces.n_rows, len(self.pieces.chosen.features)
-        wanted = max(SAMPLE, SAMPLED * n_rows // (leaf_rows or self._leaf_rows(2 * width)))
+        n_rows, numbers = self.pieces.n_rows, self.pieces.numbers
+        wanted = max(SAMPLE, SAMPLED * n_rows // (leaf_rows or self._leaf_rows(2 * numbers)))
         if wants_rough_model(self.plan):
-            wanted = max(wanted, sample_rows(n_rows, width, self._budget()))
-            least = BASE + sample_bytes(min(wanted, n_rows), width)
+            wanted = max(wanted, sample_rows(n_rows, numbers, self.pieces.width, self._budget()))
+            least = BASE + sample_bytes(min(wanted, n_rows), numbers)
             if least > self.memory:
                 raise UsageError(
                     f"memory limit: training a rough model takes at least {least / 2**20:.0f} MiB, found "
@@ -325,8 +329,8 @@ class _Run:
 
     def _crew(self, frame: Frame, leaf_rows: int, budget: int) -> Hands:
         """As many leaves at a time as the memory allows beside the picks. Raises UsageError where it allows none."""
-        width = len(frame.search.columns)
-        width += len(frame.features.columns) if frame.search is not frame.features else 0
+        width = self._numbers(frame.search)
+        width += self._numbers(frame.features) if frame.search is not frame.features else 0
         leaf, self.pick = 8.0 * width * leaf_rows * COPIES, 8.0 * (4 * width + 8)
         self.leaf = leaf if self.cluster is None else 0.0  # none is worked on here
         self._check_picks(budget)
