@@ -87,6 +87,10 @@ class Pieces:
         return len(self.chosen.features)
 
     @property
+    def is_sparse(self) -> bool:
+        return False
+
+    @property
     def numbers(self) -> int:
         """How many of ``number_bytes`` a row takes on average."""
         return self.width

@@ -55,6 +55,10 @@ class TextPieces(Pieces):
         return self.columns
 
     @property
+    def is_sparse(self) -> bool:
+        return self.nonzeros is not None
+
+    @property
     def numbers(self) -> int:
         return self.columns if self.nonzeros is None else -(-3 * self.nonzeros // (2 * self.n_rows)) + 1
 
@@ -82,7 +86,7 @@ class TextPieces(Pieces):
         begins = np.cumsum([0, *(source.rows for source in self.of_text)])
         number = int(np.searchsorted(begins, first, "right")) - 1
         features = piece.features
-        if self.nonzeros is not None:
+        if self.is_sparse:
             features = sp.csr_matrix(features)
         elif is_csr(features):
             features = features.toarray()

@@ -59,6 +59,7 @@ from craig_cli.streaming.guided import (
     weighed,
 )
 from craig_cli.streaming.job import job_of
+from craig_cli.streaming.limits import leaves_in_memory, of_columns
 from craig_cli.streaming.picking import Class
 from craig_cli.streaming.rehearsal import rehearse
 from craig_cli.streaming.rough import InPieces, Labelled, Pass, Rough
@@ -67,7 +68,6 @@ from craig_cli.streaming.scratch import Folder, Scratch
 from craig_cli.streaming.spans import Looking, route_rows, survey_rows
 from craig_cli.streaming.survey import Survey
 from craig_cli.streaming.work import Clock, Crew
-from craig_cli.tables.storage import NUMBER
 from craig_cli.version import __version__
 
 LEAF = 1 << 25  # bytes of the rows of a leaf, as float64
@@ -111,7 +111,7 @@ def select_streamed(
         pieces = pieces.from_anywhere()
     _tell(note, pieces.chosen.notes)
     limit = available_memory() if plan.memory_limit is None else float(plan.memory_limit)
-    kept = 0.0 if on_disk or resume or cluster else _leaves_in_memory(pieces, limit)
+    kept = 0.0 if on_disk or resume or cluster else leaves_in_memory(pieces, limit - BASE - of_columns(pieces, plan))
     with Scratch() if kept else Folder(scratch, resume) as folder:
         inputs = {os.path.abspath(state.path): [state.size, state.modified] for state in pieces.states}
         folder.begin(_facts(plan, reading, leaf_rows), inputs)
@@ -146,14 +146,6 @@ def _tell(note: Note, texts: Iterable[str]) -> None:
             note(text)
 
 
-def _leaves_in_memory(pieces: Pieces, limit: float) -> float:
-    """Bytes that the leaves take in memory, 0 where that is more than half of what there is."""
-    if any(pieces.chosen.contents[name] != NUMBER for name in pieces.chosen.features):
-        return 0.0  # lists, whose lengths are not known
-    size = pieces.n_rows * (float(pieces.number_bytes) * pieces.numbers + 32)
-    return size if size <= 0.5 * (limit - BASE) else 0.0
-
-
 def _facts(plan: Plan, reading: dict, leaf_rows: int | None) -> dict:
     """What a scratch folder has to agree on with the run that resumes it."""
     asked = {key: value for key, value in asdict(plan).items() if key not in ("threads", "memory_limit")}
@@ -177,7 +169,12 @@ class _Run:
         self.cluster = cluster
         self.threads = jit.set_threads(plan.threads)
         self.block = -(-plan.block_size // WIDTH) * WIDTH
-        self.memory = min(memory, 2.0**50)
+        self.memory, self.base = min(memory, 2.0**50), BASE + of_columns(pieces, plan)
+        if self.base > self.memory:
+            raise UsageError(
+                f"memory limit: {pieces.width:,} columns take at least {self.base / 2**20:.0f} MiB, found "
+                f"{self.memory / 2**20:.0f} MiB"
+            )
 
     def coreset(self, leaf_rows: int | None) -> Coreset:
         clock = self.clock
@@ -285,7 +282,7 @@ class _Run:
         wanted = max(SAMPLE, SAMPLED * n_rows // (leaf_rows or self._leaf_rows(2 * numbers)))
         if wants_rough_model(self.plan):
             wanted = max(wanted, sample_rows(n_rows, numbers, self.pieces.width, self._budget()))
-            least = BASE + sample_bytes(min(wanted, n_rows), numbers)
+            least = self.base + sample_bytes(min(wanted, n_rows), numbers)
             if least > self.memory:
                 raise UsageError(
                     f"memory limit: training a rough model takes at least {least / 2**20:.0f} MiB, found "
@@ -337,13 +334,13 @@ class _Run:
         if self.cluster is not None:
             self.room = self.cluster.room_for(self.pick * budget, leaf)
             return self.cluster
-        self.room = self.memory - BASE - self.pick * budget
+        self.room = self.memory - self.base - self.pick * budget
         at_once = max(1, min(self.threads, int(self.room // leaf)))
         return Crew(at_once, max(1, self.threads // at_once))
 
     def _check_picks(self, count: int) -> None:
         """Raise UsageError where so many picks leave no room for a leaf."""
-        least = BASE + self.pick * count + self.leaf
+        least = self.base + self.pick * count + self.leaf
         if self.memory < least:
             raise UsageError(
                 f"memory limit: selecting {count:,} of these rows takes at least {least / 2**20:.0f} MiB, found "

@@ -1,0 +1,28 @@
+"""What a selection from data in pieces will need, in bytes, before it starts."""
+
+from __future__ import annotations
+
+from craig_cli import jit
+from craig_cli.formats.pieces import Pieces
+from craig_cli.guided.influence import SKETCH
+from craig_cli.selection.plan import Plan, wants_rough_model
+from craig_cli.tables.storage import NUMBER
+
+MOMENTS = 5  # of each column, of every piece that is worked on
+LIFTS = 3  # times the sketch of a rough model
+
+
+def of_columns(pieces: Pieces, plan: Plan) -> float:
+    """What has a number for each column of sparse rows, of which there may be very many; of dense rows nothing."""
+    if not pieces.is_sparse:
+        return 0.0
+    moments = MOMENTS * (jit.available_threads() + 3)
+    return 8.0 * pieces.width * (moments + (LIFTS * SKETCH if wants_rough_model(plan) else 0))
+
+
+def leaves_in_memory(pieces: Pieces, room: float) -> float:
+    """What the leaves take in memory, 0 where that is more than half of the ``room``."""
+    if any(pieces.chosen.contents[name] != NUMBER for name in pieces.chosen.features):
+        return 0.0  # lists, whose lengths are not known
+    size = pieces.n_rows * (float(pieces.number_bytes) * pieces.numbers + 32)
+    return size if size <= 0.5 * room else 0.0
