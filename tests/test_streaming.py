@@ -417,15 +417,13 @@ def test_what_it_cannot_do_is_refused(craig, folder, options, says):
 
 def test_what_cannot_be_read_in_pieces_is_refused(craig):
     (craig.folder / "a.csv").write_text("x,label\n1,0\n2,1\n")
-    (craig.folder / "a.libsvm").write_text("1 100:1\n-1 1:2\n")
     pq.write_table(pa.table({"x": ["a", "b"], "label": [0, 1]}), craig.folder / "text.parquet")
     pq.write_table(pa.table({"x": [1.0, None], "label": [0, 1]}), craig.folder / "missing.parquet")
     options = ("--size", "2", "--for", "distance", "--stream", "-q", "-o", "out")
     assert "reads Parquet and LIBSVM files so far, found csv data" in craig("select", "a.csv", *options).error
-    assert "takes dense rows so far" in craig("select", "a.libsvm", *options).error
     assert 'found column "x" of text' in craig("select", "text.parquet", *options).error
     assert 'column "x", row 1 (from 0): expected' in craig("select", "missing.parquet", *options).error
-    assert sorted(os.listdir(craig.folder)) == ["a.csv", "a.libsvm", "missing.parquet", "text.parquet"]
+    assert sorted(os.listdir(craig.folder)) == ["a.csv", "missing.parquet", "text.parquet"]
 
 
 def test_missing_values_are_read_into_memory_unless_told_to_stream(craig, monkeypatch):

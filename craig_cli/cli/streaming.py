@@ -17,7 +17,7 @@ _OPTIONS = {
         is_flag=True,
         show_default="more than 1,000,000 rows, or too many for the memory",
         help="Read DATA in pieces, some times, and select from leaves of nearby rows, on disk where they do not fit: "
-        "--memory-limit is then what the whole command may use. For Parquet files of numbers and dense "
+        "--memory-limit is then what the whole command may use. For Parquet files of numbers and "
         "LIBSVM text.",
     ),
     "scratch": click.option(

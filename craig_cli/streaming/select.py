@@ -170,7 +170,7 @@ class _Run:
         self.threads = jit.set_threads(plan.threads)
         self.block = -(-plan.block_size // WIDTH) * WIDTH
         self.memory, self.base = min(memory, 2.0**50), BASE + of_columns(pieces, plan)
-        if self.base > self.memory:
+        if pieces.is_sparse and self.base > self.memory:
             raise UsageError(
                 f"memory limit: {pieces.width:,} columns take at least {self.base / 2**20:.0f} MiB, found "
                 f"{self.memory / 2**20:.0f} MiB"
