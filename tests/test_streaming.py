@@ -194,6 +194,15 @@ def test_equal_rows_that_no_tree_splits_are_worked_on_in_runs(tmp_path):
         stream(tmp_path / "mixed.parquet", tmp_path, replace(PLAN, fraction=0.5), exclude=())
 
 
+def test_a_leaf_of_long_sparse_rows_is_several():
+    runs = {
+        "a": {"leaves": [0, 1], "sizes": [30, 20], "numbers": [60, 280]},
+        "b": {"leaves": [1], "sizes": [10], "numbers": [260]},
+    }
+    found = leaves_of(runs, np.array([0, 1]), 30)
+    assert [(leaf.node, leaf.start, leaf.stop) for leaf in found] == [(0, 0, 30), (1, 0, 15), (1, 15, 30)]
+
+
 def test_a_leaf_that_is_too_large_is_several():
     runs = {"a": {"leaves": [0, 2], "sizes": [90, 10]}, "b": {"leaves": [0, 1, 2], "sizes": [10, 20, 10]}}
     found = leaves_of(runs, np.array([0, 0, 1]), 30)

@@ -91,6 +91,7 @@ def test_one_leaf_a_class_is_what_memory_selects(paths, tmp_path, changes):
         {"scale": "standard", "loss": "logistic", "radius": 3.0, "l2": 1e-2},
         {"loss": "squared", "scale": "minmax", "l2": 1.0},
         {"purpose": "linear", "weights": "calibrated"},
+        {"loss": "multinomial", "l2": 1e-2},
     ],
 )
 def test_few_rows_at_a_model_in_one_leaf_are_what_memory_selects(tmp_path, changes):

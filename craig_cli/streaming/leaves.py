@@ -13,6 +13,7 @@ memory, threads or the process that does it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -130,13 +131,18 @@ class Rows:
 
 
 def leaves_of(runs: dict[str, dict], classes: np.ndarray, leaf_rows: int) -> list[Leaf]:
-    """The leaves, of the ``classes`` (l,) that the tree's have; one that is too large as several."""
-    sizes = np.zeros(len(classes), dtype=np.int64)
+    """The leaves, of the ``classes`` (l,) that the tree's have; one that is too large as several.
+
+    Sparse rows that are longer than others are as many as they have numbers.
+    """
+    sizes, numbers = np.zeros(len(classes), dtype=np.int64), np.zeros(len(classes), dtype=np.int64)
     for facts in runs.values():
         sizes[facts["leaves"]] += facts["sizes"]
+        numbers[facts["leaves"]] += facts.get("numbers", facts["sizes"])
+    loads = numbers * (sizes.sum() / max(1, numbers.sum()))
     leaves: list[Leaf] = []
-    for node, size in enumerate(sizes.tolist()):
-        parts = -(-size // leaf_rows) if size > TOO_LARGE * leaf_rows else min(size, 1)
+    for node, (size, load) in enumerate(zip(sizes.tolist(), loads.tolist())):
+        parts = min(size, math.ceil(load / leaf_rows) if load > TOO_LARGE * leaf_rows else 1)
         for part in range(parts):
             span = part * size // parts, (part + 1) * size // parts
             leaves.append(Leaf(len(leaves), node, int(classes[node]), *span))

@@ -12,12 +12,15 @@ MOMENTS = 5  # of each column, of every piece that is worked on
 LIFTS = 3  # times the sketch of a rough model
 
 
-def of_columns(pieces: Pieces, plan: Plan) -> float:
-    """What has a number for each column of sparse rows, of which there may be very many; of dense rows nothing."""
+def of_columns(pieces: Pieces, plan: Plan, outputs: int = 1) -> float:
+    """What has a number for each column of sparse rows, of which there may be very many; of dense rows nothing.
+
+    outputs  of the rough model, where there is one
+    """
     if not pieces.is_sparse:
         return 0.0
     moments = MOMENTS * (jit.available_threads() + 3)
-    return 8.0 * pieces.width * (moments + (LIFTS * SKETCH if wants_rough_model(plan) else 0))
+    return 8.0 * pieces.width * (moments + (LIFTS * SKETCH * outputs if wants_rough_model(plan) else 0))
 
 
 def leaves_in_memory(pieces: Pieces, room: float) -> float:

@@ -130,6 +130,10 @@ class _Sparse:
         found = [part[rows[begin:end] - start] for part, start, begin, end in some if begin < end]
         return stacked(found or [self.parts[0][:0]])
 
+    def lengths(self) -> np.ndarray:
+        """(m,) int64 numbers, and one more, of each row."""
+        return np.concatenate([np.diff(part.indptr) for part in self.parts]).astype(np.int64) + 1
+
     def clear(self) -> None:
         self.parts: list[sp.csr_matrix] = []
         self.starts: list[int] = []
@@ -182,6 +186,9 @@ class _Run:
             "sizes": (np.array(ends) - starts).tolist(),
             **self.extent.facts(),
         }
+        if isinstance(self.features, _Sparse):
+            long = self.features.lengths()[order]
+            facts["numbers"] = np.add.reduceat(long, starts).tolist()
         batches = (batch(start, end) for start, end in zip(starts.tolist(), ends))
         schema = pa.schema([(name, column.type) for name, column in batch(0, 0).items()])
         scratch.write(f"{RUN}{self.first:015d}", batches, schema, facts)

@@ -169,12 +169,8 @@ class _Run:
         self.cluster = cluster
         self.threads = jit.set_threads(plan.threads)
         self.block = -(-plan.block_size // WIDTH) * WIDTH
-        self.memory, self.base = min(memory, 2.0**50), BASE + of_columns(pieces, plan)
-        if pieces.is_sparse and self.base > self.memory:
-            raise UsageError(
-                f"memory limit: {pieces.width:,} columns take at least {self.base / 2**20:.0f} MiB, found "
-                f"{self.memory / 2**20:.0f} MiB"
-            )
+        self.memory = min(memory, 2.0**50)
+        self._check_columns(1)
 
     def coreset(self, leaf_rows: int | None) -> Coreset:
         clock = self.clock
@@ -273,6 +269,7 @@ class _Run:
             with self.clock.stage("model"):
                 rows_of = (lambda width: leaf_rows) if leaf_rows else self._leaf_rows
                 everyone = everyone_of(frame, survey, self.plan, self._passes(frame))
+                self._check_columns(everyone.design.n_outputs)
                 frame = at_rough_model(everyone, frame, survey, self.plan, self._budget(), rows_of, self.note)
         frame.save(self.folder)
         return frame
@@ -282,12 +279,7 @@ class _Run:
         wanted = max(SAMPLE, SAMPLED * n_rows // (leaf_rows or self._leaf_rows(2 * numbers)))
         if wants_rough_model(self.plan):
             wanted = max(wanted, sample_rows(n_rows, numbers, self.pieces.width, self._budget()))
-            least = self.base + sample_bytes(min(wanted, n_rows), numbers)
-            if least > self.memory:
-                raise UsageError(
-                    f"memory limit: training a rough model takes at least {least / 2**20:.0f} MiB, found "
-                    f"{self.memory / 2**20:.0f} MiB"
-                )
+            self._need("training a rough model takes", self.base + sample_bytes(min(wanted, n_rows), numbers))
         try:
             looking = Looking(self.folder, self.pieces, min(1.0, wanted / n_rows), self.plan.seed)
             survey = survey_rows(looking, self.cluster, self.threads, self.clock)
@@ -338,11 +330,17 @@ class _Run:
         at_once = max(1, min(self.threads, int(self.room // leaf)))
         return Crew(at_once, max(1, self.threads // at_once))
 
+    def _check_columns(self, outputs: int) -> None:
+        """Raise UsageError where there are so many of sparse rows that nothing else has room."""
+        self.base = BASE + of_columns(self.pieces, self.plan, outputs)
+        if self.pieces.is_sparse:
+            self._need(f"{self.pieces.width:,} columns take", self.base)
+
     def _check_picks(self, count: int) -> None:
         """Raise UsageError where so many picks leave no room for a leaf."""
-        least = self.base + self.pick * count + self.leaf
+        self._need(f"selecting {count:,} of these rows takes", self.base + self.pick * count + self.leaf)
+
+    def _need(self, what: str, least: float) -> None:
         if self.memory < least:
-            raise UsageError(
-                f"memory limit: selecting {count:,} of these rows takes at least {least / 2**20:.0f} MiB, found "
-                f"{self.memory / 2**20:.0f} MiB"
-            )
+            found = f"{self.memory / 2**20:.0f} MiB"
+            raise UsageError(f"memory limit: {what} at least {least / 2**20:.0f} MiB, found {found}")
