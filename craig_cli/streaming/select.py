@@ -10,6 +10,7 @@
     strata   in place of the four before, one row from each                                   stratified.py
     weigh    every row by its nearest pick, whichever leaf that is in: weights and the bound
 
+Sparse rows stay sparse, and distances between them exact: only the tree goes by a sketch of them (view.py, near.py).
 Each stage leaves files in the scratch folder, from which a run that was stopped goes on. The coreset is the same to the
 byte whatever the memory, the number of threads, and however often it was stopped.
 """
@@ -94,7 +95,7 @@ def select_streamed(
     note: Note = None,
     deliver: Callable[[Coreset], None] | None = None,
 ) -> tuple[Coreset, dict[str, float]]:
-    """(the coreset, the seconds of each stage) of Parquet files that are read in pieces.
+    """(the coreset, the seconds of each stage) of Parquet files or LIBSVM text that are read in pieces.
 
     reading    how, as ``formats.read_dataset`` takes it
     scratch    the folder to make and remove; without ``on_disk`` only where the leaves are too much for the memory
