@@ -22,6 +22,11 @@ def is_csr(features: np.ndarray | sp.csr_matrix) -> TypeGuard[sp.csr_matrix]:
     return sp.issparse(features)
 
 
+def stacked(parts: Sequence[np.ndarray] | Sequence[sp.csr_matrix]):
+    """The rows of all ``parts``, dense or CSR, one after the other."""
+    return sp.vstack(parts, format="csr") if is_csr(parts[0]) else np.concatenate(parts)
+
+
 @dataclass(frozen=True)
 class Source:
     """One input: its name (no folder), bytes (after decompression), rows and fingerprint of its content.

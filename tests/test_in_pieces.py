@@ -416,7 +416,7 @@ def select_text(paths, scratch, resume=False, **reading):
     return streamed, select_dataset(read_dataset(paths, **reading), plan)
 
 
-@pytest.mark.parametrize("make", [dense, weighted_lines, weight_file, late_zero])
+@pytest.mark.parametrize("make", [dense, sparse, weighted_lines, weight_file, late_zero])
 def test_a_coreset_of_text_in_pieces_is_that_of_memory(tmp_path, make):
     """To the byte, but for the rows of a leaf, which it says."""
     path, reading = make(tmp_path)
@@ -448,7 +448,6 @@ def test_a_coreset_of_several_texts_and_from_their_middle(tmp_path):
 @pytest.mark.parametrize(
     "make, reading, said",
     [
-        (sparse, {}, "--stream takes dense rows so far, found 0.63 % of"),
         (holes, {}, "--stream takes no missing values so far"),
         (dense, {"features": ("a",)}, "--features: LIBSVM data has no named columns"),
     ],
@@ -473,7 +472,7 @@ def test_text_that_changes_before_a_run_goes_on_is_refused_by_name(tmp_path, mon
     expected, _ = select_text([path], tmp_path, **reading)
     kept, before = (tmp_path / changed).read_bytes(), os.stat(changed)
     with monkeypatch.context() as patch:
-        patch.setattr("craig_cli.streaming.select.route_rows", lambda *args: 1 / 0)  # as if it were killed there
+        patch.setattr("craig_cli.streaming.run.route_rows", lambda *args: 1 / 0)  # as if it were killed there
         with pytest.raises(ZeroDivisionError):
             select_text([path], tmp_path, resume=True, **reading)
     (tmp_path / changed).write_bytes(kept)  # written anew

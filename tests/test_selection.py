@@ -10,7 +10,7 @@ from craig_cli.registry import ALGORITHMS, METRICS, SCALES, load
 from craig_cli.selection.algorithms import lazy, lazy_dense, lazy_sparse
 from craig_cli.selection.distances import inverted_index as sparse
 from craig_cli.selection.distances.assignment import arrange_points, nearest_of
-from craig_cli.selection.distances.cells import build_cells
+from craig_cli.selection.distances.cells import build_cells, ruler_of
 from craig_cli.selection.distances.space import build_space
 from tests.naive import selection as naive
 from tests.paper import GREEDY, LAYOUTS, paper_coreset
@@ -144,6 +144,28 @@ def test_epsilon_is_the_loss_of_every_prefix(algorithm, layout, data):
             expected += naive.distance_matrix(rows[members])[:, picked].min(axis=1).sum()
         # The distance of a near-duplicate is a difference of nearly equal numbers in sparse data.
         assert expected * (1 - 1e-12) <= coreset.epsilon[size - 1] <= expected * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_sparse_rows_find_the_nearest_of_picks_from_anywhere(metric):
+    """Picks that are other rows, a few of them among these, in which columns neither lot has."""
+    generator = np.random.default_rng(0)
+    rows = np.round(generator.standard_normal((300, 40)), 2) * (generator.random((300, 40)) < 0.2)
+    rows[:, 7], rows[:, 0] = 0.0, 1.0
+    picks = np.concatenate([rows[250:], rows[:9]])
+    rows, own = rows[:250], np.full(250, -1)
+    own[:9] = np.arange(50, 59)
+    prepare = load(METRICS, metric).prepare or (lambda rows: rows)
+    ruler = ruler_of(prepare(rows), load(METRICS, metric), 300.0)
+    seen, points = (prepare(sp.csr_matrix(each)) for each in (rows, picks))
+    arranged, points = sparse.list_rows(seen, ruler), sparse.arrange_points(points, ruler)
+    found, change = sparse.nearest_of(arranged, points, np.ones(250), 2.0**-30, own)
+    distances = naive.to_nearest(naive.prepared(rows, metric), naive.prepared(picks, metric), metric)
+    assert np.array_equal(found[:9], np.arange(50, 59))
+    chosen = naive.DISTANCES[metric](naive.prepared(rows, metric) - naive.prepared(picks, metric)[found])
+    np.testing.assert_allclose(chosen, distances, atol=1e-12)
+    total = change.sum() * 2.0**-30
+    assert distances.sum() <= total <= distances.sum() * (1 + 1e-6) + 250 * 2.0**-30
 
 
 @pytest.mark.parametrize("algorithm", GREEDY)

@@ -22,8 +22,8 @@ from craig_cli.formats.pieces import open_pieces
 from craig_cli.selection.plan import Plan
 from craig_cli.selection.select import select_dataset
 from craig_cli.streaming import asked as asked_for
+from craig_cli.streaming import run, spans
 from craig_cli.streaming import select as streaming
-from craig_cli.streaming import spans
 from craig_cli.streaming.leaves import TOO_LARGE, leaves_of
 from craig_cli.streaming.scratch import Folder
 from craig_cli.streaming.survey import look_at, survey
@@ -195,6 +195,15 @@ def test_equal_rows_that_no_tree_splits_are_worked_on_in_runs(tmp_path):
     assert coreset.epsilon[-1] == 0.0 and coreset.weight.sum() == 4000
     with pytest.raises(DataError, match="different rows"):
         stream(tmp_path / "mixed.parquet", tmp_path, replace(PLAN, fraction=0.5), exclude=())
+
+
+def test_a_leaf_of_long_sparse_rows_is_several():
+    runs = {
+        "a": {"leaves": [0, 1], "sizes": [30, 20], "numbers": [60, 280]},
+        "b": {"leaves": [1], "sizes": [10], "numbers": [260]},
+    }
+    found = leaves_of(runs, np.array([0, 1]), 30)
+    assert [(leaf.node, leaf.start, leaf.stop) for leaf in found] == [(0, 0, 30), (1, 0, 15), (1, 15, 30)]
 
 
 def test_a_leaf_that_is_too_large_is_several():
@@ -384,7 +393,7 @@ def test_an_interrupted_run_says_that_the_same_command_goes_on(craig, folder, mo
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(streaming, "route_rows", interrupted)
+        patch.setattr(run, "route_rows", interrupted)
         result = craig(*options, "--stream", "--resume")
         last = "Interrupted; the same command goes on from what is in .out.scratch"
         assert (result.status, result.stderr.splitlines()[-1]) == (130, last)
@@ -477,11 +486,9 @@ def test_what_it_cannot_do_is_refused(craig, folder, options, says):
 
 def test_what_cannot_be_read_in_pieces_is_refused(craig):
     (craig.folder / "a.csv").write_text("x,label\n1,0\n2,1\n")
-    (craig.folder / "a.libsvm").write_text("1 100:1\n-1 1:2\n")
     options = ("--size", "2", "--for", "distance", "--stream", "-q", "-o", "out")
     assert "reads Parquet and LIBSVM files so far, found csv data" in craig("select", "a.csv", *options).error
-    assert "takes dense rows so far" in craig("select", "a.libsvm", *options).error
-    assert sorted(os.listdir(craig.folder)) == ["a.csv", "a.libsvm"]
+    assert os.listdir(craig.folder) == ["a.csv"]
 
 
 def test_rows_unlike_those_before_are_named_with_their_file(craig):

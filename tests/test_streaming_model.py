@@ -15,7 +15,7 @@ from craig_cli.errors import DataError, UsageError
 from craig_cli.guided.policy import select_for
 from craig_cli.selection.plan import Plan
 from craig_cli.streaming import asked as asked_for
-from craig_cli.streaming import guided
+from craig_cli.streaming import guided, run
 from craig_cli.streaming import select as streaming
 from craig_cli.training.design import build_design
 from craig_cli.training.newton import newton
@@ -110,7 +110,7 @@ def test_the_error_in_the_file_is_that_of_all_rows(folder, tmp_path, monkeypatch
         seen.append(rough)
         return guided.provenance(rough, *rest)
 
-    monkeypatch.setattr(streaming, "provenance", recorded)
+    monkeypatch.setattr(run, "provenance", recorded)
     coreset = stream(folder, tmp_path, replace(PLAN, scale="standard"), label)
     data = read_dataset([str(folder)], **reading_of(label, None))
     model = seen[0].model(L2)
@@ -258,7 +258,7 @@ def test_of_few_picks_those_are_taken_that_cost_all_rows_least(folder, tmp_path,
             folder, tmp_path, replace(plan, purpose="any", algorithm=algorithm, weights="count"), leaf_rows=2000
         )
         with monkeypatch.context() as patch:
-            patch.setattr(streaming, "is_doubtful", lambda *unused: False)
+            patch.setattr(run, "is_doubtful", lambda *unused: False)
             first = stream(folder, tmp_path, plan, leaf_rows=2000)
         told.append(any("9 picks cannot follow it" in each for each in notes))
         assert taken.metadata["for"] == purpose

@@ -16,6 +16,7 @@ from craig_cli.errors import UsageError
 from craig_cli.guided.policy import select_for
 from craig_cli.selection.plan import Plan
 from craig_cli.streaming import asked as asked_for
+from craig_cli.streaming import run
 from craig_cli.streaming import select as streaming
 from craig_cli.streaming.nested import levels_of
 from tests.test_streaming import Stopped, stop_at
@@ -183,8 +184,8 @@ def test_what_stands_for_a_union_is_drawn_of_its_parts_by_their_mass():
 def test_of_few_picks_for_the_model_all_sizes_go_by_features(data, tmp_path, monkeypatch):
     plan = replace(PLAN, sizes=(4, 9), l2=1e-2)
     expected = stream(data, tmp_path, replace(plan, weights="count"))
-    monkeypatch.setattr(streaming, "is_doubtful", lambda coreset, parameters: True)
-    monkeypatch.setattr(streaming._Run, "cost", lambda run, coreset: "at" in coreset.metadata)
+    monkeypatch.setattr(run, "is_doubtful", lambda coreset, parameters: True)
+    monkeypatch.setattr(run.Run, "cost", lambda self, coreset: "at" in coreset.metadata)
     notes: list[str] = []
     assert same(stream(data, tmp_path, plan, note=notes.append), expected)
     assert [len(size) for size in expected.sizes] == [4] and "9 picks cannot follow it" in notes[-1]

@@ -17,7 +17,7 @@ _OPTIONS = {
         is_flag=True,
         show_default="more than 1,000,000 rows, or too many for the memory",
         help="Read DATA in pieces, some times, and select from leaves of nearby rows, on disk where they do not fit: "
-        "--memory-limit is then what the whole command may use. For Parquet files and dense LIBSVM text.",
+        "--memory-limit is then what the whole command may use. For Parquet files and LIBSVM text.",
     ),
     "scratch": click.option(
         "--scratch",
@@ -82,8 +82,9 @@ def select_in_pieces(data, reading: dict, plan, streaming: dict | None, output: 
         return None
     from craig_cli.artifacts.coreset import write_coreset
     from craig_cli.errors import DataError
+    from craig_cli.streaming.asked import NotInPieces
     from craig_cli.streaming.scratch import is_begun
-    from craig_cli.streaming.select import NotInPieces, select_streamed
+    from craig_cli.streaming.select import select_streamed
 
     target = Path(output)
     if output == options.STDIO or (target.exists() and not target.is_file()):  # a pipe, or /dev/null

@@ -14,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import scipy.sparse as sp
 
 from craig_cli.dataset import Source
 from craig_cli.errors import DataError, UsageError
@@ -36,6 +37,8 @@ NARROW = {pa.float32(), pa.float16(), pa.bool_(), pa.int8(), pa.int16(), pa.uint
 class Piece:
     """Rows that follow each other: the number of the first, features (m, d) float32 or float64, labels (m,) float64.
 
+    Of sparse text the features are CSR.
+
     names   values whose positions the labels are, or None where they are numbers
     weight  (m,) float64, or None where each counts as one row
     widths  columns of the features for each column of the table
@@ -44,7 +47,7 @@ class Piece:
     """
 
     first: int
-    features: np.ndarray
+    features: np.ndarray | sp.csr_matrix
     labels: np.ndarray
     names: tuple[Label, ...] | None
     weight: np.ndarray | None
@@ -109,6 +112,15 @@ class Pieces:
             if self.chosen.tops[name] in one.whole_schema.names
         }
         return 4 if pa.float32() in kinds and kinds <= NARROW else 8
+
+    @property
+    def is_sparse(self) -> bool:
+        return False
+
+    @property
+    def numbers(self) -> int:
+        """How many of ``number_bytes`` a row takes on average."""
+        return self.width
 
     def sources(self, contents: Mapping[int, Fingerprint]) -> tuple[Source, ...]:
         """The inputs, by number, whose rows have these fingerprints."""

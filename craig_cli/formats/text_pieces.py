@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse as sp
 
 from craig_cli.dataset import Dataset, Source, is_csr
 from craig_cli.errors import UsageError
@@ -32,12 +33,15 @@ class TextPieces(Pieces):
 
     of_text  the inputs, with fingerprints; weighted: whether any row has a weight; reading: as ``pieces_of`` takes it
     weights  the file of weights, where there is one
+    columns  number of features; nonzeros: of all rows, where those are sparse, else None
     """
 
     of_text: tuple[Source, ...]
     weighted: bool
     reading: dict
     weights: State | None
+    columns: int
+    nonzeros: int | None = None
 
     @property
     def n_rows(self) -> int:
@@ -50,6 +54,18 @@ class TextPieces(Pieces):
     @property
     def number_bytes(self) -> int:
         return 8
+
+    @property
+    def width(self) -> int:
+        return self.columns
+
+    @property
+    def is_sparse(self) -> bool:
+        return self.nonzeros is not None
+
+    @property
+    def numbers(self) -> int:
+        return self.columns if self.nonzeros is None else -(-3 * self.nonzeros // (2 * self.n_rows)) + 1
 
     def sources(self, contents: Mapping[int, Fingerprint]) -> tuple[Source, ...]:
         return self.of_text
@@ -79,7 +95,11 @@ class TextPieces(Pieces):
     def _of_dataset(self, piece: Dataset, first: int, widths: list[int]) -> Piece:
         begins = np.cumsum([0, *(source.rows for source in self.of_text)])
         number = int(np.searchsorted(begins, first, "right")) - 1
-        features = piece.features.toarray() if is_csr(piece.features) else piece.features
+        features = piece.features
+        if self.is_sparse:
+            features = sp.csr_matrix(features)
+        elif is_csr(features):
+            features = features.toarray()
         weight = piece.counts if self.weighted else None
         return Piece(first, features, piece.labels, None, weight, widths, (number, first - int(begins[number])), {})
 
@@ -121,13 +141,12 @@ def open_text(paths: Sequence[str], **reading) -> TextPieces | None:
     except NotInPieces as error:
         raise UsageError(f"{shown}: --stream takes no missing values so far, found nan") from error
     n_rows = sum(source.rows for source in sources)
-    if n_rows * count.width > DENSE_CELLS_PER_NONZERO * count.nonzeros:
-        share = 100.0 * count.nonzeros / (n_rows * count.width)
-        raise UsageError(f"{shown}: --stream takes dense rows so far, found {share:.2g} % of the numbers other than 0")
-    names = [str(number + 1) for number in range(count.width)]
+    sparse = n_rows * count.width > DENSE_CELLS_PER_NONZERO * count.nonzeros
+    names = [] if sparse else [str(number + 1) for number in range(count.width)]
     chosen = Chosen(names, dict.fromkeys(names, NUMBER), None, None, {}, {})
     weighted = count.weighted or weights is not None
-    return TextPieces([], states, chosen, sources, weighted, settled | {"n_features": count.width}, weights)
+    reading, nonzeros = settled | {"n_features": count.width}, count.nonzeros if sparse else None
+    return TextPieces([], states, chosen, sources, weighted, reading, weights, count.width, nonzeros)
 
 
 def _file_of(weights: str | os.PathLike) -> State:

@@ -15,7 +15,6 @@ from craig_cli.memory import available_memory
 from craig_cli.registry import RECIPES
 from craig_cli.selection.limits import estimate_of
 from craig_cli.selection.plan import Plan, wants_rough_model
-from craig_cli.tables.storage import NUMBER
 from craig_cli.version import __version__
 
 LARGE = 1_000_000  # rows, of more it streams unless another algorithm is asked for
@@ -93,13 +92,6 @@ def tell(note: Callable[[str], None] | None, texts: Iterable[str]) -> None:
     if note is not None:
         for text in texts:
             note(text)
-
-
-def bytes_of(pieces: Pieces) -> float:
-    """What leaves of all rows take in memory; inf where there are lists of which it is not known how long they are."""
-    if pieces.encoding is None and any(pieces.chosen.contents[name] != NUMBER for name in pieces.chosen.features):
-        return np.inf
-    return pieces.n_rows * (float(pieces.number_bytes) * pieces.width + 32)
 
 
 def reason_to_stream(paths: Sequence[str], plan: Plan, reading: dict) -> str | None:

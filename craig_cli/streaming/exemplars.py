@@ -11,12 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from craig_cli.selection.distances.assignment import Points, assigned_loss, nearest_of
-from craig_cli.streaming.leaves import Job, Leaf, Picks, arranged, clusters_of, constants_of, counts_of, points_of
+from craig_cli.dataset import stacked
+from craig_cli.selection.distances.assignment import assigned_loss
+from craig_cli.streaming import near
+from craig_cli.streaming.leaves import Job, Leaf, Picks, clusters_of, constants_of, counts_of, in_order
 from craig_cli.streaming.survey import chance
+from craig_cli.streaming.view import Matrix
 
 
 def draw(job: Job, leaf: Leaf, picks: Picks, name: str, seed: int | None) -> None:
@@ -26,8 +30,8 @@ def draw(job: Job, leaf: Leaf, picks: Picks, name: str, seed: int | None) -> Non
 
     seed  of the draw; None: the pick itself stands for its rows
     """
-    rows, _, cells = arranged(job, leaf, job.search)
-    prefixes, _, _, positions = clusters_of(leaf, rows, cells, picks, rows.multiplicity, 1.0)
+    rows, _, arranged = in_order(job, leaf, job.search)
+    prefixes, _, _, positions = clusters_of(leaf, rows, arranged, picks, rows.multiplicity, 1.0)
     counts, nearest = counts_of(prefixes, rows, len(picks.rows)), prefixes[-1]
     counted = np.flatnonzero(counts.any(axis=0))
     if seed is None:
@@ -51,9 +55,9 @@ def draw(job: Job, leaf: Leaf, picks: Picks, name: str, seed: int | None) -> Non
     job.folder.save(leaf.file(name), arrays)
 
 
-def drawn_of(job: Job, leaves: list[Leaf], size: int, name: str) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def drawn_of(job: Job, leaves: list[Leaf], size: int, name: str) -> tuple[dict[str, Any], np.ndarray]:
     """(row, features, label of what stands for each of the ``size`` clusters of all leaves, (s, size) their counts)"""
-    best: dict[str, np.ndarray] = {}
+    features, labels = None, np.empty(size)
     counts, wait, row = np.zeros((1, size)), np.full(size, np.inf), np.full(size, np.iinfo(np.int64).max)
     for leaf in leaves:
         columns = ("counted", "count", "place", "wait", "row", "features", "label")
@@ -64,16 +68,13 @@ def drawn_of(job: Job, leaves: list[Leaf], size: int, name: str) -> tuple[dict[s
         place = saved["place"]
         sooner = saved["wait"] < wait[place]
         sooner |= (saved["wait"] == wait[place]) & (saved["row"] < row[place])
-        if not best:
-            best = {
-                "features": np.empty((size, saved["features"].shape[1]), saved["features"].dtype),
-                "label": np.empty(size),
-            }
         kept = place[sooner]
-        wait[kept], row[kept] = saved["wait"][sooner], saved["row"][sooner]
-        for key, array in best.items():
-            array[kept] = saved[key][sooner]
-    return {"row": row, **best}, counts
+        wait[kept], row[kept], labels[kept] = saved["wait"][sooner], saved["row"][sooner], saved["label"][sooner]
+        found = saved["features"]
+        if features is None:
+            features = near.blank(size, found)
+        features = near.replaced(features, kept, found[sooner])
+    return {"row": row, "features": features, "label": labels}, counts
 
 
 @dataclass(frozen=True)
@@ -85,28 +86,28 @@ class Exemplars:
     drawn   the stage that says which cluster a row is of
     """
 
-    coordinates: np.ndarray
-    points: Points
+    coordinates: Matrix
+    points: near.Points
     places: list[np.ndarray]
     drawn: str
 
 
-def exemplars_of(job: Job, group: int, drawn: dict[str, np.ndarray], places: list[np.ndarray], stage: str) -> Exemplars:
+def exemplars_of(job: Job, group: int, drawn: dict[str, Any], places: list[np.ndarray], stage: str) -> Exemplars:
     """Of what was ``drawn`` in a ``stage``: arrays of features and labels."""
     coordinates = job.features.view.rows(drawn["features"], drawn["label"])
-    return Exemplars(coordinates, points_of(job.features, group, coordinates), places, stage)
+    return Exemplars(coordinates, near.points_of(coordinates, job.features.rulers[group]), places, stage)
 
 
 def bound(job: Job, leaf: Leaf, exemplars: Exemplars, name: str) -> None:
     """By how many grids each exemplar changes the bound, of each row to the nearest; and of each size the bound of the
     clusters.
     """
-    rows, coordinates, cells = arranged(job, leaf, job.features)
+    rows, coordinates, arranged = in_order(job, leaf, job.features)
     constants = constants_of(job, rows, coordinates)
-    weight = constants * rows.multiplicity
-    _, change = nearest_of(cells, exemplars.points, weight, job.grid)
+    weight, size = constants * rows.multiplicity, len(rows.numbers)
+    _, change = near.nearest_of(arranged, exemplars.points, weight, job.grid, np.full(size, -1))
     nearest = job.folder.load(leaf.file(exemplars.drawn), "nearest")[0]["nearest"]
-    nearest = np.broadcast_to(nearest, (len(exemplars.places), len(coordinates)))
+    nearest = np.broadcast_to(nearest, (len(exemplars.places), size))
     places = np.stack([place[own] for place, own in zip(exemplars.places, nearest)])
     whole = represented(job, leaf, coordinates, weight, exemplars.coordinates, places)
     changed = np.flatnonzero(change)
@@ -114,17 +115,17 @@ def bound(job: Job, leaf: Leaf, exemplars: Exemplars, name: str) -> None:
     job.folder.save(leaf.file(name), arrays, whole=whole, largest=float(constants.max()))
 
 
-def represented(job: Job, leaf: Leaf, rows: np.ndarray, weight: np.ndarray, exemplars: np.ndarray, places: np.ndarray):
+def represented(job: Job, leaf: Leaf, rows: Matrix, weight: np.ndarray, exemplars: Matrix, places: np.ndarray):
     """The bound, at each size, of rows (m, d') with this weight (m,), for which ``exemplars`` (r, d') stand.
 
     places  (s, m) int64 which of them, at each size
     """
     used, own = np.unique(places, return_inverse=True)
-    both = np.concatenate([rows, exemplars[used]])
+    both = stacked([rows, exemplars[used]])
     weight = np.concatenate([weight, np.zeros(len(used))])
     metric, themselves = job.features.rulers[leaf.group].metric, np.arange(len(used))
     return [
-        assigned_loss(both, metric, len(rows) + np.concatenate([each, themselves]), weight, job.grid)
+        assigned_loss(both, metric, rows.shape[0] + np.concatenate([each, themselves]), weight, job.grid)
         for each in own.reshape(places.shape)
     ]
 

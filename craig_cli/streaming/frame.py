@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from craig_cli.dataset import Source, look_like_classes
+from craig_cli.dataset import Source, is_csr, look_like_classes, stacked
 from craig_cli.errors import DataError, UsageError
 from craig_cli.formats.pieces import Piece, Pieces
 from craig_cli.registry import METRICS, load
@@ -18,7 +18,7 @@ from craig_cli.streaming.rough import Rough, load_rough
 from craig_cli.streaming.scratch import Scratch
 from craig_cli.streaming.survey import Survey
 from craig_cli.streaming.tree import Tree, grow
-from craig_cli.streaming.view import Sight, View
+from craig_cli.streaming.view import Matrix, Sight, View, routed_by
 from craig_cli.tables.encoding import Column, Encoding, Label, encoding_of
 from craig_cli.tables.storage import NUMBER
 
@@ -29,8 +29,8 @@ FILE = "frame"
 class Space:
     """Coordinates of rows.
 
-    references  (k, d') a point of each group, from which its diameter is measured
-    columns     (d',) int64, the coordinates by falling variance
+    references  (k, d') a point of each group, from which its diameter is measured; of sparse rows that is 0
+    columns     (d',) int64, the coordinates by falling variance; none of sparse rows
     """
 
     view: Sight
@@ -41,8 +41,10 @@ class Space:
         return {f"{name} references": self.references, f"{name} columns": self.columns}
 
 
-def space_of(view: Sight, survey: Survey, values: list, sample: np.ndarray) -> Space:
+def space_of(view: Sight, survey: Survey, values: list, sample: Matrix) -> Space:
     """The space of the groups with these ``values``, of which ``sample`` (s, d') has some rows."""
+    if is_csr(sample):
+        return Space(view, np.empty((len(values), 0)), np.empty(0, dtype=np.int64))
 
     def first(place: int, value) -> np.ndarray:
         features, label = survey.firsts[value]
@@ -220,7 +222,7 @@ def frame_of(survey: Survey, plan: Plan, pieces: Pieces, leaf_rows: int, note) -
         width=features.shape[1],
         features=space,
         search=space,
-        tree=grow(sample, codes, [-(-rows // leaf_rows) for rows, _ in counts]),
+        tree=grow(routed_by(sample), codes, [-(-rows // leaf_rows) for rows, _ in counts]),
         largest_label=float(max(abs(survey.labels.low[0]), abs(survey.labels.high[0]))),
         loss=loss,
         encoding=_encoding(survey, pieces),
@@ -229,9 +231,9 @@ def frame_of(survey: Survey, plan: Plan, pieces: Pieces, leaf_rows: int, note) -
     )
 
 
-def sample_of(survey: Survey, values: list) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def sample_of(survey: Survey, values: list) -> tuple[Matrix, np.ndarray, np.ndarray]:
     """(features (s, d), labels (s,) as views take them, groups (s,) int64) of the rows of the sample."""
-    features = np.concatenate([part[0] for part in survey.parts]).astype(np.float64)
+    features = stacked([part[0] for part in survey.parts]).astype(np.float64)
     if values == [None]:
         labels = np.concatenate([part[1] for part in survey.parts])
         return features, labels, np.zeros(len(labels), dtype=np.int64)

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy.sparse as sp
 
 from craig_cli.artifacts.coreset import Coreset
-from craig_cli.dataset import label_in_words
+from craig_cli.dataset import label_in_words, stacked
 from craig_cli.evaluation.gradient_error import norm_of
 from craig_cli.guided.influence import lift_of
 from craig_cli.guided.policy import tell_why, too_far
@@ -22,6 +23,7 @@ from craig_cli.scaling import Scaling
 from craig_cli.selection.algorithms.strata import whole_mass
 from craig_cli.selection.at_model import measured, units_of
 from craig_cli.selection.bounds import gradient_bounds
+from craig_cli.selection.distances.inverted_index import sketch
 from craig_cli.selection.merge import Part, moved_bounds
 from craig_cli.selection.plan import Plan
 from craig_cli.selection.quotas import shares_of
@@ -34,6 +36,7 @@ from craig_cli.streaming.route import pulls_of
 from craig_cli.streaming.scratch import Scratch
 from craig_cli.streaming.survey import Survey
 from craig_cli.streaming.tree import grow
+from craig_cli.streaming.view import Matrix
 from craig_cli.training.design import Design, blank_design
 from craig_cli.training.labels import check_classes, loss_of_classes
 from craig_cli.training.newton import SHARPNESS, newton
@@ -44,15 +47,21 @@ SAMPLE = 1 << 25  # bytes of the rows that a rough model is trained on; LEAST in
 COPIES = 6  # of them
 
 
-def sample_rows(n_rows: int, width: int, picks: int) -> int:
-    """Of ``width`` features, to train a rough model on for so many picks, in any memory the same."""
-    most = max(LEAST, SAMPLE // (8 * (width + 1)))
-    return min(most, sample_size(n_rows, width + 1, picks))
+def sample_rows(n_rows: int, numbers: int, width: int, picks: int) -> int:
+    """Of ``width`` features, which take so many ``numbers``, to train a rough model on for so many picks.
+
+    In any memory the same.
+    """
+    return min(_most(numbers), sample_size(n_rows, width + 1, picks))
 
 
-def sample_bytes(rows: int, width: int) -> float:
+def _most(numbers: int) -> int:
+    return max(LEAST, SAMPLE // (8 * (numbers + 1)))
+
+
+def sample_bytes(rows: int, numbers: int) -> float:
     """What training on them takes."""
-    return 8.0 * rows * (width + 1) * COPIES
+    return 8.0 * rows * (numbers + 1) * COPIES
 
 
 def everyone_of(frame: Frame, survey: Survey, plan: Plan, by_pass: Pass) -> InPieces:
@@ -66,6 +75,8 @@ def everyone_of(frame: Frame, survey: Survey, plan: Plan, by_pass: Pass) -> InPi
         check_classes(load(LOSSES, loss), np.array(classes), frame.name, text_of)
     scalings = survey.features.scaling("standard"), survey.features.scaling(plan.scale)
     design = blank_design(*scalings, loss, plan.l2, classes)
+    if survey.features.sparse:
+        design = replace(design, rows=sp.csr_matrix(design.rows))
     return InPieces(design, by_pass, frame.n_rows, plan.seed, _drawn(frame, survey))
 
 
@@ -74,12 +85,13 @@ def _drawn(frame: Frame, survey: Survey) -> Labelled:
 
     Of wide rows, whose lists were not known to be long before they were read, only some.
     """
-    most = max(LEAST, SAMPLE // (8 * (frame.width + 1)))
-    some = slice(None, None, -(-sum(len(part[1]) for part in survey.parts) // most))
+    rows = sum(len(part[1]) for part in survey.parts)
+    numbers = 3 * sum(part[0].nnz for part in survey.parts) // (2 * rows) if survey.features.sparse else frame.width
+    some = slice(None, None, -(-rows // _most(numbers)))
     features, labels, codes = (each[some] for each in sample_of(survey, frame.values))
     counts = np.concatenate([part[3] for part in survey.parts])[some]
     for place in np.flatnonzero(np.bincount(codes, minlength=len(frame.values)) == 0):
-        features = np.concatenate([features, survey.firsts[frame.values[place]][0]])
+        features = stacked([features, survey.firsts[frame.values[place]][0]])
         labels, codes, counts = np.append(labels, float(place)), np.append(codes, place), np.append(counts, 1.0)
     share = frame.masses / np.bincount(codes, weights=counts, minlength=len(frame.values))
     return Labelled(0, features, labels, counts * share[codes])
@@ -114,12 +126,17 @@ def at_rough_model(
     influence = lift.vectors(sample.rows, sample.slopes(sample.margins(state.coef)))
     standard = survey.features.scaling("standard")
     chosen = units_of(plan.scale, standard, survey.features.scaling(plan.scale))
-    factor = np.ones(frame.width) if chosen.factor is None else chosen.factor
     target = None if design.classes else survey.labels.scaling("standard")
-    scalings = Scaling("joint", survey.features.mean, factor), target
-    drawn = rows.drawn
-    joint = measured(*scalings, drawn.features, drawn.labels, influence, drawn.counts, recipe.features, recipe.power)
-    rough = Rough(design, state, lift, joint, rounds)
+    drawn, sketched = rows.drawn, None
+    features, mean = drawn.features, survey.features.mean
+    factor = np.ones(frame.width) if chosen.factor is None else chosen.factor
+    if survey.features.sparse:
+        sketched, features = chosen, sketch(chosen.apply(drawn.features))
+        mean = sketch(chosen.apply(sp.csr_matrix(mean[None])))[0]
+        factor = np.ones(len(mean))
+    scalings = Scaling("joint", mean, factor), target
+    joint = measured(*scalings, features, drawn.labels, influence, drawn.counts, recipe.features, recipe.power)
+    rough = Rough(design, state, lift, joint, rounds, sketched)
     coordinates = rough.rows(drawn.features, drawn.labels)
     space = space_of(rough, survey, frame.values, coordinates)
     codes = drawn.labels.astype(np.int64) if design.classes else np.zeros(len(drawn.labels), dtype=np.int64)
@@ -154,7 +171,7 @@ class Chosen:
     """
 
     rows: np.ndarray
-    features: np.ndarray
+    features: Matrix
     labels: np.ndarray
     counts: np.ndarray
     losses: np.ndarray
@@ -180,7 +197,7 @@ def weighed(rows: InPieces, rough: Rough, frame: Frame, plan: Plan, sizes: list[
     doubtful, coefs = [], []
     for chosen in sizes:
         labels = np.concatenate([each.labels for each in chosen])
-        features = np.concatenate([each.features for each in chosen]).astype(np.float64)
+        features = stacked([each.features for each in chosen]).astype(np.float64)
         picks = placed(rough.design, Labelled(0, features, labels, np.ones(len(labels))))
         slopes = picks.slopes(picks.margins(rough.state.coef))
         before = [each.weights for each in chosen]
@@ -222,7 +239,7 @@ def provenance(
     squares  the sum of the squared norms of the influence vectors of all rows
     """
     state, design = rough.state, rough.design
-    labels, features = (np.concatenate([getattr(each, key) for each in chosen]) for key in ("labels", "features"))
+    labels, features = (stacked([getattr(each, key) for each in chosen]) for key in ("labels", "features"))
     picks = placed(design, Labelled(0, features.astype(np.float64), labels, np.concatenate(weights)))
     slopes = picks.slopes(picks.margins(state.coef))
     full = state.mean * state.total

@@ -13,21 +13,25 @@ memory, threads or the process that does it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
+from craig_cli.dataset import stacked
 from craig_cli.formats.arrow import to_numpy
 from craig_cli.selection.algorithms.partition import Blocks
 from craig_cli.selection.algorithms.swaps import medoids_within
 from craig_cli.selection.bounds import gradient_constants
-from craig_cli.selection.distances.assignment import Points, arrange_points, assign, nearest_of
-from craig_cli.selection.distances.cells import Cells, Ruler, build_cells
+from craig_cli.selection.distances.cells import Cells, Ruler
+from craig_cli.selection.distances.inverted_index import Listed
 from craig_cli.selection.duplicates import representatives
 from craig_cli.selection.groups import MOST_DUPLICATES
+from craig_cli.streaming import near
 from craig_cli.streaming.scratch import Scratch, rows_to_numpy
-from craig_cli.streaming.view import Sight
+from craig_cli.streaming.view import Matrix, Sight
 
 TOO_LARGE = 1.5  # a leaf of more than so many times the rows it was to have is worked on in runs of rows
 
@@ -116,26 +120,31 @@ class Rows:
     """Rows of a leaf: numbers (m,) int64, features (m, d), labels as views take them and what they count, both (m,)."""
 
     numbers: np.ndarray
-    features: np.ndarray
+    features: Matrix
     labels: np.ndarray
     multiplicity: np.ndarray
 
     def take(self, order: np.ndarray) -> Rows:
         return Rows(*(each[order] for each in (self.numbers, self.features, self.labels, self.multiplicity)))
 
-    def seen(self, measure: Measure) -> np.ndarray:
+    def seen(self, measure: Measure) -> Matrix:
         """(m, d') coordinates."""
         return measure.view.rows(self.features, self.labels)
 
 
 def leaves_of(runs: dict[str, dict], classes: np.ndarray, leaf_rows: int) -> list[Leaf]:
-    """The leaves, of the ``classes`` (l,) that the tree's have; one that is too large as several."""
-    sizes = np.zeros(len(classes), dtype=np.int64)
+    """The leaves, of the ``classes`` (l,) that the tree's have; one that is too large as several.
+
+    Sparse rows that are longer than others are as many as they have numbers.
+    """
+    sizes, numbers = np.zeros(len(classes), dtype=np.int64), np.zeros(len(classes), dtype=np.int64)
     for facts in runs.values():
         sizes[facts["leaves"]] += facts["sizes"]
+        numbers[facts["leaves"]] += facts.get("numbers", facts["sizes"])
+    loads = numbers * (sizes.sum() / max(1, numbers.sum()))
     leaves: list[Leaf] = []
-    for node, size in enumerate(sizes.tolist()):
-        parts = -(-size // leaf_rows) if size > TOO_LARGE * leaf_rows else min(size, 1)
+    for node, (size, load) in enumerate(zip(sizes.tolist(), loads.tolist())):
+        parts = min(size, math.ceil(load / leaf_rows) if load > TOO_LARGE * leaf_rows else 1)
         for part in range(parts):
             span = part * size // parts, (part + 1) * size // parts
             leaves.append(Leaf(len(leaves), node, int(classes[node]), *span))
@@ -144,7 +153,7 @@ def leaves_of(runs: dict[str, dict], classes: np.ndarray, leaf_rows: int) -> lis
 
 def read_rows(job: Job, leaf: Leaf) -> Rows:
     """All rows of the leaf, in the order of the data."""
-    parts: list[dict[str, np.ndarray]] = []
+    parts: list[dict[str, Any]] = []
     first = 0  # of the batch, among the rows of the node
     for name, (leaves, sizes) in job.runs.items():
         place = int(np.searchsorted(leaves, leaf.node))
@@ -157,11 +166,11 @@ def read_rows(job: Job, leaf: Leaf) -> Rows:
                 batch = reader.get_batch(place).slice(begin, end - begin)
                 parts.append(
                     {
-                        key: rows_to_numpy(batch.column(key)) if key == "features" else to_numpy(batch.column(key))
-                        for key in batch.schema.names
+                        key: rows_to_numpy(column, job.width) if key == "features" else to_numpy(column)
+                        for key, column in zip(batch.schema.names, batch.columns)
                     }
                 )
-    arrays = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+    arrays = {key: stacked([part[key] for part in parts]) for key in parts[0]}
     labels = arrays.get("label", np.full(leaf.rows, float(leaf.group)))
     return Rows(arrays["row"], arrays["features"], labels, arrays.get("weight", np.ones(leaf.rows)))
 
@@ -181,8 +190,8 @@ def greedy(job: Job, leaf: Leaf, share: float, depth: float | None = None) -> No
         multiplicity = np.bincount(first, weights=multiplicity, minlength=leaf.rows)[kept]
         coordinates = coordinates[kept]
     ruler = job.rulers[leaf.group]
-    cells = build_cells(coordinates, ruler.metric, float(job.masses[leaf.group]), job.block, ruler)
-    blocks = Blocks(cells, multiplicity, job.block)
+    arranged = near.in_blocks(coordinates, ruler, float(job.masses[leaf.group]), job.block)
+    blocks = Blocks(arranged, multiplicity, job.block)
     if depth is None:
         tasks = [(b, 0.0, min(blocks.rows_of(b), int(2.0 * share * blocks.rows_of(b)) + 8)) for b in range(len(blocks))]
     else:
@@ -195,10 +204,10 @@ def greedy(job: Job, leaf: Leaf, share: float, depth: float | None = None) -> No
     last = gains[np.cumsum(lengths) - 1]
     deep = last if depth is None else np.nextafter(depth, 0.0)
     known = np.where(lengths == sizes, 0.0, deep)  # every pick of a higher gain is there
-    chosen = cells.order[positions]
+    chosen = arranged.order[positions]
     arrays = {
-        "order": kept[cells.order].astype(np.int32),
-        "multiplicity": multiplicity[cells.order] if len(kept) < leaf.rows else np.empty(0),
+        "order": kept[arranged.order].astype(np.int32),
+        "multiplicity": multiplicity[arranged.order] if len(kept) < leaf.rows else np.empty(0),
         "row": rows.numbers[kept[chosen]],
         "gain": gains,
         "block": np.repeat(np.arange(len(blocks)), lengths),
@@ -209,23 +218,21 @@ def greedy(job: Job, leaf: Leaf, share: float, depth: float | None = None) -> No
     job.folder.save(leaf.file("greedy"), arrays)
 
 
-def arranged(job: Job, leaf: Leaf, measure: Measure) -> tuple[Rows, np.ndarray, Cells]:
-    """The rows that are left of equal ones, in the order of their cells, their coordinates and these."""
+def in_order(job: Job, leaf: Leaf, measure: Measure) -> tuple[Rows, Matrix, Cells | Listed]:
+    """The rows that are left of equal ones, in the order of their blocks, their coordinates and these, arranged."""
     saved, _ = job.folder.load(leaf.file("greedy"), "order", "multiplicity")
     rows, order = read_rows(job, leaf), saved["order"]
     coordinates, ruler = rows.seen(measure)[order], measure.rulers[leaf.group]
     rows = rows.take(order)
     if len(saved["multiplicity"]):
         rows = replace(rows, multiplicity=saved["multiplicity"])
-    same = np.arange(len(coordinates))
-    cells = build_cells(coordinates, ruler.metric, float(job.masses[leaf.group]), job.block, ruler, same)
-    return rows, coordinates, cells
+    return rows, coordinates, near.in_order(coordinates, ruler, float(job.masses[leaf.group]), job.block)
 
 
-def constants_of(job: Job, rows: Rows, coordinates: np.ndarray) -> np.ndarray:
+def constants_of(job: Job, rows: Rows, coordinates: Matrix) -> np.ndarray:
     """(m,) c_i of rows with these coordinates in the space of the features."""
     if job.bound is None:
-        return np.ones(len(coordinates))
+        return np.ones(len(rows.numbers))
     return job.bound.constants(coordinates[:, : job.width], rows.labels)
 
 
@@ -235,7 +242,7 @@ class Picks:
 
     rows: np.ndarray
     leaves: np.ndarray
-    points: Points
+    points: near.Points
 
     def of(self, leaf: Leaf, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(places, positions) of the picks of this leaf: in greedy order, and in its rows ``numbers`` (m,)."""
@@ -249,23 +256,18 @@ def positions_of(rows: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     return order[np.searchsorted(numbers[order], rows)]
 
 
-def picks_of(job: Job, group: int, arrays: dict[str, np.ndarray], ends: Sequence[int] = ()) -> Picks:
+def picks_of(job: Job, group: int, arrays: dict[str, Any], ends: Sequence[int] = ()) -> Picks:
     """The picks of class ``group`` of which the arrays say row, leaf and coordinates; ``ends`` of prefixes of them."""
-    return Picks(arrays["row"], arrays["leaf"], points_of(job.search, group, arrays["coordinates"], ends))
+    points = near.points_of(arrays["coordinates"], job.search.rulers[group], ends)
+    return Picks(arrays["row"], arrays["leaf"], points)
 
 
-def points_of(measure: Measure, group: int, coordinates: np.ndarray, ends: Sequence[int] = ()) -> Points:
-    """Rows (r, d') of a class, arranged to be nearest, all of them and as far as each of the ``ends``."""
-    ruler = measure.rulers[group]
-    return arrange_points(np.ascontiguousarray(coordinates[:, ruler.columns]) * ruler.factor, ruler.metric, ends)
-
-
-def clusters_of(leaf: Leaf, rows: Rows, cells: Cells, picks: Picks, constants: np.ndarray, grid: float):
+def clusters_of(leaf: Leaf, rows: Rows, arranged: Cells | Listed, picks: Picks, constants: np.ndarray, grid: float):
     """(nearest, change, places, positions): the first two as ``nearest_of``, the others of the leaf's own picks."""
-    nearest, change = nearest_of(cells, picks.points, constants, grid)
     places, positions = picks.of(leaf, rows.numbers)
-    for end, each in zip(picks.points.ends, nearest):
-        each[positions[places < end]] = places[places < end]
+    pick_of = np.full(len(rows.numbers), -1)
+    pick_of[positions] = places
+    nearest, change = near.nearest_of(arranged, picks.points, constants, grid, pick_of)
     return nearest, change, places, positions
 
 
@@ -276,9 +278,12 @@ def counts_of(nearest: np.ndarray, rows: Rows, size: int) -> np.ndarray:
 
 def count(job: Job, leaf: Leaf, picks: tuple[np.ndarray, np.ndarray], name: str) -> None:
     """What the rows count that are nearest to each pick of this leaf; ``picks``: rows and leaves, both (r,) int64."""
-    rows, _, cells = arranged(job, leaf, job.search)
+    rows, coordinates, arranged = in_order(job, leaf, job.search)
     positions = positions_of(picks[0][picks[1] == leaf.number], rows.numbers)
-    nearest, _ = assign(cells, positions, rows.multiplicity, 1.0)
+    pick_of = np.full(len(rows.numbers), -1)
+    pick_of[positions] = np.arange(len(positions))
+    points = near.points_of(coordinates[positions], job.search.rulers[leaf.group])
+    (nearest,), _ = near.nearest_of(arranged, points, rows.multiplicity, 1.0, pick_of)
     counts = np.bincount(nearest, weights=rows.multiplicity, minlength=len(positions))
     job.folder.save(leaf.file(name), {"count": counts})
 
@@ -289,11 +294,11 @@ def weigh(job: Job, leaf: Leaf, picks: Picks, name: str) -> None:
     It counts the rows that are nearest to it of each prefix of the picks. The bound changes by whole numbers of the
     grid; where the picks are not by features it says nothing.
     """
-    rows, coordinates, cells = arranged(job, leaf, job.search)
-    constants, grid = np.ones(len(coordinates)), 1.0
+    rows, coordinates, arranged = in_order(job, leaf, job.search)
+    constants, grid = np.ones(len(rows.numbers)), 1.0
     if job.beside is None:
         constants, grid = constants_of(job, rows, coordinates), job.grid
-    nearest, change, *_ = clusters_of(leaf, rows, cells, picks, constants * rows.multiplicity, grid)
+    nearest, change, *_ = clusters_of(leaf, rows, arranged, picks, constants * rows.multiplicity, grid)
     counts = counts_of(nearest, rows, len(picks.rows))
     used = np.flatnonzero(counts.any(axis=0) | (change != 0.0))
     arrays = {"place": used, "count": counts[:, used], "change": change[used]}
@@ -302,10 +307,10 @@ def weigh(job: Job, leaf: Leaf, picks: Picks, name: str) -> None:
 
 def swap(job: Job, leaf: Leaf, picks: Picks, name: str) -> None:
     """The row, and its coordinates, that takes the place of each of the leaf's picks."""
-    rows, coordinates, cells = arranged(job, leaf, job.search)
-    (nearest,), _, places, positions = clusters_of(leaf, rows, cells, picks, rows.multiplicity, 1.0)
+    rows, coordinates, arranged = in_order(job, leaf, job.search)
+    (nearest,), _, places, positions = clusters_of(leaf, rows, arranged, picks, rows.multiplicity, 1.0)
     own = np.full(len(picks.rows), -1)
     own[places] = np.arange(len(places))
-    moved = medoids_within(cells.rows, cells.metric, rows.multiplicity, own[nearest], positions)
+    moved = medoids_within(arranged, rows.multiplicity, own[nearest], positions)
     arrays = {"place": places, "row": rows.numbers[moved], "coordinates": coordinates[moved]}
     job.folder.save(leaf.file(name), arrays)

@@ -11,14 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from craig_cli.selection.algorithms import lazy_dense
 from craig_cli.selection.algorithms.partition import PartitionGreedy, in_order, pool_size
-from craig_cli.selection.distances.cells import build_cells
 from craig_cli.selection.distances.space import Arrangement, Space
+from craig_cli.streaming import near
 from craig_cli.streaming.leaves import Job, Leaf
+from craig_cli.streaming.view import Matrix
 
 EXACT = 20_000  # points that exact greedy picks from; of more, greedy in blocks does
 
@@ -62,7 +63,7 @@ def read_blocks(job: Job, leaves: list[Leaf]) -> Blocks:
     return Blocks(leaves, leaf_of=whole.pop("at"), rows=rows, **whole)
 
 
-def merged(job: Job, leaves: list[Leaf], budget: int, deepen: Deepen, weights_of) -> dict[str, np.ndarray]:
+def merged(job: Job, leaves: list[Leaf], budget: int, deepen: Deepen, weights_of) -> dict[str, Any]:
     """The ``budget`` picks of a class in greedy order: row, leaf (its number), gain and coordinates.
 
     deepen      (leaves, gain): makes their picks be known down to that gain
@@ -85,7 +86,7 @@ def merged(job: Job, leaves: list[Leaf], budget: int, deepen: Deepen, weights_of
     return {key: array[chosen] for key, array in arrays.items()} | {"gain": gains}
 
 
-def above(job: Job, leaves: list[Leaf], depth: float, deepen: Deepen) -> tuple[dict[str, np.ndarray], bool]:
+def above(job: Job, leaves: list[Leaf], depth: float, deepen: Deepen) -> tuple[dict[str, Any], bool]:
     """(picks of a class as ``merged`` has them, of a higher gain than ``depth`` or where that is 0 all; whether all)"""
     blocks = read_blocks(job, leaves)
     shallow = np.unique(blocks.leaf_of[blocks.known > depth])
@@ -97,7 +98,7 @@ def above(job: Job, leaves: list[Leaf], depth: float, deepen: Deepen) -> tuple[d
     return _arrays(job, blocks, places[:size], gains[:size]), size == blocks.rows
 
 
-def _arrays(job: Job, blocks: Blocks, places: np.ndarray, gains: np.ndarray) -> dict[str, np.ndarray]:
+def _arrays(job: Job, blocks: Blocks, places: np.ndarray, gains: np.ndarray) -> dict[str, Any]:
     return {
         "row": blocks.row[places],
         "leaf": np.array([leaf.number for leaf in blocks.leaves])[blocks.leaf[places]],
@@ -128,7 +129,7 @@ def _pool(blocks: Blocks, size: int) -> tuple[np.ndarray, np.ndarray]:
     return best, blocks.gain[best]
 
 
-def _coordinates(job: Job, blocks: Blocks, places: np.ndarray) -> np.ndarray:
+def _coordinates(job: Job, blocks: Blocks, places: np.ndarray) -> Matrix:
     """(r, d') of the picks at these places, leaf by leaf."""
     starts = np.searchsorted(blocks.leaf, np.arange(len(blocks.leaves) + 1))
     coordinates = None
@@ -137,20 +138,17 @@ def _coordinates(job: Job, blocks: Blocks, places: np.ndarray) -> np.ndarray:
         wanted = np.flatnonzero(of == number)
         if len(wanted):
             part = job.folder.load(leaf.file("greedy"), "coordinates")[0]["coordinates"]
-            if coordinates is None:
-                coordinates = np.empty((len(places), part.shape[1]))
-            coordinates[wanted] = part[places[wanted] - starts[number]]
+            coordinates = near.blank(len(places), part) if coordinates is None else coordinates
+            coordinates = near.replaced(coordinates, wanted, part[places[wanted] - starts[number]])
     assert coordinates is not None
     return coordinates
 
 
-def _among(job: Job, group: int, points: np.ndarray, weights: np.ndarray, budget: int) -> tuple[np.ndarray, np.ndarray]:
+def _among(job: Job, group: int, points: Matrix, weights: np.ndarray, budget: int) -> tuple[np.ndarray, np.ndarray]:
     """(places, gains) of ``budget`` of the ``points`` (m, d') that stand for ``weights`` (m,), in greedy order."""
     metric, total = job.rulers[group].metric, float(weights.sum())
-    if len(points) <= EXACT:
-        greedy = lazy_dense.start(build_cells(points, metric, total), weights)
-        greedy.extend(budget)
-        return greedy.picks, greedy.gains
+    if len(weights) <= EXACT:
+        return near.exact_greedy(points, metric, weights, budget)
     space = Space(Arrangement(points, metric, total, job.block), weights, job.block)
     blocks = PartitionGreedy(space, job.block)
     blocks.extend(budget)

@@ -13,12 +13,12 @@ import numpy as np
 
 from craig_cli.artifacts.coreset import Coreset
 from craig_cli.artifacts.nested import Size
-from craig_cli.selection.distances.assignment import nearest_of
-from craig_cli.selection.distances.cells import build_cells
 from craig_cli.selection.merge import Part, Selection, merge
 from craig_cli.selection.nested import entry_of, inherited, merged_order, order_of, unite
 from craig_cli.selection.quotas import class_quotas, merge_orders
-from craig_cli.streaming.leaves import Job, points_of
+from craig_cli.streaming import near
+from craig_cli.streaming.leaves import Job
+from craig_cli.streaming.view import Matrix
 
 
 @dataclass(frozen=True)
@@ -72,16 +72,15 @@ def prefixes_of(ends: list[int]) -> list[Level]:
     return [Level(every[:end], np.minimum(every, end - 1), None) for end in ends]  # to later ones no row is nearest
 
 
-def first_picks(job: Job, group: int, coordinates: np.ndarray, ends: list[int]) -> Callable[[int, int], np.ndarray]:
+def first_picks(job: Job, group: int, coordinates: Matrix, ends: list[int]) -> Callable[[int, int], np.ndarray]:
     """``parents`` of clusters that go to the nearest of the first picks; ``coordinates`` (r, d') of all picks."""
-    measure, mass = job.search, float(job.masses[group])
-    cells = build_cells(coordinates, measure.rulers[group].metric, mass, job.block, measure.rulers[group])
-    nearest, _ = nearest_of(cells, points_of(measure, group, coordinates, ends), np.ones(len(coordinates)), 1.0)
+    ruler, mass = job.search.rulers[group], float(job.masses[group])
+    arranged, points = near.in_any_order(coordinates, ruler, mass, job.block), near.points_of(coordinates, ruler, ends)
+    every = np.arange(coordinates.shape[0])
+    nearest, _ = near.nearest_of(arranged, points, np.ones(len(every)), 1.0, every)
 
     def parents(place: int, count: int) -> np.ndarray:
-        parent = nearest[place][:count].copy()
-        parent[: ends[place]] = np.arange(ends[place])  # of equal picks too each stays its own
-        return parent
+        return nearest[place][:count]
 
     return parents
 

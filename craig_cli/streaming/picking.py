@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from craig_cli.dataset import stacked
 from craig_cli.errors import UsageError
 from craig_cli.selection.algorithms.partition import pool_size
 from craig_cli.selection.algorithms.strata import even_gains, spread_evenly
@@ -14,6 +16,7 @@ from craig_cli.selection.merge import Part
 from craig_cli.selection.nested import gains_in, neighbours
 from craig_cli.selection.plan import Plan
 from craig_cli.selection.quotas import class_quotas
+from craig_cli.streaming import near
 from craig_cli.streaming.asked import NotInPieces
 from craig_cli.streaming.exemplars import bound, draw, drawn_of, exemplars_of, losses_of
 from craig_cli.streaming.guided import Chosen
@@ -51,7 +54,7 @@ class Class:
         """Picks in each leaf, so many as the class with its ``rows`` is to have ``wanted`` of."""
         self._work(greedy, "greedy", wanted / rows)
 
-    def picks(self, quota: int, swaps: int) -> dict[str, np.ndarray]:
+    def picks(self, quota: int, swaps: int) -> dict[str, Any]:
         """The ``quota`` picks in greedy order: row, leaf, gain and coordinates."""
         with self.clock.stage("merge"):
             if not self.folder.has(self.name):
@@ -64,23 +67,23 @@ class Class:
                 for leaf in self.leaves:
                     moved, _ = self.folder.load(leaf.file(stage))
                     for key in ("row", "coordinates"):
-                        arrays[key][moved["place"]] = moved[key]
+                        arrays[key] = near.replaced(arrays[key], moved["place"], moved[key])
         return arrays
 
     def known_above(self) -> float:
         """Every pick of a higher gain is there."""
         return float(read_blocks(self.job, self.leaves).known.max())
 
-    def above(self, depth: float) -> tuple[dict[str, np.ndarray], bool]:
+    def above(self, depth: float) -> tuple[dict[str, Any], bool]:
         """(the picks of a higher gain than ``depth``, or all, whether these are all)"""
         return above(self.job, self.leaves, depth, self._deepen)
 
-    def bounded(self, arrays: dict[str, np.ndarray], stage: str) -> Part:
+    def bounded(self, arrays: dict[str, Any], stage: str) -> Part:
         """The picks with their counts and the bound of each prefix."""
         (counts,), changes = self._weighed(arrays, stage, Clock(None))
         return Part(arrays["row"], counts, np.cumsum(changes) * self.job.grid)
 
-    def medoids(self, arrays: dict[str, np.ndarray], ends: list[int]) -> list[Chosen]:
+    def medoids(self, arrays: dict[str, Any], ends: list[int]) -> list[Chosen]:
         """The picks as what stands for their clusters, by features; of each of the sizes ``ends``, as the next two."""
         with self.clock.stage("weigh"):
             counts, changes = self._weighed(arrays, "weigh", self.clock, ends)
@@ -92,7 +95,7 @@ class Class:
             for end, count in zip(ends, counts)
         ]
 
-    def exemplars(self, arrays: dict[str, np.ndarray], seed: int | None, ends: list[int]) -> list[Chosen]:
+    def exemplars(self, arrays: dict[str, Any], seed: int | None, ends: list[int]) -> list[Chosen]:
         """Members of the clusters, or with no seed the picks."""
         job, number, size = self.job, self.number, ends[-1]
         with self.clock.stage("draw"):
@@ -130,7 +133,7 @@ class Class:
             columns = ("row", "features", "label", "count", "weight", "mass")
             saved = [self.folder.load(leaf.file("stratum"), *columns) for leaf in self.leaves]
             spread = spread_evenly(quota)
-            drawn = {key: np.concatenate([arrays[key] for arrays, _ in saved])[spread] for key in columns}
+            drawn = {key: stacked([arrays[key] for arrays, _ in saved])[spread] for key in columns}
             count, weight = drawn.pop("count"), drawn.pop("weight")
 
             def parents(place: int, above: int) -> np.ndarray:
@@ -170,7 +173,7 @@ class Class:
             self.folder.remove(leaf.file("greedy"))
         self.crew(greedy, self.job, shallow, "greedy", Clock(None), 0.0, depth)
 
-    def _merged(self, quota: int) -> dict[str, np.ndarray]:
+    def _merged(self, quota: int) -> dict[str, Any]:
         arrays = merged(self.job, self.leaves, quota, self._deepen, self._counted)
         if len(arrays["row"]) < quota:
             raise NotInPieces(
@@ -179,7 +182,7 @@ class Class:
             )
         return arrays
 
-    def _counted(self, arrays: dict[str, np.ndarray]) -> np.ndarray:
+    def _counted(self, arrays: dict[str, Any]) -> np.ndarray:
         """What the rows nearest to each of the picks count, (r,): of a leaf among its own, as all take r times n."""
         self.crew(count, self.job, self.leaves, "pool", Clock(None), (arrays["row"], arrays["leaf"]), "pool")
         counts = np.zeros(len(arrays["row"]))

@@ -12,17 +12,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from craig_cli.artifacts.model import Model
+from craig_cli.dataset import is_csr, stacked
 from craig_cli.guided.influence import HESSIAN_WORK, Gradients, Lift, decrement, lift_of, whitened
 from craig_cli.guided.rough_model import State
 from craig_cli.registry import LOSSES, METRICS, load
 from craig_cli.scaling import Scaling
 from craig_cli.selection.algorithms.strata import LEVERAGE, masses
 from craig_cli.selection.at_model import Joint
+from craig_cli.selection.distances.inverted_index import sketch
 from craig_cli.selection.distances.metrics import Metric
 from craig_cli.streaming.scratch import Scratch
 from craig_cli.streaming.survey import chance
+from craig_cli.streaming.view import Matrix
 from craig_cli.training.design import CHUNK, Curvature, Design, factored, moments
 from craig_cli.training.labels import targets_of
 
@@ -37,7 +41,7 @@ class Labelled:
     """
 
     first: int
-    features: np.ndarray
+    features: Matrix
     labels: np.ndarray
     counts: np.ndarray
 
@@ -102,8 +106,8 @@ class InPieces:
         slopes = rows.slopes(margins)
         second = rows.second_derivatives(slopes)
         count = rows.counts.sum()
-        work = self.n_rows * self.design.n_outputs * self.design.width**2
-        stride = slice(None, None, int(np.ceil(work / HESSIAN_WORK)))
+        work = 0 if is_csr(part.features) else self.n_rows * self.design.n_outputs * self.design.width**2
+        stride = slice(None, None, max(1, int(np.ceil(work / HESSIAN_WORK))))
         weights = second[stride] * rows.counts[stride, None]
         return [
             count,
@@ -141,14 +145,14 @@ class InPieces:
 
 def joined(parts: list[Labelled]) -> Labelled:
     columns = ([getattr(each, key) for each in parts] for key in ("features", "labels", "counts"))
-    return Labelled(0, *map(np.concatenate, columns))
+    return Labelled(0, *map(stacked, columns))
 
 
 @dataclass(frozen=True)
 class Rough:
     """The model of a ``state`` in a ``design`` without rows, trained in ``rounds``, and the joint space there.
 
-    A view of rows, as ``view.View``.
+    A view of rows, as ``view.View``. Of sparse rows the space has a sketch of features that are ``sketched`` so scaled.
     """
 
     design: Design
@@ -156,6 +160,7 @@ class Rough:
     lift: Lift
     joint: Joint
     rounds: int
+    sketched: Scaling | None = None
 
     @property
     def metric(self) -> Metric:
@@ -171,21 +176,23 @@ class Rough:
         """(q',) the sum of the whole influence vectors of all rows."""
         return whitened(self.curvature, self.state.mean) * self.state.total
 
-    def rows(self, features: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    def rows(self, features: Matrix, labels: np.ndarray) -> np.ndarray:
         """(m, d') float64 of features (m, d) and labels (m,), as ``Labelled`` has them."""
         return self.seen(features, labels)[0]
 
-    def seen(self, features: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def seen(self, features: Matrix, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(the same, (m,) squares of the norms of the influence vectors)"""
-        space = np.empty((len(features), self.lift.width + features.shape[1] + (self.joint.target is not None)))
-        squares = np.empty(len(features))
-        for start in range(0, len(features), CHUNK):
+        assert self.joint.scaling.factor is not None
+        beside = len(self.joint.scaling.factor) + (self.joint.target is not None)
+        space, squares = np.empty((len(labels), self.lift.width + beside)), np.empty(len(labels))
+        for start in range(0, len(labels), CHUNK):
             part = slice(start, start + CHUNK)
             raw = features[part].astype(np.float64)
-            rows = placed(self.design, Labelled(0, raw, labels[part], np.ones(len(raw))))
+            rows = placed(self.design, Labelled(0, raw, labels[part], np.ones(raw.shape[0])))
             influence = self.lift.vectors(rows.rows, rows.slopes(rows.margins(self.state.coef)))
             squares[part] = np.einsum("ij,ij->i", influence, influence)
-            self.joint.fill(influence, raw, labels[part], space[part])
+            shown = raw if self.sketched is None else sketch(self.sketched.apply(raw))
+            self.joint.fill(influence, shown, labels[part], space[part])
         return space, squares
 
     def whole(self, picks: Design, slopes: np.ndarray):
@@ -202,6 +209,7 @@ class Rough:
         arrays |= {f"factor {place}": each for place, each in enumerate(self.curvature.factors)}
         arrays |= {f"lift {place}": each for place, each in enumerate(self.lift.outputs)}
         scalings = {"design": self.design.scaling, "joint": self.joint.scaling, "target": self.joint.target}
+        scalings["sketched"] = self.sketched
         for name, scaling in scalings.items():
             if scaling is not None and scaling.shift is not None and scaling.factor is not None:
                 arrays |= {f"{name} shift": scaling.shift, f"{name} factor": scaling.factor}
@@ -217,6 +225,7 @@ class Rough:
             unit=self.joint.unit,
             power=self.joint.power,
             rounds=self.rounds,
+            sparse=is_csr(self.design.rows),
         )
 
 
@@ -228,13 +237,15 @@ def load_rough(scratch: Scratch) -> Rough:
         return [arrays[f"{name} {place}"] for place in range(len(arrays["coef"]))]
 
     def scaling(name: str) -> Scaling:
-        return Scaling(name, arrays[f"{name} shift"], arrays[f"{name} factor"])
+        return Scaling(name, arrays.get(f"{name} shift"), arrays.get(f"{name} factor"))
 
-    none = np.empty(0)
-    blank = np.empty((0, arrays["coef"].shape[1]))
+    none, sparse = np.empty(0), facts["sparse"]
+    shape = 0, arrays["coef"].shape[1]
+    blank = sp.csr_matrix(shape) if sparse else np.empty(shape)
     classes = tuple(facts["classes"])
     design = Design(blank, none, none, arrays["penalty"], facts["loss"], classes, scaling("design"), facts["scale"])
     state = State(arrays["coef"], arrays["mean"], **facts["state"], curvature=Curvature(parts("factor")))
     target = scaling("target") if "target shift" in arrays else None
     joint = Joint(scaling("joint"), target, facts["unit"], facts["power"])
-    return Rough(design, state, Lift(parts("lift"), facts["whole"]), joint, facts["rounds"])
+    lift = Lift(parts("lift"), facts["whole"])
+    return Rough(design, state, lift, joint, facts["rounds"], scaling("sketched") if sparse else None)

@@ -13,13 +13,15 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
+import scipy.sparse as sp
 
+from craig_cli.dataset import csr_arrays, is_csr
 from craig_cli.errors import DataError, UsageError, os_error
 from craig_cli.formats.arrow import to_arrow, to_numpy
 from craig_cli.formats.messages import first_line
@@ -68,12 +70,12 @@ class Scratch:
 
         self._put(name, fill)
 
-    def save(self, name: str, arrays: dict[str, np.ndarray], **facts) -> None:
+    def save(self, name: str, arrays: Mapping[str, np.ndarray | sp.csr_matrix], **facts) -> None:
         """The file ``name`` of ``arrays`` of any shapes."""
-        columns = {
-            key: pa.LargeListArray.from_arrays(pa.array([0, array.size], pa.int64()), to_arrow(array.reshape(-1)))
-            for key, array in arrays.items()
-        }
+        columns = {}
+        for key, array in arrays.items():
+            values = rows_to_arrow(array) if is_csr(array) else to_arrow(array.reshape(-1))
+            columns[key] = pa.LargeListArray.from_arrays(pa.array([0, len(values)], pa.int64()), values)
         shapes = {key: list(array.shape) for key, array in arrays.items()}
         schema = pa.schema([(key, column.type) for key, column in columns.items()])
         self.write(name, iter([columns]), schema, {"facts": facts, "shapes": shapes})
@@ -87,12 +89,15 @@ class Scratch:
         with self._get(name) as source:
             return source.read()
 
-    def load(self, name: str, *only: str) -> tuple[dict[str, np.ndarray], dict]:
+    def load(self, name: str, *only: str) -> tuple[dict[str, Any], dict]:
         """(arrays, facts) of what was saved, all arrays or ``only`` those."""
         with self.open(name, only) as (reader, written):
             batch = reader.get_batch(0)
-            names = batch.schema.names
-            arrays = {key: to_numpy(batch.column(key).flatten()).reshape(written["shapes"][key]) for key in names}
+            arrays = {}
+            for key in batch.schema.names:
+                values, shape = batch.column(key).flatten(), written["shapes"][key]
+                is_rows = pa.types.is_large_list(values.type)
+                arrays[key] = rows_to_numpy(values, shape[1]) if is_rows else to_numpy(values).reshape(shape)
             return arrays, written["facts"]
 
     @contextlib.contextmanager
@@ -240,11 +245,19 @@ def _remove(*folders: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def rows_to_arrow(rows: np.ndarray) -> pa.Array:
-    """(m, d) numbers as lists of d."""
-    return pa.FixedSizeListArray.from_arrays(to_arrow(rows.reshape(-1)), rows.shape[1])
+def rows_to_arrow(rows: np.ndarray | sp.csr_matrix) -> pa.Array:
+    """(m, d) numbers as lists of d, of sparse rows as lists of columns and values."""
+    if not is_csr(rows):
+        return pa.FixedSizeListArray.from_arrays(to_arrow(rows.reshape(-1)), rows.shape[1])
+    values, columns, starts = csr_arrays(rows)
+    pairs = pa.StructArray.from_arrays([to_arrow(columns), to_arrow(values)], ["column", "value"])
+    return pa.LargeListArray.from_arrays(to_arrow(starts), pairs)
 
 
-def rows_to_numpy(column: pa.Array) -> np.ndarray:
-    """The (m, d) numbers, a view that cannot be written."""
-    return to_numpy(column.flatten()).reshape(len(column), column.type.list_size)
+def rows_to_numpy(column: pa.Array, width: int) -> np.ndarray | sp.csr_matrix:
+    """The (m, width) numbers, a view that cannot be written."""
+    if not pa.types.is_large_list(column.type):
+        return to_numpy(column.flatten()).reshape(len(column), column.type.list_size)
+    starts, pairs = to_numpy(column.offsets), column.flatten()
+    columns, values = (to_numpy(pairs.field(name)) for name in ("column", "value"))
+    return sp.csr_matrix((values, columns, starts - starts[0]), shape=(len(column), width))

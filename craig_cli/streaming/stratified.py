@@ -17,6 +17,7 @@ from craig_cli.selection.algorithms.strata import LEVERAGE, Strata, masses
 from craig_cli.selection.distances.space import Arrangement, Space
 from craig_cli.streaming.exemplars import represented
 from craig_cli.streaming.leaves import Job, Leaf, Rows, constants_of, read_rows
+from craig_cli.streaming.view import Matrix, routed_by
 
 
 def _masses(job: Job, leaf: Leaf, rows: Rows, vectors: np.ndarray, means: np.ndarray) -> np.ndarray:
@@ -28,7 +29,7 @@ def _masses(job: Job, leaf: Leaf, rows: Rows, vectors: np.ndarray, means: np.nda
 
 def mass(job: Job, leaf: Leaf, means: np.ndarray, name: str) -> None:
     rows = read_rows(job, leaf)
-    total = float(_masses(job, leaf, rows, rows.seen(job.search), means).sum())
+    total = float(_masses(job, leaf, rows, routed_by(rows.seen(job.search)), means).sum())
     job.folder.save(leaf.file(name), {}, mass=total)
 
 
@@ -42,8 +43,8 @@ def stratum(
     quotas  number of the leaf -> strata
     """
     rows = read_rows(job, leaf)
-    vectors = rows.seen(job.search)
-    features = vectors if job.beside is None else rows.seen(job.features)
+    seen = rows.seen(job.search)
+    vectors, features = routed_by(seen), seen if job.beside is None else rows.seen(job.features)
     space = Space(Arrangement(features, job.features.view.metric, 0.0, None), rows.multiplicity)
     generator = np.random.default_rng([seed, leaf.number])
     cut = Strata(vectors, _masses(job, leaf, rows, vectors, means), space, generator)
@@ -73,7 +74,7 @@ class Unions:
     first   number of a leaf -> its first stratum
     """
 
-    coordinates: np.ndarray
+    coordinates: Matrix
     places: list[np.ndarray]
     first: dict[int, int]
 

@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import scipy.sparse as sp
 
-from craig_cli.dataset import MOST_CLASSES
+from craig_cli.dataset import MOST_CLASSES, is_csr
 from craig_cli.errors import DataError
 from craig_cli.formats.messages import quoted
 from craig_cli.formats.pieces import Piece
 from craig_cli.formats.pipeline import Workers
-from craig_cli.scaling import Scaling, scaling_by
+from craig_cli.scaling import Scaling, column_range, scaling_by
 from craig_cli.tables.fingerprint import Fingerprint
 
 
@@ -25,7 +26,7 @@ from craig_cli.tables.fingerprint import Fingerprint
 class Moments:
     """Of the columns of the rows so far: what they count, mean, sum of squares about it, and their ranges.
 
-    plain is the mean of the rows as such, largest the greatest square of a row's norm.
+    plain is the mean of the rows as such, largest the greatest square of a row's norm. Of sparse rows zeros count too.
     """
 
     mass: float
@@ -36,11 +37,14 @@ class Moments:
     largest: float
     rows: int
     plain: np.ndarray
+    sparse: bool = False
 
     @classmethod
-    def of(cls, rows: np.ndarray, weight: np.ndarray | None) -> Moments:
+    def of(cls, rows: np.ndarray | sp.csr_matrix, weight: np.ndarray | None) -> Moments:
         """Of ``rows`` (m, d), which count ``weight`` (m,) each, or 1."""
         rows = rows.astype(np.float64, copy=False)
+        if is_csr(rows):
+            return cls._of_sparse(rows, np.ones(rows.shape[0]) if weight is None else weight)
         plain = rows.mean(axis=0)
         counts = np.ones(len(rows)) if weight is None else weight
         mean = plain if weight is None else counts @ rows / counts.sum()
@@ -48,6 +52,14 @@ class Moments:
         largest = float(np.einsum("ij,ij->i", rows, rows).max())
         low, high = rows.min(axis=0), rows.max(axis=0)
         return cls(float(counts.sum()), mean, squares, low, high, largest, len(rows), plain)
+
+    @classmethod
+    def _of_sparse(cls, rows: sp.csr_matrix, counts: np.ndarray) -> Moments:
+        mass, square = counts.sum(), rows.multiply(rows).tocsr()
+        mean, plain = rows.T @ counts / mass, rows.T @ np.ones(len(counts)) / len(counts)
+        squares = np.maximum(square.T @ counts - mass * mean**2, 0.0)
+        largest = float(np.max(square.sum(axis=1)))
+        return cls(float(mass), mean, squares, *column_range(rows), largest, len(counts), plain, sparse=True)
 
     def add(self, other: Moments) -> None:
         """Those of more rows (Chan, Golub and LeVeque 1979)."""
@@ -72,7 +84,7 @@ class Moments:
         else:
             shift, spread = self.mean, np.sqrt(np.maximum(self.squares / self.mass, 0.0))
             spread[self.low == self.high] = 0.0
-        return scaling_by(name, shift, spread)
+        return scaling_by(name, np.zeros(width) if self.sparse else shift, spread)
 
 
 @dataclass

@@ -58,8 +58,13 @@ class Design:
         """The rows ``index``, counted ``weights`` times."""
         return replace(self, rows=self.rows[index], targets=self.targets[index], counts=weights)
 
-    def of(self, features: np.ndarray, targets: np.ndarray, counts: np.ndarray) -> Design:
-        """The same of other, dense rows: features (m, d) in raw units, targets and counts (m,)."""
+    def of(self, features: np.ndarray | sp.csr_matrix, targets: np.ndarray, counts: np.ndarray) -> Design:
+        """The same of other rows, dense or CSR: features (m, d) in raw units, targets and counts (m,)."""
+        if is_csr(features):
+            rows = self.scaling.apply(features)
+            ones = np.ones((rows.shape[0], 1))
+            rows = sp.hstack([rows, ones], format="csr") if self.intercept else rows
+            return replace(self, rows=rows, targets=targets, counts=counts)
         rows = np.ones((len(features), self.width))
         self.scaling.apply(features, out=rows[:, : features.shape[1]])
         return replace(self, rows=rows, targets=targets, counts=counts)
@@ -143,15 +148,10 @@ def build_design(
         classes, targets = encode_labels(load(LOSSES, loss), dataset)
     scaling = fit_scaling("standard", dataset.features, dataset.multiplicity)
     trained = scaling if scale == "standard" else fit_scaling(scale, dataset.features, dataset.multiplicity)
-    n_rows, n_features = dataset.features.shape
     if not intercept:  # the margins are 0 where those of a model trained with ``scale`` are
-        scaling = replace(scaling, shift=np.zeros(n_features) if trained.shift is None else trained.shift)
+        scaling = replace(scaling, shift=np.zeros(dataset.n_features) if trained.shift is None else trained.shift)
     design = blank_design(scaling, trained, loss, l2, tuple(classes), intercept)
-    if not dataset.is_sparse:
-        return design.of(dataset.features, targets, dataset.counts)
-    rows = scaling.apply(dataset.features)
-    rows = sp.hstack([rows, np.ones((n_rows, 1))], format="csr") if intercept else rows
-    return replace(design, rows=rows, targets=targets, counts=dataset.counts)
+    return design.of(dataset.features, targets, dataset.counts)
 
 
 def blank_design(

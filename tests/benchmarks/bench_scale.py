@@ -6,6 +6,7 @@
     python -m tests.benchmarks.bench_scale commands 6000000       train, eval and export of so many rows
     python -m tests.benchmarks.bench_scale 2000000 0.01 1G yes any    of the default, not of --for distance
     python -m tests.benchmarks.bench_scale mixed 2000000 0.01 1G yes any  of categories and numbers, some missing
+    python -m tests.benchmarks.bench_scale sparse 100000 0.01 700M yes distance    sparse LIBSVM text, likewise
     python -m tests.benchmarks.bench_scale workers 2000000        two local Dask workers beside one, of so many rows
     python -m tests.benchmarks.bench_scale sizes 1000000          nested coresets beside each size by itself
 
@@ -13,7 +14,7 @@ Made up are 28 columns of float32, a mixture of 200 Gaussians, in a folder of Pa
 what bench_census makes up, with --scale standard. Processor
 time is that of the process and its children, peak memory the greatest of it alone; L is the sum of distances, epsilon.
 With ``any`` the residual is that of the logistic model that is optimal on the coreset, on all rows (l2 1e-5).
-LIBSVM text is 20,000 rows, again and again.
+LIBSVM text is 20,000 rows, again and again; sparse are some 55 of 50,000 columns like words of 200 topics.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import scipy.sparse as sp
 
 from craig_cli import read_dataset
 from craig_cli.artifacts.coreset import read_coreset
@@ -48,6 +50,7 @@ DATA = Path(os.environ.get("CRAIG_DATA", Path(__file__).parents[3] / "shared" / 
 FILE = 500_000  # rows
 L2 = 1e-5
 WIDTH = 28
+WORDS, TOPICS, TOKENS = 50_000, 200, 60
 
 
 def made_up(folder: Path, n_rows: int) -> Path:
@@ -84,8 +87,8 @@ def craig(*arguments) -> dict:
 
 def residuals(data: Path, coresets: dict[str, Path]) -> dict[str, float]:
     """Of each way, the objective of all rows at the model that is optimal on its coreset, above their optimum."""
-    dataset = read_dataset([data], label="label")
-    if is_csr(dataset.features):
+    dataset = read_dataset([data], **({} if data.suffix == ".libsvm" else {"label": "label"}))
+    if is_csr(dataset.features) and data.suffix != ".libsvm":
         dataset = replace(dataset, features=dataset.features.toarray())
     design = build_design(dataset, "logistic", L2)
     best = newton(design, np.zeros((1, design.width))).coef
@@ -128,6 +131,30 @@ def as_text(folder: Path, n_rows: int) -> Path:
         for _ in range(-(-n_rows // len(rows))):
             stream.write(block.getvalue())
     return folder / "made-up.libsvm"
+
+
+def words(generator: np.random.Generator, size: int, signs: np.ndarray) -> tuple[sp.csr_matrix, np.ndarray]:
+    """(rows of TOKENS words, weighted by how rare they are and of unit length, labels by the ``signs`` of words)"""
+    topics = generator.integers(0, TOPICS, size)
+    rank = np.minimum((WORDS ** generator.random((size, TOKENS)) - 1).astype(np.int64), WORDS - 1)
+    own = generator.random(rank.shape) < 0.6
+    tokens = np.where(own, (rank * 7919 + topics[:, None] * 104_729 + 13) % WORDS, rank)
+    rows = sp.csr_matrix((np.ones(tokens.size), tokens.ravel(), np.arange(size + 1) * TOKENS), shape=(size, WORDS))
+    rows.sum_duplicates()
+    rows.data = (1.0 + np.log(rows.data)) * np.log(2.0 + rows.indices)
+    rows.data /= np.repeat(np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel()), np.diff(rows.indptr))
+    rows.data = np.round(rows.data, 4)
+    score = 6.0 * (rows @ signs) + 0.5 * generator.logistic(size=size)
+    return rows, np.where(score > 0, 1.0, -1.0)
+
+
+def as_sparse_text(folder: Path, n_rows: int) -> Path:
+    generator = np.random.default_rng(0)
+    signs = generator.standard_normal(WORDS)
+    with open(folder / "words.libsvm", "wb") as stream:
+        for first in range(0, n_rows, 20_000):
+            libsvm.write(stream, *words(generator, min(20_000, n_rows - first), signs))
+    return folder / "words.libsvm"
 
 
 # A child's peak is at least what its parent had when it started it, so a small one does.
@@ -206,6 +233,13 @@ def several(data: Path, limit: str) -> None:
 DATA_FOR_KERNELS = Path(__file__).parents[2] / "sample_data" / "binary.parquet"
 
 
+KINDS = {  # how it is made up, what it is called, and how it is selected from
+    "plain": (made_up, "made-up mixture x 28", ()),
+    "mixed": (mixed, "census-like table", ("--scale", "standard")),
+    "sparse": (as_sparse_text, "made-up words, 50,000 of them", ()),
+}
+
+
 def main(arguments: list[str]) -> None:
     if arguments[:1] == ["commands"]:
         with tempfile.TemporaryDirectory() as folder:
@@ -217,15 +251,15 @@ def main(arguments: list[str]) -> None:
     if arguments[:1] == ["sizes"]:
         with tempfile.TemporaryDirectory() as folder:
             return several(made_up(Path(folder), int(arguments[1])), "1G")
-    kind, *arguments = arguments if arguments[:1] == ["mixed"] else ["plain", *arguments]
+    kind, *arguments = arguments if arguments[:1] in (["mixed"], ["sparse"]) else ["plain", *arguments]
+    make, name, options = KINDS[kind]
     defaults = ("1000000", "0.01", "1G", "yes", "distance")
     n_rows, fraction, limit, in_memory, purpose = [*arguments, *defaults[len(arguments) :]]
     with tempfile.TemporaryDirectory() as folder:
-        if kind == "mixed":
-            settings = float(fraction), limit, in_memory == "yes", purpose, "--scale", "standard"
-            return compare("census-like table", mixed(Path(folder), int(n_rows)), *settings)
-        data = made_up(Path(folder), int(n_rows))
-        compare("made-up mixture x 28", data, float(fraction), limit, in_memory == "yes", purpose)
+        data = make(Path(folder), int(n_rows))
+        compare(name, data, float(fraction), limit, in_memory == "yes", purpose, *options)
+        if kind != "plain":
+            return
         if not arguments and find_spec("distributed") is not None:
             workers(data, 0.01)
         elif not arguments:

@@ -37,3 +37,8 @@ def greedy(distances, budget, multiplicity=None):
         picks.append(best)
         current = np.minimum(current, distances[:, best])
     return np.array(picks), np.array(gains)
+
+
+def to_nearest(rows, picks, metric="euclidean"):
+    """(n,) distance of each of the ``rows`` (n, d) to the nearest of the ``picks`` (r, d)."""
+    return DISTANCES[metric](rows[:, None, :] - picks[None, :, :]).min(axis=1)

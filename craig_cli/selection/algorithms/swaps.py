@@ -12,8 +12,8 @@ import numpy as np
 
 from craig_cli import jit
 from craig_cli.jit import njit
-from craig_cli.selection.distances.inverted_index import Index
-from craig_cli.selection.distances.metrics import Metric
+from craig_cli.selection.distances.cells import Cells
+from craig_cli.selection.distances.inverted_index import Index, Listed
 from craig_cli.selection.distances.pairwise import dense_distance, sparse_distance
 from craig_cli.selection.distances.space import Space
 
@@ -48,15 +48,18 @@ def swap_medoids(space: Space, picks: np.ndarray, rounds: int) -> np.ndarray:
 
 
 def medoids_within(
-    rows: np.ndarray, metric: Metric, multiplicity: np.ndarray, nearest: np.ndarray, picks: np.ndarray
+    arranged: Cells | Listed, multiplicity: np.ndarray, nearest: np.ndarray, picks: np.ndarray
 ) -> np.ndarray:
-    """The medoids (r,) int64 of the clusters of ``picks`` (r,), by which the ``rows`` (n, d) go: nearest (n,) int64 is
-    the index of each row's pick, or -1 of a row that belongs to none of them.
+    """The medoids (r,) int64 of the clusters of ``picks`` (r,), all positions in ``arranged``.
+
+    nearest  (n,) int64 index of each row's pick, or -1 of a row that belongs to none of them
     """
     members = np.argsort(nearest, kind="stable")
     starts = np.searchsorted(nearest[members], np.arange(len(picks) + 1))
     exemplars = picks.copy()
-    jit.in_threads(_dense_medoids, rows, metric.code, multiplicity, members, starts, exemplars)
+    arrays: tuple[np.ndarray, ...] = (arranged.rows,) if isinstance(arranged, Cells) else arranged.arrays
+    kernel = _dense_medoids if isinstance(arranged, Cells) else _sparse_medoids
+    jit.in_threads(kernel, *arrays, arranged.metric.code, multiplicity, members, starts, exemplars)
     return exemplars
 
 

@@ -19,8 +19,9 @@ import scipy.sparse as sp
 
 from craig_cli import jit
 from craig_cli.dataset import csr_arrays
-from craig_cli.jit import inner, njit, prange
+from craig_cli.jit import inner, njit
 from craig_cli.selection.distances.bisection import split
+from craig_cli.selection.distances.cells import Ruler
 from craig_cli.selection.distances.metrics import (
     Metric,
     add_term,
@@ -81,8 +82,7 @@ class Index:
 
 def diameter_bound(rows: sp.csr_matrix, metric: Metric) -> float:
     """No two of the ``rows`` (n, d) are farther apart: judged from 0."""
-    values, _, starts = csr_arrays(rows)
-    return metric.diameter(float(_sums(values, starts, metric.code).max(initial=0.0)))
+    return metric.diameter(float(row_sums(rows, metric).max(initial=0.0)))
 
 
 def occurring_columns(rows: sp.csr_matrix) -> sp.csr_matrix:
@@ -92,15 +92,18 @@ def occurring_columns(rows: sp.csr_matrix) -> sp.csr_matrix:
     return sp.csr_matrix((rows.data, columns.astype(np.int32).reshape(-1), rows.indptr), shape=shape)
 
 
-def build_index(rows: sp.csr_matrix, metric: Metric, total: float, block: int | None = None) -> Index:
+def build_index(
+    rows: sp.csr_matrix, metric: Metric, total: float, block: int | None = None, ruler: Ruler | None = None
+) -> Index:
     """Index ``rows`` (n, d). They are prepared for the metric; ``total`` is the sum of the multiplicities.
 
     With ``block``, the index comes with an order of the rows in which each run of that many is a group of nearby
-    rows, judged by a random projection to SKETCH dimensions (Johnson and Lindenstrauss).
+    rows, judged by a random projection to SKETCH dimensions (Johnson and Lindenstrauss). ``ruler`` is that of the rows
+    that these are some of.
     """
     values, columns, starts = csr_arrays(rows)
-    diameter = diameter_bound(rows, metric)
-    quantum = quantum_for(diameter, metric, total)
+    diameter = diameter_bound(rows, metric) if ruler is None else ruler.diameter
+    quantum = quantum_for(diameter, metric, total) if ruler is None else ruler.quantum
     values = values / metric.unit(quantum)
     matrix = occurring_columns(sp.csr_matrix((values, columns, starts), shape=rows.shape))
     columns = csr_arrays(matrix)[1]
@@ -108,6 +111,12 @@ def build_index(rows: sp.csr_matrix, metric: Metric, total: float, block: int | 
     sums = _sums(values, starts, metric.code)
     order = np.arange(rows.shape[0]) if block is None else split(_sketch(values, columns, starts), block, block)
     return Index(values, columns, starts, *transposed, sums, quantum, metric, diameter, order)
+
+
+def row_sums(rows: sp.csr_matrix, metric: Metric) -> np.ndarray:
+    """(n,) float64, the sum over the coordinates of each of the ``rows`` (n, d), see metrics.py."""
+    values, _, starts = csr_arrays(rows)
+    return _sums(values, starts, metric.code)
 
 
 def sketch(rows: sp.csr_matrix) -> np.ndarray:
@@ -166,48 +175,102 @@ def pair_distance(shared, sum_i, sum_e, metric):
     return distance_of(sum_of_pair(sum_i, sum_e, shared, metric), metric)
 
 
+@dataclass(frozen=True)
+class Listed:
+    """Sparse rows in an order of their own and with all of their columns; else as in ``Index``, but not transposed."""
+
+    values: np.ndarray
+    columns: np.ndarray
+    starts: np.ndarray
+    sums: np.ndarray
+    quantum: float
+    metric: Metric
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """CSR."""
+        return self.values, self.columns, self.starts
+
+
+def list_rows(rows: sp.csr_matrix, ruler: Ruler) -> Listed:
+    """``rows`` (n, d), prepared for the metric, in the units of the ``ruler``."""
+    values, columns, starts = csr_arrays(rows)
+    values = values / ruler.metric.unit(ruler.quantum)
+    return Listed(values, columns, starts, _sums(values, starts, ruler.metric.code), ruler.quantum, ruler.metric)
+
+
+@dataclass(frozen=True)
+class Points:
+    """Picks, by their columns: CSR arrays of the transpose, and the sums (r,) of each, see ``Index``."""
+
+    t_values: np.ndarray
+    t_picks: np.ndarray
+    t_starts: np.ndarray
+    sums: np.ndarray
+
+
+def arrange_points(rows: sp.csr_matrix, ruler: Ruler) -> Points:
+    """The picks ``rows`` (r, d), as ``list_rows`` takes them, in greedy order."""
+    listed = list_rows(rows, ruler)
+    scaled = sp.csr_matrix((listed.values, listed.columns, listed.starts), shape=rows.shape)
+    return Points(*csr_arrays(scaled.T.tocsr()), listed.sums)
+
+
 def assign(index: Index, picks: np.ndarray, constants: np.ndarray, grid: float) -> tuple[np.ndarray, np.ndarray]:
     """(nearest, loss) for ``picks`` (r,) int64 rows in greedy order, as ``assignment.assign`` for dense rows."""
-    t_values, t_picks, t_starts = csr_arrays(index.matrix[picks].T.tocsr())
-    threads = jit.threads_in_force()
-    nearest = np.empty(index.n_rows, dtype=np.int64)
-    change = np.zeros((threads, len(picks)))
+    points = Points(*csr_arrays(index.matrix[picks].T.tocsr()), index.sums[picks])
     pick_of = np.full(index.n_rows, -1, dtype=np.int64)
     pick_of[picks] = np.arange(len(picks))
-    _assign(
-        index.values, index.columns, index.starts, index.sums, index.metric.code, t_values, t_picks, t_starts,
-        index.sums[picks], constants * (index.quantum / grid), pick_of, threads, nearest, change,
+    nearest, change = nearest_of(index, points, constants, grid, pick_of)
+    return nearest, np.cumsum(change) * grid
+
+
+def nearest_of(
+    rows: Index | Listed, points: Points, constants: np.ndarray, grid: float, pick_of: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(nearest, change) as ``assignment.nearest_of``; the columns of rows and points are the same.
+
+    pick_of  (n,) int64 index of the point that the row itself is, or -1: that is its nearest whatever equals it
+    """
+    n_rows = len(rows.sums)
+    nearest = np.empty(n_rows, dtype=np.int64)
+    change = np.zeros((jit.threads_in_force(), len(points.sums)))
+    jit.in_threads(
+        _assign, rows.values, rows.columns, rows.starts, rows.sums, rows.metric.code, points.t_values, points.t_picks,
+        points.t_starts, points.sums, constants * (rows.quantum / grid), pick_of, nearest, change,
     )  # fmt: skip
-    return nearest, np.cumsum(change.sum(axis=0)) * grid
+    return nearest, change.sum(axis=0)
 
 
-@njit(parallel=True)
+@njit
 def _assign(
-    values, columns, starts, sums, metric, t_values, t_picks, t_starts, pick_sums, factor, pick_of, threads, nearest,
-    change,
+    thread, threads, values, columns, starts, sums, metric, t_values, t_picks, t_starts, pick_sums, factor, pick_of,
+    nearest, change,
 ):  # fmt: skip
-    n_rows = len(sums)
     n_picks = len(pick_sums)
-    for thread in prange(threads):
-        shared = np.empty(n_picks)
-        for i in range(thread, n_rows, threads):
-            fill_shared(i, values, columns, starts, t_values, t_picks, t_starts, metric, shared)
-            # The difference of nearly equal numbers: what rounding may have hidden keeps the bound an upper bound.
-            slack = 4e-16 * (starts[i + 1] - starts[i] + 4)
-            current = np.inf
-            value = 0.0
-            for j in range(n_picks):
-                distance = pair_distance(shared[j], sums[i], pick_sums[j], metric)
-                if pick_of[i] == j:
-                    distance = -1.0  # its own exemplar, whatever duplicates there are
-                if distance < current:
-                    current = distance
-                    nearest[i] = j
-                    if distance < 0.0:
-                        terms = 0.0
-                    else:
-                        hidden = slack * (sums[i] + pick_sums[j])
-                        terms = np.ceil(factor[i] * distance_of(sum_of(distance, metric) + hidden, metric))
-                    terms = min(terms, value) if j > 0 else terms
-                    change[thread, j] += terms - value
-                    value = terms
+    shared = np.empty(n_picks)
+    for i in range(thread, len(sums), threads):
+        fill_shared(i, values, columns, starts, t_values, t_picks, t_starts, metric, shared)
+        # The difference of nearly equal numbers: what rounding may have hidden keeps the bound an upper bound.
+        slack = 4e-16 * (starts[i + 1] - starts[i] + 4)
+        own = pick_of[i]
+        current = np.inf
+        limit = np.inf  # the sum that has the current distance
+        value = 0.0
+        for j in range(n_picks if own < 0 else own):
+            total = sum_of_pair(sums[i], pick_sums[j], shared[j], metric)
+            if total >= limit:
+                continue
+            distance = distance_of(total, metric)
+            if distance < current:
+                current = distance
+                limit = total
+                nearest[i] = j
+                hidden = slack * (sums[i] + pick_sums[j])
+                terms = np.ceil(factor[i] * distance_of(sum_of(distance, metric) + hidden, metric))
+                terms = min(terms, value) if j > 0 else terms
+                change[thread, j] += terms - value
+                value = terms
+        if own >= 0:  # its own exemplar, whatever duplicates there are
+            nearest[i] = own
+            change[thread, own] -= value
