@@ -244,7 +244,7 @@ import importlib, pkgutil, sys
 from pathlib import Path
 import craig_cli
 from craig_cli.streaming.rehearsal import rehearse
-from craig_cli.streaming import leaves, select, work
+from craig_cli.streaming import leaves, run, select, work
 from craig_cli.selection.plan import Plan
 
 def kernels():
@@ -265,7 +265,7 @@ def watched(function):
 calls = []
 rehearse(select.select_streamed, "distance")
 work.Crew.__call__ = watched(work.Crew.__call__)
-select.survey_rows, select.route_rows = watched(select.survey_rows), watched(select.route_rows)
+run.survey_rows, run.route_rows = watched(run.survey_rows), watched(run.route_rows)
 plan = Plan(purpose="distance", algorithm="partition", block_size=64, fraction=0.1, threads=1, metric=sys.argv[3],
             loss=None if sys.argv[3] == "cosine" else "logistic", radius=None if sys.argv[3] == "cosine" else 2.0)
 select.select_streamed([sys.argv[1]], plan, {"label": "label"}, Path(sys.argv[2]), leaf_rows=400)

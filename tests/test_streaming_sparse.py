@@ -9,6 +9,7 @@ import pytest
 import scipy.sparse as sp
 
 from craig_cli import read_dataset
+from craig_cli.errors import UsageError
 from craig_cli.formats import libsvm, libsvm_pieces
 from craig_cli.guided.policy import select_for
 from craig_cli.selection.plan import Plan
@@ -106,6 +107,17 @@ def test_few_rows_at_a_model_in_one_leaf_are_what_memory_selects(tmp_path, chang
     np.testing.assert_allclose(streamed.epsilon, expected.epsilon, rtol=1e-6)
     assert streamed.metadata.keys() - {"leaf_rows"} == expected.metadata.keys()
     assert streamed.metadata["at"]["distance"] == expected.metadata["at"]["distance"]
+
+
+@pytest.mark.parametrize("changes", [{}, {"metric": "manhattan", "swaps": 0}])
+def test_sizes_in_one_leaf_a_class_are_what_memory_selects(paths, tmp_path, changes):
+    plan = replace(PLAN, **{"fraction": None, "sizes": (20, 60, 100), "exemplar": "medoid"} | changes)
+    streamed, expected = stream(paths, tmp_path, plan, 10_000), select_for(read_dataset(paths), plan)
+    assert np.array_equal(streamed.index, expected.index)
+    np.testing.assert_allclose(streamed.weight, expected.weight, rtol=1e-4)
+    for ours, theirs in zip(streamed.metadata["sizes"], expected.metadata["sizes"]):
+        assert ours["size"] == theirs["size"]
+        assert ours["epsilon"] == pytest.approx(theirs["epsilon"], rel=1e-4)
 
 
 @pytest.mark.parametrize("changes", [{}, {"fraction": None, "size": 40}, {"loss": "logistic", "radius": 3.0}])
@@ -221,3 +233,8 @@ def test_columns_beyond_the_memory_are_refused(craig):
     result = craig("select", "wide", "--size", "2", "--stream", "--memory-limit", "2G", "-q", "-o", "out")
     assert "memory limit: 2,000,000,000 columns take at least" in result.error and result.status == 2
     assert [path.name for path in craig.folder.iterdir()] == ["wide"]
+
+
+def test_a_metric_of_dense_rows_is_refused(paths, tmp_path):
+    with pytest.raises(UsageError, match="metric: chebyshev distances are of dense rows, found sparse ones in"):
+        stream(paths, tmp_path, replace(PLAN, metric="chebyshev"))

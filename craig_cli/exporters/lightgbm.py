@@ -13,16 +13,20 @@ from craig_cli.exporters import Exporter, Rows
 from craig_cli.exporters.labels import from_zero
 from craig_cli.exporters.text import shortest, write_numbers, write_rows
 
+LEAST_FEATURES = 2
+
 
 def write(pieces: Iterable[Rows], data: BinaryIO, weights: BinaryIO) -> None:
     """``label index:value ...``, indices from 0; the weights to their own file.
 
     LightGBM takes the largest index for the number of features and guesses the format by the first lines, so
-    the first row has its last feature even if that is 0. To LightGBM that is the same as to leave it out.
+    the first row has its last feature even if that is 0. To LightGBM that is the same as to leave it out. It refuses
+    text of a single feature, which therefore gets another, of zeros.
     """
     for number, rows in enumerate(pieces):
-        last = rows.features.shape[1] - 1
-        tail = f" {last}:0" if number == 0 and rows.features[0, last] == 0 else ""
+        width = rows.features.shape[1]
+        last = max(width, LEAST_FEATURES) - 1
+        tail = f" {last}:0" if number == 0 and (last >= width or rows.features[0, last] == 0) else ""
         write_rows(data, rows.features, map(shortest, rows.labels.tolist()), first_index=0, first_tail=tail)
         write_numbers(weights, rows.weight)
 

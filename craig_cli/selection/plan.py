@@ -187,6 +187,12 @@ def wants_rough_model(plan: Plan) -> bool:
     return plan.weights in (None, "fitted") or recipe.always
 
 
+def check_metric(metric: str, sparse: bool, name: str) -> None:
+    """Raise UsageError for a metric that the rows of data with this ``name``, which may be sparse, do not have."""
+    if sparse and not load(METRICS, metric).sparse:
+        raise UsageError(f"metric: {metric} distances are of dense rows, found sparse ones in {name}")
+
+
 def resolve(plan: Plan, dataset: Dataset, at: AtModel | None = None, note: Note = None) -> tuple[Plan, list[Part]]:
     """(the plan with nothing left open, the classes to select from); ``at`` where rows are selected at a model.
 
@@ -212,8 +218,7 @@ def resolve(plan: Plan, dataset: Dataset, at: AtModel | None = None, note: Note 
         exemplar = "member" if plan.epsilon is None else "medoid"
     if exemplar is None and weights == "equal" and method.name == "strata":
         exemplar = "medoid"
-    if is_csr(dataset.features) and not load(METRICS, plan.metric).sparse:
-        raise UsageError(f"metric: {plan.metric} distances are of dense rows, found sparse ones in {dataset.name}")
+    check_metric(plan.metric, is_csr(dataset.features), dataset.name)
     parts = class_parts(dataset, plan.loss, plan.radius, plan.per_class)
     plan = replace(
         plan,

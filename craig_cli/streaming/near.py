@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
@@ -16,16 +15,7 @@ from craig_cli.selection.distances.cells import Cells, Ruler, build_cells
 from craig_cli.selection.distances.metrics import Metric
 from craig_cli.streaming.view import Matrix
 
-
-@dataclass(frozen=True)
-class Listing:
-    """Sparse picks, arranged for each of the sizes ``ends`` (s,) of prefixes, ascending, all of them last."""
-
-    ends: np.ndarray
-    prefixes: list[sparse.Points]
-
-
-Points = assignment.Points | Listing
+Points = assignment.Points | sparse.Points
 
 
 def in_blocks(rows: Matrix, ruler: Ruler, total: float, block: int) -> Cells | sparse.Index:
@@ -34,50 +24,33 @@ def in_blocks(rows: Matrix, ruler: Ruler, total: float, block: int) -> Cells | s
     return build(rows, ruler.metric, total, block, ruler)
 
 
-def in_order(rows: Matrix, ruler: Ruler, total: float, block: int) -> Cells | sparse.Listed:
-    """The same of rows that are in that order already."""
+def in_order(rows: Matrix, ruler: Ruler, total: float, block: int, is_sorted: bool = True) -> Cells | sparse.Listed:
+    """The same of rows that are in that order already, or need not be in any."""
     if is_csr(rows):
         return sparse.list_rows(rows, ruler)
-    return build_cells(rows, ruler.metric, total, block, ruler, np.arange(len(rows)))
-
-
-def in_any_order(rows: Matrix, ruler: Ruler, total: float, block: int) -> Cells | sparse.Listed:
-    """The same of rows that are in no such order."""
-    if is_csr(rows):
-        return sparse.list_rows(rows, ruler)
-    return build_cells(rows, ruler.metric, total, block, ruler)
+    return build_cells(rows, ruler.metric, total, block, ruler, np.arange(len(rows)) if is_sorted else None)
 
 
 def points_of(rows: Matrix, ruler: Ruler, ends: Sequence[int] = ()) -> Points:
-    """Picks (r, d') of a class, in greedy order, arranged to be nearest: all, and as far as each of the ``ends``."""
+    """Picks (r, d') of a class, in greedy order, arranged to be nearest, all of them and as far as each of ``ends``."""
     if is_csr(rows):
-        wanted = np.unique(np.array([*ends, rows.shape[0]], dtype=np.int64))
-        return Listing(wanted, [sparse.arrange_points(rows[:end], ruler) for end in wanted.tolist()])
-    coordinates = np.ascontiguousarray(rows[:, ruler.columns]) * ruler.factor
-    return assignment.arrange_points(coordinates, ruler.metric, ends)
+        return sparse.arrange_points(rows, ruler, ends)
+    return assignment.arrange_points(np.ascontiguousarray(rows[:, ruler.columns]) * ruler.factor, ruler.metric, ends)
 
 
 def nearest_of(
     arranged: Cells | sparse.Listed, points: Points, constants: np.ndarray, grid: float, pick_of: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(nearest, change) as ``assignment.nearest_of``, of rows in order.
+    """(nearest, change) as ``assignment.nearest_of``.
 
     pick_of  (m,) int64 index of the point that each row is, which is then its nearest, or -1
     """
     if isinstance(arranged, Cells):
         assert isinstance(points, assignment.Points)
         nearest, change = assignment.nearest_of(arranged, points, constants, grid)
-        for end, each in zip(points.ends, nearest):
-            own = (pick_of >= 0) & (pick_of < end)
-            each[own] = pick_of[own]
-        return nearest, change
-    assert isinstance(points, Listing)
-    found = []
-    for end, prefix in zip(points.ends, points.prefixes):
-        own = np.where(pick_of < end, pick_of, -1)
-        each, change = sparse.nearest_of(arranged, prefix, constants, grid, own)
-        found.append(each)
-    return np.stack(found), change
+        return np.where((pick_of >= 0) & (pick_of < points.ends[:, None]), pick_of, nearest), change
+    assert isinstance(points, sparse.Points)
+    return sparse.nearest_of(arranged, points, constants, grid, pick_of)
 
 
 def exact_greedy(rows: Matrix, metric: Metric, weights: np.ndarray, budget: int) -> tuple[np.ndarray, np.ndarray]:

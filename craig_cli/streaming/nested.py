@@ -74,13 +74,14 @@ def prefixes_of(ends: list[int]) -> list[Level]:
 
 def first_picks(job: Job, group: int, coordinates: Matrix, ends: list[int]) -> Callable[[int, int], np.ndarray]:
     """``parents`` of clusters that go to the nearest of the first picks; ``coordinates`` (r, d') of all picks."""
-    ruler, mass = job.search.rulers[group], float(job.masses[group])
-    arranged, points = near.in_any_order(coordinates, ruler, mass, job.block), near.points_of(coordinates, ruler, ends)
-    every = np.arange(coordinates.shape[0])
-    nearest, _ = near.nearest_of(arranged, points, np.ones(len(every)), 1.0, every)
+    ruler, ones = job.search.rulers[group], np.ones(coordinates.shape[0])
+    arranged = near.in_order(coordinates, ruler, float(job.masses[group]), job.block, is_sorted=False)
+    nearest, _ = near.nearest_of(arranged, near.points_of(coordinates, ruler, ends), ones, 1.0, np.full(len(ones), -1))
 
     def parents(place: int, count: int) -> np.ndarray:
-        return nearest[place][:count]
+        parent = nearest[place][:count].copy()
+        parent[: ends[place]] = np.arange(ends[place])  # of equal picks too each stays its own
+        return parent
 
     return parents
 

@@ -32,7 +32,7 @@ from craig_cli.formats.restart import MissingNumber
 from craig_cli.formats.text_pieces import open_text
 from craig_cli.guided.policy import cannot_follow, tell_why
 from craig_cli.memory import available_memory
-from craig_cli.selection.plan import Plan, wants_rough_model
+from craig_cli.selection.plan import Plan, check_metric, wants_rough_model
 from craig_cli.streaming.asked import check, facts_of, inputs_of, tell
 from craig_cli.streaming.cluster import Cluster, connected
 from craig_cli.streaming.columns import encoded
@@ -72,6 +72,7 @@ def select_streamed(
     """
     check(plan)
     pieces = open_text(paths, **reading) or open_pieces(paths, **reading)
+    check_metric(plan.metric, pieces.is_sparse, pieces.shown)
     if cluster is not None:
         pieces = pieces.from_anywhere()
     tell(note, pieces.chosen.notes)

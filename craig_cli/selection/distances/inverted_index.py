@@ -12,6 +12,7 @@ to whole quanta as in the dense case (see cells.py).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -201,27 +202,32 @@ def list_rows(rows: sp.csr_matrix, ruler: Ruler) -> Listed:
 
 @dataclass(frozen=True)
 class Points:
-    """Picks, by their columns: CSR arrays of the transpose, and the sums (r,) of each, see ``Index``."""
+    """Picks, by their columns: CSR arrays of the transpose, and the sums (r,) of each, see ``Index``.
+
+    ends  (s,) int64 the sizes of the prefixes whose nearest are wanted, ascending, all last
+    """
 
     t_values: np.ndarray
     t_picks: np.ndarray
     t_starts: np.ndarray
     sums: np.ndarray
+    ends: np.ndarray
 
 
-def arrange_points(rows: sp.csr_matrix, ruler: Ruler) -> Points:
-    """The picks ``rows`` (r, d), as ``list_rows`` takes them, in greedy order."""
+def arrange_points(rows: sp.csr_matrix, ruler: Ruler, ends: Sequence[int] = ()) -> Points:
+    """The picks ``rows`` (r, d), as ``list_rows`` takes them, in greedy order, and the ``ends`` of prefixes of them."""
     listed = list_rows(rows, ruler)
     scaled = sp.csr_matrix((listed.values, listed.columns, listed.starts), shape=rows.shape)
-    return Points(*csr_arrays(scaled.T.tocsr()), listed.sums)
+    wanted = np.unique(np.array([*ends, rows.shape[0]], dtype=np.int64))
+    return Points(*csr_arrays(scaled.T.tocsr()), listed.sums, wanted)
 
 
 def assign(index: Index, picks: np.ndarray, constants: np.ndarray, grid: float) -> tuple[np.ndarray, np.ndarray]:
     """(nearest, loss) for ``picks`` (r,) int64 rows in greedy order, as ``assignment.assign`` for dense rows."""
-    points = Points(*csr_arrays(index.matrix[picks].T.tocsr()), index.sums[picks])
+    points = Points(*csr_arrays(index.matrix[picks].T.tocsr()), index.sums[picks], np.array([len(picks)]))
     pick_of = np.full(index.n_rows, -1, dtype=np.int64)
     pick_of[picks] = np.arange(len(picks))
-    nearest, change = nearest_of(index, points, constants, grid, pick_of)
+    (nearest,), change = nearest_of(index, points, constants, grid, pick_of)
     return nearest, np.cumsum(change) * grid
 
 
@@ -233,19 +239,19 @@ def nearest_of(
     pick_of  (n,) int64 index of the point that the row itself is, or -1: that is its nearest whatever equals it
     """
     n_rows = len(rows.sums)
-    nearest = np.empty(n_rows, dtype=np.int64)
+    nearest = np.empty((len(points.ends), n_rows), dtype=np.int64)
     change = np.zeros((jit.threads_in_force(), len(points.sums)))
     jit.in_threads(
         _assign, rows.values, rows.columns, rows.starts, rows.sums, rows.metric.code, points.t_values, points.t_picks,
-        points.t_starts, points.sums, constants * (rows.quantum / grid), pick_of, nearest, change,
+        points.t_starts, points.sums, points.ends, constants * (rows.quantum / grid), pick_of, nearest, change,
     )  # fmt: skip
     return nearest, change.sum(axis=0)
 
 
 @njit
 def _assign(
-    thread, threads, values, columns, starts, sums, metric, t_values, t_picks, t_starts, pick_sums, factor, pick_of,
-    nearest, change,
+    thread, threads, values, columns, starts, sums, metric, t_values, t_picks, t_starts, pick_sums, ends, factor,
+    pick_of, nearest, change,
 ):  # fmt: skip
     n_picks = len(pick_sums)
     shared = np.empty(n_picks)
@@ -254,23 +260,29 @@ def _assign(
         # The difference of nearly equal numbers: what rounding may have hidden keeps the bound an upper bound.
         slack = 4e-16 * (starts[i + 1] - starts[i] + 4)
         own = pick_of[i]
+        last = n_picks if own < 0 else own
         current = np.inf
         limit = np.inf  # the sum that has the current distance
         value = 0.0
-        for j in range(n_picks if own < 0 else own):
-            total = sum_of_pair(sums[i], pick_sums[j], shared[j], metric)
-            if total >= limit:
-                continue
-            distance = distance_of(total, metric)
-            if distance < current:
-                current = distance
-                limit = total
-                nearest[i] = j
-                hidden = slack * (sums[i] + pick_sums[j])
-                terms = np.ceil(factor[i] * distance_of(sum_of(distance, metric) + hidden, metric))
-                terms = min(terms, value) if j > 0 else terms
-                change[thread, j] += terms - value
-                value = terms
-        if own >= 0:  # its own exemplar, whatever duplicates there are
-            nearest[i] = own
-            change[thread, own] -= value
+        best = 0
+        begin = 0
+        for prefix in range(len(ends)):
+            for j in range(begin, min(ends[prefix], last)):
+                total = sum_of_pair(sums[i], pick_sums[j], shared[j], metric)
+                if total >= limit:
+                    continue
+                distance = distance_of(total, metric)
+                if distance < current:
+                    current = distance
+                    limit = total
+                    best = j
+                    hidden = slack * (sums[i] + pick_sums[j])
+                    terms = np.ceil(factor[i] * distance_of(sum_of(distance, metric) + hidden, metric))
+                    terms = min(terms, value) if j > 0 else terms
+                    change[thread, j] += terms - value
+                    value = terms
+            if begin <= own < ends[prefix]:  # its own exemplar, whatever duplicates there are
+                best = own
+                change[thread, own] -= value
+            begin = ends[prefix]
+            nearest[prefix, i] = best
