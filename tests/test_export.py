@@ -66,7 +66,10 @@ def read_back(target: str, path, n_features: int) -> tuple[np.ndarray, np.ndarra
             names = [name for name in table.column_names if name not in ("label", "w", "craig_weight", "craig_rank")]
         weight = table["craig_weight" if "craig_weight" in table.column_names else "weight"]
         return np.column_stack([table[name] for name in names]), table["label"].to_numpy(), weight.to_numpy()
-    heads, features = read_pairs(path.read_text(), 0 if target in ("xgboost", "lightgbm") else 1, n_features)
+    width = max(n_features, 2) if target == "lightgbm" else n_features  # which refuses text of a single feature
+    heads, features = read_pairs(path.read_text(), 0 if target in ("xgboost", "lightgbm") else 1, width)
+    assert not features[:, n_features:].any()
+    features = features[:, :n_features]
     found = np.array([float(head[0]) for head in heads])
     beside = load(EXPORTERS, target).beside
     weight = np.array([float(head[1]) for head in heads]) if len(heads[0]) > 1 else None

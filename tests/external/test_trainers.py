@@ -125,6 +125,16 @@ def test_lightgbm_where_the_first_rows_are_all_zeros(folder):
     assert rows.get_label().tolist() == [1, 0, 1, 0] + [float(row % 3 > 0) for row in range(60)]
 
 
+def test_lightgbm_where_there_is_a_single_feature(folder):
+    """Whose text it refuses: another, of zeros, is beside it."""
+    lightgbm = pytest.importorskip("lightgbm")
+    (folder / "in").write_text("".join(f"{1 if row % 3 else -1} 1:{row + 1}\n" for row in range(60)))
+    run("in", "--to", "lightgbm", "-o", "out")
+    settings = {"verbose": -1, "min_data_in_leaf": 5, "objective": "binary"}
+    model = lightgbm.train(settings, lightgbm.Dataset("out", params=settings), 5)
+    assert model.num_feature() == 2 and model.feature_importance().tolist()[1] == 0
+
+
 # --- CatBoost -----------------------------------------------------------------------------------------------
 
 
