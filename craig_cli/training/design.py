@@ -24,6 +24,7 @@ from craig_cli.training.labels import encode_labels
 from craig_cli.training.losses import second_derivatives, to_slopes, value
 
 WIDEST = 2048
+NARROW = 64  # columns, up to which all outputs are inverted in one call: the calls would take longer than the sums
 CHUNK = 16_384  # rows at a time
 FLOOR = 1e-9  # of the mean curvature, where the data has none
 
@@ -193,6 +194,8 @@ class Curvature:
     @cached_property
     def _inverses(self) -> np.ndarray:
         """(k, w, w) C_o^-1."""
+        if len(self.factors[0]) <= NARROW:
+            return np.linalg.inv(np.stack(self.factors))
         identity = np.eye(len(self.factors[0]))
         return np.stack([self.lower(output, identity) for output in range(len(self.factors))])
 
