@@ -182,3 +182,19 @@ def test_csv_comes_back(craig):
         'column "x": expected what a line of CSV can hold, found list'
         in craig("export", "l.parquet", "--to", "csv", "-o", "x").error
     )
+
+
+@pytest.mark.parametrize("target", ["feather", "parquet"])
+def test_views_of_text_come_back_as_text(craig, target):
+    """As polars writes them into Arrow files."""
+    jobs = pa.array(["clerk", "smith"] * 20, pa.string_view())
+    both = pa.StructArray.from_arrays([jobs], ["job"])
+    table = pa.table({"x": np.arange(40.0), "job": jobs, "both": both, "label": np.arange(40) % 2})
+    with pa.ipc.new_file(craig.folder / "a", table.schema) as file:
+        file.write_table(table)
+    craig.ok("select", "a", "--size", "6", "-q", "-o", "c")
+    craig.ok("export", "a", "--coreset", "c", "--to", target, "-q", "-o", "out")
+    found = (pa.feather.read_table if target == "feather" else pq.read_table)(craig.folder / "out")
+    assert found.schema.field("job").type == pa.string()
+    assert found["job"].to_pylist() == [("clerk", "smith")[int(x) % 2] for x in found["x"].to_pylist()]
+    assert found["both"].combine_chunks().field("job").to_pylist() == found["job"].to_pylist()

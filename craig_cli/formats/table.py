@@ -156,7 +156,9 @@ def original_rows(inputs: list[TableInput], rows: np.ndarray | None, threads: in
 
 def original_pieces(inputs: list[TableInput], rows: np.ndarray | None, threads: int) -> Iterator[tuple[int, pa.Table]]:
     """The same in pieces, of one schema: (first row, table)."""
-    schema = unified([one.whole_schema for one in inputs], inputs[0].shown)
+    schema = unified(
+        [without_views(pa.Table.from_batches([], one.whole_schema)).schema for one in inputs], inputs[0].shown
+    )
     own = roles_of(inputs[0].whole_schema).values()
     names, first = [name for name in schema.names if name not in own], 0
     for one in inputs:
@@ -168,13 +170,9 @@ def original_pieces(inputs: list[TableInput], rows: np.ndarray | None, threads: 
         with refusals(one.shown, one.what):
             for begin, table in one.tables(None, wanted, threads):
                 kept = _within(rows, first + begin, len(table))
-                table = table if kept is None else without_views(table).take(to_arrow(kept))
-                table = (
-                    without_views(in_schema(table, schema))
-                    .select(names)
-                    .replace_schema_metadata(inputs[0].schema.metadata)
-                )
-                yield first + begin, table
+                table = without_views(table)
+                table = in_schema(table if kept is None else table.take(to_arrow(kept)), schema)
+                yield first + begin, table.select(names).replace_schema_metadata(inputs[0].schema.metadata)
         first += one.n_rows
 
 
