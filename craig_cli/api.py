@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import fields
 from difflib import get_close_matches
+from inspect import signature
 
 import numpy as np
 
@@ -33,8 +35,7 @@ def select_coreset(
 
     Raises UsageError (a ValueError) for arguments that make no sense and DataError (a ValueError) for such data.
     """
-    for name in asked.keys() - {each.name for each in fields(Plan)}:
-        raise TypeError(f"select_coreset() got an unexpected argument {name!r}{_meant(name)}")
+    _check_names("select_coreset", asked, Plan)
     dataset = dataset_of(features, labels, multiplicity)
     if labels is None:
         asked["per_class"] = False
@@ -49,11 +50,18 @@ def select_coreset(
     return select_for(dataset, plan, progress=progress, note=note)
 
 
-def _meant(name: str) -> str:
+def _check_names(function: str, asked: Iterable[str], plan: type) -> None:
+    """Raise TypeError for an argument that no field of ``plan`` is called like."""
+    there = [each.name for each in fields(plan)]
+    for name in set(asked) - set(there):
+        raise TypeError(f"{function}() got an unexpected argument {name!r}{_meant(name, there)}")
+
+
+def _meant(name: str, there: list[str]) -> str:
     """The end of a message on an argument that does not exist."""
     known = {"sample_weight": "multiplicity", "pilot": 'purpose="linear"', "for": "purpose", "random_state": "seed"}
-    close = get_close_matches(name, [each.name for each in fields(Plan)], n=1)
-    meant = known.get(name) or (close[0] if close else None)
+    close = get_close_matches(name, there, n=1)
+    meant = (known.get(name) if "purpose" in there else None) or (close[0] if close else None)
     return "" if meant is None else f"; did you mean {meant}?"
 
 
@@ -65,11 +73,13 @@ def train_model(features, labels, *, coreset: Coreset | None = None, sample_weig
     note           as of ``select_coreset``: what ``craig train`` would say, such as that this is no optimum
     asked          what a ``TrainingPlan`` takes: loss, l2, optimizer, epochs, scale, seed, ...
 
-    Raises UsageError and DataError, ValueErrors both, for what cannot be.
+    Raises UsageError and DataError, ValueErrors both, for what cannot be, TypeError for an argument that is none.
     """
     from craig_cli.errors import UsageError
     from craig_cli.training.fit import fit
+    from craig_cli.training.plan import TrainingPlan
 
+    _check_names("train_model", asked.keys() - signature(fit).parameters.keys(), TrainingPlan)
     rank = None
     if coreset is None:
         dataset = dataset_of(features, labels)

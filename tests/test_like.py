@@ -142,3 +142,24 @@ def test_what_is_not_like_it_is_refused_in_one_line(craig, folder):
         refused = craig(*export, *more)
         assert refused.status == 2 and said in refused.error
     assert not (folder / "out").exists()
+
+
+def test_a_coreset_that_knows_no_classes_numbers_none(craig):
+    data = SAMPLE / "multiclass.libsvm"
+    craig.ok("select", data, "--no-per-class", "--fraction", "0.05", "-q", "-o", "c")
+    result = craig("export", data, "--like", "c", "--to", "xgboost", "-o", "out")
+    assert (result.status, "c: expected a coreset selected by class or a model" in result.error) == (1, True)
+    assert not (craig.folder / "out").exists()
+    craig.ok("export", data, "--like", "c", "--to", "libsvm", "-q", "-o", "out")
+
+
+def test_all_columns_of_a_coreset_of_some_are_named(craig):
+    craig.ok("select", SAMPLE / "binary.parquet", "--features", "x3,x5", "--size", "9", "-q", "-o", "c")
+    export = ("export", SAMPLE / "binary.parquet", "--coreset", "c", "--to", "libsvm", "-o", "out")
+    assert "selected by 2 of these 12 columns, and all are written" in craig.ok(*export).stderr
+    assert "columns, and all are written" not in craig.ok(*export, "--features", "x3,x5").stderr
+
+
+def test_standard_input_is_not_what_rows_are_to_be_like(craig):
+    result = craig("export", SAMPLE / "binary.libsvm", "--like", "-", "--to", "libsvm", "-o", "out")
+    assert result.status == 2 and "--like: expected a file, found standard input (-)" in result.stderr

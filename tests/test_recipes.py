@@ -125,3 +125,8 @@ def test_a_coreset_as_a_data_frame(data):
     frame = coreset.to_pandas()
     assert isinstance(frame, pd.DataFrame) and list(frame.columns) == ["index", "weight", "rank", "epsilon"]
     assert np.array_equal(frame["weight"], coreset.weight)
+
+
+def test_a_misspelt_argument_of_training_is_named():
+    with pytest.raises(TypeError, match=r"train_model\(\) got an unexpected argument 'epoch'; did you mean epochs\?"):
+        train_model(np.eye(4), [0, 1, 0, 1], epoch=3)

@@ -42,6 +42,10 @@ def told(tmp_path, columns: dict, **asked) -> tuple[str, ...]:
     return read_dataset([tmp_path / "in.parquet"], **asked).notes
 
 
+def test_codes_of_three_pairs_of_digits_are_no_dates():
+    assert not look_like_dates(["54-07-78", "92-18-58", "40-47-84", "23-05-80"])
+
+
 def test_dates_as_text_are_said_so_and_what_was_made_of_them(tmp_path):
     often = [DAYS[row % 8].isoformat() for row in range(N)]
     once = [day.strftime("%d/%m/%Y") for day in DAYS]

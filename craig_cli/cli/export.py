@@ -121,6 +121,11 @@ def export(
         from craig_cli.exporters.prepare import Asked
 
         known = None if like is None else known_of(read_made(like), like)
+        if known is not None and known.task == "auto" and exporter.labels is not None:
+            raise DataError(
+                f"{like}: expected a coreset selected by class or a model, as {target} numbers the labels, found one "
+                "that does not say which there are"
+            )
         asked = Asked(normalize, task, categorical, known)
         prepared = _prepared(paths, coreset, size, exporter, asked, reading | {"threads": threads})
         content = prepared.pieces
@@ -154,6 +159,12 @@ def _prepared(paths, coreset, size, exporter, asked, reading: dict):
 
     if coreset is not None:
         dataset, chosen, _ = read_rows(paths, coreset, reading | {"original": exporter.original}, False, False, size)
+        of = chosen.facts.features
+        if not exporter.original and of is not None and of < dataset.n_features:
+            note(
+                f"selected by {of} of these {dataset.n_features} columns, and all are written; the same --features or "
+                f"--exclude writes those {of}, as --like does"
+            )
         with _about(paths[0]):
             return prepare.of_rows(dataset, chosen, exporter, asked)
     from craig_cli.formats.stream import Stream, are_files
@@ -214,6 +225,8 @@ def _check_options(exporter, target, paths, coreset, categorical, like) -> None:
         raise click.UsageError(f"--to {target}: exports a model; --coreset is for rows")
     if like is not None and coreset is not None:
         raise click.UsageError("expected one of --coreset and --like, found both")
+    if like == options.STDIO:
+        raise click.UsageError("--like: expected a file, found standard input (-)")
     if like is not None and exporter.takes_model:
         raise click.UsageError(f"--to {target}: exports a model; --like is for rows")
     if like is not None and exporter.original:

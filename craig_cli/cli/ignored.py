@@ -46,7 +46,7 @@ RULES = {
     "eval": (Rule("radius", lambda it: it.models and not it.points, "it is for --points"),),
     "export": (
         Rule("normalize", lambda it: it.method.takes_model, "a model has no weights of rows"),
-        Rule("task", lambda it: it.method.labels is None, "labels are written as they are"),
+        Rule("task", lambda it: it.method.labels is None, "this target takes labels of any task"),
     ),
 }
 

@@ -14,11 +14,12 @@ LOOKED_AT, MOST_OTHERS = 1000, 0.1  # of the different values of a text; share o
 LEAST_ROWS = 20  # of fewer, numbers may be all different by chance
 AS_DATES = "as columns of dates (in CSV: 2024-12-31) they are days"
 _DAY, _YEAR = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:\d{4}|\d{2})"
+_TWO_DAY, _TWO_MONTH = r"(?:0[1-9]|[12]\d|3[01])", r"(?:0[1-9]|1[0-2])"
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _DATES = (
     rf"\d{{4}}([-/.]){_DAY}\1{_DAY}",
     rf"{_DAY}([-/.]){_DAY}\2\d{{4}}",
-    r"\d\d([-/.])\d\d\3\d\d",
+    rf"(?:{_TWO_MONTH}([-/.]){_TWO_DAY}\3|{_TWO_DAY}([-/.]){_TWO_MONTH}\4)\d\d|\d\d([-/.]){_TWO_MONTH}\5{_TWO_DAY}",
     rf"{_DAY}[ -]?{_MONTH}[ ,-]*{_YEAR}",
     rf"{_MONTH} {_DAY},? \d{{4}}",
 )
