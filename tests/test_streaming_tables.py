@@ -146,8 +146,8 @@ def test_plain_numbers_are_seen_once(tmp_path, monkeypatch):
 def test_text_of_more_values_than_there_is_room_for(folder, tmp_path, monkeypatch):
     """What it is taken for, and which values are frequent, is as in memory, and the same in any order of threads."""
     monkeypatch.setattr(spans, "ROOM", 3 * 10_000)
-    monkeypatch.setattr(spans, "LEAST_ROOM", 10_000)
-    monkeypatch.setattr(counts, "MOST", 100)
+    monkeypatch.setattr(counts, "MOST", 300)
+    monkeypatch.setattr(counts, "LEAST", 100)
     expected = read_dataset([str(folder)]).encoding
     streamed = stream(folder, tmp_path).encoding
     assert [column.name for column in streamed.columns] == [column.name for column in expected.columns]
@@ -173,15 +173,14 @@ def test_counts_in_little_room_keep_what_is_frequent():
     assert fit(few)["values"][:10] == fit(exact)["values"][:10] and fit(few)["rest"]
 
 
-def test_different_values_are_counted_by_their_hashes(monkeypatch):
+def test_different_values_are_counted_by_their_hashes():
     values = [f"a {k}" for k in range(50_000)]
     exact = Hashes(values[:20_000])
     exact.add(values[10_000:])
     assert exact.different == 50_000 and exact.words == 2.0
-    monkeypatch.setattr(counts, "MOST", 5_000)
     found = []
     for order in (values, values[::-1]):
-        about = Hashes([])
+        about = Hashes([], 5_000)
         for start in range(0, len(values), 700):
             about.add(order[start : start + 900])
         found.append(about.different)

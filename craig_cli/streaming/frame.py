@@ -111,19 +111,6 @@ class Frame:
     def label_value(self, label: float) -> Label | float:
         return float(label) if self.labels is None else self.labels[int(label)]
 
-    def group_label(self, value: Label | float | None) -> float | None:
-        """That of a group, as ``label_value`` takes it."""
-        if value is None or not self.named:
-            return value  # type: ignore[return-value]
-        assert self.labels is not None
-        return float(self.labels.index(value))
-
-    @property
-    def label_unit(self) -> float:
-        """What 1 in the label's coordinate stands for."""
-        scaling = self.view.of_labels
-        return 1.0 if scaling is None or scaling.factor is None else 1.0 / float(scaling.factor[0])
-
     def codes(self, piece: Piece) -> np.ndarray:
         """(m,) int64 group of each row."""
         if self.values == [None]:

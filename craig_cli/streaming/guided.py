@@ -167,7 +167,7 @@ class Chosen:
     rows (r,) int64 of the data, their features (r, d) and labels (r,) as views take them; counts (r,) of their clusters
     losses   (r,) bound of each prefix with counts, the last one with these; gains (r,)
     largest  c_i of a row of the group
-    own      (r,) weights of an algorithm that has its own; ranked: by what the picks gain
+    own      (r,) weights of an algorithm that has its own, else None
     """
 
     rows: np.ndarray

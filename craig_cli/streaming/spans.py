@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
@@ -26,7 +27,8 @@ from craig_cli.tables.fitting import Seen, add_seen
 from craig_cli.tables.storage import TEXT
 
 MOST_WAITING = 1 << 28  # bytes of rows that wait to be written
-ROOM, LEAST_ROOM = 1 << 27, 1 << 22  # bytes of the values of all columns of text, and of one
+ROOM = 1 << 27  # bytes of the values of all columns of text
+VALUE = 256  # bytes of a value of text, about, on its way to the others
 SPANS = 4  # for each thread of the workers, so that none waits long for another
 LOOKS, SEEN, ROUTING = "survey", "columns", RUN.removesuffix("-")  # stages
 
@@ -72,11 +74,16 @@ class Passing(Protocol):
     def pieces(self) -> Pieces: ...
 
 
-def by_cluster(job: Passing, function: Callable, stage: str, cluster: Cluster, clock: Clock) -> Iterator:
-    """What ``function(job, span)`` puts into the file of each span: a list of what the pieces come to, in order."""
+def by_cluster(
+    job: Passing, function: Callable, stage: str, cluster: Cluster, clock: Clock, most: float = math.inf
+) -> Iterator:
+    """What ``function(job, span)`` puts into the file of each span: a list of what the pieces come to, in order.
+
+    A span has at most so many rows, or one row group.
+    """
     job.folder.remove(stage)  # of another job, perhaps
     n_rows = job.pieces.n_rows
-    spans = spans_of(job.pieces, [(0, n_rows)], n_rows / (SPANS * cluster.threads()))
+    spans = spans_of(job.pieces, [(0, n_rows)], min(most, n_rows / (SPANS * cluster.threads())))
     cluster(function, job, spans, stage, clock)
     for span in spans:
         yield from pickle.loads(job.folder.get(span.file(stage)))
@@ -96,21 +103,26 @@ def see_span(job: Seeing, span: Span) -> None:
 
 
 def see_columns(job: Seeing, cluster: Cluster | None, threads: int, clock: Clock) -> dict[str, Seen]:
-    """What is to be seen in each column, of all rows; the values of texts take ROOM bytes, or some MB each."""
+    """What is to be seen in each column, of all rows; the values of texts take ROOM bytes."""
     if cluster is not None:
-        return added(job.pieces, by_cluster(job, see_span, SEEN, cluster, clock), lambda rows: None)
+        most = ROOM / (VALUE * max(1, len(_texts(job.pieces))))
+        return added(job.pieces, by_cluster(job, see_span, SEEN, cluster, clock, most), lambda rows: None)
     with Workers(threads) as workers:
         return added(job.pieces, job.pieces.seen(workers), clock.rows)
 
 
 def added(pieces: Pieces, seen: Iterator[tuple[int, dict[str, Seen]]], progress: Callable[[int], None]):
     """Name -> what was ``seen`` in the column, piece by piece in their order."""
-    texts = [name for name in pieces.chosen.features if pieces.chosen.contents[name] == TEXT]
-    whole: dict[str, Seen] = {name: Counts(max(LEAST_ROOM, ROOM / len(texts))) for name in texts}
+    texts = _texts(pieces)
+    whole: dict[str, Seen] = {name: Counts(ROOM, len(texts)) for name in texts}
     for rows, each in seen:
         add_seen(pieces.shown, whole, each)
         progress(rows)
     return {name: whole[name] for name in pieces.chosen.features}
+
+
+def _texts(pieces: Pieces) -> list[str]:
+    return [name for name in pieces.chosen.features if pieces.chosen.contents[name] == TEXT]
 
 
 @dataclass(frozen=True)

@@ -36,9 +36,6 @@ class Tree:
         _route(rows, classes, self.roots, self.directions, self.thresholds, self.children, leaf)
         return leaf
 
-    def arrays(self) -> dict[str, np.ndarray]:
-        return vars(self)
-
 
 def grow(sample: np.ndarray, classes: np.ndarray, leaves: list[int]) -> Tree:
     """The tree of the ``sample`` (s, d) float64, of these ``classes`` (s,), with about ``leaves`` in each class."""

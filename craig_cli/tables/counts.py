@@ -2,8 +2,8 @@
 
 Where that is too little for all values the most frequent stay, with counts that are too low by at most rows / values
 that there is room for (Misra and Gries 1982, merged as in Agarwal et al. 2012). How many values differ is then counted
-by their hashes: of MOST hashes those of the lower half stay, then those of the lower quarter, and so on (Wegman's
-adaptive sampling, Flajolet 1990), which is off by about one in a thousand.
+by their hashes: of 2^20 hashes those of the lower half stay, then those of the lower quarter, and so on (Wegman's
+adaptive sampling, Flajolet 1990), which is off by about one in a thousand, or of fewer hashes by more.
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ import numpy as np
 from craig_cli.tables.fingerprint import bits_of_text
 from craig_cli.tables.texts import Texts
 
-MOST = 1 << 20  # different values that are counted exactly
+MOST, LEAST = 1 << 20, 1 << 14  # different values that are counted exactly, of one column and where there are many
 OF_A_VALUE = 128  # bytes of one beside its characters
 
 
 class Counts:
-    """Of the values of ``rows`` rows, of which ``there`` have one; they may take ``room`` bytes."""
+    """Of the values of ``rows`` rows, of which ``there`` have one; those of ``columns`` may take ``room`` bytes."""
 
-    def __init__(self, room: float = math.inf) -> None:
+    def __init__(self, room: float = math.inf, columns: int = 1) -> None:
         self.rows = self.there = 0
         self.counts: dict[str, int] = {}
-        self._room, self._size = room, 0
+        self._room, self._size = room / columns, 0
+        self._most = max(LEAST, MOST // columns)
         self._hashes: Hashes | None = None  # of all values, where not all are in counts
 
     @classmethod
@@ -50,7 +51,7 @@ class Counts:
         if self._hashes is not None:
             self._hashes.add(other.counts)
         if self._size > self._room:
-            self._hashes = self._hashes or Hashes(self.counts)
+            self._hashes = self._hashes or Hashes(self.counts, self._most)
             self._drop()
 
     def _drop(self) -> None:
@@ -78,9 +79,10 @@ class Counts:
 
 
 class Hashes:
-    """Those of different ``values`` below a limit, with the number of words in each."""
+    """Those of different ``values`` below a limit, at most ``most``, with the number of words in each."""
 
-    def __init__(self, values: Iterable[str]) -> None:
+    def __init__(self, values: Iterable[str], most: int = MOST) -> None:
+        self._most = most
         self._halved = 0  # how often the limit was
         self._hashes, self._words = np.empty(0, np.uint64), np.empty(0, np.int64)
         self._waiting: list[tuple[np.ndarray, np.ndarray]] = []
@@ -94,7 +96,7 @@ class Hashes:
         words = np.fromiter((len(texts[number].split()) for number in kept.tolist()), np.int64, len(kept))
         self._waiting.append((hashes[kept], words))
         self._count += len(kept)
-        if self._count > MOST:
+        if self._count > self._most:
             self._settle()
 
     def _below(self, hashes: np.ndarray) -> np.ndarray:
@@ -106,7 +108,7 @@ class Hashes:
         self._hashes, first = np.unique(hashes, return_index=True)
         self._words = words[first]
         self._waiting, self._count = [], 0
-        while len(self._hashes) > MOST:
+        while len(self._hashes) > self._most:
             self._halved += 1
             kept = self._below(self._hashes)
             self._hashes, self._words = self._hashes[kept], self._words[kept]
