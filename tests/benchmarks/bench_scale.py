@@ -9,6 +9,7 @@
     python -m tests.benchmarks.bench_scale sparse 100000 0.01 700M yes distance    sparse LIBSVM text, likewise
     python -m tests.benchmarks.bench_scale workers 2000000        two local Dask workers beside one, of so many rows
     python -m tests.benchmarks.bench_scale sizes 1000000          nested coresets beside each size by itself
+    python -m tests.benchmarks.bench_scale faiss 1000000          the whole beside one assignment pass of faiss
 
 Made up are 28 columns of float32, a mixture of 200 Gaussians, in a folder of Parquet files of 500,000 rows; mixed is
 what bench_census makes up, with --scale standard. Processor
@@ -233,6 +234,28 @@ def several(data: Path, limit: str) -> None:
 DATA_FOR_KERNELS = Path(__file__).parents[2] / "sample_data" / "binary.parquet"
 
 
+def beside_faiss(folder: Path, n_rows: int) -> None:
+    """Selecting 1 % of the rows, the whole command, and finding the nearest of as many centroids for each row, once."""
+    if find_spec("faiss") is None:
+        return print("faiss: pip install faiss-cpu, skipped")
+    import faiss
+
+    (folder / "data").mkdir()
+    data = made_up(folder / "data", n_rows)
+    for way in ("kernels", "coreset"):  # the first compiles
+        done = craig(data, "--fraction", 0.01, "--for", "distance", "-o", folder / way)
+    rows = np.column_stack([pq.read_table(data)[f"f{k}"].to_numpy() for k in range(WIDTH)])
+    centroids = rows[np.random.default_rng(0).choice(n_rows, n_rows // 100, replace=False)]
+    index = faiss.IndexFlatL2(WIDTH)
+    index.add(centroids)
+    begin, before = time.perf_counter(), time.process_time()
+    index.search(rows, 1)
+    seconds, cpu = time.perf_counter() - begin, time.process_time() - before
+    print(f"{n_rows:,} rows, {n_rows // 100:,} picks, seconds and processor time:")
+    print(f"craig select, the whole command {done['whole']:.1f} s, {done['cpu']:.1f} s")
+    print(f"faiss {faiss.__version__}, one assignment to as many centroids {seconds:.1f} s, {cpu:.1f} s")
+
+
 KINDS = {  # how it is made up, what it is called, and how it is selected from
     "plain": (made_up, "made-up mixture x 28", ()),
     "mixed": (mixed, "census-like table", ("--scale", "standard")),
@@ -248,6 +271,9 @@ def main(arguments: list[str]) -> None:
     if arguments[:1] == ["workers"]:
         with tempfile.TemporaryDirectory() as folder:
             return workers(made_up(Path(folder), int(arguments[1])), 0.01)
+    if arguments[:1] == ["faiss"]:
+        with tempfile.TemporaryDirectory() as folder:
+            return beside_faiss(Path(folder), int(arguments[1]))
     if arguments[:1] == ["sizes"]:
         with tempfile.TemporaryDirectory() as folder:
             return several(made_up(Path(folder), int(arguments[1])), "1G")
