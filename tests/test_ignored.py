@@ -81,3 +81,13 @@ def test_of_eval_and_export(trained, tmp_path):
     export = ("--normalize", "sum", "--task", "classification", "-o", tmp_path / "out")
     assert ignored(trained.ok("export", "full.json", "--to", "liblinear", *export)) == ["--normalize", "--task"]
     assert ignored(trained.ok("export", BINARY, "--to", "vw", *export)) == []
+
+
+def test_of_columns_that_a_coreset_was_selected_by(craig):
+    data = (SAMPLE / "people.csv", "--label", "paid", "--algorithm", "random", "--size", "60", "-q")
+    craig.ok("select", *data, "--exclude", "since", "-o", "c")
+    train = ("train", SAMPLE / "people.csv", "--label", "paid", "--coreset", "c", "--epochs", "1", "-o", "m")
+    assert ignored(craig.ok(*train, "--exclude", "since")) == []
+    assert ignored(craig.ok(*train, "--exclude", "since,age")) == ["--exclude"]
+    assert ignored(craig.ok(*train, "--features", "age")) == ["--features"]
+    assert ignored(craig.ok(*train, "--numeric-only")) == ["--numeric-only"]

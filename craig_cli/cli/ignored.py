@@ -12,7 +12,9 @@ from typing import NamedTuple
 import click
 
 from craig_cli.cli.options import given, note
+from craig_cli.formats.messages import quoted
 from craig_cli.registry import RECIPES
+from craig_cli.tables.encoding import Encoding
 
 
 class Rule(NamedTuple):
@@ -61,3 +63,19 @@ def note_ignored(command: str, **more) -> None:
     for parameter, why in whys.items():
         for option in given([parameter]):
             note(f"{option} has no effect: {why}")
+
+
+def note_other_columns(encoding: Encoding, reading: dict) -> None:
+    """A note where DATA's columns are those of a coreset's ``encoding``, and others were asked for."""
+    kept = {column.name for column in encoding.columns}
+    left_out = {
+        "--exclude": kept & set(reading.get("exclude") or ()),
+        "--features": kept - set(reading["features"]) if reading.get("features") else set(),
+    }
+    if reading.get("numeric_only"):
+        left_out["--numeric-only"] = {
+            each.name for each in encoding.columns if each.kind in ("category", "text", "time")
+        }
+    for option, names in left_out.items():
+        if names:
+            note(f"{option} has no effect: the coreset was selected by column {quoted(min(names))} too")

@@ -30,12 +30,14 @@ def read_rows(
     import numpy as np
 
     from craig_cli.artifacts.coreset import check_matches
+    from craig_cli.cli.ignored import note_other_columns
     from craig_cli.errors import DataError, OtherDataError
     from craig_cli.formats import read_dataset
 
     coreset = read_sized(coreset_path, size)
     rows = np.sort(coreset.index)
     if coreset.encoding is not None and (by_name or not coreset.encoding.is_plain):
+        note_other_columns(coreset.encoding, reading)
         reading = reading | {"encoding": coreset.encoding}
     if whole:
         everything = read_data(data, **reading)
