@@ -114,20 +114,20 @@ class Recipe(NamedTuple):
 
 RECIPES = {
     "any": Recipe(
-        "any trainer: rows that differ in their features or in what they do to a rough linear model",
+        "any trainer: rows that differ, or do different things to a rough model",
         features=4.0,
         power=0.5,
         quotas=0.5,
         algorithm="partition",
     ),
     "linear": Recipe(
-        "linear models: rows and weights by what they do to a rough model of all rows",
+        "linear models: rows by what they do to it",
         features=0.5,
         always=True,
         algorithm="strata",
     ),
     "distance": Recipe(
-        "kernel machines, nearest neighbours, clustering: the paper's medoids with counts, the smallest epsilon",
+        "kernels, neighbours, clustering: the paper's medoids with counts",
         exemplar="medoid",
         weights="count",
     ),

@@ -62,8 +62,8 @@ PICKING = (*OF_FEATURES, "epsilon", "algorithm", "exemplar", "per_class", "block
     "--sizes",
     type=options.Amounts(),
     metavar="K|P%,...",
-    help="Select coresets of several sizes at once, such as 1%,5%,10% or 200,1000: the rows of each are the first ones "
-    "of the largest, with weights and a bound of their own. train, eval and export take one with --size.",
+    help="Select nested coresets, such as 1%,5%,10% or 200,1000, with weights and a bound each. train, eval and export "
+    "take one with --size.",
 )
 @click.option(
     "--epsilon",
