@@ -12,9 +12,7 @@ from typing import NamedTuple
 import click
 
 from craig_cli.cli.options import given, note
-from craig_cli.formats.messages import quoted
 from craig_cli.registry import RECIPES
-from craig_cli.tables.encoding import Encoding
 
 
 class Rule(NamedTuple):
@@ -65,8 +63,10 @@ def note_ignored(command: str, **more) -> None:
             note(f"{option} has no effect: {why}")
 
 
-def note_other_columns(encoding: Encoding, reading: dict) -> None:
+def note_other_columns(encoding, reading: dict) -> None:
     """A note where DATA's columns are those of a coreset's ``encoding``, and others were asked for."""
+    from craig_cli.formats.messages import quoted
+
     kept = {column.name for column in encoding.columns}
     left_out = {
         "--exclude": kept & set(reading.get("exclude") or ()),
