@@ -12,7 +12,7 @@ diagonal, and as diagonal where the data is sparse or very wide; the whole h_i a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
@@ -27,7 +27,6 @@ from craig_cli.training.design import CHUNK, Curvature, Design, build_design, cu
 
 EXACT = 256
 SKETCH = 128
-HESSIAN_WORK = 5e10  # products; for more than that every second row, or every third, ... has to do
 
 
 @dataclass(frozen=True)
@@ -132,12 +131,7 @@ def influence_at(design: Design, coef: np.ndarray, seed: int = 0) -> Influence:
     margins = design.margins(coef)
     slopes = design.slopes(margins)
     second = design.second_derivatives(slopes)
-    stride = int(np.ceil(len(margins) * design.n_outputs * design.width**2 / HESSIAN_WORK))
-    part = design
-    if stride > 1 and not sp.issparse(design.rows):
-        part = replace(design, rows=design.rows[::stride], counts=design.counts[::stride])
-        second = second[::stride]
-    bent = curvature(part, second)
+    bent = curvature(design, second)
     mean = design.mean(slopes)
     gradient = mean + design.penalty * coef
     lift = lift_of(design, bent, seed)

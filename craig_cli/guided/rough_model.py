@@ -1,6 +1,7 @@
 """A model near the optimum of all rows, for the price of some passes: what rows are selected and weighed at.
 
-It is trained on a random sample, class by class, by Newton's method. Then one pass gives the gradient of all rows, and
+It is trained by Newton's method: of few rows on all of them, to the optimum. Of many rows it is trained on a random
+sample, class by class. Then one pass gives the gradient of all rows, and
 the sample is trained on with its gradient corrected by the difference,
 
     minimise  f_S(w) + <grad f(w0) - grad f_S(w0), w>
@@ -24,7 +25,8 @@ from craig_cli.guided.samples import draw_random, draw_strata
 from craig_cli.training.design import Curvature, Design, build_design, curvature
 from craig_cli.training.newton import SHARPNESS, newton
 
-LEAST = 16_000  # rows of the sample, and ROWS_A_PARAMETER, but of no more than half of the data
+EVERYONE = 4  # all rows where they are no more than so many samples: rounds of samples take as long
+LEAST = 16_000  # rows of the sample, and ROWS_A_PARAMETER
 ROWS_A_PARAMETER = 64
 ROWS_A_PICK = 2  # where many are picked, selecting takes so long that a larger sample costs little
 STRATA = 2  # a sample of strata has so many times fewer rows
@@ -57,15 +59,22 @@ def rough_model(
 ) -> RoughModel:
     """The model after at most ``rounds``, fewer where it is as near to the optimum of all rows as that is to the truth.
 
+    Where all rows are no more than EVERYONE samples it is trained on them all, in one.
+
     scale    in whose units l2 is a penalty, as in training with it
     picks    rows that will be selected at it
 
     Raises DataError where the labels do not fit the loss.
     """
     design = build_design(dataset, loss, l2, scale=scale)
-    size = sample_size(dataset.n_rows, design.width * design.n_outputs, picks)
-    best, done = trained(_InMemory(dataset, design, per_class, seed), size, picks, rounds)
-    return RoughModel(design, best.coef, influence_at(design, best.coef, seed), done)
+    coef, done = np.zeros((design.n_outputs, design.width)), 1
+    size = sample_size(coef.size, picks)
+    if dataset.n_rows <= EVERYONE * size:
+        coef = newton(design, coef, SHARPNESS**2 * design.width / dataset.n_rows).coef
+    else:
+        best, done = trained(_InMemory(dataset, design, per_class, seed), size, picks, rounds)
+        coef = best.coef
+    return RoughModel(design, coef, influence_at(design, coef, seed), done)
 
 
 @dataclass(frozen=True)
@@ -161,10 +170,9 @@ class _InMemory:
         return State(coef, mean, objective, left, dispersion, float(design.counts.sum()))
 
 
-def sample_size(n_rows: int, parameters: int, picks: int) -> int:
+def sample_size(parameters: int, picks: int) -> int:
     """Rows of the first sample."""
-    wanted = max(LEAST, ROWS_A_PARAMETER * parameters, ROWS_A_PICK * picks)
-    return max(min(500, n_rows), min(wanted, n_rows // 2))
+    return max(LEAST, ROWS_A_PARAMETER * parameters, ROWS_A_PICK * picks)
 
 
 def _enough(design: Design, state: State, picks: int) -> float:

@@ -44,6 +44,7 @@ from craig_cli.training.newton import SHARPNESS, newton
 # Weights of each group's picks, or None for those that they came with; and what the metadata says of them.
 Weighed = tuple[list[np.ndarray] | None, dict]
 SAMPLE = 1 << 25  # bytes of the rows that a rough model is trained on; LEAST in any case
+FEWEST = 500  # of those rows, though they be more than half of all
 COPIES = 6  # of them
 
 
@@ -52,7 +53,8 @@ def sample_rows(n_rows: int, numbers: int, width: int, picks: int) -> int:
 
     In any memory the same.
     """
-    return min(_most(numbers), sample_size(n_rows, width + 1, picks))
+    wanted = min(sample_size(width + 1, picks), n_rows // 2)
+    return min(_most(numbers), max(min(FEWEST, n_rows), wanted))
 
 
 def _most(numbers: int) -> int:

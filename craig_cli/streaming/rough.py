@@ -16,7 +16,7 @@ import scipy.sparse as sp
 
 from craig_cli.artifacts.model import Model
 from craig_cli.dataset import is_csr, stacked
-from craig_cli.guided.influence import HESSIAN_WORK, Gradients, Lift, decrement, lift_of, whitened
+from craig_cli.guided.influence import Gradients, Lift, decrement, lift_of, whitened
 from craig_cli.guided.rough_model import State
 from craig_cli.registry import LOSSES, METRICS, load
 from craig_cli.scaling import Scaling
@@ -27,7 +27,7 @@ from craig_cli.selection.distances.metrics import Metric
 from craig_cli.streaming.scratch import Scratch
 from craig_cli.streaming.survey import chance
 from craig_cli.streaming.view import Matrix
-from craig_cli.training.design import CHUNK, Curvature, Design, factored, moments
+from craig_cli.training.design import CHUNK, HESSIAN_WORK, Curvature, Design, factored, moments
 from craig_cli.training.labels import targets_of
 
 FILE = "rough"

@@ -3,7 +3,8 @@
     H_o = (1/n) sum_i gamma_i (d^2 phi_i / d m_o^2) x_i x_i^T + diag(penalty)        for each output o
 
 Of several outputs only these blocks on the diagonal are taken. They are whole Cholesky factors where the rows are
-dense and no wider than WIDEST, else diagonals, so that time and memory stay near-linear in the data.
+dense and no wider than WIDEST, else diagonals, so that time and memory stay near-linear in the data. To precondition
+with, one block for all outputs, scaled for each, serves about as well for a fraction of the time.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from craig_cli.training.losses import second_derivatives, to_slopes, value
 WIDEST = 2048
 NARROW = 64  # columns, up to which all outputs are inverted in one call: the calls would take longer than the sums
 CHUNK = 16_384  # rows at a time
+HESSIAN_WORK = 5e10  # products; for more than that every second row, or every third, ... has to do
 FLOOR = 1e-9  # of the mean curvature, where the data has none
 
 
@@ -55,7 +57,7 @@ class Design:
     def width(self) -> int:
         return len(self.penalty)
 
-    def take(self, index: np.ndarray, weights: np.ndarray) -> Design:
+    def take(self, index: np.ndarray | slice, weights: np.ndarray) -> Design:
         """The rows ``index``, counted ``weights`` times."""
         return replace(self, rows=self.rows[index], targets=self.targets[index], counts=weights)
 
@@ -206,10 +208,41 @@ class Curvature:
         return scipy.linalg.solve_triangular(factor, vectors, lower=True, trans=transposed, check_finite=False)
 
 
+@dataclass(frozen=True)
+class Pooled:
+    """About the same of many outputs for the price of one: H_o = scale_o C C^T, C (w, w) lower, scale (k,)."""
+
+    factor: np.ndarray
+    scale: np.ndarray
+
+    def solve(self, gradient: np.ndarray) -> np.ndarray:
+        """H^-1 times (k, w)."""
+        return scipy.linalg.cho_solve((self.factor, True), gradient.T, check_finite=False).T / self.scale[:, None]
+
+
 def curvature(design: Design, second: np.ndarray) -> Curvature:
-    """The curvature of the objective where the second derivatives of the loss are ``second`` (n, k)."""
+    """The curvature of the objective where the second derivatives of the loss are ``second`` (n, k).
+
+    Of every second row, or every third, ... where all are more than HESSIAN_WORK.
+    """
+    stride = 1
+    if not is_csr(design.rows) and design.width <= WIDEST:
+        stride = max(1, int(np.ceil(second.size * design.width**2 / HESSIAN_WORK)))
+    if stride > 1:
+        design, second = design.take(slice(None, None, stride), design.counts[::stride]), second[::stride]
     weights = second * (design.counts / design.counts.sum())[:, None]
     return factored(moments(design.rows, weights), design.penalty)
+
+
+def preconditioner(design: Design, second: np.ndarray) -> Curvature | Pooled:
+    """The curvature, or where a Hessian for each of some outputs takes long, about it."""
+    if design.n_outputs == 1 or is_csr(design.rows) or not NARROW < design.width <= WIDEST:
+        return curvature(design, second)
+    scale = design.counts @ second / design.counts.sum()
+    mean = max(float(scale.mean()), 1e-300)
+    pooled = replace(design, penalty=design.penalty / mean)
+    factor = curvature(pooled, second.mean(axis=1, keepdims=True) / mean).factors[0]
+    return Pooled(factor, np.maximum(scale, FLOOR * mean))
 
 
 def moments(rows: np.ndarray | sp.csr_matrix, weights: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from craig_cli.registry import LOSSES, load
-from craig_cli.training.design import Curvature, Design, curvature
+from craig_cli.training.design import Curvature, Design, Pooled, preconditioner
 from craig_cli.training.losses import slope_changes
 
 ROUNDS = 200
@@ -68,7 +68,7 @@ def newton(
         is_slight = floor <= SLIGHT * float(second.mean())
         second = np.maximum(second, floor, out=second)
         if bent is None or used > FEW or not is_slight:
-            bent = curvature(design, second)
+            bent = preconditioner(design, second)
         decrement = 0.5 * float((gradient * bent.solve(gradient)).sum())
         norm = float(np.linalg.norm(gradient))
         unseen = ROUNDING * (1.0 + abs(objective))
@@ -96,7 +96,7 @@ def newton(
 
 
 def _step(
-    design: Design, slopes: np.ndarray, second: np.ndarray, bent: Curvature, gradient: np.ndarray
+    design: Design, slopes: np.ndarray, second: np.ndarray, bent: Curvature | Pooled, gradient: np.ndarray
 ) -> tuple[np.ndarray, int]:
     """(about -H^-1 gradient, steps of conjugate gradients that it took)."""
     step = np.zeros_like(gradient)

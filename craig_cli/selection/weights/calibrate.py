@@ -5,9 +5,9 @@
 over 1/3 <= g_j / gamma_j <= 3, with t = sum_i m_i f_i of all rows, and the weights of each class keeping their sum
 (Deville and Saerndal 1992; the soft version is Chambers' ridge calibration, 1996). With f_j the influence vectors at a
 model, the weighted gradient there is the full one. The solution is g_j = gamma_j clip(1 + <lambda, f_j>), where lambda
-minimises the dual, strongly convex and of quadratic pieces, by Newton's method. Up to DIRECT totals each step is exact:
-where many weights are at their bounds, steps that are only nearly right get stuck between the pieces. Beyond, they are
-made by conjugate gradients, which need no more than products with the f_j, so that these are never written down.
+minimises the dual, strongly convex and of quadratic pieces: up to DIRECT totals by Newton's method with exact steps.
+Beyond by L-BFGS (Liu and Nocedal 1989), which needs no more than products with the f_j, so that these are never written
+down; where many weights are at their bounds, Newton's steps by conjugate gradients get stuck between the pieces.
 
 rho is small, the smaller the more picks there are for each total: what can be matched, is. It keeps weights from going
 to their bounds for directions that the picks hardly span, which matters where there are about as many totals as picks.
@@ -24,9 +24,10 @@ SOFTNESS = 1e-3  # rho for as many totals as picks, in units of the mean eigenva
 CLASS_SOFTNESS = 1e-12  # the same of the classes' sums
 DIRECT = 1024  # totals
 ROUNDS = 50  # of Newton's method
-STEPS = 100  # of conjugate gradients in each
+EVALUATIONS = 400  # of the dual and its gradient by L-BFGS, and of up to DIRECT totals, where they cost less,
+MORE = 4000
+MEMORY = 10  # steps that it goes by
 TOLERANCE = 1e-7  # of the dual's gradient, relative to that at the start
-FORCING = 1e-2  # and in conjugate gradients relative to where the round began
 DAMPING = 1e-12  # of the mean eigenvalue of an exact step's matrix
 DAMPINGS = 4  # tries, each with a thousand times as much
 SUFFICIENT = 1e-4  # Armijo
@@ -98,19 +99,24 @@ class _Dual:
         return self.weights * np.clip(1.0 + self.forward(point), LOWEST, HIGHEST)
 
     def solve(self) -> np.ndarray:
-        point: np.ndarray = np.zeros(len(self.target))
+        start = np.zeros(len(self.target))
+        return self._descend(start) if self.written is None else self._newton(start)
+
+    def _newton(self, point: np.ndarray) -> np.ndarray:
         reach: np.ndarray = np.zeros(len(self.weights))  # forward(point)
         value = 0.0
         first = None
         for _ in range(ROUNDS):
-            ratio = 1.0 + reach
-            gradient = self.backward(self.weights * np.clip(ratio, LOWEST, HIGHEST)) - self.target + self.ridge * point
+            gradient = self._gradient(point, reach)
             size = float(np.linalg.norm(gradient))
             first = size if first is None else first
             if size <= TOLERANCE * first:
-                break
+                return point
+            ratio = 1.0 + reach
             free = self.weights * ((ratio >= LOWEST) & (ratio <= HIGHEST))
-            step = (self._conjugate if self.written is None else self._exact)(free, -gradient)
+            step = self._exact(free, -gradient)
+            if step is None:
+                break
             moved = self.forward(step)
             slope = float(gradient @ step)
             length = 1.0
@@ -122,7 +128,24 @@ class _Dual:
             if not following < value:
                 break
             point, reach, value = point + length * step, reach + length * moved, following
-        return point
+        return self._descend(point)
+
+    def _descend(self, point: np.ndarray) -> np.ndarray:
+        from scipy.optimize import minimize
+
+        def dual(point: np.ndarray) -> tuple[float, np.ndarray]:
+            reach = self.forward(point)
+            return self._value(point, reach), self._gradient(point, reach)
+
+        slightest = TOLERANCE * float(np.abs(dual(point)[1]).max())
+        most = EVALUATIONS if self.written is None else MORE
+        limits = {"maxfun": most, "maxiter": most, "maxcor": MEMORY, "gtol": slightest, "ftol": 0.0}
+        return minimize(dual, point, jac=True, method="L-BFGS-B", options=limits).x
+
+    def _gradient(self, point: np.ndarray, reach: np.ndarray) -> np.ndarray:
+        """Of the dual at a ``point`` with that ``reach``."""
+        ratio = np.clip(1.0 + reach, LOWEST, HIGHEST)
+        return self.backward(self.weights * ratio) - self.target + self.ridge * point
 
     def _value(self, point: np.ndarray, reach: np.ndarray) -> float:
         """The dual less its value at 0: sum_j gamma_j psi(<lambda, f_j>) - <lambda, t> + rho/2 ||lambda||^2."""
@@ -130,8 +153,11 @@ class _Dual:
         psi = reach + inside * (reach - 0.5 * inside)  # the integral of clip(1 + reach)
         return float(self.weights @ psi - point @ self.target + 0.5 * (self.ridge * point) @ point)
 
-    def _exact(self, free: np.ndarray, right: np.ndarray) -> np.ndarray:
-        """(sum_j free_j f_j f_j^T + ridge)^-1 right. From step to step only a few weights reach a bound or leave it."""
+    def _exact(self, free: np.ndarray, right: np.ndarray) -> np.ndarray | None:
+        """(sum_j free_j f_j f_j^T + ridge)^-1 right, None where rounding hides it.
+
+        From step to step only a few weights reach a bound or leave it.
+        """
         gained, lost = np.flatnonzero(free > self.free), np.flatnonzero(free < self.free)
         self.matrix += self._gram(gained) - self._gram(lost)
         self.free = free
@@ -143,7 +169,7 @@ class _Dual:
                 damping *= 1e3
             else:
                 return scipy.linalg.cho_solve(factor, right, check_finite=False)
-        return self._conjugate(free, right)
+        return None
 
     def _gram(self, picks: np.ndarray) -> np.ndarray:
         """sum_j weights_j f_j f_j^T over some of the picks."""
@@ -152,23 +178,6 @@ class _Dual:
         classes[np.arange(len(picks)), self.groups[picks]] = self.class_unit[self.groups[picks]]
         vectors = np.column_stack([self.written[picks] * self.unit, classes])
         return (vectors * self.weights[picks, None]).T @ vectors
-
-    def _conjugate(self, free: np.ndarray, right: np.ndarray) -> np.ndarray:
-        """Conjugate gradients for (sum_j free_j f_j f_j^T + ridge) step = right."""
-        step = np.zeros_like(right)
-        rest, way = right.copy(), right.copy()
-        size = first = float(rest @ rest)
-        for _ in range(STEPS):
-            image = self.backward(free * self.forward(way)) + self.ridge * way
-            length = size / float(way @ image)
-            step += length * way
-            rest -= length * image
-            following = float(rest @ rest)
-            if following <= FORCING**2 * first:
-                break
-            way = rest + following / size * way
-            size = following
-        return step
 
 
 def _leading(weights: np.ndarray, vectors: np.ndarray, most: int) -> np.ndarray:
