@@ -1,4 +1,4 @@
-"""A linear head on frozen embeddings: random rows, --for linear and all rows of 50,000 x 768.
+"""A linear head on frozen embeddings: random rows, --for linear, the default and all rows of 50,000 x 768.
 
     python -m tests.benchmarks.bench_embeddings [ROWS] [SEEDS]
 
@@ -63,8 +63,9 @@ def main(n_rows: int = 50_000, seeds: int = 3) -> None:
         accuracy, loss, select, took = np.median(found, axis=0)
         print(f"| {share} | {way} | {accuracy:.2f} | {loss:.4f} | {select:.1f} | {took:.1f} |", flush=True)
 
+    ways = {"random": {"algorithm": "random"}, "--for linear": {"purpose": "linear", "l2": L2}, "--for any": {"l2": L2}}
     for fraction in (0.01, 0.05, 0.1):
-        for way, options in (("random", {"algorithm": "random"}), ("--for linear", {"purpose": "linear", "l2": L2})):
+        for way, options in ways.items():
             made = []
             for seed in range(seeds):
                 began = time.perf_counter()
