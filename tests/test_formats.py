@@ -8,7 +8,9 @@ import hashlib
 import io
 import lzma
 import os
+import pickle
 import random
+import re
 import sys
 import threading
 from dataclasses import replace
@@ -16,6 +18,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 import pytest
+from pyarrow import orc
 
 from craig_cli.errors import CraigError, DataError, UsageError
 from craig_cli.formats import parquet, read_dataset
@@ -245,6 +248,34 @@ def test_what_cannot_be_opened(tmp_path, plain):
         read_dataset([tmp_path / "plain"], format="parquet")
     with pytest.raises(DataError, match=r"mixed.parquet:1:1: expected a label"):
         read_dataset([tmp_path / "mixed.parquet"], format="libsvm")
+
+
+def foreign_files() -> dict[str, tuple[bytes, str]]:
+    """Name -> (content, what a message calls it)."""
+    stream, archive, table = io.BytesIO(), io.BytesIO(), pa.BufferOutputStream()
+    np.save(stream, np.zeros((4, 3)))
+    np.savez(archive, X=np.zeros((4, 3)))
+    orc.write_table(pa.table({"label": [0, 1], "x": [1.0, 2.0]}), table)
+    return {
+        "npy": (stream.getvalue(), "a NumPy array (.npy)"),
+        "npz": (archive.getvalue(), "a ZIP archive (.npz, .xlsx)"),
+        "orc": (table.getvalue().to_pybytes(), "ORC data"),
+        "pickle": (pickle.dumps([0.0, 1.0]), "a Python pickle"),
+        "arff": (b"@RELATION r\n@attribute x numeric\n@data\n1\n", "ARFF data"),
+    }
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "orc", "pickle", "arff"])
+def test_a_file_of_another_kind_is_called_by_its_name(tmp_path, kind):
+    content, name = foreign_files()[kind]
+    (tmp_path / "rows").write_bytes(content)
+    with pytest.raises(DataError, match=re.escape(f"rows: expected LIBSVM, CSV, Parquet or Arrow data, found {name}")):
+        read_dataset([tmp_path / "rows"])
+
+
+def test_a_column_may_be_called_as_another_kind_of_file_begins(tmp_path):
+    (tmp_path / "rows.csv").write_text("ORC,label\n1,0\n2,1\n")
+    assert len(read_dataset([tmp_path / "rows.csv"]).labels) == 2
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -19,7 +19,7 @@ from craig_cli.formats.content import STDIN, Content, open_content
 from craig_cli.formats.folders import expand
 from craig_cli.formats.pipeline import cores
 from craig_cli.formats.restart import NotInPieces
-from craig_cli.formats.sniff import is_delimited
+from craig_cli.formats.sniff import foreign, is_delimited
 from craig_cli.formats.weight_file import weighted, with_weights
 from craig_cli.registry import FORMATS, IN_PIECES, load
 from craig_cli.tables.encoding import Encoding
@@ -194,6 +194,8 @@ def _format_of(content: Content) -> str:
         return "parquet"
     if head.startswith((b"ARROW1", b"FEA1")) or head[:4] == b"\xff\xff\xff\xff":
         return "arrow"
+    if (name := foreign(head)) is not None:
+        raise DataError(f"{content.shown}: expected LIBSVM, CSV, Parquet or Arrow data, found {name}")
     return "csv" if is_delimited(head) else "libsvm"
 
 

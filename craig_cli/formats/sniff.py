@@ -1,4 +1,4 @@
-"""What the beginning of a text says of it: whether it is CSV or LIBSVM, and how it is cut into fields.
+"""What the beginning of a content says of it: whether it is CSV, LIBSVM or foreign, and how it is cut into fields.
 
 The delimiter is the one of , tab ; and | that cuts the first lines into the same number of fields, the more the better.
 There is a header unless a field of the first line is a number; columns without one are f0, f1, ... A column that begins
@@ -21,6 +21,17 @@ ZERO_FIRST = re.compile(r"[+-]?0\d+")
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 LIBSVM = re.compile(rb"\s*[+-]?[\d.]+([eE][+-]?\d+)?(:\S+)?(\s+(qid|\d+):\S*)*\s*(#.*)?|[\d.,+-]+(\s+\d+:\S*)+")
 
+FOREIGN = {
+    b"\x93NUMPY": "a NumPy array (.npy)",
+    b"PK\x03\x04": "a ZIP archive (.npz, .xlsx)",
+    b"\x89HDF": "HDF5 data",
+    b"ORC": "ORC data",
+    b"Obj\x01": "Avro data",
+    b"SQLite format 3": "an SQLite database",
+    b"\x80\x04\x95": "a Python pickle",
+    b"\x80\x05\x95": "a Python pickle",
+}
+
 
 @dataclass(frozen=True)
 class Dialect:
@@ -31,6 +42,15 @@ class Dialect:
     names: list[str]
     text: list[str]
     decimal_point: str = "."
+
+
+def foreign(head: bytes) -> str | None:
+    """What content that begins with ``head`` is, where it is of a common kind that is not read; None of all others."""
+    if head[:9].lower() == b"@relation":
+        return "ARFF data"
+    if b"\0" not in head:  # text
+        return None
+    return next((name for magic, name in FOREIGN.items() if head.startswith(magic)), None)
 
 
 def is_delimited(head: bytes) -> bool:
