@@ -26,6 +26,11 @@ def test_a_baseline_does_not_take_the_name_of_the_coreset(craig):
     assert sorted(path.name for path in craig.folder.glob("*.parquet")) == sorted(names)
 
 
+def test_a_coreset_by_another_name_is_said_to_be_parquet(craig):
+    assert "wrote rows.csv, which is Parquet, in" in craig.ok("select", BINARY, "--size", "40", "-o", "rows.csv").stderr
+    assert "wrote rows.parquet in" in craig.ok("select", BINARY, "--size", "40", "-o", "rows.parquet").stderr
+
+
 def test_no_pattern_takes_a_reference_for_a_model(craig):
     craig.ok("train", BINARY, "--epochs", "3", "-o", "one.model.json", "-q")
     craig.ok("eval", "one.model.json", BINARY, "--reference", "auto", "-q")

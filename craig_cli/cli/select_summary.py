@@ -122,7 +122,8 @@ def tell(summary: dict) -> None:
         share = f"{100 * each['size'] / n:.3g} %"
         note(f"  --size {each['size']} ({share}): epsilon {each['epsilon']:.6g}{_weights_of(each)}")
     seconds = summary["seconds"]
-    note(f"wrote {summary['output']} in {sum(seconds.values()):.2f} s")
+    called = "" if summary["output"].endswith((".parquet", ".pq", "-")) else ", which is Parquet,"
+    note(f"wrote {summary['output']}{called} in {sum(seconds.values()):.2f} s")
     memory = (summary["peak_memory"] or 0) / 1e6
     detail(
         f"algorithm {summary['algorithm']}, weights {summary['weights']}; read {seconds['read']:.2f} s, "
