@@ -326,7 +326,10 @@ def _is_model(path: str, last: bool) -> bool:
     if path == STDIO:
         return not last
     from craig_cli.artifacts.model import begins_as_model
+    from craig_cli.formats.addresses import is_address
 
+    if is_address(path):
+        return False
     try:
         return begins_as_model(path)
     except OSError as error:

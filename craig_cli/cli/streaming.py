@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,9 +63,10 @@ def stream_options(command: Callable) -> Callable:
 def reason_to_stream(data, reading: dict, plan) -> str | None:
     """Why to stream where nobody said so; None where all is to be read into memory."""
     from craig_cli.errors import CraigError
+    from craig_cli.formats.addresses import are_files
     from craig_cli.streaming.asked import reason_to_stream
 
-    if not all(os.path.isfile(path) or os.path.isdir(path) for path in data):
+    if not are_files(data):
         return None  # a pipe can be read once
     try:
         return reason_to_stream(list(data), plan, reading)

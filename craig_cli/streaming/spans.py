@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from craig_cli.formats.messages import printable
+from craig_cli.formats.addresses import shown
 from craig_cli.formats.pieces import Piece, Pieces
 from craig_cli.formats.pipeline import Workers
 from craig_cli.streaming.cluster import Cluster
@@ -142,7 +142,7 @@ def look_at_span(job: Looking, span: Span) -> None:
 
 def survey_rows(job: Looking, cluster: Cluster | None, threads: int, clock: Clock) -> Survey:
     """What the first pass comes to."""
-    names = [printable(state.path) for state in job.pieces.states], job.pieces.chosen.features
+    names = [shown(state.path) for state in job.pieces.states], job.pieces.chosen.features
     if cluster is None:
         with Workers(threads) as workers:
             looks = job.pieces.each(partial(look_at, rate=job.rate, seed=job.seed), workers)
