@@ -82,17 +82,18 @@ def select_in_pieces(data, reading: dict, plan, streaming: dict | None, output: 
         return None
     from craig_cli.artifacts.coreset import write_coreset
     from craig_cli.errors import DataError
+    from craig_cli.formats.addresses import is_address
     from craig_cli.streaming.asked import NotInPieces
-    from craig_cli.streaming.scratch import is_begun
+    from craig_cli.streaming.places import is_begun
     from craig_cli.streaming.select import select_streamed
 
     target = Path(output)
     if output == options.STDIO or (target.exists() and not target.is_file()):  # a pipe, or /dev/null
         target = Path("craig")
-    folder = Path(asked["scratch"] or target.parent)
-    if not folder.is_dir():
+    folder, name = asked["scratch"] or str(target.parent), f".{target.name}.scratch"
+    if not is_address(folder) and not Path(folder).is_dir():
         raise DataError(f"{folder}: expected a folder for --scratch, found none")
-    scratch = folder / f".{target.name}.scratch"
+    scratch = f"{folder.removesuffix('/')}/{name}" if is_address(folder) else str(Path(folder) / name)
     try:
         selected = select_streamed(
             list(data),

@@ -1,4 +1,5 @@
-"""Where a run keeps the leaves and what it makes of them: compressed Arrow files, in memory or in a folder on disk.
+"""Where a run keeps the leaves and what it makes of them: compressed Arrow files, in memory, in a folder on disk, or at
+an address (remote.py).
 
 In a folder a file is written beside its place and moved there, so a name that is there is a step that is done. The
 manifest says which data, plan and program the folder belongs to: a run that is told to resume goes on from what there
@@ -122,12 +123,60 @@ class Scratch:
         yield pa.BufferReader(self._files[name])
 
 
-class Folder(Scratch):
+class Kept(Scratch):
+    """Files that a run which ends early can leave to another; as text it is its name in a message."""
+
+    _resume: bool
+
+    @property
+    def where(self) -> str:
+        """The name under which another process finds it."""
+        raise NotImplementedError
+
+    def begin(self, facts: dict, inputs: dict[str, list]) -> None:
+        """Make the folder that of a run with these facts and inputs: what is there stays where it is to be resumed.
+
+        Raises UsageError where the folder is of a run with other facts, DataError naming the input that is another.
+        """
+        whole = json.loads(json.dumps({**facts, "inputs": inputs}))
+        begun = self._manifest() if self._resume else None
+        if begun is None:
+            self._clear()
+            self.put(MANIFEST, json.dumps(whole).encode())
+            return
+        for name in inputs:
+            if begun.get("inputs", {}).get(name) != whole["inputs"][name]:
+                raise DataError(f"{name}: has changed since the run that left {self}; remove that to start over")
+        for what in whole.keys() | begun.keys():
+            if begun.get(what) != whole.get(what):
+                raise UsageError(f"--resume: {self} is of a run with other {what}; remove it to start over")
+
+    def _manifest(self) -> dict | None:
+        if not self.has(MANIFEST):
+            return None
+        try:
+            return json.loads(self.get(MANIFEST))
+        except ValueError as error:
+            raise DataError(f"{self}/{MANIFEST}: cannot read: {first_line(error)}") from error
+
+    def _clear(self) -> None:
+        """Remove all but the lock."""
+        raise NotImplementedError
+
+
+class Folder(Kept):
     """Files in the folder at ``path``, which is made and, unless the run ends early and is to be resumed, removed."""
 
     def __init__(self, path: Path, resume: bool) -> None:
         self.path, self._resume = path, resume
         self._lock: BinaryIO | None = None
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @property
+    def where(self) -> str:
+        return str(self.path.absolute())
 
     def __reduce__(self):
         """For whoever works in the folder: where it is, neither the lock nor the end of it."""
@@ -163,34 +212,11 @@ class Folder(Scratch):
                 _remove(gone, self.path)
                 raise
 
-    def begin(self, facts: dict, inputs: dict[str, list]) -> None:
-        """Make the folder that of a run with these facts and inputs: what is there stays where it is to be resumed.
-
-        Raises UsageError where the folder is of a run with other facts, DataError naming the input that is another.
-        """
-        whole = json.loads(json.dumps({**facts, "inputs": inputs}))
-        begun = self._manifest() if self._resume else None
-        if begun is None:
-            with self._writing(self.path):
-                for name in os.listdir(self.path):
-                    if name != LOCK:
-                        (self.path / name).unlink()
-            self._put(MANIFEST, lambda sink: sink.write(json.dumps(whole).encode()))
-            return
-        for name in inputs:
-            if begun.get("inputs", {}).get(name) != whole["inputs"][name]:
-                raise DataError(f"{name}: has changed since the run that left {self.path}; remove that to start over")
-        for what in whole.keys() | begun.keys():
-            if begun.get(what) != whole.get(what):
-                raise UsageError(f"--resume: {self.path} is of a run with other {what}; remove it to start over")
-
-    def _manifest(self) -> dict | None:
-        try:
-            return json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as error:
-            raise DataError(f"{self.path / MANIFEST}: cannot read: {first_line(error)}") from error
+    def _clear(self) -> None:
+        with self._writing(self.path):
+            for name in os.listdir(self.path):
+                if name != LOCK:
+                    (self.path / name).unlink()
 
     def has(self, name: str) -> bool:
         return (self.path / name).exists()
@@ -233,11 +259,6 @@ class Folder(Scratch):
             if error.strerror:
                 raise os_error(error, path, "write") from error
             raise DataError(f"{path}: cannot write: {first_line(error)}") from error
-
-
-def is_begun(path: Path) -> bool:
-    """Whether there is what a run left that can go on."""
-    return (path / MANIFEST).exists()
 
 
 def _remove(*folders: Path) -> None:
