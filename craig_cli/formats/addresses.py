@@ -27,6 +27,7 @@ PASSWORD, QUERY = re.compile(r"(?<=://)[^/\s@]*@"), re.compile(r"(?<=://)([^\s?'
 ENDING = 1 << 16  # bytes at the end of a file that are read first, where the footer is
 LONGEST_ENDING = 1 << 20  # of a footer that is remembered
 WINDOW, WIDEST = 1 << 18, 1 << 23  # bytes to read at least, and of a file that is read through
+PACKAGES = 96 << 20  # bytes of memory of fsspec, a file system and what that takes
 # What a file system says of a file that shows whether it is another: the content, or else the time.
 CONTENTS = ("ETag", "etag", "generation", "md5Hash", "md5", "checksum")
 TIMES = ("mtime", "LastModified", "last_modified", "updated", "modificationTime", "last_write_time", "created")
@@ -173,6 +174,11 @@ def there(address: str) -> dict:
 def open_stream(address: str) -> io.RawIOBase:
     """The file to be read through, more and more at a time. Raises DataError."""
     return _Ranges(address, there(address)["size"])
+
+
+def open_binary(path: str | os.PathLike) -> io.IOBase:
+    """The file, here or at an address, as ``open`` has it."""
+    return open_stream(path) if is_address(path) else open(path, "rb")
 
 
 def open_file(path: str) -> pa.NativeFile:

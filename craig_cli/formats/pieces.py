@@ -117,6 +117,12 @@ class Pieces:
         return False
 
     @property
+    def beside(self) -> int:
+        """Bytes of memory that reading takes beside the pieces."""
+        far = any(addresses.is_address(state.path) for state in self.states)
+        return addresses.PACKAGES + parquet.FAR if far else 0
+
+    @property
     def numbers(self) -> int:
         """How many of ``number_bytes`` a row takes on average."""
         return self.width

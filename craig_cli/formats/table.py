@@ -218,7 +218,7 @@ def sources_of(inputs: list[TableInput], fingerprints: list[Fingerprint], names:
 def _of_bytes(path: str) -> str:
     """The fingerprint that a table had until 0.1.0: of the bytes of its file."""
     digest = hashlib.sha256()
-    with addresses.open_stream(path) if addresses.is_address(path) else open(path, "rb") as stream:
+    with addresses.open_binary(path) as stream:
         while block := stream.read(1 << 20):
             digest.update(block)
     return f"sha256:{digest.hexdigest()}"

@@ -40,6 +40,8 @@ class Objects:
         files, (path,) = self._of(name)
         with failures(self.at(name), "write"):
             if new:
+                if files.exists(path):  # some write it all the same
+                    return False
                 try:
                     files.pipe_file(path, content, mode="create")
                 except FileExistsError:

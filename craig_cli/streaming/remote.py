@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pyarrow as pa
 
 from craig_cli.errors import DataError, UsageError
-from craig_cli.formats.addresses import open_file, shown
+from craig_cli.formats.addresses import PACKAGES, open_file, shown
 from craig_cli.formats.messages import first_line
 from craig_cli.streaming.lease import LOCK, Lease, Note, holder_of
 from craig_cli.streaming.objects import Objects
@@ -22,6 +22,8 @@ SECRETS = re.compile(r"://[^/]*@|[?]")  # of an address
 
 class Remote(Kept):
     """Files at ``address``, as ``Folder`` has them; ``run`` is the one that whoever writes there works for."""
+
+    packages, copies = PACKAGES, 4
 
     def __init__(self, address: str, resume: bool, run: str | None = None, note: Note = None) -> None:
         if SECRETS.search(address):

@@ -33,7 +33,13 @@ LOCK = "lock"
 
 
 class Scratch:
-    """Files in memory; a context manager, as ``Folder``."""
+    """Files in memory; a context manager, as ``Folder``.
+
+    packages  bytes of what has to be imported for it
+    copies    of the content of a file, in memory while that is written
+    """
+
+    packages, copies = 0, 0
 
     def __init__(self) -> None:
         self._files: dict[str, pa.Buffer] = {}

@@ -190,7 +190,7 @@ def route_rows(
     wanted = {"weight": frame.weighted, "label": frame.view.of_labels is not None}
     extras = tuple(name for name, there in wanted.items() if there)
     dtype = frame.dtype if frame.dtype.itemsize >= 4 else np.dtype(np.float32)
-    memory = min(room / 3, MOST_WAITING)
+    memory = min(room / (3 + folder.copies), MOST_WAITING)
     how = {"labels": frame.labels, "dtype": dtype, "extras": extras, "memory": memory}
     router = Router(frame)
     gaps = missing(folder, frame.n_rows)
