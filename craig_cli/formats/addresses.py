@@ -246,9 +246,9 @@ class _Ranges(io.RawIOBase):
         if begin <= start and stop <= end:
             return self._held[start - begin : stop - begin]
         known = self._held[start - begin :] if begin <= start < end else b""
-        if self._ending is None and start == end:  # it goes on
-            self._window = min(2 * self._window, WIDEST)
         start += len(known)
+        if self._ending is None and self._held and start == end:  # it goes on
+            self._window = min(2 * self._window, WIDEST)
         self._held = self._fetch(start, min(self._size, max(stop, start + self._window)))
         self._first = start
         return known + self._held[: stop - start]
