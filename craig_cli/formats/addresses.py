@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PROTOCOL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?=://|::)")
 PASSWORD, QUERY = re.compile(r"(?<=://)[^/\s@]*@"), re.compile(r"(?<=://)([^\s?'\"]*)\?[^\s'\"]*")
+NOWHERE = re.compile(r"(bucket|container)[^/]*not (exist|found)")  # where the file could be
 ENDING = 1 << 16  # bytes at the end of a file that are read first, where the footer is
 LONGEST_ENDING = 1 << 20  # of a footer that is remembered
 WINDOW, WIDEST = 1 << 18, 1 << 23  # bytes to read at least, and of a file that is read through
@@ -102,7 +103,7 @@ def info_of(address: str) -> dict | None:
         try:
             return files.info(path)
         except FileNotFoundError as error:
-            if "bucket" in str(error) or "container" in str(error):  # of which there should be one
+            if NOWHERE.search(str(error)):
                 raise
             return None
 
