@@ -8,6 +8,7 @@ import io
 import sys
 
 import numpy as np
+import pyarrow
 import pyarrow.csv
 import pyarrow.feather
 import pyarrow.parquet as pq
@@ -15,7 +16,7 @@ import pytest
 
 from craig_cli import read_dataset
 from craig_cli.errors import DataError, UsageError
-from craig_cli.formats import addresses
+from craig_cli.formats import addresses, parquet
 from craig_cli.formats.pieces import open_pieces
 from craig_cli.formats.state import State
 from tests.conftest import SAMPLE
@@ -131,7 +132,7 @@ def test_little_is_fetched_and_what_is_read_through_in_large_parts(memory, monke
     with addresses.open_stream("memory://file") as stream:
         while stream.read(100_000):
             pass
-    assert sum(fetched) == 50_000_000 and len(fetched) < 16 and max(fetched) == addresses.WIDEST
+    assert sum(fetched) == 50_000_000 and len(fetched) < 20 and max(fetched) == addresses.PART
 
 
 @needs_fsspec
@@ -215,6 +216,26 @@ def test_a_network_that_fails_is_one_line(craig, memory, monkeypatch):
     monkeypatch.setattr(type(memory), "info", lambda *args, **options: (_ for _ in ()).throw(PermissionError("no")))
     result = craig("select", "memory://data/a.parquet", "--size", "9")
     assert result.error == "Error: memory://data/a.parquet: cannot read: permission denied: no"
+
+
+@needs_fsspec
+def test_a_small_row_group_is_fetched_in_few_requests_and_a_large_one_in_parts(memory, monkeypatch):
+    rows = np.random.default_rng(0).standard_normal((60_000, 20)).astype(np.float32)
+    table = pyarrow.table({**{f"x{k}": rows[:, k] for k in range(20)}, "label": np.arange(60_000) % 2})
+    sink = io.BytesIO()
+    pq.write_table(table, sink, row_group_size=20_000)
+    memory.pipe_file("/data/a.parquet", sink.getvalue())
+    pieces = open_pieces(["memory://data/a.parquet"], label="label")
+    fetched = []
+    real = addresses._Ranges._fetch
+    monkeypatch.setattr(addresses._Ranges, "_fetch", lambda self, a, b: (fetched.append(b - a), real(self, a, b))[1])
+    wanted = [piece.features for piece in pieces()]
+    assert len(fetched) < 10 and max(fetched) > 1_000_000
+    fetched.clear()
+    monkeypatch.setattr(parquet, "FAR", 1000)
+    found = [piece.features for piece in pieces()]
+    assert len(fetched) > 10 and max(fetched) < 600_000
+    assert all(np.array_equal(a, b) for a, b in zip(wanted, found))
 
 
 @needs_fsspec

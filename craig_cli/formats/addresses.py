@@ -27,6 +27,7 @@ PASSWORD, QUERY = re.compile(r"(?<=://)[^/\s@]*@"), re.compile(r"(?<=://)([^\s?'
 NOWHERE = re.compile(r"(bucket|container)[^/]*not (exist|found)")  # where the file could be
 ENDING = 1 << 16  # bytes at the end of a file that are read first, where the footer is
 LONGEST_ENDING = 1 << 20  # of a footer that is remembered
+PART = 1 << 22  # bytes of a request, at most
 WINDOW, WIDEST = 1 << 18, 1 << 23  # bytes to read at least, and of a file that is read through
 PACKAGES = 96 << 20  # bytes of memory of fsspec, a file system and what that takes
 # What a file system says of a file that shows whether it is another: the content, or else the time.
@@ -267,8 +268,13 @@ class _Ranges(io.RawIOBase):
 
     def _fetch(self, start: int, stop: int) -> bytes:
         files, path = located(self._address)
+        starts = list(range(start, stop, PART))
+        ends = [*starts[1:], stop]
         with failures(self._address, "read"):
-            found = files.cat_file(path, start=start, end=stop)
+            if len(starts) == 1:
+                found = files.cat_file(path, start=start, end=stop)
+            else:  # at once, where the file system can
+                found = b"".join(files.cat_ranges([path] * len(starts), starts, ends, on_error="raise"))
         if len(found) != stop - start:
             what = f"expected {stop - start} bytes from {start} on, found {len(found)}"
             raise DataError(f"{shown(self._address)}: cannot read: {what}")

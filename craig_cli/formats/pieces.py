@@ -117,10 +117,9 @@ class Pieces:
         return False
 
     @property
-    def beside(self) -> int:
-        """Bytes of memory that reading takes beside the pieces."""
-        far = any(addresses.is_address(state.path) for state in self.states)
-        return addresses.PACKAGES + parquet.FAR if far else 0
+    def packages(self) -> int:
+        """Bytes of memory of what has to be imported to read them."""
+        return addresses.PACKAGES if any(addresses.is_address(state.path) for state in self.states) else 0
 
     @property
     def numbers(self) -> int:

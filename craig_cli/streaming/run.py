@@ -10,6 +10,7 @@ import numpy as np
 from craig_cli import jit
 from craig_cli.artifacts.coreset import Coreset
 from craig_cli.errors import DataError, UsageError
+from craig_cli.formats.parquet import FAR
 from craig_cli.formats.pieces import Pieces
 from craig_cli.formats.restart import MissingNumber
 from craig_cli.formats.table import left_out_notes
@@ -222,7 +223,7 @@ class Run:
 
     def _check_columns(self, outputs: int) -> None:
         """Raise UsageError where there are so many of sparse rows that nothing else has room."""
-        self.far = self.folder.packages + self.pieces.beside
+        self.far = max(self.folder.packages, self.pieces.packages) + (FAR if self.pieces.packages else 0)
         self.base = BASE + self.far + of_columns(self.pieces, self.plan, outputs)
         if self.pieces.is_sparse:
             self._need(f"{self.pieces.width:,} columns take", self.base)
