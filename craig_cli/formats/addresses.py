@@ -26,7 +26,7 @@ PROTOCOL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?=://|::)")
 PASSWORD, QUERY = re.compile(r"(?<=://)[^/\s@]*@"), re.compile(r"(?<=://)([^\s?'\"]*)\?[^\s'\"]*")
 NOWHERE = re.compile(r"(bucket|container)[^/]*not (exist|found)")  # where the file could be
 ENDING = 1 << 16  # bytes at the end of a file that are read first, where the footer is
-LONGEST_ENDING = 1 << 20  # of a footer that is remembered
+LONGEST_ENDING = 1 << 19  # that is remembered: of a footer, or of a file that is read as a whole
 PART = 1 << 22  # bytes of a request, at most
 WINDOW, WIDEST = 1 << 18, 1 << 23  # bytes to read at least, and of a file that is read through
 PACKAGES = 96 << 20  # bytes of memory of fsspec, a file system and what that takes
@@ -199,7 +199,7 @@ class _Ending:
     content = b""
 
 
-@functools.lru_cache(maxsize=128)
+@functools.lru_cache(maxsize=64)
 def _ending(address: str, version: str) -> _Ending:
     """One for whoever reads the file again."""
     return _Ending()
@@ -242,7 +242,7 @@ class _Ranges(io.RawIOBase):
         return len(found)
 
     def _bytes(self, start: int, stop: int) -> bytes:
-        if self._ending is not None and stop > self._size - ENDING:
+        if self._ending is not None and stop > self._first_of_ending():
             return self._of_ending(self._ending, start, stop)
         begin, end = self._first, self._first + len(self._held)
         if begin <= start and stop <= end:
@@ -259,12 +259,15 @@ class _Ranges(io.RawIOBase):
         content = ending.content
         first = self._size - len(content)
         if start < first:
-            begin = min(start, max(0, self._size - ENDING))
+            begin = min(start, self._first_of_ending())
             content = self._fetch(begin, first) + content
             first = begin
             if len(content) <= LONGEST_ENDING:
                 ending.content = content
         return content[start - first : stop - first]
+
+    def _first_of_ending(self) -> int:
+        return 0 if self._size <= LONGEST_ENDING else self._size - ENDING
 
     def _fetch(self, start: int, stop: int) -> bytes:
         files, path = located(self._address)

@@ -89,17 +89,14 @@ class Remote(Kept):
     def remove(self, prefix: str) -> None:
         self._objects.remove(self.names(prefix))
 
-    def get(self, name: str) -> bytes:
-        content = self._objects.get(name)
-        if content is None:
-            raise DataError(f"{shown(self._objects.at(name))}: no such file")
-        return content
-
     @contextlib.contextmanager
-    def _get(self, name: str) -> Iterator[pa.NativeFile]:
+    def _get(self, name: str, whole: bool) -> Iterator[pa.NativeFile]:
         place = self._objects.at(name)
+        content = self._objects.get(name) if whole else b""
+        if content is None:
+            raise DataError(f"{shown(place)}: no such file")
         try:
-            with open_file(place) as source:
+            with pa.BufferReader(content) if whole else open_file(place) as source:
                 yield source
         except (OSError, pa.ArrowException, ValueError) as error:
             if isinstance(error, DataError):

@@ -93,12 +93,12 @@ class Scratch:
 
     def get(self, name: str) -> bytes:
         """What was put there."""
-        with self._get(name) as source:
+        with self._get(name, whole=True) as source:
             return source.read()
 
     def load(self, name: str, *only: str) -> tuple[dict[str, Any], dict]:
         """(arrays, facts) of what was saved, all arrays or ``only`` those."""
-        with self.open(name, only) as (reader, written):
+        with self.open(name, only, whole=True) as (reader, written):
             batch = reader.get_batch(0)
             arrays = {}
             for key in batch.schema.names:
@@ -108,9 +108,11 @@ class Scratch:
             return arrays, written["facts"]
 
     @contextlib.contextmanager
-    def open(self, name: str, only: tuple[str, ...] = ()) -> Iterator[tuple[pa.ipc.RecordBatchFileReader, dict]]:
-        """(reader, facts) of a file, of all its columns or ``only`` those."""
-        with self._get(name) as source:
+    def open(
+        self, name: str, only: tuple[str, ...] = (), whole: bool = False
+    ) -> Iterator[tuple[pa.ipc.RecordBatchFileReader, dict]]:
+        """(reader, facts) of a file, of all its columns or ``only`` those; ``whole``: most of it will be read."""
+        with self._get(name, whole) as source:
             options = pa.ipc.IpcReadOptions(use_threads=False)
             if only:
                 names = pa.ipc.open_file(source).schema.names
@@ -125,7 +127,8 @@ class Scratch:
         self._files[name] = sink.getvalue()
 
     @contextlib.contextmanager
-    def _get(self, name: str) -> Iterator[pa.NativeFile]:
+    def _get(self, name: str, whole: bool) -> Iterator[pa.NativeFile]:
+        """The file to be read, here and there or as a ``whole``."""
         yield pa.BufferReader(self._files[name])
 
 
@@ -235,7 +238,7 @@ class Folder(Kept):
             (self.path / name).unlink()
 
     @contextlib.contextmanager
-    def _get(self, name: str) -> Iterator[pa.NativeFile]:
+    def _get(self, name: str, whole: bool) -> Iterator[pa.NativeFile]:
         try:
             with pa.OSFile(str(self.path / name), "rb") as source:
                 yield source
