@@ -21,10 +21,10 @@ _OPTIONS = {
     "scratch": click.option(
         "--scratch",
         type=click.Path(),
-        metavar="DIR",
+        metavar="DIR|ADDRESS",
         show_default="beside the output",
-        help="Of --stream: a folder that is there, in which to keep what does not fit the memory, about as much as "
-        "DATA; removed at the end.",
+        help="Of --stream: a folder that is there, or an address such as s3://BUCKET/NAME (craig guide scale), in "
+        "which to keep what does not fit the memory, about as much as DATA; removed at the end.",
     ),
     "resume": click.option(
         "--resume",
