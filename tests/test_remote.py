@@ -230,6 +230,39 @@ def test_a_network_that_fails_is_one_line(craig, data, place, monkeypatch):
     assert [name for name in there(place) if "scratch" in name] == []
 
 
+@pytest.mark.parametrize("error", [TimeoutError("gone"), KeyboardInterrupt()])
+def test_a_network_that_stays_away_is_told_once(data, place, monkeypatch, error):
+    files, _ = fsspec.core.url_to_fs(place)
+
+    def fails(*args, **options):
+        raise TimeoutError("away")
+
+    def lost(*args):
+        for name in ("pipe_file", "cat_file", "rm", "ls", "info"):
+            monkeypatch.setattr(type(files), name, fails)
+        raise DataError("first") if isinstance(error, TimeoutError) else error
+
+    monkeypatch.setattr(run, "route_rows", lost)
+    with pytest.raises((DataError, KeyboardInterrupt)) as caught:
+        stream(data, f"{place}/scratch")
+    assert str(caught.value) in ("first", "")
+    monkeypatch.undo()
+    Objects(f"{place}/scratch").remove_all()
+
+
+def test_what_cannot_be_removed_at_the_end_is_said(data, place, monkeypatch):
+    files, _ = fsspec.core.url_to_fs(place)
+
+    def fails(*args, **options):
+        raise PermissionError("may not")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(files), "rm", fails)
+        with pytest.raises(DataError, match="/scratch: cannot remove: permission denied: may not"):
+            stream(data, f"{place}/scratch")
+    Objects(f"{place}/scratch").remove_all()
+
+
 def test_a_password_in_an_address_is_refused(craig, data):
     result = craig("select", data, *OPTIONS, "--scratch", "sftp://me:secret@host/a")
     assert result.status == 2 and "secret" not in result.error and "sftp://host/a" in result.error

@@ -60,17 +60,19 @@ class Remote(Kept):
         assert self._lease is not None
         self._writers.shutdown()  # what was interrupted goes on being written, and would come after the end
         self._lease.end()
-        if holder_of(self._objects) != self._run:
-            return  # it is another's
-        if kind is not None and self._resume:
-            self._lease.release()
-            return
-        try:
-            self._remove()
-        except BaseException:  # a signal, perhaps: half of a folder is of no use to anybody
-            with contextlib.suppress(Exception):
+        # Where the network failed it fails again, and somebody has been told.
+        with contextlib.nullcontext() if kind is None else contextlib.suppress(DataError):
+            if holder_of(self._objects) != self._run:
+                return  # it is another's
+            if kind is not None and self._resume:
+                self._lease.release()
+                return
+            try:
                 self._remove()
-            raise
+            except BaseException:  # a signal, perhaps: half of a folder is of no use to anybody
+                with contextlib.suppress(Exception):
+                    self._remove()
+                raise
 
     def _remove(self) -> None:
         """The lock first: who is still at work finds it gone, and takes back what it put (see ``_put``)."""
