@@ -1,6 +1,6 @@
 # make demo    install into .venv and show select -> train -> eval on the sample data
 # make test    lint, format check, type check and tests
-# make test-external  tests with the trainers, torch and its frameworks, and Dask, which it installs
+# make test-external  tests with the trainers, torch and its frameworks, Dask, and a server of S3, which it installs
 # make fuzz    10,000 damaged files and 50 kills (minutes)
 # make bench   the benchmarks (slow; real data where there is any); installs the peers that selection is compared with
 # make paper   the convex experiments of the paper, with tables and figures in .paper (DATA=FOLDER; QUICK=1 for minutes)

@@ -26,6 +26,7 @@ from craig_cli.artifacts.facts import CoresetFacts, facts_of
 from craig_cli.artifacts.files import STDIO, write_bytes
 from craig_cli.dataset import Dataset, Source, are_recorded
 from craig_cli.errors import DataError, UsageError, os_error
+from craig_cli.formats.addresses import open_file
 from craig_cli.formats.arrow import to_arrow, to_numpy
 from craig_cli.formats.messages import listed, quoted
 from craig_cli.tables.encoding import Encoding, encoding_of
@@ -166,7 +167,7 @@ def write_coreset(path: str | os.PathLike, coreset: Coreset) -> None:
 def read_coreset(path: str | os.PathLike) -> Coreset:
     """Read and check a coreset file (``-`` is standard input). Raises DataError where it is not a valid one."""
     try:
-        source = pa.BufferReader(sys.stdin.buffer.read()) if os.fspath(path) == STDIO else pa.OSFile(os.fspath(path))
+        source = pa.BufferReader(sys.stdin.buffer.read()) if os.fspath(path) == STDIO else open_file(os.fspath(path))
     except OSError as error:
         raise _unreadable(path, error) from error
     try:

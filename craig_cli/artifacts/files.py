@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from craig_cli.errors import DataError, UsageError, os_error
+from craig_cli.formats.addresses import is_address, shown
 
 STDIO = "-"
 
@@ -121,6 +122,8 @@ def check_output(path: str | os.PathLike, inputs: Sequence[str] = (), binary: bo
         if binary and sys.stdout.isatty():
             raise UsageError("-o -: refusing to write a binary file to a terminal; give a file name or a pipe")
         return
+    if is_address(path):
+        raise UsageError(f"-o {shown(path)}: expected a file here; what is written can be copied to an address")
     target = Path(path)
     for name in inputs:
         if name != STDIO and target.exists() and Path(name).exists() and target.samefile(name):

@@ -7,13 +7,13 @@ import json
 import os
 import sys
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
 
 import numpy as np
 
 from craig_cli.artifacts import strict_json
 from craig_cli.artifacts.files import STDIO, write_bytes
 from craig_cli.errors import DataError, os_error
+from craig_cli.formats.addresses import open_binary
 from craig_cli.formats.messages import LONGEST, printable, quoted
 from craig_cli.tables.encoding import Encoding, encoding_of
 
@@ -100,14 +100,18 @@ def model_text(model: Model) -> str:
 
 def begins_as_model(path: str | os.PathLike) -> bool:
     """Whether a file may be a model, being JSON. Raises OSError where it cannot be read."""
-    with open(path, "rb") as stream:
+    with open_binary(path) as stream:
         return stream.read(64).lstrip()[:1] == b"{"
 
 
 def read_model(path: str | os.PathLike) -> Model:
     """Read and check a model file (``-`` is standard input). Raises DataError where it is not a valid one."""
     try:
-        raw = sys.stdin.buffer.read() if os.fspath(path) == STDIO else Path(path).read_bytes()
+        if os.fspath(path) == STDIO:
+            raw = sys.stdin.buffer.read()
+        else:
+            with open_binary(path) as stream:
+                raw = stream.read()
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file") from error
     except OSError as error:

@@ -58,14 +58,15 @@ def _recorded(path: str):
     from craig_cli.artifacts.coreset import read_coreset
     from craig_cli.artifacts.model import read_model
     from craig_cli.errors import DataError
+    from craig_cli.formats.addresses import open_binary
     from craig_cli.tables.encoding import Encoding
 
     if path == options.STDIO:
         return None
     try:
-        with open(path, "rb") as stream:
+        with open_binary(path) as stream:
             head = stream.read(64).lstrip()
-    except OSError:
+    except (OSError, DataError):
         return None  # reading it says what is wrong
     if head[:1] == b"{":
         return read_model(path).encoding or Encoding()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 
 import click
 
@@ -326,12 +325,13 @@ def _is_model(path: str, last: bool) -> bool:
     if path == STDIO:
         return not last
     from craig_cli.artifacts.model import begins_as_model
+    from craig_cli.formats.addresses import isdir
 
+    if isdir(path):
+        return False
     try:
         return begins_as_model(path)
     except OSError as error:
-        if os.path.isdir(path):
-            return False
         if isinstance(error, FileNotFoundError):
             raise DataError(f"{path}: no such file") from error
         raise os_error(error, path, "read") from error

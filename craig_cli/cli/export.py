@@ -167,7 +167,8 @@ def _prepared(paths, coreset, size, exporter, asked, reading: dict):
             )
         with _about(paths[0]):
             return prepare.of_rows(dataset, chosen, exporter, asked)
-    from craig_cli.formats.stream import Stream, are_files
+    from craig_cli.formats.addresses import are_files
+    from craig_cli.formats.stream import Stream
 
     if exporter.original and are_files(paths):
         from craig_cli.formats.originals import originals_of

@@ -217,10 +217,10 @@ def select(
 ) -> None:
     """Select a weighted subset of DATA whose gradient stays close to the gradient of all of it.
 
-    DATA is one or more files, LIBSVM or tables (Parquet, CSV, Arrow), a directory of Parquet files, or - for
-    standard input; .gz, .bz2, .xz and .zst are read as they are. Say how much to select with one of --fraction,
-    --size, --sizes and --epsilon. The coreset is a Parquet file of row numbers, weights, ranks and error bounds, in
-    greedy order: its first k rows are the picks of a coreset of size k.
+    DATA is one or more files here or at an address (s3://...), LIBSVM or tables (Parquet, CSV, Arrow), a directory of
+    Parquet files, or - for standard input; .gz, .bz2, .xz and .zst are read as they are. Say how much to select with
+    one of --fraction, --size, --sizes and --epsilon. The coreset is a Parquet file of row numbers, weights, ranks and
+    error bounds, in greedy order: its first k rows are the picks of a coreset of size k.
     """
     budget = {"--fraction": fraction, "--size": size, "--sizes": sizes, "--epsilon": epsilon}
     _check_budget(budget, needed=from_coreset is None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,10 +21,10 @@ _OPTIONS = {
     "scratch": click.option(
         "--scratch",
         type=click.Path(),
-        metavar="DIR",
+        metavar="DIR|ADDRESS",
         show_default="beside the output",
-        help="Of --stream: a folder that is there, in which to keep what does not fit the memory, about as much as "
-        "DATA; removed at the end.",
+        help="Of --stream: a folder that is there, or an address such as s3://BUCKET/NAME (craig guide scale), in "
+        "which to keep what does not fit the memory, about as much as DATA; removed at the end.",
     ),
     "resume": click.option(
         "--resume",
@@ -64,9 +63,10 @@ def stream_options(command: Callable) -> Callable:
 def reason_to_stream(data, reading: dict, plan) -> str | None:
     """Why to stream where nobody said so; None where all is to be read into memory."""
     from craig_cli.errors import CraigError
+    from craig_cli.formats.addresses import are_files
     from craig_cli.streaming.asked import reason_to_stream
 
-    if not all(os.path.isfile(path) or os.path.isdir(path) for path in data):
+    if not are_files(data):
         return None  # a pipe can be read once
     try:
         return reason_to_stream(list(data), plan, reading)
@@ -82,17 +82,18 @@ def select_in_pieces(data, reading: dict, plan, streaming: dict | None, output: 
         return None
     from craig_cli.artifacts.coreset import write_coreset
     from craig_cli.errors import DataError
+    from craig_cli.formats.addresses import is_address
     from craig_cli.streaming.asked import NotInPieces
-    from craig_cli.streaming.scratch import is_begun
+    from craig_cli.streaming.places import is_begun
     from craig_cli.streaming.select import select_streamed
 
     target = Path(output)
     if output == options.STDIO or (target.exists() and not target.is_file()):  # a pipe, or /dev/null
         target = Path("craig")
-    folder = Path(asked["scratch"] or target.parent)
-    if not folder.is_dir():
+    folder, name = asked["scratch"] or str(target.parent), f".{target.name}.scratch"
+    if not is_address(folder) and not Path(folder).is_dir():
         raise DataError(f"{folder}: expected a folder for --scratch, found none")
-    scratch = folder / f".{target.name}.scratch"
+    scratch = f"{folder.removesuffix('/')}/{name}" if is_address(folder) else str(Path(folder) / name)
     try:
         selected = select_streamed(
             list(data),

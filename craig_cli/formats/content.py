@@ -20,6 +20,7 @@ from typing import cast
 
 from craig_cli.dataset import Source
 from craig_cli.errors import DataError, os_error
+from craig_cli.formats import addresses
 from craig_cli.formats.decompress import COMPRESSIONS, Readable
 from craig_cli.formats.messages import first_line, printable
 
@@ -66,12 +67,12 @@ class Content:
     @property
     def name(self) -> str:
         """The path without its folder; of a file in a folder that was given, the path in that."""
-        return self.path if self.path == STDIN else self.inside or Path(self.path).name
+        return self.path if self.path == STDIN else self.inside or Path(addresses.without_secrets(self.path)).name
 
     @property
     def shown(self) -> str:
         """The path for the start of a message."""
-        return printable(self.path)
+        return addresses.shown(self.path)
 
     def readinto(self, view: memoryview) -> int:
         """Fill ``view`` as far as there is content; returns the number of bytes. DataError if damaged."""
@@ -125,6 +126,9 @@ def open_content(path: str | os.PathLike) -> Content:
         if sys.stdin is None:
             raise DataError("-: cannot read: standard input is closed")
         raw, regular = cast(Readable, sys.stdin.buffer), False
+    elif addresses.is_address(path):
+        raw, regular = addresses.open_stream(path), True
+        opened.append(raw)
     else:
         try:
             file = open(path, "rb", buffering=0)  # noqa: SIM115 (closed by Content.close)

@@ -16,6 +16,7 @@ import pyarrow.csv
 
 from craig_cli.dataset import Dataset
 from craig_cli.errors import DataError
+from craig_cli.formats.addresses import open_file
 from craig_cli.formats.choose import Asked
 from craig_cli.formats.content import Content
 from craig_cli.formats.parquet import table_of
@@ -86,7 +87,7 @@ def _read(
     """``simple``: in threads, cut at line ends. Else fields may have these, and an error has the number of its row."""
     reading = pa.csv.ReadOptions(use_threads=simple, column_names=dialect.names, skip_rows=1 if dialect.header else 0)
     parse = pa.csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=not simple)
-    source = pa.BufferReader(kept) if kept is not None else pa.OSFile(path, "rb")
+    source = pa.BufferReader(kept) if kept is not None else open_file(path)
     with source:
         return pa.csv.read_csv(source, reading, parse, convert)
 

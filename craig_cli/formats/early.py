@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 
 import pyarrow as pa
 
-from craig_cli.formats import opened
+from craig_cli.formats import addresses, opened
 from craig_cli.formats.choose import Asked, check_label
 from craig_cli.formats.content import STDIN, Content
 from craig_cli.formats.sniff import dialect_of
-from craig_cli.formats.stream import are_files
 
 
 def check_first(paths: Sequence[str], reading: dict, gradients: bool = False) -> None:
@@ -22,7 +20,7 @@ def check_first(paths: Sequence[str], reading: dict, gradients: bool = False) ->
 
     A pipe, which can be read once, passes.
     """
-    if any(path == STDIN or (os.path.exists(path) and not are_files([path])) for path in paths):
+    if any(path == STDIN or (addresses.exists(path) and not addresses.are_files([path])) for path in paths):
         return
     with opened(paths, reading.get("format")) as (kind, contents, shown):
         schema = _schema(kind, next(contents), shown, reading)

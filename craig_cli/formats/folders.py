@@ -9,8 +9,8 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from craig_cli.errors import DataError, os_error
+from craig_cli.formats import addresses
 from craig_cli.formats.content import STDIN
-from craig_cli.formats.messages import printable
 
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
@@ -19,28 +19,30 @@ def expand(paths: Iterable[str | os.PathLike]) -> Iterator[tuple[str, str | None
     """(file, its name in the folder, columns of its path); a folder is replaced by the Parquet files in it."""
     for path in paths:
         path = os.fspath(path)
-        if path == STDIN or not os.path.isdir(path):
+        if path == STDIN or not addresses.isdir(path):
             yield path, None, {}
             continue
         files = list(_files(path, {}))
         if not files:
-            raise DataError(f"{printable(path)}: expected Parquet files (*.parquet) in this directory, found none")
+            found = "expected Parquet files (*.parquet) in this directory, found none"
+            raise DataError(f"{addresses.shown(path)}: {found}")
         types = _types([keys for _, keys in files])
         for name, keys in files:
-            yield name, os.path.relpath(name, path), {key: _scalar(keys.get(key), kind) for key, kind in types.items()}
+            fixed = {key: _scalar(keys.get(key), kind) for key, kind in types.items()}
+            yield name, name[len(path) :].lstrip("/"), fixed
 
 
 def _files(folder: str, keys: dict[str, str | None]) -> Iterator[tuple[str, dict[str, str | None]]]:
     try:
-        names = sorted(os.listdir(folder))
+        names = addresses.inside(folder)
     except OSError as error:
-        raise os_error(error, printable(folder), "read") from error
-    for name in names:
+        raise os_error(error, addresses.shown(folder), "read") from error
+    for name, is_folder in names:
         path = os.path.join(folder, name)
         if name[0] in "._":
             continue
         key, equals, value = name.partition("=")
-        if os.path.isdir(path):
+        if is_folder:
             if equals:
                 yield from _files(path, keys | {unquote(key): None if value == NO_VALUE else unquote(value)})
         elif name.endswith(".parquet"):

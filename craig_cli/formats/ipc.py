@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.feather
 
 from craig_cli.dataset import Dataset
+from craig_cli.formats.addresses import is_address, open_file
 from craig_cli.formats.choose import Asked
 from craig_cli.formats.content import Content
 from craig_cli.formats.parquet import table_of
@@ -24,7 +25,7 @@ MAGICS = (FILE, STREAM, FIRST_FEATHER)
 @contextlib.contextmanager
 def _batches(path: str, shown: str, kept: bytearray | None) -> Iterator[tuple[pa.Schema, list[pa.RecordBatch]]]:
     with contextlib.ExitStack() as stack, refusals(shown, "Arrow"):
-        source = pa.BufferReader(kept) if kept is not None else pa.memory_map(path, "rb")
+        source = pa.BufferReader(kept) if kept is not None else _mapped(path)
         stack.enter_context(source)
         magic = bytes(source.read(8))
         source.seek(0)
@@ -39,9 +40,13 @@ def _batches(path: str, shown: str, kept: bytearray | None) -> Iterator[tuple[pa
             yield reader.schema, [reader.get_batch(number) for number in range(reader.num_record_batches)]
 
 
+def _mapped(path: str) -> pa.NativeFile:
+    return open_file(path) if is_address(path) else pa.memory_map(path, "rb")
+
+
 def schema_of(path: str, shown: str) -> pa.Schema | None:
     """Of a file on disk, without a look at its rows; None of the first version of Feather."""
-    with refusals(shown, "Arrow"), pa.memory_map(path, "rb") as source:
+    with refusals(shown, "Arrow"), _mapped(path) as source:
         magic = bytes(source.read(8))
         source.seek(0)
         if magic.startswith(FIRST_FEATHER):

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from craig_cli.dataset import Dataset
 from craig_cli.errors import DataError
+from craig_cli.formats.addresses import WIDEST, is_address, open_file
 from craig_cli.formats.arrow import to_arrow
 from craig_cli.formats.choose import Asked
 from craig_cli.formats.content import Content
@@ -21,15 +22,27 @@ from craig_cli.formats.table import TableInput, pieces_of_tables, read_tables, r
 PIECE = 1 << 24  # bytes of a piece, had it float64 in all columns of the file
 MOST, LEAST = 65_536, 1024  # rows of one
 AHEAD = 1 << 18  # bytes read at a time of each column: else all of a row group would be, as it lies in the file
+FAR = 1 << 26  # bytes at an address, where each time takes long: of row groups that are read as a whole, or a time
 
 
 @contextlib.contextmanager
 def opened(path: str, shown: str, kept: bytearray | None = None, coded: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
     """The file ``path``, or of what is none on disk its content ``kept``; ``coded`` columns come as dictionaries."""
     with contextlib.ExitStack() as stack, refusals(shown, "Parquet"):
-        source = stack.enter_context(pa.BufferReader(kept) if kept is not None else pa.OSFile(path, "rb"))
-        file = pq.ParquetFile(source, read_dictionary=list(coded), buffer_size=AHEAD, pre_buffer=False)
+        source = stack.enter_context(pa.BufferReader(kept) if kept is not None else open_file(path))
+        ahead, footer, at_once = AHEAD, None, False
+        if is_address(path):
+            footer = pq.read_metadata(source)
+            ahead = min(WIDEST, max(AHEAD, FAR // max(1, footer.num_columns)))
+            at_once = all(_bytes_of(footer.row_group(group)) <= FAR for group in range(footer.num_row_groups))
+        file = pq.ParquetFile(
+            source, metadata=footer, read_dictionary=list(coded), buffer_size=ahead, pre_buffer=at_once
+        )
         yield stack.enter_context(file)
+
+
+def _bytes_of(group: pq.RowGroupMetaData) -> int:
+    return sum(group.column(number).total_compressed_size for number in range(group.num_columns))
 
 
 def rows_of_piece(file: pq.ParquetFile, width: int = 0, group: int | None = None, columns: Sequence[str] = ()) -> int:

@@ -6,7 +6,6 @@ are the same whoever reads them.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -18,7 +17,7 @@ import scipy.sparse as sp
 
 from craig_cli.dataset import Source
 from craig_cli.errors import DataError, UsageError
-from craig_cli.formats import opened, parquet
+from craig_cli.formats import addresses, opened, parquet
 from craig_cli.formats.choose import Asked, Chosen, choose
 from craig_cli.formats.pipeline import Workers
 from craig_cli.formats.state import State
@@ -118,6 +117,11 @@ class Pieces:
         return False
 
     @property
+    def packages(self) -> int:
+        """Bytes of memory of what has to be imported to read them."""
+        return addresses.PACKAGES if any(addresses.is_address(state.path) for state in self.states) else 0
+
+    @property
     def numbers(self) -> int:
         """How many of ``number_bytes`` a row takes on average."""
         return self.width
@@ -193,7 +197,7 @@ class Pieces:
 
     def from_anywhere(self) -> Pieces:
         """The same for a process that works in another folder."""
-        return replace(self, states=[replace(state, path=os.path.abspath(state.path)) for state in self.states])
+        return replace(self, states=[replace(state, path=addresses.absolute(state.path)) for state in self.states])
 
     def _check(self, shown: str, state: State) -> None:
         if State.of(state.path) != state:

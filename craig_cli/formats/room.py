@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Sequence
 
 import pyarrow as pa
 
 from craig_cli.errors import CraigError, DataError
-from craig_cli.formats import opened
+from craig_cli.formats import addresses, opened
 from craig_cli.formats.choose import Asked, choose
 from craig_cli.formats.content import Content, open_content
-from craig_cli.formats.messages import printable
 from craig_cli.formats.parts import DENSE_CELLS_PER_NONZERO
 from craig_cli.memory import available_memory
 from craig_cli.tables.storage import flat_fields
@@ -34,15 +32,13 @@ def check_room(
     """
     needed, there = room_for(paths, reading, times), available_memory()
     if needed > there:
-        raise DataError(
-            f"{printable(paths[0])}: {doing} takes about {needed / GIB:.2g} GiB of memory, found {there / GIB:.2g} GiB"
-            + (f"; {instead}" if instead else "")
-        )
+        takes = f"{doing} takes about {needed / GIB:.2g} GiB of memory, found {there / GIB:.2g} GiB"
+        raise DataError(f"{addresses.shown(paths[0])}: {takes}" + (f"; {instead}" if instead else ""))
 
 
 def room_for(paths: Sequence[str], reading: dict, times: float = 1.0) -> float:
     """Bytes of memory that the data takes ``times`` times, or somewhat less; 0 where nothing is known."""
-    if not all(os.path.isfile(path) or os.path.isdir(path) for path in paths):
+    if not addresses.are_files(paths):
         return 0.0
     asked = Asked.of(reading)
     try:
@@ -51,7 +47,7 @@ def room_for(paths: Sequence[str], reading: dict, times: float = 1.0) -> float:
                 return sum(_of_libsvm(content, times) for content in contents)
             if kind == "parquet":
                 return times * _of_parquet(contents, asked)
-            return times * float(sum(os.path.getsize(content.path) for content in contents if content.whole_file))
+            return times * float(sum(addresses.getsize(content.path) for content in contents if content.whole_file))
     except (CraigError, OSError):  # reading it will say so
         return 0.0
 
@@ -78,7 +74,7 @@ def _of_libsvm(content: Content, times: float) -> float:
     indices = [int(index) for index in itertools.chain(*pairs) if index.isdigit() and len(index) <= 10]
     if not indices:
         return 0.0
-    size = os.path.getsize(content.path) * (1.0 if content.compression is None else _expansion(content.path))
+    size = addresses.getsize(content.path) * (1.0 if content.compression is None else _expansion(content.path))
     alike = size / sum(len(line) + 1 for line in rows)
     features, width = alike * len(indices), max(indices)
     cells = alike * len(rows) * width

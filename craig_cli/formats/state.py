@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 
 from craig_cli.errors import os_error
+from craig_cli.formats import addresses
 from craig_cli.formats.messages import printable
 
 
@@ -15,10 +16,13 @@ class State:
 
     path: str
     size: int
-    modified: int
+    modified: int | str
 
     @classmethod
     def of(cls, path: str) -> State:
+        if addresses.is_address(path):
+            info = addresses.there(path)
+            return cls(path, info["size"], addresses.version_of(path, info))
         try:
             status = os.stat(path)
         except OSError as error:

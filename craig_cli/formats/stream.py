@@ -6,26 +6,19 @@ memory instead, as one piece.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from craig_cli.dataset import Dataset
 from craig_cli.errors import DataError
-from craig_cli.formats import pieces_of, read_dataset
+from craig_cli.formats import addresses, pieces_of, read_dataset
 from craig_cli.formats.content import STDIN
 from craig_cli.formats.folders import expand
-from craig_cli.formats.messages import printable
 from craig_cli.formats.restart import NotInPieces, ZeroBased
 from craig_cli.formats.room import check_room
 from craig_cli.formats.state import State
 from craig_cli.tables.encoding import Encoding
-
-
-def are_files(paths: Sequence[str]) -> bool:
-    """Whether they can be read as often as it takes, which a pipe cannot."""
-    return all(os.path.isfile(path) or os.path.isdir(path) for path in paths)
 
 
 class Sums(Protocol):
@@ -49,7 +42,7 @@ class Stream:
     def __init__(self, paths: Sequence[str], original: bool = False, **reading) -> None:
         self.paths, self.reading, self.original = list(paths), reading, original
         self.dataset: Dataset | None = None  # all of it, where it is no use in pieces
-        self.whole = not are_files(self.paths) or reading.get("weight_file") == STDIN
+        self.whole = not addresses.are_files(self.paths) or reading.get("weight_file") == STDIN
         self.notes: tuple[str, ...] = ()
         self.n_rows, self.total, self.weighted, self.name = 0, 0.0, False, ""
         self._states = None if self.whole else self._look()
@@ -93,7 +86,7 @@ class Stream:
             self.weighted |= piece.multiplicity is not None
             yield piece
         if self._states is not None and self._look() != self._states:
-            raise DataError(f"{printable(self.paths[0])}: changed while it was read; run again")
+            raise DataError(f"{addresses.shown(self.paths[0])}: changed while it was read; run again")
 
     def _named_alike(self, piece: Dataset, before: bool | None) -> bool:
         """Whether the labels of a piece are names. Raises NotInPieces where it takes all rows to say what they are."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,6 +17,7 @@ import pyarrow as pa
 
 from craig_cli.dataset import Dataset, Source
 from craig_cli.errors import CraigError, DataError, OtherDataError
+from craig_cli.formats import addresses
 from craig_cli.formats.arrow import to_arrow
 from craig_cli.formats.choose import Asked, Chosen, choose
 from craig_cli.formats.columns import vector_of
@@ -202,7 +202,7 @@ def source_of(content: Content, kept: bytearray | None, n_rows: int) -> Source:
     """The Source of an input, whose bytes are ``kept`` or in its file; its fingerprint is not known yet."""
     if kept is not None:
         return Source(content.name, len(kept), n_rows, "")
-    return Source(content.name, os.path.getsize(content.path), n_rows, "", of_bytes=partial(_of_bytes, content.path))
+    return Source(content.name, addresses.getsize(content.path), n_rows, "", of_bytes=partial(_of_bytes, content.path))
 
 
 def sources_of(inputs: list[TableInput], fingerprints: list[Fingerprint], names: Iterable[str]) -> tuple[Source, ...]:
@@ -218,7 +218,7 @@ def sources_of(inputs: list[TableInput], fingerprints: list[Fingerprint], names:
 def _of_bytes(path: str) -> str:
     """The fingerprint that a table had until 0.1.0: of the bytes of its file."""
     digest = hashlib.sha256()
-    with open(path, "rb") as stream:
+    with addresses.open_binary(path) as stream:
         while block := stream.read(1 << 20):
             digest.update(block)
     return f"sha256:{digest.hexdigest()}"

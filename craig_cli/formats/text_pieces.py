@@ -11,18 +11,16 @@ import scipy.sparse as sp
 
 from craig_cli.dataset import Dataset, Source, is_csr
 from craig_cli.errors import UsageError
-from craig_cli.formats import opened, particular_of, pieces_of
+from craig_cli.formats import addresses, opened, particular_of, pieces_of
 from craig_cli.formats.choose import Asked, Chosen
 from craig_cli.formats.content import STDIN
 from craig_cli.formats.folders import expand
 from craig_cli.formats.libsvm_pieces import pieces as dataset_pieces
-from craig_cli.formats.messages import printable
 from craig_cli.formats.parts import DENSE_CELLS_PER_NONZERO
 from craig_cli.formats.pieces import Piece, Pieces
 from craig_cli.formats.pipeline import Workers, cores
 from craig_cli.formats.restart import NotInPieces, ZeroBased
 from craig_cli.formats.state import State
-from craig_cli.formats.stream import are_files
 from craig_cli.tables.fingerprint import Fingerprint
 from craig_cli.tables.storage import NUMBER
 
@@ -90,7 +88,7 @@ class TextPieces(Pieces):
         for source, state in zip(self.of_text, self.states):
             self._check(source.name, state)
         if self.weights is not None:
-            self._check(printable(self.weights.path), self.weights)
+            self._check(addresses.shown(self.weights.path), self.weights)
 
     def _of_dataset(self, piece: Dataset, first: int, widths: list[int]) -> Piece:
         begins = np.cumsum([0, *(source.rows for source in self.of_text)])
@@ -128,7 +126,7 @@ def open_text(paths: Sequence[str], **reading) -> TextPieces | None:
             return None
         dialect = {name: reading.get(name) for name in ("zero_based", "delimiter", "header")}
         particular_of(kind, shown, Asked.of(reading), n_features=None, **dialect)
-        if not are_files(paths):
+        if not addresses.are_files(paths):
             raise UsageError(f"{shown}: --stream reads files, more than once; found what can be read once only")
     states = [State.of(path) for path, *_ in expand(paths)]
     settled = {name: reading.get(name) for name in ("format", "zero_based", "weight_file", "threads")}
@@ -151,8 +149,8 @@ def open_text(paths: Sequence[str], **reading) -> TextPieces | None:
 
 def _file_of(weights: str | os.PathLike) -> State:
     """The file of weights, which is read in every pass."""
-    if (os.path.exists(weights) and not os.path.isfile(weights)) or os.fspath(weights) == STDIN:
-        raise UsageError(f"{printable(os.fspath(weights))}: --stream reads weights from a file, more than once")
+    if (addresses.exists(weights) and not addresses.isfile(weights)) or os.fspath(weights) == STDIN:
+        raise UsageError(f"{addresses.shown(weights)}: --stream reads weights from a file, more than once")
     return State.of(os.fspath(weights))
 
 

@@ -14,9 +14,10 @@ import numpy as np
 
 from craig_cli.dataset import Dataset
 from craig_cli.errors import DataError
+from craig_cli.formats.addresses import shown
 from craig_cli.formats.content import open_content
 from craig_cli.formats.libsvm_errors import NUMBER
-from craig_cli.formats.messages import printable, quoted
+from craig_cli.formats.messages import quoted
 
 SUFFIXES = (".weight", ".wgt")
 BLOCK = 1 << 20  # bytes read at a time
@@ -60,7 +61,7 @@ def weighted(pieces: Iterable[Dataset], path: str | os.PathLike) -> Iterator[Dat
 
 def _check_number(path: str | os.PathLike, n_rows: int, given: int) -> None:
     if given != n_rows:
-        raise DataError(f"{printable(os.fspath(path))}: expected {n_rows} weights, one for each row, found {given}")
+        raise DataError(f"{shown(path)}: expected {n_rows} weights, one for each row, found {given}")
 
 
 def _check_none(dataset: Dataset) -> None:

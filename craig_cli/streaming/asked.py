@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 
 import numpy as np
 
 from craig_cli.errors import DataError, UsageError
+from craig_cli.formats import addresses
 from craig_cli.formats.pieces import Pieces, open_pieces
 from craig_cli.formats.state import State
 from craig_cli.memory import available_memory
@@ -71,7 +71,7 @@ def inputs_of(pieces: Pieces, reading: dict) -> dict[str, list]:
     states = list(pieces.states)
     if reading.get("weight_file") is not None:
         states.append(State.of(reading["weight_file"]))
-    return {os.path.abspath(state.path): [state.size, state.modified] for state in states}
+    return {addresses.without_secrets(addresses.absolute(state.path)): [state.size, state.modified] for state in states}
 
 
 def sizes_of(plan: Plan, pieces: Pieces) -> list[int]:

@@ -29,7 +29,7 @@ from pathlib import Path
 from craig_cli.errors import DataError, UsageError, os_error
 from craig_cli.formats.messages import first_line
 from craig_cli.formats.pipeline import cores
-from craig_cli.streaming.scratch import Folder
+from craig_cli.streaming.scratch import Kept
 from craig_cli.streaming.task import work_on
 from craig_cli.streaming.work import Clock, Order, Part, to_do
 from craig_cli.version import __version__
@@ -271,10 +271,9 @@ class Cluster:
         return each
 
     def _submit(self, job: Order, order: str, part: Part, stage: str):
-        assert isinstance(job.folder, Folder) and is_dataclass(part) and not isinstance(part, type)
+        assert isinstance(job.folder, Kept) and is_dataclass(part) and not isinstance(part, type)
         key = f"craig-{part.file(stage)}-{order}-{self._run}"
-        where = str(job.folder.path.absolute())
-        arguments = {"arguments": (where, order, astuple(part), __version__)}
+        arguments = {"arguments": (job.folder.where, order, astuple(part), __version__)}
         return self._client.submit(eval, _TASK, arguments, key=key, pure=False)
 
     def _done(self, futures: list) -> list:

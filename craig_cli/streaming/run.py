@@ -10,6 +10,7 @@ import numpy as np
 from craig_cli import jit
 from craig_cli.artifacts.coreset import Coreset
 from craig_cli.errors import DataError, UsageError
+from craig_cli.formats.parquet import FAR
 from craig_cli.formats.pieces import Pieces
 from craig_cli.formats.restart import MissingNumber
 from craig_cli.formats.table import left_out_notes
@@ -214,7 +215,7 @@ class Run:
         self.leaf = leaf if self.cluster is None else 0.0  # none is worked on here
         self._check_picks(self.budget)
         if self.cluster is not None:
-            self.room = self.cluster.room_for(self.pick * self.budget, leaf)
+            self.room = self.cluster.room_for(self.pick * self.budget + self.far, leaf)
             return self.cluster
         self.room = self.memory - self.base - self.pick * self.budget
         at_once = max(1, min(self.threads, int(self.room // leaf)))
@@ -222,7 +223,8 @@ class Run:
 
     def _check_columns(self, outputs: int) -> None:
         """Raise UsageError where there are so many of sparse rows that nothing else has room."""
-        self.base = BASE + of_columns(self.pieces, self.plan, outputs)
+        self.far = max(self.folder.packages, self.pieces.packages) + (FAR if self.pieces.packages else 0)
+        self.base = BASE + self.far + of_columns(self.pieces, self.plan, outputs)
         if self.pieces.is_sparse:
             self._need(f"{self.pieces.width:,} columns take", self.base)
 

@@ -1,4 +1,5 @@
-"""Where a run keeps the leaves and what it makes of them: compressed Arrow files, in memory or in a folder on disk.
+"""Where a run keeps the leaves and what it makes of them: compressed Arrow files, in memory, in a folder on disk, or at
+an address (remote.py).
 
 In a folder a file is written beside its place and moved there, so a name that is there is a step that is done. The
 manifest says which data, plan and program the folder belongs to: a run that is told to resume goes on from what there
@@ -32,7 +33,13 @@ LOCK = "lock"
 
 
 class Scratch:
-    """Files in memory; a context manager, as ``Folder``."""
+    """Files in memory; a context manager, as ``Folder``.
+
+    packages  bytes of what has to be imported for it
+    copies    of the content of a file, in memory while that is written
+    """
+
+    packages, copies = 0, 0
 
     def __init__(self) -> None:
         self._files: dict[str, pa.Buffer] = {}
@@ -86,12 +93,12 @@ class Scratch:
 
     def get(self, name: str) -> bytes:
         """What was put there."""
-        with self._get(name) as source:
+        with self._get(name, whole=True) as source:
             return source.read()
 
     def load(self, name: str, *only: str) -> tuple[dict[str, Any], dict]:
         """(arrays, facts) of what was saved, all arrays or ``only`` those."""
-        with self.open(name, only) as (reader, written):
+        with self.open(name, only, whole=True) as (reader, written):
             batch = reader.get_batch(0)
             arrays = {}
             for key in batch.schema.names:
@@ -101,9 +108,11 @@ class Scratch:
             return arrays, written["facts"]
 
     @contextlib.contextmanager
-    def open(self, name: str, only: tuple[str, ...] = ()) -> Iterator[tuple[pa.ipc.RecordBatchFileReader, dict]]:
-        """(reader, facts) of a file, of all its columns or ``only`` those."""
-        with self._get(name) as source:
+    def open(
+        self, name: str, only: tuple[str, ...] = (), whole: bool = False
+    ) -> Iterator[tuple[pa.ipc.RecordBatchFileReader, dict]]:
+        """(reader, facts) of a file, of all its columns or ``only`` those; ``whole``: most of it will be read."""
+        with self._get(name, whole) as source:
             options = pa.ipc.IpcReadOptions(use_threads=False)
             if only:
                 names = pa.ipc.open_file(source).schema.names
@@ -118,16 +127,65 @@ class Scratch:
         self._files[name] = sink.getvalue()
 
     @contextlib.contextmanager
-    def _get(self, name: str) -> Iterator[pa.NativeFile]:
+    def _get(self, name: str, whole: bool) -> Iterator[pa.NativeFile]:
+        """The file to be read, here and there or as a ``whole``."""
         yield pa.BufferReader(self._files[name])
 
 
-class Folder(Scratch):
+class Kept(Scratch):
+    """Files that a run which ends early can leave to another; as text it is its name in a message."""
+
+    _resume: bool
+
+    @property
+    def where(self) -> str:
+        """The name under which another process finds it."""
+        raise NotImplementedError
+
+    def begin(self, facts: dict, inputs: dict[str, list]) -> None:
+        """Make the folder that of a run with these facts and inputs: what is there stays where it is to be resumed.
+
+        Raises UsageError where the folder is of a run with other facts, DataError naming the input that is another.
+        """
+        whole = json.loads(json.dumps({**facts, "inputs": inputs}))
+        begun = self._manifest() if self._resume else None
+        if begun is None:
+            self._clear()
+            self.put(MANIFEST, json.dumps(whole).encode())
+            return
+        for name in inputs:
+            if begun.get("inputs", {}).get(name) != whole["inputs"][name]:
+                raise DataError(f"{name}: has changed since the run that left {self}; remove that to start over")
+        for what in whole.keys() | begun.keys():
+            if begun.get(what) != whole.get(what):
+                raise UsageError(f"--resume: {self} is of a run with other {what}; remove it to start over")
+
+    def _manifest(self) -> dict | None:
+        if not self.has(MANIFEST):
+            return None
+        try:
+            return json.loads(self.get(MANIFEST))
+        except ValueError as error:
+            raise DataError(f"{self}/{MANIFEST}: cannot read: {first_line(error)}") from error
+
+    def _clear(self) -> None:
+        """Remove all but the lock."""
+        raise NotImplementedError
+
+
+class Folder(Kept):
     """Files in the folder at ``path``, which is made and, unless the run ends early and is to be resumed, removed."""
 
     def __init__(self, path: Path, resume: bool) -> None:
         self.path, self._resume = path, resume
         self._lock: BinaryIO | None = None
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @property
+    def where(self) -> str:
+        return str(self.path.absolute())
 
     def __reduce__(self):
         """For whoever works in the folder: where it is, neither the lock nor the end of it."""
@@ -163,34 +221,11 @@ class Folder(Scratch):
                 _remove(gone, self.path)
                 raise
 
-    def begin(self, facts: dict, inputs: dict[str, list]) -> None:
-        """Make the folder that of a run with these facts and inputs: what is there stays where it is to be resumed.
-
-        Raises UsageError where the folder is of a run with other facts, DataError naming the input that is another.
-        """
-        whole = json.loads(json.dumps({**facts, "inputs": inputs}))
-        begun = self._manifest() if self._resume else None
-        if begun is None:
-            with self._writing(self.path):
-                for name in os.listdir(self.path):
-                    if name != LOCK:
-                        (self.path / name).unlink()
-            self._put(MANIFEST, lambda sink: sink.write(json.dumps(whole).encode()))
-            return
-        for name in inputs:
-            if begun.get("inputs", {}).get(name) != whole["inputs"][name]:
-                raise DataError(f"{name}: has changed since the run that left {self.path}; remove that to start over")
-        for what in whole.keys() | begun.keys():
-            if begun.get(what) != whole.get(what):
-                raise UsageError(f"--resume: {self.path} is of a run with other {what}; remove it to start over")
-
-    def _manifest(self) -> dict | None:
-        try:
-            return json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as error:
-            raise DataError(f"{self.path / MANIFEST}: cannot read: {first_line(error)}") from error
+    def _clear(self) -> None:
+        with self._writing(self.path):
+            for name in os.listdir(self.path):
+                if name != LOCK:
+                    (self.path / name).unlink()
 
     def has(self, name: str) -> bool:
         return (self.path / name).exists()
@@ -203,7 +238,7 @@ class Folder(Scratch):
             (self.path / name).unlink()
 
     @contextlib.contextmanager
-    def _get(self, name: str) -> Iterator[pa.NativeFile]:
+    def _get(self, name: str, whole: bool) -> Iterator[pa.NativeFile]:
         try:
             with pa.OSFile(str(self.path / name), "rb") as source:
                 yield source
@@ -233,11 +268,6 @@ class Folder(Scratch):
             if error.strerror:
                 raise os_error(error, path, "write") from error
             raise DataError(f"{path}: cannot write: {first_line(error)}") from error
-
-
-def is_begun(path: Path) -> bool:
-    """Whether there is what a run left that can go on."""
-    return (path / MANIFEST).exists()
 
 
 def _remove(*folders: Path) -> None:

@@ -37,9 +37,10 @@ from craig_cli.streaming.asked import check, facts_of, inputs_of, tell
 from craig_cli.streaming.cluster import Cluster, connected
 from craig_cli.streaming.columns import encoded
 from craig_cli.streaming.limits import bytes_of, of_columns
+from craig_cli.streaming.places import kept_at
 from craig_cli.streaming.rehearsal import rehearse
 from craig_cli.streaming.run import BASE, Note, Run
-from craig_cli.streaming.scratch import Folder, Scratch
+from craig_cli.streaming.scratch import Scratch
 from craig_cli.streaming.work import Clock
 
 PASSES, PASSES_AT_MODEL = 5, 4  # over the rows, as far as progress goes
@@ -49,7 +50,7 @@ def select_streamed(
     paths: Sequence[str],
     plan: Plan,
     reading: dict,
-    scratch: Path,
+    scratch: str | Path,
     *,
     on_disk: bool = True,
     resume: bool = False,
@@ -62,7 +63,8 @@ def select_streamed(
     """(the coreset, the seconds of each stage) of Parquet files or LIBSVM text that are read in pieces.
 
     reading    how, as ``formats.read_dataset`` takes it
-    scratch    the folder to make and remove; without ``on_disk`` only where the leaves are too much for the memory
+    scratch    the folder to make and remove, or its address; without ``on_disk`` only where the leaves are too much for
+               the memory
     resume     go on from what is in the folder, and leave it there where this run ends early
     cluster    a Dask cluster that works on the leaves: local, local:N, an address or a file of one
     deliver    gets the coreset while there still is what it took: where that fails the run ended early
@@ -92,7 +94,7 @@ class _Selection:
 
     plan: Plan
     reading: dict
-    scratch: Path
+    scratch: str | Path
     on_disk: bool
     resume: bool
     cluster: str | None
@@ -110,7 +112,7 @@ class _Selection:
             pieces = encoded(pieces, self.reading, Scratch(), None, jit.set_threads(plan.threads), clock)
         size = math.inf if self.on_disk else bytes_of(pieces)
         kept = size if size <= 0.5 * (limit - BASE - of_columns(pieces, plan)) else 0.0
-        with Scratch() if kept else Folder(self.scratch, self.resume) as folder:
+        with Scratch() if kept else kept_at(self.scratch, self.resume, self.note) as folder:
             folder.begin(facts_of(plan, self.reading, self.leaf_rows), inputs_of(pieces, self.reading))
             with self._workers(limit, clock) as workers:
                 memory = limit - kept if workers is None else workers.memory
@@ -144,6 +146,6 @@ class _Selection:
         """The same by features alone."""
         plan = replace(run.resolved(), purpose="any", weights="count", swaps=self.plan.swaps)
         plan = replace(plan, memory_limit=int(run.memory))
-        beside = self.scratch.with_name(f"{self.scratch.name}.features")
+        beside = f"{self.scratch}.features"
         alone = replace(self, on_disk=True, cluster=None, progress=None, note=None, deliver=None)
         return replace(alone, plan=plan, scratch=beside)(run.pieces)

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from craig_cli.formats.messages import printable
+from craig_cli.formats.addresses import shown
 from craig_cli.formats.pieces import Piece, Pieces
 from craig_cli.formats.pipeline import Workers
 from craig_cli.streaming.cluster import Cluster
@@ -142,7 +142,7 @@ def look_at_span(job: Looking, span: Span) -> None:
 
 def survey_rows(job: Looking, cluster: Cluster | None, threads: int, clock: Clock) -> Survey:
     """What the first pass comes to."""
-    names = [printable(state.path) for state in job.pieces.states], job.pieces.chosen.features
+    names = [shown(state.path) for state in job.pieces.states], job.pieces.chosen.features
     if cluster is None:
         with Workers(threads) as workers:
             looks = job.pieces.each(partial(look_at, rate=job.rate, seed=job.seed), workers)
@@ -190,7 +190,7 @@ def route_rows(
     wanted = {"weight": frame.weighted, "label": frame.view.of_labels is not None}
     extras = tuple(name for name, there in wanted.items() if there)
     dtype = frame.dtype if frame.dtype.itemsize >= 4 else np.dtype(np.float32)
-    memory = min(room / 3, MOST_WAITING)
+    memory = min(room / (3 + folder.copies), MOST_WAITING)
     how = {"labels": frame.labels, "dtype": dtype, "extras": extras, "memory": memory}
     router = Router(frame)
     gaps = missing(folder, frame.n_rows)
