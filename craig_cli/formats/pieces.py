@@ -6,7 +6,6 @@ are the same whoever reads them.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -193,7 +192,7 @@ class Pieces:
 
     def from_anywhere(self) -> Pieces:
         """The same for a process that works in another folder."""
-        return replace(self, states=[replace(state, path=os.path.abspath(state.path)) for state in self.states])
+        return replace(self, states=[state.from_anywhere() for state in self.states])
 
     def _check(self, shown: str, state: State) -> None:
         if State.of(state.path) != state:
