@@ -84,7 +84,7 @@ class State:
     mean        (k, w) of the gradients, without the penalty
     objective   with it; left: about how far that is above the optimum
     dispersion  of all rows, which count ``total``
-    curvature   of all rows, where it is known
+    curvature   of all rows, and size: the mean norm of their features in a joint space, where those are known
     """
 
     coef: np.ndarray
@@ -94,6 +94,7 @@ class State:
     dispersion: float
     total: float
     curvature: Curvature | None = None
+    size: float = 0.0
 
 
 class Everyone(Protocol):
