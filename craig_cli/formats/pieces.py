@@ -24,10 +24,11 @@ from craig_cli.formats.state import State
 from craig_cli.formats.table import TableInput, declared_in, refusals, source_of, sources_of, weights_in
 from craig_cli.tables.encoding import Encoding, Label
 from craig_cli.tables.fingerprint import Fingerprint, Values
-from craig_cli.tables.fitting import Seen, fit_columns
+from craig_cli.tables.fitting import Seen, fit_columns, suspects_of
 from craig_cli.tables.gather import Features
 from craig_cli.tables.labels import Labels
 from craig_cli.tables.storage import PLAIN, flat_fields, flattened
+from craig_cli.tables.suspects import Counting
 
 NARROW = {pa.float32(), pa.float16(), pa.bool_(), pa.int8(), pa.int16(), pa.uint8(), pa.uint16()}  # exact in float32
 
@@ -43,6 +44,7 @@ class Piece:
     widths  columns of the features for each column of the table
     place   (input, row): which of the inputs it is of, and the number of its first row in that
     values  name -> values of the features and the label, as a fingerprint takes them
+    counting  name -> whether the numbers of a column may be identifiers
     """
 
     first: int
@@ -53,6 +55,7 @@ class Piece:
     widths: list[int]
     place: tuple[int, int]
     values: dict[str, Values]
+    counting: dict[str, Counting] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ class Pieces:
 
     encoding  by which the features become numbers, None where they are taken as they are
     unfitted  whether there has to be one and is none yet; then only what is ``seen`` can be had
+    suspects  notes on columns that may be other than what they are taken for; None where nobody looked yet
     """
 
     inputs: list[TableInput]
@@ -80,6 +84,7 @@ class Pieces:
     chosen: Chosen
     encoding: Encoding | None = field(default=None, kw_only=True)
     unfitted: bool = field(default=False, kw_only=True)
+    suspects: list[str] | None = field(default=None, kw_only=True)
 
     @property
     def n_rows(self) -> int:
@@ -162,14 +167,18 @@ class Pieces:
 
         return workers.map(look, self._read(start, stop))
 
-    def fitted(self, seen: dict[str, Seen], wanted: bool) -> Encoding:
-        """The encoding of columns in which this has been seen in all rows; ``wanted``: they were asked for by name."""
-        return fit_columns(self.shown, self.chosen.contents, seen, wanted, declared_in(self.inputs))
+    def fitted(self, seen: dict[str, Seen], wanted: bool) -> tuple[Encoding, list[str]]:
+        """The encoding of columns in which this has been seen in all rows, and the suspects among them.
 
-    def encoded(self, encoding: Encoding) -> Pieces:
+        wanted  they were asked for by name, so there are none
+        """
+        encoding = fit_columns(self.shown, self.chosen.contents, seen, wanted, declared_in(self.inputs))
+        return encoding, [] if wanted else suspects_of(encoding, seen)
+
+    def encoded(self, encoding: Encoding, suspects: list[str] | None = None) -> Pieces:
         """The same with features by ``encoding``, of which columns that it left out are none."""
         chosen = replace(self.chosen, features=[column.name for column in encoding.columns])
-        return replace(self, chosen=chosen, encoding=encoding, unfitted=False)
+        return replace(self, chosen=chosen, encoding=encoding, unfitted=False, suspects=suspects)
 
     def _read(self, start: int, stop: int | None) -> Iterator[Read]:
         first, stop = 0, self.n_rows if stop is None else stop
@@ -250,7 +259,7 @@ class Pieces:
         if chosen.weight is not None:
             weight = weights_in(one.shown, chosen.weight, table.column(chosen.weight), where)
         assert matrix is not None
-        return Piece(first, matrix, labels, names, weight, widths, place, values)
+        return Piece(first, matrix, labels, names, weight, widths, place, values, features.counting)
 
 
 def open_pieces(paths: Sequence[str], **reading) -> Pieces:
@@ -274,7 +283,7 @@ def open_pieces(paths: Sequence[str], **reading) -> Pieces:
     chosen = choose([(one.shown, one.whole_schema) for one in inputs], asked)
     everywhere = set.intersection(*({name for name, *_ in flat_fields(one.whole_schema)} for one in inputs))
     plain = all(chosen.contents[name] in PLAIN and name in everywhere for name in chosen.features)
-    pieces = Pieces(inputs, states, chosen, unfitted=not plain)
+    pieces = Pieces(inputs, states, chosen, unfitted=not plain, suspects=None if asked.features is None else [])
     if pieces.n_rows == 0:
         raise DataError(f"{pieces.shown}: expected at least one row, found none")
     return pieces

@@ -178,6 +178,7 @@ class Run:
             rows = leaf_rows or self._leaf_rows(sum(survey.widths) or self.pieces.numbers)
             frame = frame_of(survey, self.plan, self.pieces, rows, self.note)
             tell(self.note, left_out_notes(frame.encoding))
+            tell(self.note, survey.suspects(frame.encoding) if self.pieces.suspects is None else self.pieces.suspects)
         if wants_rough_model(self.plan):
             with self.clock.stage("model"):
                 rows_of = (lambda width: leaf_rows) if leaf_rows else self._leaf_rows

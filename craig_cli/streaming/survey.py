@@ -19,7 +19,11 @@ from craig_cli.formats.messages import quoted
 from craig_cli.formats.pieces import Piece
 from craig_cli.formats.pipeline import Workers
 from craig_cli.scaling import ROUNDING, TINY, Scaling, column_range, scaling_by
+from craig_cli.tables.encoding import Encoding
 from craig_cli.tables.fingerprint import Fingerprint
+from craig_cli.tables.fitting import suspects_of
+from craig_cli.tables.number import Numbers
+from craig_cli.tables.suspects import Counting
 
 LIFT = 2.0**700  # TINY times it has a square, and so has the smallest normal number
 
@@ -127,6 +131,7 @@ class Survey:
     parts     of the sample: features (s, d), labels (s,) float64, labels as they are in the data, what rows count (s,)
     widths    columns of the matrix for each feature
     contents  number of an input -> fingerprint of its rows
+    counting  name -> whether the numbers of a column may be identifiers
     """
 
     features: Moments
@@ -139,12 +144,17 @@ class Survey:
     firsts: dict = field(default_factory=dict)
     parts: list = field(default_factory=list)
     contents: dict[int, Fingerprint] = field(default_factory=dict)
+    counting: dict[str, Counting] = field(default_factory=dict)
     many: bool = False
 
     @property
     def values(self) -> list:
         """The labels there are, ascending."""
         return sorted(self.counts, key=lambda value: (isinstance(value, str), value))
+
+    def suspects(self, encoding: Encoding) -> list[str]:
+        """Notes on columns of plain numbers that may be identifiers."""
+        return suspects_of(encoding, {name: Numbers(counting=each) for name, each in self.counting.items()})
 
 
 @dataclass(frozen=True)
@@ -205,9 +215,12 @@ def survey(
             named, weighted = piece.names is not None, piece.weight is not None
             dtype = np.dtype(np.float32)
             whole = Survey(moments[0], moments[1], named, weighted, dtype, piece.widths, firsts={None: first})
+            whole.counting |= piece.counting
         else:
             whole.features.add(moments[0])
             whole.labels.add(moments[1])
+            for name, counting in piece.counting.items():
+                whole.counting[name].join(counting)
         if whole.named != (piece.names is not None):
             expected, found = ("labels of text", "numbers") if whole.named else ("numbers as labels", "others")
             where = f"{inputs[number]}: row {piece.first} (from 0)"
