@@ -17,6 +17,8 @@ from craig_cli import read_dataset
 from craig_cli.errors import DataError
 from craig_cli.formats import parquet
 from craig_cli.formats.pieces import open_pieces
+from craig_cli.formats.pipeline import Workers
+from craig_cli.selection.limits import estimate_of
 from craig_cli.selection.plan import Plan
 from craig_cli.selection.select import select_dataset
 from craig_cli.streaming import asked as asked_for
@@ -244,3 +246,32 @@ def test_what_it_cannot_take_is_one_line(craig):
         'column "x", row 2 (from 0): expected a number, found null' in craig("select", "lists.parquet", *options).error
     )
     assert sorted(os.listdir(craig.folder)) == ["data", "lists.parquet", "same.parquet"]
+
+
+def test_many_columns_of_text_are_seen_few_rows_at_a_time(tmp_path, monkeypatch):
+    """So that what waits takes little memory where all values differ."""
+    monkeypatch.setattr(parquet, "LEAST", 1)
+    monkeypatch.setattr(parquet, "PIECE", 100_000)
+    columns = {f"t{k}": [f"{k} {row}" for row in range(200)] for k in range(12)}
+    pq.write_table(pa.table(columns | {"label": [0, 1] * 100}), tmp_path / "texts.parquet")
+    pieces = open_pieces([str(tmp_path / "texts.parquet")], label="label")
+    rows = [count for count, _ in pieces.seen(Workers(1))]
+    assert sum(rows) == 200 and max(rows) <= 100_000 / (12 * 256)
+
+
+def test_it_streams_of_itself_where_what_is_encoded_is_too_much_for_the_memory(tmp_path):
+    """By what the first rows become: dense with one-hot columns, sparse with words; lists are as long as they are."""
+    rng = np.random.default_rng(0)
+    rows, few = 4000, [f"{code:02d}" for code in rng.integers(0, 20, 4000)]
+    words = [" ".join(f"w{code}" for code in row) for row in rng.integers(0, 500, (rows, 6))]
+    lists = pa.array(list(rng.standard_normal((rows, 200))))
+    numbers = {f"x{k}": rng.standard_normal(rows) for k in range(3)}
+    plan = Plan(size=50, purpose="distance", algorithm="auto", threads=1)
+    for more, width, of_a_row in (({"few": few}, 23, 0), ({"words": words}, 0, 9), ({"lists": lists}, 203, 0)):
+        pq.write_table(pa.table({**numbers, **more, "label": np.arange(rows) % 2}), tmp_path / "in.parquet")
+        paths, reading = [str(tmp_path / "in.parquet")], {"label": "label"}
+        assert read_dataset(paths).is_sparse == (width == 0)
+        selecting = estimate_of(rows, width) + 48 * rows * of_a_row
+        for limit, streams in ((0.8 * selecting, True), (1.25 * selecting, False)):
+            reason = asked_for.reason_to_stream(paths, replace(plan, memory_limit=int(limit)), reading)
+            assert (reason is not None) == streams, more

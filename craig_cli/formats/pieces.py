@@ -6,7 +6,8 @@ are the same whoever reads them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -27,9 +28,10 @@ from craig_cli.tables.fingerprint import Fingerprint, Values
 from craig_cli.tables.fitting import Seen, fit_columns, suspects_of
 from craig_cli.tables.gather import Features
 from craig_cli.tables.labels import Labels
-from craig_cli.tables.storage import PLAIN, flat_fields, flattened
+from craig_cli.tables.storage import PLAIN, TEXT, flat_fields, flattened
 from craig_cli.tables.suspects import Counting
 
+TEXTS = 32  # numbers that take as much as a value of text, about, on its way to the others
 NARROW = {pa.float32(), pa.float16(), pa.bool_(), pa.int8(), pa.int16(), pa.uint8(), pa.uint16()}  # exact in float32
 
 
@@ -167,6 +169,16 @@ class Pieces:
 
         return workers.map(look, self._read(start, stop))
 
+    def beginning(self, wanted: bool) -> np.ndarray | sp.csr_matrix:
+        """The first rows as they would be in memory without all others: encoded, and sparse where that is smaller."""
+        with contextlib.closing(self._read(0, None)) as reading:
+            read = next(reading)
+        table, shown, chosen = self._whole(read), self.inputs[0].shown, self.chosen
+        features = Features(chosen.features, chosen.contents, len(table), declared_in(self.inputs), Workers(1))
+        with refusals(shown, "Parquet"):
+            features.append(shown, table, lambda row: row)
+            return features.finish(shown, None, wanted, left_out=False)[0]
+
     def fitted(self, seen: dict[str, Seen], wanted: bool) -> tuple[Encoding, list[str]]:
         """The encoding of columns in which this has been seen in all rows, and the suspects among them.
 
@@ -180,7 +192,7 @@ class Pieces:
         chosen = replace(self.chosen, features=[column.name for column in encoding.columns])
         return replace(self, chosen=chosen, encoding=encoding, unfitted=False, suspects=suspects)
 
-    def _read(self, start: int, stop: int | None) -> Iterator[Read]:
+    def _read(self, start: int, stop: int | None) -> Generator[Read, None, None]:
         first, stop = 0, self.n_rows if stop is None else stop
         for number, (one, state) in enumerate(zip(self.inputs, self.states)):
             if start < first + one.n_rows and first < stop:
@@ -225,7 +237,10 @@ class Pieces:
     def _rows(self, file: pq.ParquetFile, group: int, columns: list[str]) -> int:
         if self.as_they_are and not self.unfitted:
             return parquet.rows_of_piece(file)
-        return parquet.rows_of_piece(file, self.width, group, columns)
+        width = self.width
+        if self.unfitted:  # of the values of each text that may all differ
+            width += TEXTS * sum(self.chosen.contents[name] == TEXT for name in self.chosen.features)
+        return parquet.rows_of_piece(file, width, group, columns)
 
     def _whole(self, read: Read) -> pa.Table:
         """What was read, flat, with the columns that the path says."""

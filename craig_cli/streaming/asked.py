@@ -13,8 +13,8 @@ from craig_cli.formats.pieces import Pieces, open_pieces
 from craig_cli.formats.state import State
 from craig_cli.memory import available_memory
 from craig_cli.registry import RECIPES
-from craig_cli.selection.limits import estimate_of
 from craig_cli.selection.plan import Plan, wants_rough_model
+from craig_cli.streaming.limits import in_memory
 from craig_cli.version import __version__
 
 LARGE = 1_000_000  # rows, of more it streams unless another algorithm is asked for
@@ -101,14 +101,12 @@ def reason_to_stream(paths: Sequence[str], plan: Plan, reading: dict) -> str | N
     """
     check(plan)
     pieces = open_pieces(paths, **reading)
-    n_rows, width = pieces.n_rows, pieces.width
+    n_rows = pieces.n_rows
     by_itself = plan.algorithm == "auto" and algorithm_of(plan) == "partition" and plan.epsilon is None
     if n_rows > LARGE and by_itself:  # the same on every machine
         return f"{n_rows:,} rows, leaf by leaf (craig guide scale)"
-    at_model = 2 * width + 1 if wants_rough_model(plan) else 0
-    selecting = estimate_of(n_rows, width, at_model)
-    read = 8.0 * n_rows * width
-    most = np.inf if plan.memory_limit is None else plan.memory_limit
-    if selecting <= most and read + selecting <= available_memory():
+    most, there = np.inf if plan.memory_limit is None else float(plan.memory_limit), available_memory()
+    read, selecting = in_memory(pieces, plan, reading.get("features") is not None, min(most, there))
+    if selecting <= most and read + selecting <= there:
         return None
     return "leaf by leaf, as it does not fit the memory: not the rows that would be picked in memory"
