@@ -71,6 +71,7 @@ class Inline:
 
     def __init__(self, workers) -> None:
         self.workers, self.keys, self.sizes, self.error, self.most = workers, [], [], None, 1000
+        self.statuses: tuple[str, ...] = ()
 
     def scheduler_info(self, n_workers):
         assert n_workers == -1
@@ -86,7 +87,7 @@ class Inline:
         function, arguments = OfPython(io.BytesIO(task)).load()
         if self.error is None:
             function(*arguments)
-        return Finished(self.error)
+        return Finished(self.error, *self.statuses)
 
 
 class OfPython(pickle.Unpickler):
@@ -98,9 +99,14 @@ class OfPython(pickle.Unpickler):
 
 
 class Finished:
-    def __init__(self, error, status: str | None = None) -> None:
+    def __init__(self, error, *statuses: str) -> None:
+        """With ``statuses`` before the last."""
         self.error = error
-        self.status = status or ("finished" if error is None else "error")
+        self.statuses = [*statuses, *([] if "cancelled" in statuses else ["finished" if error is None else "error"])]
+
+    @property
+    def status(self) -> str:
+        return self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
 
     def done(self):
         return True
@@ -135,6 +141,12 @@ def test_what_goes_out_is_small_and_gives_the_same_bytes(data, tmp_path, inline)
     assert stream(data, tmp_path, cluster="tcp://a:1") == stream(data, tmp_path)
     assert len(inline.keys) == len(set(inline.keys)) == 6 + 6 + 3 * 10
     assert max(inline.sizes) < 500
+
+
+def test_what_is_lost_after_it_was_done_is_waited_for(data, tmp_path, inline):
+    """Its worker died, with a task that it had got by then, before anybody asked what had become of it."""
+    inline.statuses = ("lost", "pending")
+    assert stream(data, tmp_path, cluster="tcp://a:1") == stream(data, tmp_path)
 
 
 def test_columns_of_any_kind_are_encoded_alike(tmp_path, inline):

@@ -374,6 +374,15 @@ def test_lists_are_columns(few, tmp_path, monkeypatch):
     assert fewer.metadata["at"] != expected.metadata["at"]
 
 
+def test_without_classes_rows_are_selected_as_in_memory(few, tmp_path):
+    """By features, as there is nothing to train a model on."""
+    plan = replace(PLAN, purpose="linear", per_class=False, exemplar="medoid", fraction=0.2)
+    streamed = stream(few, tmp_path, plan, leaf_rows=10_000)
+    data = read_dataset([str(few)], **reading_of("label", None))
+    expected = select_for(data, replace(plan, algorithm="partition"))
+    assert np.array_equal(streamed.index, expected.index) and streamed.metadata["algorithm"] == "partition"
+
+
 def test_it_streams_of_itself_where_there_are_many_rows_or_too_little_memory(craig, folder, monkeypatch):
     reading = reading_of("label", None)
     asked = {purpose: replace(PLAN, purpose=purpose) for purpose in ("any", "linear")}

@@ -82,7 +82,7 @@ def select_in_pieces(data, reading: dict, plan, streaming: dict | None, output: 
         return None
     from craig_cli.artifacts.coreset import write_coreset
     from craig_cli.errors import DataError
-    from craig_cli.streaming.asked import NotInPieces
+    from craig_cli.streaming.asked import NotStreamed
     from craig_cli.streaming.scratch import is_begun
     from craig_cli.streaming.select import select_streamed
 
@@ -106,7 +106,7 @@ def select_in_pieces(data, reading: dict, plan, streaming: dict | None, output: 
             note=options.note,
             deliver=functools.partial(write_coreset, output),
         )
-    except NotInPieces:
+    except NotStreamed:
         if streaming is not None:
             raise
         return None

@@ -18,7 +18,7 @@ from craig_cli.scaling import on_uneven_ranges
 from craig_cli.selection.distances.simd import WIDTH
 from craig_cli.selection.finished import coreset_of
 from craig_cli.selection.plan import Plan, wants_rough_model
-from craig_cli.streaming.asked import NotInPieces, resolved, sizes_of, tell
+from craig_cli.streaming.asked import NotStreamed, resolved, sizes_of, tell
 from craig_cli.streaming.cluster import Cluster
 from craig_cli.streaming.covering import cover
 from craig_cli.streaming.described import classes_of, settings
@@ -200,7 +200,7 @@ class Run:
         except MissingNumber:
             raise
         except DataError as error:
-            raise NotInPieces(str(error)) from error
+            raise NotStreamed(str(error)) from error
         if survey.features.rows < n_rows:
             raise DataError(f"{self.pieces.shown}: expected {n_rows} rows, found {survey.features.rows}")
         return survey
