@@ -136,6 +136,8 @@ def _local(count: int, memory: int) -> Iterator[str]:
                 memory_limit=memory,
                 host="127.0.0.1",
                 dashboard_address=None,
+                # There is no dashboard, but a server all the same, by default at the port that another's may have.
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
                 worker_dashboard_address=None,
                 local_directory=folder,
                 silence_logs=logging.CRITICAL,
