@@ -12,9 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import scipy.sparse as sp
 
 from craig_cli import read_dataset
-from craig_cli.errors import DataError
+from craig_cli.errors import DataError, UsageError
 from craig_cli.formats import parquet
 from craig_cli.formats.pieces import open_pieces
 from craig_cli.formats.pipeline import Workers
@@ -28,7 +29,7 @@ from craig_cli.tables import counts
 from craig_cli.tables.category import fit
 from craig_cli.tables.counts import Counts, Hashes
 from craig_cli.tables.texts import Texts
-from tests.mixed import dense, mixed
+from tests.mixed import mixed
 from tests.test_streaming import Stopped, same, stop_at
 
 PLAN = Plan(purpose="distance", algorithm="partition", block_size=64, fraction=0.1, threads=1, scale="minmax")
@@ -73,7 +74,7 @@ def stream(data, scratch, plan=PLAN, leaf_rows=LEAF, resume=False, on_disk=True,
     [{}, {"numeric_only": True}, {"exclude": ("note", "home", "town")}, {"features": ["id", "pay"]}, {"label": "rare"}],
 )
 def test_columns_become_what_they_are_in_memory(folder, tmp_path, reading):
-    """The encoding to the byte; and where a class is one leaf the picks are those of the same rows, dense."""
+    """The encoding to the byte; and where a class is one leaf the picks."""
     notes: list[str] = []
     if reading.get("label") == "rare":
         with pytest.raises(
@@ -85,7 +86,8 @@ def test_columns_become_what_they_are_in_memory(folder, tmp_path, reading):
     streamed = stream(folder, tmp_path, leaf_rows=10_000, note=notes.append, **reading)
     assert json.dumps(streamed.metadata["encoding"]) == json.dumps(dataset.encoding.facts())
     assert tuple(notes) == dataset.notes
-    expected = select_dataset(replace(dataset, features=dense(dataset)), PLAN)
+    expected = select_dataset(dataset, PLAN)
+    assert dataset.is_sparse == (not {"numeric_only", "exclude"} & reading.keys())
     assert streamed.metadata["inputs"] == expected.metadata["inputs"]
     assert np.array_equal(streamed.index, expected.index) and np.array_equal(streamed.weight, expected.weight)
     np.testing.assert_allclose(streamed.epsilon, expected.epsilon, rtol=1e-9)
@@ -246,6 +248,23 @@ def test_what_it_cannot_take_is_one_line(craig):
         'column "x", row 2 (from 0): expected a number, found null' in craig("select", "lists.parquet", *options).error
     )
     assert sorted(os.listdir(craig.folder)) == ["data", "lists.parquet", "same.parquet"]
+
+
+def test_encoded_rows_are_sparse_by_some_of_all_quarters(tmp_path):
+    """Words that only late rows have; distances that sparse rows have not are refused as in memory."""
+    rng = np.random.default_rng(0)
+    texts = [None] * 300 + [" ".join(f"w{code}" for code in row) for row in rng.integers(0, 99, (500, 5))]
+    columns = {"words": texts, "x": rng.standard_normal(800), "label": np.arange(800) % 2}
+    pq.write_table(pa.table(columns), tmp_path / "in.parquet")
+    dataset = read_dataset([tmp_path / "in.parquet"])
+    pieces = open_pieces([str(tmp_path / "in.parquet")], label="label").encoded(dataset.encoding)
+    assert pieces.is_sparse and dataset.is_sparse
+    assert pieces.density == pytest.approx(dataset.features.nnz / 800, rel=0.3)
+    found = sp.vstack([piece.features for piece in pieces()])
+    assert (found != dataset.features).nnz == 0
+    with pytest.raises(UsageError, match="chebyshev distances are of dense rows, found sparse ones in"):
+        stream(tmp_path / "in.parquet", tmp_path, replace(PLAN, metric="chebyshev", scale="none"), label="label")
+    assert not (tmp_path / "scratch").exists()
 
 
 def test_many_columns_of_text_are_seen_few_rows_at_a_time(tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ are the same whoever reads them.
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -23,6 +24,7 @@ from craig_cli.formats.choose import Asked, Chosen, choose
 from craig_cli.formats.pipeline import Workers
 from craig_cli.formats.state import State
 from craig_cli.formats.table import TableInput, declared_in, refusals, source_of, sources_of, weights_in
+from craig_cli.tables.assemble import DENSE_CELLS_PER_NONZERO
 from craig_cli.tables.encoding import Encoding, Label
 from craig_cli.tables.fingerprint import Fingerprint, Values
 from craig_cli.tables.fitting import Seen, fit_columns, suspects_of
@@ -32,6 +34,7 @@ from craig_cli.tables.storage import PLAIN, TEXT, flat_fields, flattened
 from craig_cli.tables.suspects import Counting
 
 TEXTS = 32  # numbers that take as much as a value of text, about, on its way to the others
+QUARTERS = 4
 NARROW = {pa.float32(), pa.float16(), pa.bool_(), pa.int8(), pa.int16(), pa.uint8(), pa.uint16()}  # exact in float32
 
 
@@ -79,6 +82,7 @@ class Pieces:
     encoding  by which the features become numbers, None where they are taken as they are
     unfitted  whether there has to be one and is none yet; then only what is ``seen`` can be had
     suspects  notes on columns that may be other than what they are taken for; None where nobody looked yet
+    density   of some encoded rows, how many numbers are not zero, where that makes them sparse; else None
     """
 
     inputs: list[TableInput]
@@ -87,6 +91,7 @@ class Pieces:
     encoding: Encoding | None = field(default=None, kw_only=True)
     unfitted: bool = field(default=False, kw_only=True)
     suspects: list[str] | None = field(default=None, kw_only=True)
+    density: float | None = field(default=None, kw_only=True)
 
     @property
     def n_rows(self) -> int:
@@ -121,12 +126,12 @@ class Pieces:
 
     @property
     def is_sparse(self) -> bool:
-        return False
+        return self.density is not None
 
     @property
     def numbers(self) -> int:
         """How many of ``number_bytes`` a row takes on average."""
-        return self.width
+        return self.width if self.density is None else math.ceil(1.5 * self.density) + 1
 
     def sources(self, contents: Mapping[int, Fingerprint]) -> tuple[Source, ...]:
         """The inputs, by number, whose rows have these fingerprints."""
@@ -190,7 +195,19 @@ class Pieces:
     def encoded(self, encoding: Encoding, suspects: list[str] | None = None) -> Pieces:
         """The same with features by ``encoding``, of which columns that it left out are none."""
         chosen = replace(self.chosen, features=[column.name for column in encoding.columns])
-        return replace(self, chosen=chosen, encoding=encoding, unfitted=False, suspects=suspects)
+        pieces = replace(self, chosen=chosen, encoding=encoding, unfitted=False, suspects=suspects)
+        return replace(pieces, density=pieces._density())
+
+    def _density(self) -> float | None:
+        """By the first piece of each quarter of the rows: the same whoever asks."""
+        rows = nonzeros = 0
+        for start in range(0, 0 if self.as_they_are else self.n_rows, max(1, self.n_rows // QUARTERS)):
+            with contextlib.closing(self._read(start, None)) as reading:
+                read = next(reading, None)
+            if read is not None:
+                features = self._piece(read, None).features
+                rows, nonzeros = rows + len(features), nonzeros + int(np.count_nonzero(features))
+        return nonzeros / rows if self.width * rows > DENSE_CELLS_PER_NONZERO * nonzeros else None
 
     def _read(self, start: int, stop: int | None) -> Generator[Read, None, None]:
         first, stop = 0, self.n_rows if stop is None else stop
@@ -237,7 +254,7 @@ class Pieces:
     def _rows(self, file: pq.ParquetFile, group: int, columns: list[str]) -> int:
         if self.as_they_are and not self.unfitted:
             return parquet.rows_of_piece(file)
-        width = self.width
+        width = self.numbers
         if self.unfitted:  # of the values of each text that may all differ
             width += TEXTS * sum(self.chosen.contents[name] == TEXT for name in self.chosen.features)
         return parquet.rows_of_piece(file, width, group, columns)
@@ -264,7 +281,9 @@ class Pieces:
         values = features.append(one.shown, table, where)
         matrix, widths = features.matrix, features.widths
         if self.encoding is not None and not self.as_they_are:
-            matrix, _ = features.finish(one.shown, self.encoding, wanted=False, left_out=False, dense=True)
+            dense = not self.is_sparse
+            matrix, _ = features.finish(one.shown, self.encoding, wanted=False, left_out=False, dense=dense)
+            matrix = matrix if dense else sp.csr_matrix(matrix)
             widths = [len(column.names) for column in self.encoding.columns]
         labels, weight = np.zeros(size), None
         if chosen.label is not None:

@@ -162,6 +162,10 @@ class Run:
         """That a row takes in the space, about."""
         return len(space.columns) or self.pieces.numbers
 
+    def _width_of(self, survey: Survey) -> int:
+        """The same, of lists as well, of which it is known by now how long they are."""
+        return self.pieces.numbers if survey.features.sparse else sum(survey.widths)
+
     def _leaf_rows(self, width: int) -> int:
         rows = min(MOST_ROWS, max(LEAST_BLOCKS * self.block, LEAF // (8 * width)))
         return rows // self.block * self.block
@@ -175,7 +179,7 @@ class Run:
             self.folder.save(RANGES, {"low": survey.features.low, "high": survey.features.high})
             if self.plan.method.greedy and not wants_rough_model(self.plan):
                 self.note_uneven("the widest decide the distance")
-            rows = leaf_rows or self._leaf_rows(sum(survey.widths) or self.pieces.numbers)
+            rows = leaf_rows or self._leaf_rows(self._width_of(survey))
             frame = frame_of(survey, self.plan, self.pieces, rows, self.note)
             tell(self.note, left_out_notes(frame.encoding))
             tell(self.note, survey.suspects(frame.encoding) if self.pieces.suspects is None else self.pieces.suspects)

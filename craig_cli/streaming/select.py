@@ -115,6 +115,7 @@ class _Selection:
             with self._workers(limit, clock, pieces.is_sparse) as workers:
                 memory = limit - kept if workers is None else workers.memory
                 pieces = encoded(pieces, self.reading, folder, workers, jit.set_threads(plan.threads), clock)
+                check_metric(plan.metric, pieces.is_sparse, pieces.shown)
                 run = Run(pieces, plan, folder, memory, clock, self.note, workers)
                 coreset, seconds = run.coreset(self.leaf_rows), clock.seconds
             if run.is_doubtful(coreset):
