@@ -139,7 +139,7 @@ def test_what_is_decided_is_what_memory_decides(tmp_path, kind):
         assert streamed.metadata["weights"] == expected.metadata["weights"]
         assert ("at" in streamed.metadata) == ("at" in expected.metadata)
         assert np.array_equal(streamed.index, expected.index)
-        np.testing.assert_allclose(streamed.weight, expected.weight, rtol=1e-6)
+        np.testing.assert_allclose(streamed.weight, expected.weight, rtol=1e-4)  # iterations end where they are enough
 
 
 @pytest.mark.parametrize("label", KINDS)

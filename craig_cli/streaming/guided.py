@@ -17,7 +17,7 @@ from craig_cli.evaluation.gradient_error import norm_of
 from craig_cli.guided.influence import lift_of
 from craig_cli.guided.policy import tell_why, too_far
 from craig_cli.guided.provenance import facts_of
-from craig_cli.guided.rough_model import LEAST, sample_size, trained
+from craig_cli.guided.rough_model import LEAST, sample_size, sharp, trained
 from craig_cli.registry import LOSSES, RECIPES, load
 from craig_cli.scaling import Scaling
 from craig_cli.selection.algorithms.strata import whole_mass
@@ -126,7 +126,12 @@ def at_rough_model(
     recipe, design, drawn = RECIPES[plan.purpose], rows.design, rows.drawn
     assert drawn is not None
     try:
-        state, rounds = trained(rows, len(drawn.labels), picks, plan.rounds)
+        if len(drawn.labels) == rows.n_rows:  # to the optimum, as in memory
+            start = np.zeros((design.n_outputs, design.width))
+            coef = newton(placed(design, drawn), start, sharp(design, rows.n_rows, picks)).coef
+            state, rounds = rows.state(coef), 1
+        else:
+            state, rounds = trained(rows, len(drawn.labels), picks, plan.rounds)
         why = too_far(design, picks, state.left, state.objective)
     except np.linalg.LinAlgError as error:
         why = str(error)
