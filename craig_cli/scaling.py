@@ -22,6 +22,7 @@ from craig_cli.errors import DataError
 CHUNK = 8192  # rows at a time
 MOST_COLUMNS_KEPT = 10_000  # of a scaling in a coreset's metadata
 TINY = 1e-130  # values of less, and what they differ by, may have no squares in float64
+ROUNDING = 1e-12  # of the square of its mean: a sparse column of less variance is constant
 UNEVEN = 100.0  # ranges that differ by more than this get a note
 SPREADS = {"minmax": "range", "standard": "deviation", "unit": "norm"}  # what a column is divided by
 
@@ -182,7 +183,7 @@ def _moments(features, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if is_csr(features):
         variance = np.asarray(features.multiply(features).T @ weights).ravel() / total - mean**2
         # Rounding leaves a constant column with a variance of about the unit in the last place of its square.
-        variance[variance < 1e-12 * mean**2] = 0.0
+        variance[variance < ROUNDING * mean**2] = 0.0
         return mean, variance
     variance = np.zeros(features.shape[1])
     for start in range(0, features.shape[0], CHUNK):  # no second copy of the data

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import importlib.util
 import io
 import json
 import os
 import pickle
 import signal
+import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +22,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from craig_cli import read_dataset
 from craig_cli.errors import DataError, UsageError
+from craig_cli.formats import libsvm, libsvm_pieces, weight_file
+from craig_cli.formats.text_pieces import open_text
 from craig_cli.registry import METRICS, load
 from craig_cli.selection.plan import Plan
+from craig_cli.selection.select import select_dataset
 from craig_cli.streaming import cluster, picking
 from craig_cli.streaming import select as streaming
 from craig_cli.streaming.spans import spans_of
@@ -65,6 +72,7 @@ class Inline:
 
     def __init__(self, workers) -> None:
         self.workers, self.keys, self.sizes, self.error, self.most = workers, [], [], None, 1000
+        self.statuses: tuple[str, ...] = ()
 
     def scheduler_info(self, n_workers):
         assert n_workers == -1
@@ -80,7 +88,7 @@ class Inline:
         function, arguments = OfPython(io.BytesIO(task)).load()
         if self.error is None:
             function(*arguments)
-        return Finished(self.error)
+        return Finished(self.error, *self.statuses)
 
 
 class OfPython(pickle.Unpickler):
@@ -92,9 +100,14 @@ class OfPython(pickle.Unpickler):
 
 
 class Finished:
-    def __init__(self, error, status: str | None = None) -> None:
+    def __init__(self, error, *statuses: str) -> None:
+        """With ``statuses`` before the last."""
         self.error = error
-        self.status = status or ("finished" if error is None else "error")
+        self.statuses = [*statuses, *([] if "cancelled" in statuses else ["finished" if error is None else "error"])]
+
+    @property
+    def status(self) -> str:
+        return self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
 
     def done(self):
         return True
@@ -129,6 +142,12 @@ def test_what_goes_out_is_small_and_gives_the_same_bytes(data, tmp_path, inline)
     assert stream(data, tmp_path, cluster="tcp://a:1") == stream(data, tmp_path)
     assert len(inline.keys) == len(set(inline.keys)) == 6 + 6 + 3 * 10
     assert max(inline.sizes) < 500
+
+
+def test_what_is_lost_after_it_was_done_is_waited_for(data, tmp_path, inline):
+    """Its worker died, with a task that it had got by then, before anybody asked what had become of it."""
+    inline.statuses = ("lost", "pending")
+    assert stream(data, tmp_path, cluster="tcp://a:1") == stream(data, tmp_path)
 
 
 def test_columns_of_any_kind_are_encoded_alike(tmp_path, inline):
@@ -263,21 +282,122 @@ def watched(function):
     return call
 
 calls = []
-rehearse(select.select_streamed, "distance")
+rehearse(select.select_streamed, "distance", sys.argv[4] == "sparse")
 work.Crew.__call__ = watched(work.Crew.__call__)
 run.survey_rows, run.route_rows = watched(run.survey_rows), watched(run.route_rows)
 plan = Plan(purpose="distance", algorithm="partition", block_size=64, fraction=0.1, threads=1, metric=sys.argv[3],
             loss=None if sys.argv[3] == "cosine" else "logistic", radius=None if sys.argv[3] == "cosine" else 2.0)
-select.select_streamed([sys.argv[1]], plan, {"label": "label"}, Path(sys.argv[2]), leaf_rows=400)
+reading = {"label": "label"} if sys.argv[4] == "dense" else {}
+select.select_streamed([sys.argv[1]], plan, reading, Path(sys.argv[2]), leaf_rows=400)
 assert len(calls) == 2 + 2 * 3
 """
 
 
-@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
-def test_all_kernels_that_workers_call_have_been_rehearsed(data, tmp_path, compiled_kernels, metric):
-    command = [sys.executable, "-c", _NO_MORE_KERNELS, str(data), str(tmp_path / "scratch"), metric]
+@pytest.mark.parametrize("metric, rows", [("euclidean", "dense"), ("cosine", "dense"), ("euclidean", "sparse")])
+def test_all_kernels_that_workers_call_have_been_rehearsed(data, tmp_path, compiled_kernels, metric, rows):
+    if rows == "sparse":
+        data = write_text(tmp_path / "text", 0, 2000, width=300, share=0.03)
+    command = [sys.executable, "-c", _NO_MORE_KERNELS, str(data), str(tmp_path / "scratch"), metric, rows]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
+
+
+# --- LIBSVM text --------------------------------------------------------------------------------------------
+
+
+def write_text(path: Path, seed: int, n_rows: int, width: int, share: float, lowest: int = 1, weights=False) -> str:
+    """Rows of which ``share`` of the numbers are not zero; a line of comments and one that is long among them."""
+    generator = np.random.default_rng(seed)
+    lines = ["\ufeff# rows" + " and columns" * 300]
+    for row in generator.standard_normal((n_rows, width)).round(3):
+        row[generator.random(width) >= share] = 0.0
+        label = f"{row[0] > 0:d}" + f":{1 + len(lines) % 3}" * weights
+        lines.append(" ".join([label, *(f"{k + lowest}:{row[k]}" for k in np.flatnonzero(row))]))
+    lines[n_rows // 2] += " #" + "!" * 10_000
+    text = ("\n".join([*lines, *["# the end"] * 200]) + "\n").encode()
+    path.write_bytes(gzip.compress(text) if path.suffix == ".gz" else text)
+    return str(path)
+
+
+def text_inputs(folder: Path, kind: str) -> tuple[list[str], dict]:
+    """(paths, reading) of 1,500 rows in three files."""
+    dense = {"width": 6, "share": 0.9}
+    kinds = {
+        "dense": dense,
+        "sparse": {"width": 300, "share": 0.03},
+        "from 0": dense | {"lowest": 0},
+        "weights": dense | {"weights": True},
+    }
+    suffix = ".gz" if kind == "compressed" else ""
+    how = kinds.get(kind, dense)
+    paths = [write_text(folder / f"part{seed}{suffix}", seed, 500, **how) for seed in range(3)]
+    if kind != "file of weights":
+        return paths, {}
+    (folder / "w").write_text("".join(f"{1 + row % 4}\n" for row in range(1500)))
+    return paths, {"weight_file": str(folder / "w")}
+
+
+TEXTS = ["dense", "sparse", "from 0", "weights", "file of weights", "compressed"]
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    monkeypatch.setattr(libsvm, "BLOCK", 1024)
+    monkeypatch.setattr(libsvm_pieces, "PIECE", 400)
+    monkeypatch.setattr(weight_file, "BLOCK", 64)
+
+
+def stream_text(paths, folder: Path, plan: Plan = PLAN, reading: dict | None = None, **options):
+    """The bytes of the coreset, and the coreset."""
+    coreset, _ = streaming.select_streamed(paths, plan, reading or {}, folder / "scratch", **options)
+    coreset.write(folder / "coreset")
+    assert not (folder / "scratch").exists()
+    return (folder / "coreset").read_bytes(), coreset
+
+
+@pytest.mark.parametrize(
+    "kind, purpose", [("dense", "any"), ("sparse", "any"), ("file of weights", "distance"), ("compressed", "distance")]
+)
+def test_text_is_the_same_with_workers_and_in_memory(tmp_path, inline, small_blocks, monkeypatch, kind, purpose):
+    paths, reading = text_inputs(tmp_path, kind)
+    monkeypatch.chdir(tmp_path)
+    names, plan = [Path(path).name for path in paths], replace(PLAN, purpose=purpose)
+    alone, _ = stream_text(names, tmp_path, plan, reading, leaf_rows=200)
+    assert stream_text(names, tmp_path, plan, reading, leaf_rows=200, cluster="tcp://a:1")[0] == alone
+    assert len([key for key in inline.keys if "survey" in key]) >= (3 if kind == "compressed" else 12)
+    _, coreset = stream_text(paths, tmp_path, PLAN, reading, leaf_rows=10_000, cluster="tcp://a:1")
+    expected = select_dataset(read_dataset(paths, **reading), PLAN)
+    for key in ("index", "weight", "rank"):
+        np.testing.assert_array_equal(getattr(coreset, key), getattr(expected, key))
+    np.testing.assert_allclose(coreset.epsilon, expected.epsilon, rtol=1e-9)
+    assert coreset.metadata["inputs"] == expected.metadata["inputs"]
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+def test_text_is_the_same_from_any_mark_on(tmp_path, small_blocks, kind):
+    paths, reading = text_inputs(tmp_path, kind)
+    pieces = open_text(paths, **reading)
+    whole = list(pieces())
+    groups = pieces.groups()
+    assert sum(len(piece.labels) for piece in whole) == 1500 and len(whole) >= 18
+    assert groups == ([0, 500, 1000] if kind == "compressed" else [piece.first for piece in whole])
+    for place in (1, 7, len(whole) // 2, len(whole) - 2):
+        rest = list(pieces.from_anywhere()(whole[place].first, stop=whole[-1].first))
+        assert [piece.first for piece in rest] == [piece.first for piece in whole[place:-1]]
+        for ours, theirs in zip(rest, whole[place:]):
+            assert ours.place == theirs.place
+            for key in ("features", "labels", "weight"):
+                one, other = getattr(ours, key), getattr(theirs, key)
+                assert (one is other is None) or (one != other).sum() == 0
+
+
+@needs_dask
+def test_text_with_two_workers_in_another_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    paths, reading = text_inputs(tmp_path, "file of weights")
+    alone, _ = stream_text(paths, tmp_path, reading=reading, leaf_rows=200)
+    names, reading = [Path(path).name for path in paths], {"weight_file": "w"}
+    assert stream_text(names, tmp_path, reading=reading, leaf_rows=200, cluster="local:2")[0] == alone
 
 
 # --- local workers ------------------------------------------------------------------------------------------
@@ -285,9 +405,14 @@ def test_all_kernels_that_workers_call_have_been_rehearsed(data, tmp_path, compi
 
 @needs_dask
 def test_with_one_worker_and_with_two(craig, data, tmp_path):
+    """Beside another cluster, at the port that Dask takes where nothing else is said."""
     before, expected = dict(os.environ), stream(data, tmp_path)
-    for count in (1, 2):
-        assert stream(data, tmp_path, cluster=f"local:{count}") == expected
+    with socket.socket() as other:
+        with contextlib.suppress(OSError):  # that is somebody else's by now
+            other.bind(("127.0.0.1", 8787))
+            other.listen()
+        for count in (1, 2):
+            assert stream(data, tmp_path, cluster=f"local:{count}") == expected
     assert dict(os.environ) == before
 
 

@@ -55,6 +55,23 @@ def _above(dataset, rows, labels, weights, loss, **options):
     return function(np.zeros(size))[0] - best.fun, value - best.fun, rough
 
 
+@pytest.mark.parametrize("layout", [np.array, sp.csr_matrix], ids=["dense", "sparse"])
+def test_a_column_in_tiny_units_is_as_if_it_were_not_there(layout):
+    """Its penalty is beyond all curvature of the data, of which a share is added everywhere."""
+    generator = np.random.default_rng(0)
+    rows = generator.standard_normal((4000, 6))
+    labels = (rows @ generator.standard_normal(6) + generator.logistic(size=4000) > 0).astype(float)
+    models = []
+    for unit in (0.0, 1e-9, 1e-20, 1e-140, 1e-170):
+        dataset = from_arrays(layout(rows * [unit, 1.0, 1.0, 1.0, 1.0, 1.0]), labels)
+        models.append(rough_model(dataset, "logistic", L2, picks=100, rounds=6))
+    near, same = (1e-4, 1e-9) if layout is np.array else (0.05, 1e-3)  # of sparse rows it ends sooner or later
+    for model in models[1:]:
+        np.testing.assert_allclose(model.coef[:, 1:], models[0].coef[:, 1:], rtol=near, atol=near)
+        assert model.influence.objective == pytest.approx(models[0].influence.objective, rel=same)
+        assert 5.0 < model.influence.dimension < 8.0
+
+
 @pytest.mark.parametrize("loss", ["logistic", "multinomial", "squared", "huber"])
 @pytest.mark.parametrize("layout", [np.array, sp.csr_matrix], ids=["dense", "sparse"])
 def test_samples_come_close_to_the_optimum_of_all_rows(loss, layout, monkeypatch):

@@ -15,10 +15,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import scipy.sparse as sp
 
 from craig_cli import read_dataset
 from craig_cli.errors import DataError, UsageError
 from craig_cli.formats.pieces import open_pieces
+from craig_cli.scaling import fit_scaling
 from craig_cli.selection.plan import Plan
 from craig_cli.selection.select import select_dataset
 from craig_cli.streaming import asked as asked_for
@@ -26,7 +28,7 @@ from craig_cli.streaming import run, spans
 from craig_cli.streaming import select as streaming
 from craig_cli.streaming.leaves import TOO_LARGE, leaves_of
 from craig_cli.streaming.scratch import Folder
-from craig_cli.streaming.survey import look_at, survey
+from craig_cli.streaming.survey import Moments, look_at, survey
 from craig_cli.streaming.tree import grow
 
 PLAN = Plan(purpose="distance", algorithm="partition", block_size=64, fraction=0.1, threads=1)
@@ -168,8 +170,6 @@ def test_pieces_are_the_rows_of_the_files_from_any_row_on(folder):
 
 
 def test_the_survey_scales_as_all_rows_do(folder):
-    from craig_cli.scaling import fit_scaling
-
     pieces = open_pieces([str(folder)], label="label", weight_column="weight", exclude=("number",))
     whole = read_dataset([str(folder)], weight_column="weight", exclude=("number",))
     found = survey([look_at(piece, 0.1, 0) for piece in pieces()], lambda count: None, [], [])
@@ -181,6 +181,22 @@ def test_the_survey_scales_as_all_rows_do(folder):
     for name in ("unit", "standard"):
         with pytest.raises(DataError, match="too large ones"):
             found.features.scaling(name)
+
+
+@pytest.mark.parametrize("layout", [np.array, sp.csr_matrix], ids=["dense", "sparse"])
+def test_columns_whose_squares_are_none_are_no_constants(layout):
+    generator = np.random.default_rng(0)
+    units = [1.0, 1e-135, 1e-170, 1e-300, 0.0, 1.0]
+    rows, counts = (1.0 + generator.random((1000, 6))) * units, generator.integers(1, 4, 1000).astype(float)
+    rows[:300, 1] *= 1e6  # tiny only in the others
+    rows[:, 5] = 0.1 + 1e-9 * generator.random(1000)
+    whole = Moments.of(layout(rows[:300]), counts[:300])
+    for start in (300, 650):
+        whole.add(Moments.of(layout(rows[start : start + 350]), counts[start : start + 350]))
+    found, expected = whole.scaling("standard"), fit_scaling("standard", layout(rows), counts)
+    np.testing.assert_allclose(found.factor, expected.factor, rtol=1e-9)
+    np.testing.assert_allclose(found.shift, expected.shift, rtol=1e-9)
+    assert expected.factor[2] > 1e170 and expected.factor[3] > 1e300 and expected.factor[4] == 1.0
 
 
 def test_equal_rows_that_no_tree_splits_are_worked_on_in_runs(tmp_path):

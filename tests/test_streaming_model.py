@@ -101,6 +101,47 @@ def test_few_rows_in_one_leaf_a_class_are_what_memory_selects(few, tmp_path, cha
     assert totals == expected.metadata["calibration"]["totals"] and streamed.metadata["calibration"]["left"] < 0.1
 
 
+def _hard(kind: str, n_rows: int = 450) -> tuple[np.ndarray, np.ndarray]:
+    """(rows, labels) of a table at which few picks hardly follow a model."""
+    generator = np.random.default_rng(0)
+    rows = generator.standard_normal((n_rows, 12)) @ (np.eye(12) + 0.3 * generator.standard_normal((12, 12)))
+    score = rows[:, 0] - 0.8 * rows[:, 1] + 0.7 * rows[:, 4] ** 2 + generator.logistic(size=n_rows)
+    labels = (score > np.quantile(score, 0.5 if kind != "rare" else 0.98)).astype(float)
+    if kind == "uneven":
+        rows *= 10.0 ** np.r_[0, 4, -2, 1, 3, 0, -1, 5, 0, 2, -3, 0]
+    elif kind == "heavy":
+        rows[:, 2], rows[:, 5] = 1e3 * generator.standard_t(1.2, n_rows), np.exp(4.0 * rows[:, 5])
+    elif kind == "outliers":
+        rows[[7, 90]] *= 1e6
+    elif kind == "tiny":
+        rows[:, [0, 3]] *= [1e-170, 1e-9]
+    elif kind == "many":
+        labels = np.digitize(score, np.quantile(score, np.arange(0.1, 1.0, 0.1))).astype(float)
+    elif kind == "targets":
+        labels = score * generator.standard_t(1.5, n_rows)
+    return rows, labels
+
+
+@pytest.mark.parametrize("kind", ["rare", "uneven", "heavy", "outliers", "tiny", "many", "targets"])
+def test_what_is_decided_is_what_memory_decides(tmp_path, kind):
+    """At the model or by features alone, with fitted weights or counts: of the same rows the same."""
+    rows, labels = _hard(kind)
+    path = tmp_path / "hard.parquet"
+    pq.write_table(pa.table({**{f"x{k}": column for k, column in enumerate(rows.T)}, "label": labels}), path)
+    data = read_dataset([str(path)])
+    for fraction in (0.05, 0.2):
+        plan = replace(PLAN, exemplar="medoid", algorithm="partition", fraction=fraction)
+        notes: list[list[str]] = [[], []]
+        reading = {"label": "label"}, tmp_path / "scratch"
+        streamed, _ = streaming.select_streamed([str(path)], plan, *reading, on_disk=False, note=notes[0].append)
+        expected = select_for(data, plan, note=notes[1].append)
+        assert [each for each in notes[0] if "rows are" in each] == [each for each in notes[1] if "rows are" in each]
+        assert streamed.metadata["weights"] == expected.metadata["weights"]
+        assert ("at" in streamed.metadata) == ("at" in expected.metadata)
+        assert np.array_equal(streamed.index, expected.index)
+        np.testing.assert_allclose(streamed.weight, expected.weight, rtol=1e-4)  # iterations end where they are enough
+
+
 @pytest.mark.parametrize("label", KINDS)
 def test_the_error_in_the_file_is_that_of_all_rows(folder, tmp_path, monkeypatch, label):
     """Written out, at the model that is recorded by its fingerprint alone."""
@@ -331,6 +372,15 @@ def test_lists_are_columns(few, tmp_path, monkeypatch):
     fewer = stream(tmp_path / "lists.parquet", tmp_path, plan)
     assert fewer.metadata["weights"] == "fitted" and fewer.metadata["at"]["pilot"] > 1
     assert fewer.metadata["at"] != expected.metadata["at"]
+
+
+def test_without_classes_rows_are_selected_as_in_memory(few, tmp_path):
+    """By features, as there is nothing to train a model on."""
+    plan = replace(PLAN, purpose="linear", per_class=False, exemplar="medoid", fraction=0.2)
+    streamed = stream(few, tmp_path, plan, leaf_rows=10_000)
+    data = read_dataset([str(few)], **reading_of("label", None))
+    expected = select_for(data, replace(plan, algorithm="partition"))
+    assert np.array_equal(streamed.index, expected.index) and streamed.metadata["algorithm"] == "partition"
 
 
 def test_it_streams_of_itself_where_there_are_many_rows_or_too_little_memory(craig, folder, monkeypatch):

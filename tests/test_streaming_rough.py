@@ -15,7 +15,7 @@ from craig_cli.scaling import Scaling
 from craig_cli.selection.distances.cells import ruler_of
 from craig_cli.streaming.exemplars import draw, drawn_of
 from craig_cli.streaming.leaves import Job, Leaf, greedy, picks_of
-from craig_cli.streaming.rough import InPieces, Labelled
+from craig_cli.streaming.rough import Features, InPieces, Labelled
 from craig_cli.streaming.scratch import Scratch, rows_to_arrow
 from craig_cli.streaming.view import View
 from craig_cli.training.design import build_design
@@ -34,14 +34,20 @@ def _pieces(data, size: int, codes: np.ndarray):
     return by_pass
 
 
-@pytest.mark.parametrize("label", KINDS)
+@pytest.mark.parametrize("label", [*KINDS, "far"])
 def test_sums_over_pieces_are_those_of_all_rows(label):
     made = columns(3, 3000)
+    made["far"] = 1e6 + made["number"]  # all on the straight pieces of their loss
     features = np.column_stack([made[f"x{k}"] for k in range(5)]).astype(np.float64)
     data = from_arrays(features, made[label].astype(np.float64), made["weight"])
-    design = build_design(data, {"label": "logistic", "three": "multinomial", "number": "squared"}[label], L2)
+    losses = {"label": "logistic", "three": "multinomial", "number": "squared", "far": "huber"}
+    design = build_design(data, losses[label], L2)
     whole = _InMemory(data, design, True, 0)
-    pieces = InPieces(replace(design, rows=design.rows[:0]), _pieces(data, 700, data.labels), 3000, 0)
+    shift, factor = np.arange(5.0), np.arange(1.0, 6.0)
+    target = Scaling("standard", np.ones(1), np.full(1, 0.1)) if label == "number" else None
+    beside = Features(Scaling("joint", shift, factor), target, None)
+    blank = replace(design, rows=design.rows[:0])
+    pieces = InPieces(blank, _pieces(data, 700, data.labels), 3000, 0, features=beside)
     generator = np.random.default_rng(0)
     coef = 0.1 * generator.standard_normal((design.n_outputs, design.width))
     expected = whole.state(coef, design)  # of a sample that is all rows
@@ -49,6 +55,9 @@ def test_sums_over_pieces_are_those_of_all_rows(label):
     for key in ("objective", "left", "dispersion", "total"):
         assert getattr(state, key) == pytest.approx(getattr(expected, key), rel=1e-10), key
     np.testing.assert_allclose(state.mean, expected.mean, rtol=1e-9, atol=1e-12)
+    squares = (((features - shift) * factor) ** 2).sum(axis=1)
+    squares += 0.0 if target is None else ((data.labels - 1.0) * 0.1) ** 2
+    assert state.size == pytest.approx(np.average(np.sqrt(squares), weights=data.counts), rel=1e-10)
 
 
 def test_strata_in_pieces_find_the_few_rows_that_hold_the_curvature():

@@ -103,7 +103,7 @@ def test_few_rows_at_a_model_in_one_leaf_are_what_memory_selects(tmp_path, chang
     plan = replace(PLAN, **{"purpose": "any", "exemplar": "medoid", "fraction": 0.2, "l2": 1e-3} | changes)
     streamed, expected = stream(few, tmp_path, plan, 10_000), select_for(read_dataset(few), plan)
     assert np.array_equal(streamed.index, expected.index)
-    np.testing.assert_allclose(streamed.weight, expected.weight, rtol=1e-6)
+    np.testing.assert_allclose(streamed.weight, expected.weight, rtol=1e-4)
     np.testing.assert_allclose(streamed.epsilon, expected.epsilon, rtol=1e-6)
     assert streamed.metadata.keys() - {"leaf_rows"} == expected.metadata.keys()
     assert streamed.metadata["at"]["distance"] == expected.metadata["at"]["distance"]

@@ -12,11 +12,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import scipy.sparse as sp
 
 from craig_cli import read_dataset
-from craig_cli.errors import DataError
+from craig_cli.errors import DataError, UsageError
 from craig_cli.formats import parquet
 from craig_cli.formats.pieces import open_pieces
+from craig_cli.formats.pipeline import Workers
+from craig_cli.selection.limits import estimate_of
 from craig_cli.selection.plan import Plan
 from craig_cli.selection.select import select_dataset
 from craig_cli.streaming import asked as asked_for
@@ -26,7 +29,7 @@ from craig_cli.tables import counts
 from craig_cli.tables.category import fit
 from craig_cli.tables.counts import Counts, Hashes
 from craig_cli.tables.texts import Texts
-from tests.mixed import dense, mixed
+from tests.mixed import mixed
 from tests.test_streaming import Stopped, same, stop_at
 
 PLAN = Plan(purpose="distance", algorithm="partition", block_size=64, fraction=0.1, threads=1, scale="minmax")
@@ -71,7 +74,7 @@ def stream(data, scratch, plan=PLAN, leaf_rows=LEAF, resume=False, on_disk=True,
     [{}, {"numeric_only": True}, {"exclude": ("note", "home", "town")}, {"features": ["id", "pay"]}, {"label": "rare"}],
 )
 def test_columns_become_what_they_are_in_memory(folder, tmp_path, reading):
-    """The encoding to the byte; and where a class is one leaf the picks are those of the same rows, dense."""
+    """The encoding to the byte; and where a class is one leaf the picks."""
     notes: list[str] = []
     if reading.get("label") == "rare":
         with pytest.raises(
@@ -83,7 +86,8 @@ def test_columns_become_what_they_are_in_memory(folder, tmp_path, reading):
     streamed = stream(folder, tmp_path, leaf_rows=10_000, note=notes.append, **reading)
     assert json.dumps(streamed.metadata["encoding"]) == json.dumps(dataset.encoding.facts())
     assert tuple(notes) == dataset.notes
-    expected = select_dataset(replace(dataset, features=dense(dataset)), PLAN)
+    expected = select_dataset(dataset, PLAN)
+    assert dataset.is_sparse == (not {"numeric_only", "exclude"} & reading.keys())
     assert streamed.metadata["inputs"] == expected.metadata["inputs"]
     assert np.array_equal(streamed.index, expected.index) and np.array_equal(streamed.weight, expected.weight)
     np.testing.assert_allclose(streamed.epsilon, expected.epsilon, rtol=1e-9)
@@ -244,3 +248,49 @@ def test_what_it_cannot_take_is_one_line(craig):
         'column "x", row 2 (from 0): expected a number, found null' in craig("select", "lists.parquet", *options).error
     )
     assert sorted(os.listdir(craig.folder)) == ["data", "lists.parquet", "same.parquet"]
+
+
+def test_encoded_rows_are_sparse_by_some_of_all_quarters(tmp_path):
+    """Words that only late rows have; distances that sparse rows have not are refused as in memory."""
+    rng = np.random.default_rng(0)
+    texts = [None] * 300 + [" ".join(f"w{code}" for code in row) for row in rng.integers(0, 99, (500, 5))]
+    columns = {"words": texts, "x": rng.standard_normal(800), "label": np.arange(800) % 2}
+    pq.write_table(pa.table(columns), tmp_path / "in.parquet")
+    dataset = read_dataset([tmp_path / "in.parquet"])
+    pieces = open_pieces([str(tmp_path / "in.parquet")], label="label").encoded(dataset.encoding)
+    assert pieces.is_sparse and dataset.is_sparse
+    assert pieces.density == pytest.approx(dataset.features.nnz / 800, rel=0.3)
+    found = sp.vstack([piece.features for piece in pieces()])
+    assert (found != dataset.features).nnz == 0
+    with pytest.raises(UsageError, match="chebyshev distances are of dense rows, found sparse ones in"):
+        stream(tmp_path / "in.parquet", tmp_path, replace(PLAN, metric="chebyshev", scale="none"), label="label")
+    assert not (tmp_path / "scratch").exists()
+
+
+def test_many_columns_of_text_are_seen_few_rows_at_a_time(tmp_path, monkeypatch):
+    """So that what waits takes little memory where all values differ."""
+    monkeypatch.setattr(parquet, "LEAST", 1)
+    monkeypatch.setattr(parquet, "PIECE", 100_000)
+    columns = {f"t{k}": [f"{k} {row}" for row in range(200)] for k in range(12)}
+    pq.write_table(pa.table(columns | {"label": [0, 1] * 100}), tmp_path / "texts.parquet")
+    pieces = open_pieces([str(tmp_path / "texts.parquet")], label="label")
+    rows = [count for count, _ in pieces.seen(Workers(1))]
+    assert sum(rows) == 200 and max(rows) <= 100_000 / (12 * 256)
+
+
+def test_it_streams_of_itself_where_what_is_encoded_is_too_much_for_the_memory(tmp_path):
+    """By what the first rows become: dense with one-hot columns, sparse with words; lists are as long as they are."""
+    rng = np.random.default_rng(0)
+    rows, few = 4000, [f"{code:02d}" for code in rng.integers(0, 20, 4000)]
+    words = [" ".join(f"w{code}" for code in row) for row in rng.integers(0, 500, (rows, 6))]
+    lists = pa.array(list(rng.standard_normal((rows, 200))))
+    numbers = {f"x{k}": rng.standard_normal(rows) for k in range(3)}
+    plan = Plan(size=50, purpose="distance", algorithm="auto", threads=1)
+    for more, width, of_a_row in (({"few": few}, 23, 0), ({"words": words}, 0, 9), ({"lists": lists}, 203, 0)):
+        pq.write_table(pa.table({**numbers, **more, "label": np.arange(rows) % 2}), tmp_path / "in.parquet")
+        paths, reading = [str(tmp_path / "in.parquet")], {"label": "label"}
+        assert read_dataset(paths).is_sparse == (width == 0)
+        selecting = estimate_of(rows, width) + 48 * rows * of_a_row
+        for limit, streams in ((0.8 * selecting, True), (1.25 * selecting, False)):
+            reason = asked_for.reason_to_stream(paths, replace(plan, memory_limit=int(limit)), reading)
+            assert (reason is not None) == streams, more

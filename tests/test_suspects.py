@@ -10,8 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from craig_cli import select_coreset
-from craig_cli.formats import read_dataset
-from craig_cli.tables.suspects import Counting, look_like_dates
+from craig_cli.formats import parquet, read_dataset
+from craig_cli.selection.plan import Plan
+from craig_cli.streaming.select import select_streamed
+from craig_cli.tables import suspects
+from craig_cli.tables.suspects import Counting, Different, look_like_dates
 
 N = 60
 DAYS = [datetime.date(2024, 1, 28) + datetime.timedelta(day) for day in range(N)]
@@ -88,11 +91,68 @@ def test_identifiers_are_features_and_said_so(tmp_path):
 
 def test_counting_goes_on_from_piece_to_piece():
     def counts(*pieces) -> bool:
-        counting = Counting()
+        counting, joined = Counting("x"), Counting("x")
         for piece in pieces:
             counting.add(np.array(piece))
-        return counting.counts and counting.whole
+            part = Counting("x")
+            part.add(np.array(piece))
+            joined.join(part)
+        found = counting.counts and counting.whole
+        assert (joined.counts and joined.whole) == found and joined.rows == counting.rows
+        return found
 
     assert counts([3, 4], [5], np.empty(0, np.int64), [6, 7])
     assert not counts([3, 4], [6]) and not counts([3, 5, 4, 6]) and not counts([1.0, 2.0])
     assert not counts(np.array([2, 1], np.uint64))
+
+
+@pytest.mark.parametrize("most", [50, 400, 1 << 18])
+def test_numbers_that_are_all_different_in_any_pieces(monkeypatch, most):
+    monkeypatch.setattr(suspects, "MOST", most)
+    rng = np.random.default_rng(0)
+    numbers = rng.permutation(3000) - 1500
+    for twice in (0, 1, 1500):  # of few that are there twice all may be forgotten; of many some are remembered
+        numbers[rng.permutation(3000)[:twice]] = numbers[0]
+        alone, joined = Different(), Different()
+        for piece in np.array_split(numbers, 13):
+            alone.add(piece)
+            part = Different()
+            part.add(piece.astype(np.int16))
+            joined.join(part)
+        assert max(len(each._hashes) for each in (alone, joined)) <= most
+        assert alone.all == joined.all == (len(np.unique(numbers)) == 3000) or (twice == 1 and most < 3000)
+
+
+def test_beyond_int64_they_differ_as_well():
+    different = Different()
+    different.add(np.array([2**64 - 1, 2**63, 5], np.uint64))
+    different.add(np.array([5], np.int8))
+    assert not different.all
+
+
+@pytest.mark.parametrize(
+    "reading", [{}, {"features": ("user_id", "since", "x")}, {"exclude": ("since", "born", "day")}]
+)
+@pytest.mark.parametrize("missing", [False, True])
+def test_streamed_runs_say_the_same(tmp_path, monkeypatch, reading, missing):
+    """Of plain numbers they are found in the first pass, else in the one before."""
+    monkeypatch.setattr(parquet, "MOST", 13)
+    monkeypatch.setattr(parquet, "LEAST", 13)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=N).tolist()
+    columns = {
+        "since": [DAYS[row % 8].isoformat() for row in range(N)],
+        "born": [day.strftime("%d/%m/%Y") for day in DAYS],
+        "day": DAYS,
+        "row": np.arange(7, 7 + N),
+        "user_id": rng.permutation(10 * N)[:N],
+        "shop_id": np.where(np.arange(N) == 50, 3, np.arange(N)),
+        "x": [*x[:-1], None] if missing else x,
+    }
+    pq.write_table(pa.table({**columns, "label": LABELS}), tmp_path / "in.parquet", row_group_size=17)
+    expected = read_dataset([tmp_path / "in.parquet"], **reading).notes
+    notes: list[str] = []
+    plan, where = Plan(size=10, purpose="distance", scale="standard", threads=1), tmp_path / "scratch"
+    asked = {"label": "label", **reading}
+    select_streamed([str(tmp_path / "in.parquet")], plan, asked, where, note=notes.append, on_disk=False)
+    assert tuple(notes) == expected and (len(notes) > 0 or "features" in reading)

@@ -12,7 +12,7 @@ from craig_cli.cli import options
 from craig_cli.cli.ignored import note_ignored
 from craig_cli.cli.options import Integer, Number, note
 from craig_cli.cli.reading import data_argument, read_data, reading_options
-from craig_cli.cli.select_ahead import algorithm_of, run_ahead, runs_ahead
+from craig_cli.cli.select_ahead import run_ahead, runs_ahead
 from craig_cli.cli.select_at import artifacts_of, reweighed, select_at
 from craig_cli.cli.select_summary import finish
 from craig_cli.cli.streaming import select_in_pieces, stream_options
@@ -249,7 +249,7 @@ def select(
 
     from craig_cli.compiling import Ahead
     from craig_cli.formats.early import check_first
-    from craig_cli.selection.plan import Plan, wants_rough_model
+    from craig_cli.selection.plan import Plan, algorithm_of, wants_rough_model
 
     plan = Plan(
         fraction=fraction,

@@ -83,7 +83,7 @@ def select_in_pieces(data, reading: dict, plan, streaming: dict | None, output: 
     from craig_cli.artifacts.coreset import write_coreset
     from craig_cli.errors import DataError
     from craig_cli.formats.addresses import is_address
-    from craig_cli.streaming.asked import NotInPieces
+    from craig_cli.streaming.asked import NotStreamed
     from craig_cli.streaming.places import is_begun
     from craig_cli.streaming.select import select_streamed
 
@@ -107,7 +107,7 @@ def select_in_pieces(data, reading: dict, plan, streaming: dict | None, output: 
             note=options.note,
             deliver=functools.partial(write_coreset, output),
         )
-    except NotInPieces:
+    except NotStreamed:
         if streaming is not None:
             raise
         return None

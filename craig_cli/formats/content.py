@@ -87,6 +87,12 @@ class Content:
             raise self._failure(error) from error
         return filled
 
+    def skip(self, count: int) -> None:
+        """Go on behind the first ``count`` bytes of a ``whole_file``."""
+        if count:
+            self._opened[0].seek(count)  # type: ignore[attr-defined]
+            self.stream = self._opened[0]
+
     def read_all(self) -> bytearray:
         """All of the content."""
         content = bytearray()

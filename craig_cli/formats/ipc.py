@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -23,20 +23,27 @@ MAGICS = (FILE, STREAM, FIRST_FEATHER)
 
 
 @contextlib.contextmanager
-def _batches(path: str, shown: str, kept: bytearray | None) -> Iterator[tuple[pa.Schema, list[pa.RecordBatch]]]:
+def _opened(path: str, shown: str, kept: bytearray | None = None) -> Iterator[Any]:
+    """The reader of a stream or a file; of the first version of Feather, which has none, the source."""
     with contextlib.ExitStack() as stack, refusals(shown, "Arrow"):
-        source = pa.BufferReader(kept) if kept is not None else _mapped(path)
-        stack.enter_context(source)
+        source = stack.enter_context(pa.BufferReader(kept) if kept is not None else _mapped(path))
         magic = bytes(source.read(8))
         source.seek(0)
-        if magic.startswith(STREAM):
-            reader = stack.enter_context(pa.ipc.open_stream(source))
-            yield reader.schema, list(reader)
-        elif magic.startswith(FIRST_FEATHER):
-            table = pyarrow.feather.read_table(source)
-            yield table.schema, table.to_batches()
+        if magic.startswith(FIRST_FEATHER):
+            yield source
         else:
-            reader = stack.enter_context(pa.ipc.open_file(source))
+            yield stack.enter_context((pa.ipc.open_stream if magic.startswith(STREAM) else pa.ipc.open_file)(source))
+
+
+@contextlib.contextmanager
+def _batches(path: str, shown: str, kept: bytearray | None) -> Iterator[tuple[pa.Schema, list[pa.RecordBatch]]]:
+    with _opened(path, shown, kept) as reader:
+        if isinstance(reader, pa.NativeFile):
+            table = pyarrow.feather.read_table(reader)
+            yield table.schema, table.to_batches()
+        elif isinstance(reader, pa.RecordBatchStreamReader):
+            yield reader.schema, list(reader)
+        else:
             yield reader.schema, [reader.get_batch(number) for number in range(reader.num_record_batches)]
 
 
@@ -46,12 +53,8 @@ def _mapped(path: str) -> pa.NativeFile:
 
 def schema_of(path: str, shown: str) -> pa.Schema | None:
     """Of a file on disk, without a look at its rows; None of the first version of Feather."""
-    with refusals(shown, "Arrow"), _mapped(path) as source:
-        magic = bytes(source.read(8))
-        source.seek(0)
-        if magic.startswith(FIRST_FEATHER):
-            return None
-        return (pa.ipc.open_stream if magic.startswith(STREAM) else pa.ipc.open_file)(source).schema
+    with _opened(path, shown) as reader:
+        return None if isinstance(reader, pa.NativeFile) else reader.schema
 
 
 def look(content: Content, kept: bytearray | None) -> TableInput:

@@ -36,6 +36,8 @@ class Block:
 
     starts  (rows,) int64, where the rows to read begin, of so many ``lines`` in all; None: every row, not yet counted
     keep    int64, which of these are wanted once they are read; None: all
+    begin   (bytes of the input before the text, bytes that were read before it was): with the same, all blocks from
+            there on are the same
     """
 
     path: str
@@ -43,6 +45,7 @@ class Block:
     starts: np.ndarray | None = None
     lines: int = 0
     keep: np.ndarray | None = None
+    begin: tuple[int, int] = (0, 0)
 
 
 class _BadRow(Exception):
@@ -107,8 +110,11 @@ class Reader:
         self.queries = False  # whether there is a qid: anywhere
         self.store = Store()
 
-    def parts(self, content: Content, fingerprint: Fingerprint | Length, workers: Workers) -> Iterator[Part]:
-        blocks = _read_blocks(content, fingerprint)
+    def parts(
+        self, content: Content, fingerprint: Fingerprint | Length, workers: Workers, begin: tuple[int, int] = (0, 0)
+    ) -> Iterator[Part]:
+        """Those from ``begin`` on, as a ``Block`` has it."""
+        blocks = _read_blocks(content, fingerprint, begin)
         if self.rows is not None:
             blocks = self._select(map(self._locate, blocks))
         line = 0
@@ -173,7 +179,8 @@ class Reader:
         if not complete:
             raise _BadRow(block, int(starts[good]))
         n_lines = n_lines if block.starts is None else block.lines
-        part = Part(block.path, n_lines, labels, weights, lengths, indices, values, largest, least, nonzeros)
+        arrays = (labels, weights, lengths, indices, values)
+        part = Part(block.path, n_lines, *arrays, largest, least, nonzeros, block.begin)
         if block.keep is not None:
             return take(part, block.keep)
         self.store.keep(count)
@@ -237,10 +244,13 @@ def _buffer(name: str, size: int, dtype) -> np.ndarray:
     return array
 
 
-def _read_blocks(content: Content, fingerprint: Fingerprint | Length) -> Iterator[Block]:
-    """The content in blocks of whole lines, about BLOCK bytes, with PADDING behind."""
-    rest: np.ndarray = np.empty(0, np.uint8)
-    first = True
+def _read_blocks(content: Content, fingerprint: Fingerprint | Length, begin: tuple[int, int]) -> Iterator[Block]:
+    """The content from ``begin`` on in blocks of whole lines, about BLOCK bytes, with PADDING behind."""
+    start, read = begin
+    rest: np.ndarray = np.empty(read - start, np.uint8)
+    content.skip(start)
+    content.readinto(rest.data)
+    first = start == 0
     while True:
         # A line may be longer than a block: reading as much again as there is keeps the copying linear.
         text = np.empty(len(rest) + max(BLOCK, len(rest)) + 1 + PADDING, np.uint8)
@@ -252,13 +262,15 @@ def _read_blocks(content: Content, fingerprint: Fingerprint | Length) -> Iterato
         if size < len(room):  # the end
             if end:
                 text[end] = LINE_FEED
-                yield Block(content.shown, _without_mark(text, end + 1, first))
+                yield Block(content.shown, _without_mark(text, end + 1, first), begin=(start, read))
             return
         cut = _last_line_feed(text, len(rest), end) + 1
         rest = text[cut:end].copy()
         if cut:
-            yield Block(content.shown, _without_mark(text, cut, first))
+            yield Block(content.shown, _without_mark(text, cut, first), begin=(start, read))
             first = False
+            start += cut
+            read = start + len(rest)
 
 
 def _last_line_feed(text: np.ndarray, begin: int, end: int) -> int:

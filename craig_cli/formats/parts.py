@@ -28,6 +28,7 @@ class Part:
     indices, values  int32 and float64: the features of all rows; indices as written, from 0 or from 1
     largest, least   of the indices, also of rows that were left out; largest is -1 where there are none
     nonzeros         how many values are not zero
+    begin            where its text begins, as a ``libsvm.Block`` has it
     """
 
     path: str
@@ -40,6 +41,7 @@ class Part:
     largest: int
     least: int
     nonzeros: int
+    begin: tuple[int, int] = (0, 0)
 
 
 class Store:

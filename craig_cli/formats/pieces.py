@@ -6,7 +6,9 @@ are the same whoever reads them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import contextlib
+import math
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -22,13 +24,17 @@ from craig_cli.formats.choose import Asked, Chosen, choose
 from craig_cli.formats.pipeline import Workers
 from craig_cli.formats.state import State
 from craig_cli.formats.table import TableInput, declared_in, refusals, source_of, sources_of, weights_in
+from craig_cli.tables.assemble import DENSE_CELLS_PER_NONZERO
 from craig_cli.tables.encoding import Encoding, Label
 from craig_cli.tables.fingerprint import Fingerprint, Values
-from craig_cli.tables.fitting import Seen, fit_columns
+from craig_cli.tables.fitting import Seen, fit_columns, suspects_of
 from craig_cli.tables.gather import Features
 from craig_cli.tables.labels import Labels
-from craig_cli.tables.storage import PLAIN, flat_fields, flattened
+from craig_cli.tables.storage import PLAIN, TEXT, flat_fields, flattened
+from craig_cli.tables.suspects import Counting
 
+TEXTS = 32  # numbers that take as much as a value of text, about, on its way to the others
+QUARTERS = 4
 NARROW = {pa.float32(), pa.float16(), pa.bool_(), pa.int8(), pa.int16(), pa.uint8(), pa.uint16()}  # exact in float32
 
 
@@ -43,6 +49,7 @@ class Piece:
     widths  columns of the features for each column of the table
     place   (input, row): which of the inputs it is of, and the number of its first row in that
     values  name -> values of the features and the label, as a fingerprint takes them
+    counting  name -> whether the numbers of a column may be identifiers
     """
 
     first: int
@@ -53,6 +60,7 @@ class Piece:
     widths: list[int]
     place: tuple[int, int]
     values: dict[str, Values]
+    counting: dict[str, Counting] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,8 @@ class Pieces:
 
     encoding  by which the features become numbers, None where they are taken as they are
     unfitted  whether there has to be one and is none yet; then only what is ``seen`` can be had
+    suspects  notes on columns that may be other than what they are taken for; None where nobody looked yet
+    density   of some encoded rows, how many numbers are not zero, where that makes them sparse; else None
     """
 
     inputs: list[TableInput]
@@ -80,6 +90,8 @@ class Pieces:
     chosen: Chosen
     encoding: Encoding | None = field(default=None, kw_only=True)
     unfitted: bool = field(default=False, kw_only=True)
+    suspects: list[str] | None = field(default=None, kw_only=True)
+    density: float | None = field(default=None, kw_only=True)
 
     @property
     def n_rows(self) -> int:
@@ -114,7 +126,7 @@ class Pieces:
 
     @property
     def is_sparse(self) -> bool:
-        return False
+        return self.density is not None
 
     @property
     def packages(self) -> int:
@@ -124,7 +136,7 @@ class Pieces:
     @property
     def numbers(self) -> int:
         """How many of ``number_bytes`` a row takes on average."""
-        return self.width
+        return self.width if self.density is None else math.ceil(1.5 * self.density) + 1
 
     def sources(self, contents: Mapping[int, Fingerprint]) -> tuple[Source, ...]:
         """The inputs, by number, whose rows have these fingerprints."""
@@ -167,16 +179,42 @@ class Pieces:
 
         return workers.map(look, self._read(start, stop))
 
-    def fitted(self, seen: dict[str, Seen], wanted: bool) -> Encoding:
-        """The encoding of columns in which this has been seen in all rows; ``wanted``: they were asked for by name."""
-        return fit_columns(self.shown, self.chosen.contents, seen, wanted, declared_in(self.inputs))
+    def beginning(self, wanted: bool) -> np.ndarray | sp.csr_matrix:
+        """The first rows as they would be in memory without all others: encoded, and sparse where that is smaller."""
+        with contextlib.closing(self._read(0, None)) as reading:
+            read = next(reading)
+        table, shown, chosen = self._whole(read), self.inputs[0].shown, self.chosen
+        features = Features(chosen.features, chosen.contents, len(table), declared_in(self.inputs), Workers(1))
+        with refusals(shown, "Parquet"):
+            features.append(shown, table, lambda row: row)
+            return features.finish(shown, None, wanted, left_out=False)[0]
 
-    def encoded(self, encoding: Encoding) -> Pieces:
+    def fitted(self, seen: dict[str, Seen], wanted: bool) -> tuple[Encoding, list[str]]:
+        """The encoding of columns in which this has been seen in all rows, and the suspects among them.
+
+        wanted  they were asked for by name, so there are none
+        """
+        encoding = fit_columns(self.shown, self.chosen.contents, seen, wanted, declared_in(self.inputs))
+        return encoding, [] if wanted else suspects_of(encoding, seen)
+
+    def encoded(self, encoding: Encoding, suspects: list[str] | None = None) -> Pieces:
         """The same with features by ``encoding``, of which columns that it left out are none."""
         chosen = replace(self.chosen, features=[column.name for column in encoding.columns])
-        return replace(self, chosen=chosen, encoding=encoding, unfitted=False)
+        pieces = replace(self, chosen=chosen, encoding=encoding, unfitted=False, suspects=suspects)
+        return replace(pieces, density=pieces._density())
 
-    def _read(self, start: int, stop: int | None) -> Iterator[Read]:
+    def _density(self) -> float | None:
+        """By the first piece of each quarter of the rows: the same whoever asks."""
+        rows = nonzeros = 0
+        for start in range(0, 0 if self.as_they_are else self.n_rows, max(1, self.n_rows // QUARTERS)):
+            with contextlib.closing(self._read(start, None)) as reading:
+                read = next(reading, None)
+            if read is not None:
+                features = self._piece(read, None).features
+                rows, nonzeros = rows + len(features), nonzeros + int(np.count_nonzero(features))
+        return nonzeros / rows if self.width * rows > DENSE_CELLS_PER_NONZERO * nonzeros else None
+
+    def _read(self, start: int, stop: int | None) -> Generator[Read, None, None]:
         first, stop = 0, self.n_rows if stop is None else stop
         for number, (one, state) in enumerate(zip(self.inputs, self.states)):
             if start < first + one.n_rows and first < stop:
@@ -197,7 +235,7 @@ class Pieces:
 
     def from_anywhere(self) -> Pieces:
         """The same for a process that works in another folder."""
-        return replace(self, states=[replace(state, path=addresses.absolute(state.path)) for state in self.states])
+        return replace(self, states=[state.from_anywhere() for state in self.states])
 
     def _check(self, shown: str, state: State) -> None:
         if State.of(state.path) != state:
@@ -221,7 +259,10 @@ class Pieces:
     def _rows(self, file: pq.ParquetFile, group: int, columns: list[str]) -> int:
         if self.as_they_are and not self.unfitted:
             return parquet.rows_of_piece(file)
-        return parquet.rows_of_piece(file, self.width, group, columns)
+        width = self.numbers
+        if self.unfitted:  # of the values of each text that may all differ
+            width += TEXTS * sum(self.chosen.contents[name] == TEXT for name in self.chosen.features)
+        return parquet.rows_of_piece(file, width, group, columns)
 
     def _whole(self, read: Read) -> pa.Table:
         """What was read, flat, with the columns that the path says."""
@@ -245,7 +286,9 @@ class Pieces:
         values = features.append(one.shown, table, where)
         matrix, widths = features.matrix, features.widths
         if self.encoding is not None and not self.as_they_are:
-            matrix, _ = features.finish(one.shown, self.encoding, wanted=False, left_out=False, dense=True)
+            dense = not self.is_sparse
+            matrix, _ = features.finish(one.shown, self.encoding, wanted=False, left_out=False, dense=dense)
+            matrix = matrix if dense else sp.csr_matrix(matrix)
             widths = [len(column.names) for column in self.encoding.columns]
         labels, weight = np.zeros(size), None
         if chosen.label is not None:
@@ -255,7 +298,7 @@ class Pieces:
         if chosen.weight is not None:
             weight = weights_in(one.shown, chosen.weight, table.column(chosen.weight), where)
         assert matrix is not None
-        return Piece(first, matrix, labels, names, weight, widths, place, values)
+        return Piece(first, matrix, labels, names, weight, widths, place, values, features.counting)
 
 
 def open_pieces(paths: Sequence[str], **reading) -> Pieces:
@@ -279,7 +322,7 @@ def open_pieces(paths: Sequence[str], **reading) -> Pieces:
     chosen = choose([(one.shown, one.whole_schema) for one in inputs], asked)
     everywhere = set.intersection(*({name for name, *_ in flat_fields(one.whole_schema)} for one in inputs))
     plain = all(chosen.contents[name] in PLAIN and name in everywhere for name in chosen.features)
-    pieces = Pieces(inputs, states, chosen, unfitted=not plain)
+    pieces = Pieces(inputs, states, chosen, unfitted=not plain, suspects=None if asked.features is None else [])
     if pieces.n_rows == 0:
         raise DataError(f"{pieces.shown}: expected at least one row, found none")
     return pieces

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from craig_cli.errors import os_error
 from craig_cli.formats import addresses
@@ -28,3 +28,7 @@ class State:
         except OSError as error:
             raise os_error(error, printable(path), "read") from error
         return cls(path, status.st_size, status.st_mtime_ns)
+
+    def from_anywhere(self) -> State:
+        """The same for a process that works in another folder."""
+        return replace(self, path=addresses.absolute(self.path))

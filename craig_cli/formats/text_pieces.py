@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
 
 from craig_cli.dataset import Dataset, Source, is_csr
 from craig_cli.errors import UsageError
-from craig_cli.formats import addresses, opened, particular_of, pieces_of
+from craig_cli.formats import addresses, opened, particular_of, weight_file
 from craig_cli.formats.choose import Asked, Chosen
 from craig_cli.formats.content import STDIN
 from craig_cli.formats.folders import expand
+from craig_cli.formats.libsvm_pieces import Log, Mark
 from craig_cli.formats.libsvm_pieces import pieces as dataset_pieces
 from craig_cli.formats.parts import DENSE_CELLS_PER_NONZERO
 from craig_cli.formats.pieces import Piece, Pieces
@@ -29,16 +31,18 @@ from craig_cli.tables.storage import NUMBER
 class TextPieces(Pieces):
     """LIBSVM files that were read once, so that all there is to know of them is known.
 
-    of_text  the inputs, with fingerprints; weighted: whether any row has a weight; reading: as ``pieces_of`` takes it
-    weights  the file of weights, where there is one
-    columns  number of features; nonzeros: of all rows, where those are sparse, else None
+    of_text   the inputs, with fingerprints; marks: where passes can begin
+    weighted  whether any row has a weight; weights: the file of those, where there is one
+    columns   number of features; zero_based: whether they count from 0
+    nonzeros  of all rows, where those are sparse, else None
     """
 
     of_text: tuple[Source, ...]
+    marks: tuple[Mark, ...]
     weighted: bool
-    reading: dict
     weights: State | None
     columns: int
+    zero_based: bool | None
     nonzeros: int | None = None
 
     @property
@@ -68,21 +72,33 @@ class TextPieces(Pieces):
     def sources(self, contents: Mapping[int, Fingerprint]) -> tuple[Source, ...]:
         return self.of_text
 
-    def from_anywhere(self) -> Pieces:
-        raise UsageError(f"{self.shown}: --cluster reads Parquet files, found LIBSVM text")
+    def groups(self) -> list[int]:
+        """The first row of each mark: what is compressed is read by one worker."""
+        return [mark.row for mark in self.marks]
 
-    def __call__(self, start: int = 0, labels=None, stop: int | None = None) -> Iterator[Piece]:
-        """The pieces that begin from row ``start`` to row ``stop``. Raises DataError for an input that was changed."""
-        self._check_all()
-        first, widths = 0, [1] * len(self.chosen.features)
-        for piece in pieces_of([state.path for state in self.states], **self.reading):
-            if first >= start and (stop is None or first < stop):
-                yield self._of_dataset(piece, first, widths)
-            first += piece.n_rows
-        self._check_all()
+    def from_anywhere(self) -> Pieces:
+        weights = None if self.weights is None else self.weights.from_anywhere()
+        return replace(self, states=[state.from_anywhere() for state in self.states], weights=weights)
 
     def each(self, function, workers: Workers, start: int = 0, labels=None, stop: int | None = None):
-        return workers.map(function, self(start, labels, stop))
+        return workers.map(function, self._pieces(start, self.n_rows if stop is None else stop, workers.threads))
+
+    def _pieces(self, start: int, stop: int, threads: int) -> Iterator[Piece]:
+        """Those that begin from row ``start`` to row ``stop``. Raises DataError for an input that was changed."""
+        mark = self.marks[bisect_right(self.marks, start, key=lambda mark: mark.row) - 1]
+        first, widths = mark.row, [1] * len(self.chosen.features)
+        self._check_all()
+        with opened([state.path for state in self.states[mark.number :]], "libsvm") as (_, contents, _):
+            read = dataset_pieces(
+                contents, threads=threads, zero_based=self.zero_based, n_features=self.columns, mark=mark
+            )
+            for piece in read if self.weights is None else weight_file.weighted(read, self.weights.path, first):
+                if first >= stop:
+                    break
+                if first >= start:
+                    yield self._of_dataset(piece, first, widths)
+                first += piece.n_rows
+        self._check_all()
 
     def _check_all(self) -> None:
         for source, state in zip(self.of_text, self.states):
@@ -108,12 +124,12 @@ class _Count:
 
     width: int = 0
     nonzeros: int = 0
-    weighted: bool = False
+    any_weights: bool = False
 
     def add(self, piece: Dataset) -> None:
         self.width = max(self.width, piece.n_features)
         self.nonzeros += piece.features.nnz if is_csr(piece.features) else int(np.count_nonzero(piece.features))
-        self.weighted |= piece.multiplicity is not None
+        self.any_weights |= piece.multiplicity is not None
 
 
 def open_text(paths: Sequence[str], **reading) -> TextPieces | None:
@@ -129,22 +145,22 @@ def open_text(paths: Sequence[str], **reading) -> TextPieces | None:
         if not addresses.are_files(paths):
             raise UsageError(f"{shown}: --stream reads files, more than once; found what can be read once only")
     states = [State.of(path) for path, *_ in expand(paths)]
-    settled = {name: reading.get(name) for name in ("format", "zero_based", "weight_file", "threads")}
-    weights = None if settled["weight_file"] is None else _file_of(settled["weight_file"])
+    weights = None if reading.get("weight_file") is None else _file_of(reading["weight_file"])
+    threads = reading.get("threads") or cores()
     try:
-        count, sources = _counted(paths, settled)
+        count, log = _counted(paths, reading.get("zero_based"), threads)
     except ZeroBased:
-        settled["zero_based"] = True
-        count, sources = _counted(paths, settled)
+        count, log = _counted(paths, True, threads)
     except NotInPieces as error:
         raise UsageError(f"{shown}: --stream takes no missing values so far, found nan") from error
-    n_rows = sum(source.rows for source in sources)
+    n_rows = sum(source.rows for source in log.sources)
     sparse = n_rows * count.width > DENSE_CELLS_PER_NONZERO * count.nonzeros
     names = [] if sparse else [str(number + 1) for number in range(count.width)]
-    chosen = Chosen(names, dict.fromkeys(names, NUMBER), None, None, {}, {})
-    weighted = count.weighted or weights is not None
-    reading, nonzeros = settled | {"n_features": count.width}, count.nonzeros if sparse else None
-    return TextPieces([], states, chosen, sources, weighted, reading, weights, count.width, nonzeros)
+    chosen = Chosen(names, dict.fromkeys(names, NUMBER), None, None, {}, {}, log.notes)
+    text = tuple(log.sources), tuple(log.marks)
+    weighting = count.any_weights or weights is not None, weights
+    nonzeros = count.nonzeros if sparse else None
+    return TextPieces([], states, chosen, *text, *weighting, count.width, log.zero_based, nonzeros)
 
 
 def _file_of(weights: str | os.PathLike) -> State:
@@ -154,11 +170,9 @@ def _file_of(weights: str | os.PathLike) -> State:
     return State.of(os.fspath(weights))
 
 
-def _counted(paths: Sequence[str], reading: dict) -> tuple[_Count, tuple[Source, ...]]:
-    count = _Count()
-    sources: list[Source] = []
-    with opened(paths, reading["format"]) as (_, contents, _):
-        threads = reading["threads"] or cores()
-        for piece in dataset_pieces(contents, threads=threads, zero_based=reading["zero_based"], sources=sources):
+def _counted(paths: Sequence[str], zero_based: bool | None, threads: int) -> tuple[_Count, Log]:
+    count, log = _Count(), Log()
+    with opened(paths, "libsvm") as (_, contents, _):
+        for piece in dataset_pieces(contents, threads=threads, zero_based=zero_based, log=log):
             count.add(piece)
-    return count, tuple(sources)
+    return count, log

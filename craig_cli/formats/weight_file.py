@@ -23,9 +23,6 @@ SUFFIXES = (".weight", ".wgt")
 BLOCK = 1 << 20  # bytes read at a time
 
 
-BLOCK = 1 << 20  # bytes read at a time
-
-
 def with_weights(dataset: Dataset, path: str | os.PathLike) -> Dataset:
     """``dataset`` with the weights of the file ``path``, one for each row of its inputs, kept or not.
 
@@ -43,10 +40,10 @@ def weights_of(path: str | os.PathLike, n_rows: int) -> np.ndarray:
     return weights
 
 
-def weighted(pieces: Iterable[Dataset], path: str | os.PathLike) -> Iterator[Dataset]:
-    """The same for the pieces of a data set; the file is read along with them."""
-    blocks = _blocks(path)
-    ahead, given, n_rows = np.empty(0), 0, 0
+def weighted(pieces: Iterable[Dataset], path: str | os.PathLike, first: int = 0) -> Iterator[Dataset]:
+    """The same for the pieces of a data set from row ``first`` on; the file is read along with them."""
+    blocks = _blocks(path, first)
+    ahead, given, n_rows = np.empty(0), first, first
     for piece in pieces:
         _check_none(piece)
         n_rows += piece.n_rows
@@ -71,8 +68,8 @@ def _check_none(dataset: Dataset) -> None:
         )
 
 
-def _blocks(path: str | os.PathLike) -> Iterator[np.ndarray]:
-    """The weights, those of BLOCK bytes at a time."""
+def _blocks(path: str | os.PathLike, first: int = 0) -> Iterator[np.ndarray]:
+    """The weights from that of row ``first`` on, those of BLOCK bytes at a time."""
     content, number, rest = open_content(path), 0, b""
     try:
         while True:
@@ -82,7 +79,9 @@ def _blocks(path: str | os.PathLike) -> Iterator[np.ndarray]:
             rest = lines.pop()
             if size < BLOCK and (rest or not number + len(lines)):
                 lines.append(rest)
-            yield np.array([_weight(content.shown, number + k, line) for k, line in enumerate(lines, start=1)])
+            skipped = min(max(0, first - number), len(lines))
+            numbered = enumerate(lines[skipped:], start=number + skipped + 1)
+            yield np.array([_weight(content.shown, line_number, line) for line_number, line in numbered])
             number += len(lines)
             if size < BLOCK:
                 return

@@ -28,7 +28,7 @@ from craig_cli.guided.rough_model import RoughModel, few_picks, rough_model
 from craig_cli.registry import LOSSES, RECIPES, load
 from craig_cli.selection.at_model import AtModel, joint
 from craig_cli.selection.limits import check_memory
-from craig_cli.selection.plan import Plan, wants_rough_model
+from craig_cli.selection.plan import Plan, algorithm_of, wants_rough_model
 from craig_cli.selection.select import Progress, select_dataset
 from craig_cli.selection.weights.weigh import TRUSTED
 from craig_cli.training.design import Design, build_design
@@ -53,8 +53,7 @@ def select_for(
     check_memory(dataset, None, plan.memory_limit)
     jit.set_threads(plan.threads)
     loss = plan.loss or guess_loss(dataset.labels, dataset.task(plan.task))
-    if plan.algorithm == "auto":
-        plan = replace(plan, algorithm=recipe.algorithm)
+    plan = replace(plan, algorithm=algorithm_of(plan))
     rough, why = _trained(dataset, plan, loss, picks)
     if rough is None:
         tell_why(note, why)

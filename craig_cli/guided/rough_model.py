@@ -70,7 +70,7 @@ def rough_model(
     coef, done = np.zeros((design.n_outputs, design.width)), 1
     size = sample_size(coef.size, picks)
     if dataset.n_rows <= EVERYONE * size:
-        coef = newton(design, coef, _sharp(design, dataset.n_rows, picks)).coef
+        coef = newton(design, coef, sharp(design, dataset.n_rows, picks)).coef
     else:
         best, done = trained(_InMemory(dataset, design, per_class, seed), size, picks, rounds)
         coef = best.coef
@@ -84,7 +84,7 @@ class State:
     mean        (k, w) of the gradients, without the penalty
     objective   with it; left: about how far that is above the optimum
     dispersion  of all rows, which count ``total``
-    curvature   of all rows, where it is known
+    curvature   of all rows, and size: the mean norm of their features in a joint space, where those are known
     """
 
     coef: np.ndarray
@@ -94,6 +94,7 @@ class State:
     dispersion: float
     total: float
     curvature: Curvature | None = None
+    size: float = 0.0
 
 
 class Everyone(Protocol):
@@ -175,7 +176,7 @@ def sample_size(parameters: int, picks: int) -> int:
     return max(LEAST, ROWS_A_PARAMETER * parameters, ROWS_A_PICK * picks)
 
 
-def _sharp(design: Design, n_rows: int, picks: int) -> float:
+def sharp(design: Design, n_rows: int, picks: int) -> float:
     """How far above the optimum of all rows a model that is trained on them may be, for so many picks.
 
     Of one output further digits cost little. Of many they take conjugate gradients, and few picks do not follow them.

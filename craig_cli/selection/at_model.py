@@ -125,7 +125,8 @@ def joint(
     targets = dataset.labels if is_regression else None
     target = None if targets is None else fit_scaling("standard", targets[:, None], dataset.multiplicity)
     parts = Scaling("joint", shift, factor), target
-    return Beside(features, targets, measured(*parts, features, targets, influence, counts, share, power))
+    size = float(counts @ norms(*parts, features, targets) / total)
+    return Beside(features, targets, measured(*parts, size, influence, counts, share, power))
 
 
 def units_of(scale: str, standard: Scaling, chosen: Scaling) -> Scaling:
@@ -134,22 +135,25 @@ def units_of(scale: str, standard: Scaling, chosen: Scaling) -> Scaling:
     return standard if scale == "none" and _uneven(1.0 / standard.factor) else chosen
 
 
+def norms(scaling: Scaling, target: Scaling | None, features: np.ndarray, targets) -> np.ndarray:
+    """(n,) of features (n, d) and targets (n,) that are brought to the same units."""
+    squares = np.zeros(len(features)) if target is None else target.apply(targets[:, None])[:, 0] ** 2
+    for start in range(0, len(features), CHUNK):
+        part = scaling.apply(features[start : start + CHUNK])
+        squares[start : start + CHUNK] += np.einsum("ij,ij->i", part, part)
+    return np.sqrt(squares)
+
+
 def measured(
-    scaling: Scaling, target: Scaling | None, features, targets, influence, counts, share: float, power: float
+    scaling: Scaling, target: Scaling | None, size: float, influence: np.ndarray, counts, share: float, power: float
 ) -> Joint:
     """The joint space in which the features have ``share`` times the weight of the influence.
 
-    scaling, target  centre features and targets and bring them to the same units
-    features, ...    (n, d), targets (n,) or None, influence (n, q) of the rows that mean norms are taken of, which
-                     count ``counts`` (n,)
+    scaling, target  centre features and targets and bring them to the same units, in which ``size`` is their mean norm
+    influence        (n, q) of the rows that its mean norm is taken of, which count ``counts`` (n,)
     """
-    total = counts.sum()
-    sizes = np.zeros(len(counts)) if target is None else target.apply(targets[:, None])[:, 0] ** 2
-    for start in range(0, len(counts), CHUNK):
-        part = scaling.apply(features[start : start + CHUNK])
-        sizes[start : start + CHUNK] += np.einsum("ij,ij->i", part, part)
-    length = share / max(float(counts @ np.sqrt(sizes) / total), 1e-300)
-    unit = float(counts @ np.sqrt(np.einsum("ij,ij->i", influence, influence)) / total)
+    length = share / max(size, 1e-300)
+    unit = float(counts @ np.sqrt(np.einsum("ij,ij->i", influence, influence)) / counts.sum())
     target = None if target is None else target.times(length)
     return Joint(scaling.times(length), target, unit if unit > 0.0 else 1.0, power)
 

@@ -187,6 +187,15 @@ def wants_rough_model(plan: Plan) -> bool:
     return plan.weights in (None, "fitted") or recipe.always
 
 
+def algorithm_of(plan: Plan) -> str:
+    """The one that it will be; "auto" where the data will say whether it is lazy or partition."""
+    if plan.algorithm != "auto":
+        return plan.algorithm
+    if plan.weights == "equal":
+        return "strata"
+    return RECIPES[plan.purpose].algorithm if wants_rough_model(plan) else "auto"
+
+
 def check_metric(metric: str, sparse: bool, name: str) -> None:
     """Raise UsageError for a metric that the rows of data with this ``name``, which may be sparse, do not have."""
     if sparse and not load(METRICS, metric).sparse:
@@ -198,8 +207,8 @@ def resolve(plan: Plan, dataset: Dataset, at: AtModel | None = None, note: Note 
 
     Raises UsageError for what does not go together.
     """
-    if plan.weights == "equal" and plan.algorithm == "auto":
-        plan = replace(plan, algorithm="strata")
+    if plan.weights == "equal":
+        plan = replace(plan, algorithm=algorithm_of(plan))
     method = plan.method
     if not method.classes:
         if plan.radius is not None and not plan.is_regression:

@@ -13,20 +13,20 @@ from craig_cli.formats.pieces import Pieces, open_pieces
 from craig_cli.formats.state import State
 from craig_cli.memory import available_memory
 from craig_cli.registry import RECIPES
-from craig_cli.selection.limits import estimate_of
-from craig_cli.selection.plan import Plan, wants_rough_model
+from craig_cli.selection.plan import Plan, algorithm_of, wants_rough_model
+from craig_cli.streaming.limits import in_memory
 from craig_cli.version import __version__
 
 LARGE = 1_000_000  # rows, of more it streams unless another algorithm is asked for
 
 
-class NotInPieces(DataError):
+class NotStreamed(DataError):
     """Something in the data that only reading all of it can make a number of, say more of, or select from."""
 
 
 def check(plan: Plan) -> None:
     """Refuse what is not there yet."""
-    algorithm = algorithm_of(plan)
+    algorithm = streamed_algorithm(plan)
     weights = plan.weights or RECIPES[plan.purpose].weights
     refused = None
     if algorithm not in ("partition", "strata"):
@@ -41,15 +41,15 @@ def check(plan: Plan) -> None:
         raise UsageError(f"--stream: selects by partition or strata so far, found {refused}")
 
 
-def algorithm_of(plan: Plan) -> str:
-    """Which one it will be."""
-    algorithm = RECIPES[plan.purpose].algorithm if plan.algorithm == "auto" else plan.algorithm
+def streamed_algorithm(plan: Plan) -> str:
+    """Which one it will be, whatever the data is like."""
+    algorithm = algorithm_of(plan)
     return "partition" if algorithm == "auto" else algorithm
 
 
 def resolved(plan: Plan, at_model: bool) -> Plan:
     """The plan with algorithm, exemplars and swaps, as ``selection.plan.resolve`` has them."""
-    algorithm = algorithm_of(plan)
+    algorithm = streamed_algorithm(plan)
     usual = "member" if plan.epsilon is None else "medoid"
     exemplar: str | None = plan.exemplar or RECIPES[plan.purpose].exemplar or usual
     swaps = 1
@@ -101,14 +101,12 @@ def reason_to_stream(paths: Sequence[str], plan: Plan, reading: dict) -> str | N
     """
     check(plan)
     pieces = open_pieces(paths, **reading)
-    n_rows, width = pieces.n_rows, pieces.width
-    by_itself = plan.algorithm == "auto" and algorithm_of(plan) == "partition" and plan.epsilon is None
+    n_rows = pieces.n_rows
+    by_itself = plan.algorithm == "auto" and streamed_algorithm(plan) == "partition" and plan.epsilon is None
     if n_rows > LARGE and by_itself:  # the same on every machine
         return f"{n_rows:,} rows, leaf by leaf (craig guide scale)"
-    at_model = 2 * width + 1 if wants_rough_model(plan) else 0
-    selecting = estimate_of(n_rows, width, at_model)
-    read = 8.0 * n_rows * width
-    most = np.inf if plan.memory_limit is None else plan.memory_limit
-    if selecting <= most and read + selecting <= available_memory():
+    most, there = np.inf if plan.memory_limit is None else float(plan.memory_limit), available_memory()
+    read, selecting = in_memory(pieces, plan, reading.get("features") is not None, min(most, there))
+    if selecting <= most and read + selecting <= there:
         return None
     return "leaf by leaf, as it does not fit the memory: not the rows that would be picked in memory"

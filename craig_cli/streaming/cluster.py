@@ -136,6 +136,8 @@ def _local(count: int, memory: int) -> Iterator[str]:
                 memory_limit=memory,
                 host="127.0.0.1",
                 dashboard_address=None,
+                # There is no dashboard, but a server all the same, by default at the port that another's may have.
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
                 worker_dashboard_address=None,
                 local_directory=folder,
                 silence_logs=logging.CRITICAL,
@@ -243,10 +245,11 @@ class Cluster:
                     part = todo.pop()
                     waiting[self._submit(job, order, part, stage)] = part
                 for future in self._done(list(waiting)):
-                    part = waiting.pop(future)
-                    self._check(future, f"{part.name} ({part.rows:,} rows, {stage})")
-                    self.wait_for(partial(job.folder.has, part.file(stage)), part.file(stage))
-                    clock.rows(part.rows)
+                    part = waiting[future]
+                    if self._is_finished(future, f"{part.name} ({part.rows:,} rows, {stage})"):
+                        del waiting[future]
+                        self.wait_for(partial(job.folder.has, part.file(stage)), part.file(stage))
+                        clock.rows(part.rows)
         finally:
             for future in waiting:
                 future.release()
@@ -290,11 +293,15 @@ class Cluster:
             wait(futures, timeout=SLICE, return_when="FIRST_COMPLETED")
         return [future for future in futures if future.done()]
 
-    def _check(self, future, what: str) -> None:
-        """Raise what kept a task from its end."""
-        if future.status == "finished":
-            return
-        if future.status != "error":
+    def _is_finished(self, future, what: str) -> bool:
+        """Whether a task that was seen done still is. Raises what kept it from its end.
+
+        It is not where the worker died that had done it: Dask has it done again.
+        """
+        status = future.status
+        if status in ("finished", "lost", "pending"):
+            return status == "finished"
+        if status != "error":
             raise self._lost()
         error, me = future.exception(), f"--cluster {self._name}"
         if isinstance(error, MemoryError):

@@ -28,9 +28,9 @@ def encoded(
             return pieces
         with clock.stage("columns"):
             seen = see_columns(Seeing(folder, pieces), cluster, threads, clock)
-            found = pieces.fitted(seen, wanted=reading.get("features") is not None)
-            folder.save(FILE, {}, encoding=found.facts())
+            found, suspects = pieces.fitted(seen, wanted=reading.get("features") is not None)
+            folder.save(FILE, {}, encoding=found.facts(), suspects=suspects)
     _, facts = folder.load(FILE)
     encoding = encoding_of(facts["encoding"], FILE)
     assert encoding is not None
-    return pieces.encoded(encoding)
+    return pieces.encoded(encoding, facts["suspects"])

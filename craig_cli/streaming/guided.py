@@ -17,7 +17,7 @@ from craig_cli.evaluation.gradient_error import norm_of
 from craig_cli.guided.influence import lift_of
 from craig_cli.guided.policy import tell_why, too_far
 from craig_cli.guided.provenance import facts_of
-from craig_cli.guided.rough_model import LEAST, sample_size, trained
+from craig_cli.guided.rough_model import LEAST, sample_size, sharp, trained
 from craig_cli.registry import LOSSES, RECIPES, load
 from craig_cli.scaling import Scaling
 from craig_cli.selection.algorithms.strata import whole_mass
@@ -31,7 +31,7 @@ from craig_cli.selection.weights.targets import calibrated
 from craig_cli.selection.weights.weigh import are_trusted
 from craig_cli.streaming.frame import Frame, sample_of, space_of
 from craig_cli.streaming.leaves import Job
-from craig_cli.streaming.rough import InPieces, Labelled, Pass, Rough, joined, placed
+from craig_cli.streaming.rough import Features, InPieces, Labelled, Pass, Rough, joined, placed
 from craig_cli.streaming.route import pulls_of
 from craig_cli.streaming.scratch import Scratch
 from craig_cli.streaming.survey import Survey
@@ -79,7 +79,18 @@ def everyone_of(frame: Frame, survey: Survey, plan: Plan, by_pass: Pass) -> InPi
     design = blank_design(*scalings, loss, plan.l2, classes)
     if survey.features.sparse:
         design = replace(design, rows=sp.csr_matrix(design.rows))
-    return InPieces(design, by_pass, frame.n_rows, plan.seed, _drawn(frame, survey))
+    return InPieces(design, by_pass, frame.n_rows, plan.seed, _drawn(frame, survey), _features(survey, plan, design))
+
+
+def _features(survey: Survey, plan: Plan, design: Design) -> Features:
+    chosen = units_of(plan.scale, survey.features.scaling("standard"), survey.features.scaling(plan.scale))
+    target = None if design.classes else survey.labels.scaling("standard")
+    mean = survey.features.mean
+    if survey.features.sparse:
+        mean = sketch(chosen.apply(sp.csr_matrix(mean[None])))[0]
+        return Features(Scaling("joint", mean, np.ones(len(mean))), target, chosen)
+    factor = np.ones(len(mean)) if chosen.factor is None else chosen.factor
+    return Features(Scaling("joint", mean, factor), target, None)
 
 
 def _drawn(frame: Frame, survey: Survey) -> Labelled:
@@ -112,33 +123,28 @@ def at_rough_model(
 
     leaf_rows  (width) -> rows of a leaf
     """
-    recipe, design = RECIPES[plan.purpose], rows.design
-    assert rows.drawn is not None
+    recipe, design, drawn = RECIPES[plan.purpose], rows.design, rows.drawn
+    assert drawn is not None
     try:
-        state, rounds = trained(rows, len(rows.drawn.labels), picks, plan.rounds)
+        if len(drawn.labels) == rows.n_rows:  # to the optimum, as in memory
+            start = np.zeros((design.n_outputs, design.width))
+            coef = newton(placed(design, drawn), start, sharp(design, rows.n_rows, picks)).coef
+            state, rounds = rows.state(coef), 1
+        else:
+            state, rounds = trained(rows, len(drawn.labels), picks, plan.rounds)
         why = too_far(design, picks, state.left, state.objective)
     except np.linalg.LinAlgError as error:
         why = str(error)
     if why:
         tell_why(note, why)
         return frame
-    assert state.curvature is not None and recipe.features is not None
+    assert state.curvature is not None and recipe.features is not None and rows.features is not None
     lift = lift_of(design, state.curvature, plan.seed)
-    sample = placed(design, rows.drawn)
+    sample = placed(design, drawn)
     influence = lift.vectors(sample.rows, sample.slopes(sample.margins(state.coef)))
-    standard = survey.features.scaling("standard")
-    chosen = units_of(plan.scale, standard, survey.features.scaling(plan.scale))
-    target = None if design.classes else survey.labels.scaling("standard")
-    drawn, sketched = rows.drawn, None
-    features, mean = drawn.features, survey.features.mean
-    factor = np.ones(frame.width) if chosen.factor is None else chosen.factor
-    if survey.features.sparse:
-        sketched, features = chosen, sketch(chosen.apply(drawn.features))
-        mean = sketch(chosen.apply(sp.csr_matrix(mean[None])))[0]
-        factor = np.ones(len(mean))
-    scalings = Scaling("joint", mean, factor), target
-    joint = measured(*scalings, features, drawn.labels, influence, drawn.counts, recipe.features, recipe.power)
-    rough = Rough(design, state, lift, joint, rounds, sketched)
+    beside = rows.features.scaling, rows.features.target, state.size
+    joint = measured(*beside, influence, drawn.counts, recipe.features, recipe.power)
+    rough = Rough(design, state, lift, joint, rounds, rows.features.sketched)
     coordinates = rough.rows(drawn.features, drawn.labels)
     space = space_of(rough, survey, frame.values, coordinates)
     codes = drawn.labels.astype(np.int64) if design.classes else np.zeros(len(drawn.labels), dtype=np.int64)

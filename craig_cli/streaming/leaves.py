@@ -311,6 +311,6 @@ def swap(job: Job, leaf: Leaf, picks: Picks, name: str) -> None:
     (nearest,), _, places, positions = clusters_of(leaf, rows, arranged, picks, rows.multiplicity, 1.0)
     own = np.full(len(picks.rows), -1)
     own[places] = np.arange(len(places))
-    moved = medoids_within(arranged, rows.multiplicity, own[nearest], positions)
+    moved = medoids_within(arranged, rows.multiplicity, own[nearest], positions, rows.numbers)
     arrays = {"place": places, "row": rows.numbers[moved], "coordinates": coordinates[moved]}
     job.folder.save(leaf.file(name), arrays)

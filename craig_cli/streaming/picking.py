@@ -17,7 +17,7 @@ from craig_cli.selection.nested import gains_in, neighbours
 from craig_cli.selection.plan import Plan
 from craig_cli.selection.quotas import class_quotas
 from craig_cli.streaming import near
-from craig_cli.streaming.asked import NotInPieces
+from craig_cli.streaming.asked import NotStreamed
 from craig_cli.streaming.exemplars import bound, draw, drawn_of, exemplars_of, losses_of
 from craig_cli.streaming.guided import Chosen
 from craig_cli.streaming.leaves import Job, Leaf, count, greedy, picks_of, swap, weigh
@@ -176,7 +176,7 @@ class Class:
     def _merged(self, quota: int) -> dict[str, Any]:
         arrays = merged(self.job, self.leaves, quota, self._deepen, self._counted)
         if len(arrays["row"]) < quota:
-            raise NotInPieces(
+            raise NotStreamed(
                 f"--stream: selects different rows, of which a class has {len(arrays['row']):,}; "
                 f"{quota:,} are asked for"
             )

@@ -1,8 +1,8 @@
 """The rough model of rows that are read in pieces, and the joint space of what they do to it and of their features.
 
 As in memory (guided/rough_model.py, guided/influence.py, selection/at_model.py). All that those want of all rows are
-sums: a pass over the pieces gives loss, gradient and curvature at a model, piece after piece in their order. Mean norms
-are those of the sample.
+sums: a pass over the pieces gives loss, gradient and curvature at a model, and how long the features are, piece after
+piece in their order. The mean norm of the influence, which no outlier moves far, is that of the sample.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from craig_cli.guided.rough_model import State
 from craig_cli.registry import LOSSES, METRICS, load
 from craig_cli.scaling import Scaling
 from craig_cli.selection.algorithms.strata import LEVERAGE, masses
-from craig_cli.selection.at_model import Joint
+from craig_cli.selection.at_model import Joint, norms
 from craig_cli.selection.distances.inverted_index import sketch
 from craig_cli.selection.distances.metrics import Metric
 from craig_cli.streaming.scratch import Scratch
@@ -56,10 +56,30 @@ def placed(design: Design, part: Labelled) -> Design:
 
 
 @dataclass(frozen=True)
+class Features:
+    """Those of rows in a joint space, with their targets, before they get their share of it; as ``Joint`` has them.
+
+    sketched  the scaling of sparse features of which the space has a sketch, else None
+    """
+
+    scaling: Scaling
+    target: Scaling | None
+    sketched: Scaling | None
+
+    def of(self, features: Matrix) -> np.ndarray:
+        """(m, d) or their sketch, not yet scaled."""
+        return features if self.sketched is None else sketch(self.sketched.apply(features))
+
+    def norms(self, part: Labelled) -> np.ndarray:
+        return norms(self.scaling, self.target, self.of(part.features.astype(np.float64)), part.labels)
+
+
+@dataclass(frozen=True)
 class InPieces:
     """All ``n_rows`` rows, as ``guided.rough_model.trained`` wants them.
 
-    design  without rows; by_pass: makes a pass over the data; drawn: random rows with weights, to train on
+    design    without rows; by_pass: makes a pass over the data; drawn: random rows with weights, to train on
+    features  of rows in the joint space, if that is wanted
     """
 
     design: Design
@@ -67,6 +87,7 @@ class InPieces:
     n_rows: int
     seed: int
     drawn: Labelled | None = None
+    features: Features | None = None
 
     def sample(self, size: int) -> Design:
         assert self.drawn is not None
@@ -74,18 +95,19 @@ class InPieces:
 
     def state(self, coef: np.ndarray, sample: Design | None = None) -> State:
         """With the curvature of all rows, or of every second one, or third, ... where that is much work."""
-        sums = None
-        for each in self.by_pass(lambda part: self._sums(coef, part)):
+        sums, most = None, 0.0
+        for each, largest in self.by_pass(lambda part: (self._sums(coef, part), part.counts.max())):
             sums = each if sums is None else [total + more for total, more in zip(sums, each)]
+            most = max(most, float(largest))
         assert sums is not None
-        count, loss, gradient, squares, bent, seen, hessians = sums
+        count, loss, gradient, squares, bent, seen, hessians, sizes = sums
         mean = gradient / count
         objective = float(loss / count + 0.5 * (self.design.penalty * coef * coef).sum())
         curvature = factored(hessians / seen, self.design.penalty)
         left = decrement(curvature, mean + self.design.penalty * coef)
         regression = load(LOSSES, self.design.loss).is_regression
-        dispersion = float(squares / max(bent, 1e-300)) if regression else 1.0
-        return State(coef, mean, objective, left, dispersion, float(count), curvature)
+        dispersion = float(squares / max(bent, most)) if regression else 1.0
+        return State(coef, mean, objective, left, dispersion, float(count), curvature, float(sizes / count))
 
     def objectives(self, coefs: list[np.ndarray]) -> list[float]:
         """Of all rows at each of these models; one pass."""
@@ -117,6 +139,7 @@ class InPieces:
             rows.counts @ second[:, 0],
             rows.counts[stride].sum(),
             moments(rows.rows[stride], weights),
+            0.0 if self.features is None else rows.counts @ self.features.norms(part),
         ]
 
     def strata(self, state: State, size: int) -> Design:
@@ -213,7 +236,7 @@ class Rough:
         for name, scaling in scalings.items():
             if scaling is not None and scaling.shift is not None and scaling.factor is not None:
                 arrays |= {f"{name} shift": scaling.shift, f"{name} factor": scaling.factor}
-        numbers = ("objective", "left", "dispersion", "total")
+        numbers = ("objective", "left", "dispersion", "total", "size")
         scratch.save(
             FILE,
             arrays,

@@ -19,7 +19,7 @@ from craig_cli.scaling import on_uneven_ranges
 from craig_cli.selection.distances.simd import WIDTH
 from craig_cli.selection.finished import coreset_of
 from craig_cli.selection.plan import Plan, wants_rough_model
-from craig_cli.streaming.asked import NotInPieces, resolved, sizes_of, tell
+from craig_cli.streaming.asked import NotStreamed, resolved, sizes_of, tell
 from craig_cli.streaming.cluster import Cluster
 from craig_cli.streaming.covering import cover
 from craig_cli.streaming.described import classes_of, settings
@@ -163,6 +163,10 @@ class Run:
         """That a row takes in the space, about."""
         return len(space.columns) or self.pieces.numbers
 
+    def _width_of(self, survey: Survey) -> int:
+        """The same, of lists as well, of which it is known by now how long they are."""
+        return self.pieces.numbers if survey.features.sparse else sum(survey.widths)
+
     def _leaf_rows(self, width: int) -> int:
         rows = min(MOST_ROWS, max(LEAST_BLOCKS * self.block, LEAF // (8 * width)))
         return rows // self.block * self.block
@@ -176,9 +180,10 @@ class Run:
             self.folder.save(RANGES, {"low": survey.features.low, "high": survey.features.high})
             if self.plan.method.greedy and not wants_rough_model(self.plan):
                 self.note_uneven("the widest decide the distance")
-            rows = leaf_rows or self._leaf_rows(sum(survey.widths) or self.pieces.numbers)
+            rows = leaf_rows or self._leaf_rows(self._width_of(survey))
             frame = frame_of(survey, self.plan, self.pieces, rows, self.note)
             tell(self.note, left_out_notes(frame.encoding))
+            tell(self.note, survey.suspects(frame.encoding) if self.pieces.suspects is None else self.pieces.suspects)
         if wants_rough_model(self.plan):
             with self.clock.stage("model"):
                 rows_of = (lambda width: leaf_rows) if leaf_rows else self._leaf_rows
@@ -200,7 +205,7 @@ class Run:
         except MissingNumber:
             raise
         except DataError as error:
-            raise NotInPieces(str(error)) from error
+            raise NotStreamed(str(error)) from error
         if survey.features.rows < n_rows:
             raise DataError(f"{self.pieces.shown}: expected {n_rows} rows, found {survey.features.rows}")
         return survey

@@ -114,9 +114,10 @@ class _Selection:
         kept = size if size <= 0.5 * (limit - BASE - of_columns(pieces, plan)) else 0.0
         with Scratch() if kept else kept_at(self.scratch, self.resume, self.note) as folder:
             folder.begin(facts_of(plan, self.reading, self.leaf_rows), inputs_of(pieces, self.reading))
-            with self._workers(limit, clock) as workers:
+            with self._workers(limit, clock, pieces.is_sparse) as workers:
                 memory = limit - kept if workers is None else workers.memory
                 pieces = encoded(pieces, self.reading, folder, workers, jit.set_threads(plan.threads), clock)
+                check_metric(plan.metric, pieces.is_sparse, pieces.shown)
                 run = Run(pieces, plan, folder, memory, clock, self.note, workers)
                 coreset, seconds = run.coreset(self.leaf_rows), clock.seconds
             if run.is_doubtful(coreset):
@@ -132,13 +133,13 @@ class _Selection:
             return coreset, seconds
 
     @contextlib.contextmanager
-    def _workers(self, limit: float, clock: Clock) -> Iterator[Cluster | None]:
+    def _workers(self, limit: float, clock: Clock, sparse: bool) -> Iterator[Cluster | None]:
         if self.cluster is None:
             yield None
             return
         with contextlib.ExitStack() as stack:
             with clock.stage("start"):
-                prepare = partial(rehearse, select_streamed, self.plan.purpose)
+                prepare = partial(rehearse, select_streamed, self.plan.purpose, sparse)
                 workers = stack.enter_context(connected(self.cluster, limit, self.resume, self.note, prepare))
             yield workers
 

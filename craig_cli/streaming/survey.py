@@ -18,8 +18,14 @@ from craig_cli.errors import DataError
 from craig_cli.formats.messages import quoted
 from craig_cli.formats.pieces import Piece
 from craig_cli.formats.pipeline import Workers
-from craig_cli.scaling import Scaling, column_range, scaling_by
+from craig_cli.scaling import ROUNDING, TINY, Scaling, column_range, scaling_by
+from craig_cli.tables.encoding import Encoding
 from craig_cli.tables.fingerprint import Fingerprint
+from craig_cli.tables.fitting import suspects_of
+from craig_cli.tables.number import Numbers
+from craig_cli.tables.suspects import Counting
+
+LIFT = 2.0**700  # TINY times it has a square, and so has the smallest normal number
 
 
 @dataclass
@@ -27,6 +33,7 @@ class Moments:
     """Of the columns of the rows so far: what they count, mean, sum of squares about it, and their ranges.
 
     plain is the mean of the rows as such, largest the greatest square of a row's norm. Of sparse rows zeros count too.
+    tiny are the squares, of LIFT times the rows, of columns whose own may be none in float64 (``scaling.TINY``).
     """
 
     mass: float
@@ -37,6 +44,7 @@ class Moments:
     largest: float
     rows: int
     plain: np.ndarray
+    tiny: np.ndarray
     sparse: bool = False
 
     @classmethod
@@ -51,7 +59,10 @@ class Moments:
         squares = counts @ np.square(rows - mean)
         largest = float(np.einsum("ij,ij->i", rows, rows).max())
         low, high = rows.min(axis=0), rows.max(axis=0)
-        return cls(float(counts.sum()), mean, squares, low, high, largest, len(rows), plain)
+        tiny, small = np.zeros(len(mean)), _are_tiny(low, high)
+        if small.any():
+            tiny[small] = counts @ np.square((rows[:, small] - mean[small]) * LIFT)
+        return cls(float(counts.sum()), mean, squares, low, high, largest, len(rows), plain, tiny)
 
     @classmethod
     def _of_sparse(cls, rows: sp.csr_matrix, counts: np.ndarray) -> Moments:
@@ -59,15 +70,23 @@ class Moments:
         mean, plain = rows.T @ counts / mass, rows.T @ np.ones(len(counts)) / len(counts)
         squares = np.maximum(square.T @ counts - mass * mean**2, 0.0)
         largest = float(np.max(square.sum(axis=1)))
-        return cls(float(mass), mean, squares, *column_range(rows), largest, len(counts), plain, sparse=True)
+        low, high = column_range(rows)
+        tiny, small = np.zeros(len(mean)), np.flatnonzero(_are_tiny(low, high))
+        if len(small):
+            lifted = rows[:, small] * LIFT
+            tiny[small] = lifted.multiply(lifted).T @ counts - mass * (mean[small] * LIFT) ** 2
+        return cls(float(mass), mean, squares, low, high, largest, len(counts), plain, tiny, sparse=True)
 
     def add(self, other: Moments) -> None:
         """Those of more rows (Chan, Golub and LeVeque 1979)."""
         mass, gap = self.mass + other.mass, other.mean - self.mean
         self.mean = self.mean + gap * (other.mass / mass)
-        self.squares = self.squares + other.squares + gap * gap * (self.mass * other.mass / mass)
+        share = self.mass * other.mass / mass
+        self.squares = self.squares + other.squares + gap * gap * share
         self.mass = mass
         self.low, self.high = np.minimum(self.low, other.low), np.maximum(self.high, other.high)
+        lifted = np.where(_are_tiny(self.low, self.high), gap, 0.0) * LIFT
+        self.tiny = self.tiny + other.tiny + lifted * lifted * share
         self.largest = max(self.largest, other.largest)
         self.rows += other.rows
         self.plain = self.plain + (other.plain - self.plain) * (other.rows / self.rows)
@@ -82,9 +101,24 @@ class Moments:
         if name == "minmax":
             shift, spread = self.low, self.high - self.low
         else:
-            shift, spread = self.mean, np.sqrt(np.maximum(self.squares / self.mass, 0.0))
-            spread[self.low == self.high] = 0.0
+            shift, spread = self.mean, self._deviation()
         return scaling_by(name, np.zeros(width) if self.sparse else shift, spread)
+
+    def _deviation(self) -> np.ndarray:
+        variance = self.squares / self.mass
+        if self.sparse:
+            variance[variance < ROUNDING * self.mean**2] = 0.0
+        variance[self.low == self.high] = 0.0
+        deviation = np.sqrt(np.maximum(variance, 0.0))
+        small = (variance < TINY**2) & _are_tiny(self.low, self.high) & (self.low < self.high)
+        deviation[small] = np.sqrt(np.maximum(self.tiny[small] / self.mass, 0.0)) / LIFT
+        return deviation
+
+
+def _are_tiny(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Of which columns from ``low`` to ``high`` the squares may be none in float64."""
+    largest = np.maximum(high, -low)
+    return (largest > 0.0) & (largest < TINY)
 
 
 @dataclass
@@ -97,6 +131,7 @@ class Survey:
     parts     of the sample: features (s, d), labels (s,) float64, labels as they are in the data, what rows count (s,)
     widths    columns of the matrix for each feature
     contents  number of an input -> fingerprint of its rows
+    counting  name -> whether the numbers of a column may be identifiers
     """
 
     features: Moments
@@ -109,12 +144,17 @@ class Survey:
     firsts: dict = field(default_factory=dict)
     parts: list = field(default_factory=list)
     contents: dict[int, Fingerprint] = field(default_factory=dict)
+    counting: dict[str, Counting] = field(default_factory=dict)
     many: bool = False
 
     @property
     def values(self) -> list:
         """The labels there are, ascending."""
         return sorted(self.counts, key=lambda value: (isinstance(value, str), value))
+
+    def suspects(self, encoding: Encoding) -> list[str]:
+        """Notes on columns of plain numbers that may be identifiers."""
+        return suspects_of(encoding, {name: Numbers(counting=each) for name, each in self.counting.items()})
 
 
 @dataclass(frozen=True)
@@ -175,9 +215,12 @@ def survey(
             named, weighted = piece.names is not None, piece.weight is not None
             dtype = np.dtype(np.float32)
             whole = Survey(moments[0], moments[1], named, weighted, dtype, piece.widths, firsts={None: first})
+            whole.counting |= piece.counting
         else:
             whole.features.add(moments[0])
             whole.labels.add(moments[1])
+            for name, counting in piece.counting.items():
+                whole.counting[name].join(counting)
         if whole.named != (piece.names is not None):
             expected, found = ("labels of text", "numbers") if whole.named else ("numbers as labels", "others")
             where = f"{inputs[number]}: row {piece.first} (from 0)"

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from itertools import islice
 
 import numpy as np
 
-from craig_cli.tables.fingerprint import bits_of_text
+from craig_cli.tables.fingerprint import bits_of_text, mixed
+from craig_cli.tables.suspects import LOOKED_AT
 from craig_cli.tables.texts import Texts
 
 MOST, LEAST = 1 << 20, 1 << 14  # different values that are counted exactly, of one column and where there are many
@@ -29,6 +31,7 @@ class Counts:
         self._room, self._size = room / columns, 0
         self._most = max(LEAST, MOST // columns)
         self._hashes: Hashes | None = None  # of all values, where not all are in counts
+        self._first: list[str] | None = None  # values, when some were let go
 
     @classmethod
     def of(cls, texts: Texts) -> Counts:
@@ -56,6 +59,7 @@ class Counts:
 
     def _drop(self) -> None:
         """All but the most frequent values, which take half of the room."""
+        self._first = self._first or self.first
         order = sorted(self.counts.items(), key=lambda item: (-item[1], item[0]))
         size, kept = 0, 0
         while size + OF_A_VALUE + len(order[kept][0]) <= self._room / 2:
@@ -64,6 +68,11 @@ class Counts:
         less = order[kept][1]
         self.counts = {value: count - less for value, count in order[:kept] if count > less}
         self._size = sum(OF_A_VALUE + len(value) for value in self.counts)
+
+    @property
+    def first(self) -> list[str]:
+        """Some values, of which there are enough the first LOOKED_AT."""
+        return self._first or list(islice(self.counts, LOOKED_AT))
 
     @property
     def different(self) -> int:
@@ -91,7 +100,7 @@ class Hashes:
 
     def add(self, values: Iterable[str]) -> None:
         texts = list(values)
-        hashes = _mixed(bits_of_text(texts)[:-1])
+        hashes = mixed(bits_of_text(texts)[:-1])
         kept = np.flatnonzero(self._below(hashes))
         words = np.fromiter((len(texts[number].split()) for number in kept.tolist()), np.int64, len(kept))
         self._waiting.append((hashes[kept], words))
@@ -123,10 +132,3 @@ class Hashes:
     def words(self) -> float:
         self._settle()
         return float(self._words.mean())
-
-
-def _mixed(bits: np.ndarray) -> np.ndarray:
-    """(n,) uint64, each bit of which depends on all (the end of SplitMix64, Steele, Lea and Flood 2014)."""
-    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return bits ^ (bits >> np.uint64(31))

@@ -99,6 +99,13 @@ def bits_of_whole(values: np.ndarray, exact: int) -> np.ndarray:
     return np.where(beyond, values.astype(np.uint64), values.astype(np.float64).view(np.uint64))
 
 
+def mixed(bits: np.ndarray) -> np.ndarray:
+    """(n,) uint64, each bit of which depends on all (the end of SplitMix64, Steele, Lea and Flood 2014)."""
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return bits ^ (bits >> np.uint64(31))
+
+
 def _multipliers(first: int, count: int) -> np.ndarray:
     """(count,) uint64, odd and without a pattern, of the rows from ``first``."""
     factors = np.arange(first, first + count, dtype=np.uint64)

@@ -16,7 +16,7 @@ from craig_cli.tables.counts import Counts
 from craig_cli.tables.encoding import Column, Encoding
 from craig_cli.tables.number import Numbers
 from craig_cli.tables.storage import NOTHING, NUMBER, TEXT, TIME
-from craig_cli.tables.suspects import AS_DATES, look_like_dates
+from craig_cli.tables.suspects import AS_DATES, Counting, look_like_dates, notes
 from craig_cli.tables.texts import Texts
 from craig_cli.tables.time import Span, Times
 
@@ -39,13 +39,13 @@ class Lists:
 Seen: TypeAlias = Numbers | Span | Counts | Lists  # what a column is fitted by, of rows that may be added up
 
 
-def seen_in(values: np.ndarray | Texts | Times) -> Seen:
+def seen_in(values: np.ndarray | Texts | Times, counting: Counting | None) -> Seen:
     """What is to be seen in a column: numbers (n,), contiguous, or lists of them (n, w), texts or times."""
     if isinstance(values, Texts):
         return Counts.of(values)
     if isinstance(values, Times):
         return values.seen()
-    return Numbers.of(values) if values.ndim == 1 else Lists(values.shape[1])
+    return Numbers.of(values, counting) if values.ndim == 1 else Lists(values.shape[1])
 
 
 def add_seen(shown: str, whole: dict[str, Seen], more: dict[str, Seen]) -> None:
@@ -81,6 +81,18 @@ def fit_columns(
     return Encoding(tuple(columns), left_out)
 
 
+def suspects_of(encoding: Encoding, seen: dict[str, Seen]) -> list[str]:
+    """Notes on columns of the encoding that may be other than what they are taken for, by what was ``seen``."""
+    dates, identifiers = [], []
+    for name in (column.name for column in encoding.columns):
+        each = seen.get(name)
+        if isinstance(each, Counts) and look_like_dates(each.first):
+            dates.append(name)
+        elif isinstance(each, Numbers) and each.counting is not None and each.counting.is_identifier:
+            identifiers.append(name)
+    return notes(dates, identifiers)
+
+
 def _fit(name: str, seen: Seen, wanted: bool, declared: bool) -> Column | str:
     """The column, or why it is left out."""
     if isinstance(seen, Lists):
@@ -103,7 +115,7 @@ def _fit_text(name: str, seen: Counts, wanted: bool, declared: bool) -> Column |
         if seen.words >= WORDS_OF_A_SENTENCE:
             return Column(name, TEXT, text.fit(missing=there < seen.rows))
         if different > OF_AN_IDENTIFIER * there and not wanted:
-            if look_like_dates(seen.counts):
+            if look_like_dates(seen.first):
                 return f"{different:,} different dates as text; {AS_DATES}"
             return f"{different:,} different values in {there:,} rows, as an identifier has"
     return Column(name, "category", category.fit(seen))

@@ -17,10 +17,10 @@ from craig_cli.formats.restart import MissingNumber
 from craig_cli.tables.assemble import assembled
 from craig_cli.tables.encoding import Column, Encoding
 from craig_cli.tables.fingerprint import Values
-from craig_cli.tables.fitting import Numbers, Seen, fit_columns, seen_in
+from craig_cli.tables.fitting import Numbers, Seen, fit_columns, seen_in, suspects_of
 from craig_cli.tables.kind import Block
 from craig_cli.tables.storage import NOTHING, NUMBER, PLAIN, TEXT, TIME, VECTOR, unwrapped
-from craig_cli.tables.suspects import Counting, is_identifier, look_like_dates, notes
+from craig_cli.tables.suspects import Counting
 from craig_cli.tables.texts import Texts
 from craig_cli.tables.time import Times, bits
 
@@ -50,7 +50,7 @@ class Features:
         self.read = [name for name in names if contents[name] in (*PLAIN, TEXT, TIME)]
         self.texts = {name: Texts() for name in names if contents[name] == TEXT}
         self.times = {name: Times(n_rows) for name in names if contents[name] == TIME}
-        self.counting = {name: Counting() for name in names if contents[name] == NUMBER}
+        self.counting = {name: Counting(name) for name in names if contents[name] == NUMBER}
         self.notes: list[str] = []  # on what a column may be in truth, where the encoding is fitted here
         self.matrix: np.ndarray | None = None  # the widths of lists are known when the first of them are read
         self.filled = 0
@@ -151,8 +151,9 @@ class Features:
         if encoding is None or not encoding.columns:
             if as_it_is and not left_out and self.narrow:
                 return self.matrix, encoding  # gradients, which no model is trained on
-            encoding = fit_columns(shown, self.contents, self.seen(), wanted, self.categories)
-            self.notes = [] if wanted else self._suspects(encoding)
+            seen = self.seen()
+            encoding = fit_columns(shown, self.contents, seen, wanted, self.categories)
+            self.notes = [] if wanted else suspects_of(encoding, seen)
         if (
             as_it_is
             and self.matrix is not None
@@ -173,24 +174,14 @@ class Features:
         """What is to be seen in each column, by which an encoding is fitted."""
 
         def look(item) -> Seen:
-            return Numbers(self.n_rows) if item[1] is None else seen_in(item[1])
+            name, values = item
+            return Numbers(self.n_rows) if values is None else seen_in(values, self.counting.get(name))
 
         return {
             name: seen
             for items in self._few_together()
             for (name, _), seen in zip(items, self.workers.map(look, items))
         }
-
-    def _suspects(self, encoding: Encoding) -> list[str]:
-        """Notes on columns that may be other than what they are taken for."""
-        suspects: dict[str, list[str]] = {TEXT: [], NUMBER: []}
-        for name in (column.name for column in encoding.columns):
-            content = self.contents[name]
-            if content == TEXT and look_like_dates(self.texts[name].values):
-                suspects[TEXT].append(name)
-            elif content == NUMBER and is_identifier(name, self.counting[name], self._values(name)):
-                suspects[NUMBER].append(name)
-        return notes(dates=suspects[TEXT], identifiers=suspects[NUMBER])
 
     def _few_together(self) -> Iterator[list[tuple[str, Any]]]:
         """(name, values), in order; numbers one after the other in memory, for as long as it takes to the next few.

@@ -8,6 +8,7 @@ import numpy as np
 
 from craig_cli.tables.kind import Block, Kind, OneHot, is_finite
 from craig_cli.tables.storage import NUMBER as NUMBERS
+from craig_cli.tables.suspects import Counting
 
 BINS, BIN, UNIT = 67, 32, 1075  # bin k of a sum counts 2^(BIN k - UNIT), see kernels.add_exactly
 TOGETHER = 1 << 30  # values that bins have room for
@@ -15,18 +16,22 @@ TOGETHER = 1 << 30  # values that bins have room for
 
 @dataclass
 class Numbers:
-    """What of a column has been seen: ``rows``, those that are ``there``, and the exact ``total`` of them / 2^-UNIT."""
+    """What of a column has been seen: ``rows``, those that are ``there``, and the exact ``total`` of them / 2^-UNIT.
+
+    counting  whether they may be identifiers, where somebody looked
+    """
 
     rows: int = 0
     there: int = 0
     total: int = 0
+    counting: Counting | None = None
 
     @classmethod
-    def of(cls, values: np.ndarray) -> Numbers:
+    def of(cls, values: np.ndarray, counting: Counting | None = None) -> Numbers:
         """Of (n,) numbers, nan where one is missing."""
         from craig_cli.tables.kernels import add_exactly
 
-        seen, values = cls(len(values)), np.ascontiguousarray(values, dtype=np.float64)
+        seen, values = cls(len(values), counting=counting), np.ascontiguousarray(values, dtype=np.float64)
         for start in range(0, len(values), TOGETHER):
             bins = np.zeros(BINS, np.int64)
             seen.there += add_exactly(values[start : start + TOGETHER], bins)
@@ -38,6 +43,8 @@ class Numbers:
         self.rows += other.rows
         self.there += other.there
         self.total += other.total
+        if self.counting is not None and other.counting is not None:
+            self.counting.join(other.counting)
 
 
 def fit(seen: Numbers) -> dict:

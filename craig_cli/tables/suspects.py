@@ -9,9 +9,11 @@ from itertools import islice
 import numpy as np
 
 from craig_cli.formats.messages import listed, printable, quoted
+from craig_cli.tables.fingerprint import mixed
 
 LOOKED_AT, MOST_OTHERS = 1000, 0.1  # of the different values of a text; share of those that are no dates
 LEAST_ROWS = 20  # of fewer, numbers may be all different by chance
+MOST = 1 << 18  # of which it is remembered that they were there; of more some, by their hashes
 AS_DATES = "as columns of dates (in CSV: 2024-12-31) they are days"
 _DAY, _YEAR = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:\d{4}|\d{2})"
 _TWO_DAY, _TWO_MONTH = r"(?:0[1-9]|[12]\d|3[01])", r"(?:0[1-9]|1[0-2])"
@@ -34,31 +36,93 @@ def look_like_dates(values: Iterable[str]) -> bool:
 
 
 class Counting:
-    """What the numbers of a column are, told piece by piece.
+    """What the numbers of the column ``name`` are, told piece by piece.
 
     whole  whether all of them are whole; counts: whether they go up by one from row to row
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
         self.whole = self.counts = True
-        self._next: int | None = None
+        self.rows = 0
+        self._ends: tuple[int, int] | None = None  # the first and the last, while they count
+        self._different = Different() if IDENTIFIER.fullmatch(name) else None
 
     def add(self, numbers: np.ndarray) -> None:
         """Those (n,) of the next rows."""
+        self.rows += len(numbers)
         self.whole = self.whole and numbers.dtype.kind in "iu"
-        if not (self.whole and self.counts and len(numbers)):
+        if not self.whole or not len(numbers):
             return
-        first, last = int(numbers[0]), int(numbers[-1])
-        follows = self._next in (None, first) and last - first == len(numbers) - 1
-        self.counts = follows and bool((np.diff(numbers) == 1).all())
-        self._next = last + 1
+        if self._different is not None:
+            self._different.add(numbers)
+        if self.counts:
+            first, last = int(numbers[0]), int(numbers[-1])
+            self._go_on(first, last)
+            self.counts = self.counts and last - first == len(numbers) - 1 and bool((np.diff(numbers) == 1).all())
+
+    def join(self, other: Counting) -> None:
+        """What another has been told of the rows that follow."""
+        self.rows += other.rows
+        self.whole, self.counts = self.whole and other.whole, self.counts and other.counts
+        if self.whole and self._different is not None and other._different is not None:
+            self._different.join(other._different)
+        if self.counts and other._ends is not None:
+            self._go_on(*other._ends)
+
+    def _go_on(self, first: int, last: int) -> None:
+        self.counts = self._ends is None or first == self._ends[1] + 1
+        self._ends = (first if self._ends is None else self._ends[0]), last
+
+    @property
+    def is_identifier(self) -> bool:
+        """Whether they are all different and whole, and count the rows or are called so."""
+        if not self.whole or self.rows < LEAST_ROWS:
+            return False
+        return self.counts or (self._different is not None and self._different.all)
 
 
-def is_identifier(name: str, counting: Counting, values: np.ndarray) -> bool:
-    """Whether the numbers (n,) of a column are all different and whole, and count the rows or are called so."""
-    if not counting.whole or len(values) < LEAST_ROWS:
-        return False
-    return counting.counts or (IDENTIFIER.fullmatch(name) is not None and len(np.unique(values)) == len(values))
+class Different:
+    """Whether whole numbers are all different, in little memory: of many, whether those with the least hashes are."""
+
+    def __init__(self) -> None:
+        self._shift = 64  # the hashes that are remembered are below 2 to that
+        self._hashes, self._waiting = np.empty(0, np.uint64), [np.empty(0, np.uint64)]
+        self._twice = False  # whether one was
+
+    def add(self, numbers: np.ndarray) -> None:
+        unsigned = numbers.dtype == np.uint64
+        self._wait(mixed(numbers if unsigned else numbers.astype(np.int64).view(np.uint64)))
+
+    def join(self, other: Different) -> None:
+        self._twice = self._twice or other._twice
+        self._shift = min(self._shift, other._shift)
+        self._hashes = self._below(self._hashes)
+        for hashes in (other._hashes, *other._waiting):
+            self._wait(hashes)
+
+    def _wait(self, hashes: np.ndarray) -> None:
+        if self._twice:
+            return
+        self._waiting.append(self._below(hashes))
+        if sum(map(len, self._waiting)) > MOST:
+            self._settle()
+
+    def _below(self, hashes: np.ndarray) -> np.ndarray:
+        return hashes if self._shift == 64 else hashes[hashes >> np.uint64(self._shift) == 0]
+
+    def _settle(self) -> None:
+        hashes = np.sort(np.concatenate([self._hashes, *map(self._below, self._waiting)]))
+        self._waiting = []
+        self._twice = self._twice or bool((hashes[1:] == hashes[:-1]).any())
+        while len(hashes) > MOST:
+            self._shift -= 1
+            hashes = self._below(hashes)
+        self._hashes = np.empty(0, np.uint64) if self._twice else hashes
+
+    @property
+    def all(self) -> bool:
+        self._settle()
+        return not self._twice
 
 
 def notes(dates: Sequence[str], identifiers: Sequence[str]) -> list[str]:

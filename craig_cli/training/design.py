@@ -28,7 +28,8 @@ WIDEST = 2048
 NARROW = 64  # columns, up to which all outputs are inverted in one call: the calls would take longer than the sums
 CHUNK = 16_384  # rows at a time
 HESSIAN_WORK = 5e10  # products; for more than that every second row, or every third, ... has to do
-FLOOR = 1e-9  # of the mean curvature, where the data has none
+FLOOR = 1e-9  # of the mean curvature of the data, where it has none
+MOST_UNITS = 1e100  # of a column for one of another scaling; of more the square is none in float64
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,8 @@ def blank_design(
     """A design without rows, of columns brought by ``scaling`` and of models penalised in the units of ``trained``."""
     units = 1.0 if trained.factor is None else trained.factor
     assert scaling.factor is not None
-    penalty = np.append(l2 * (scaling.factor / units) ** 2, np.zeros(int(intercept)))
+    lengths = np.minimum(scaling.factor / units, MOST_UNITS)  # with which a column has no say in any case
+    penalty = np.append(l2 * lengths**2, np.zeros(int(intercept)))
     none = np.empty(0)
     return Design(np.empty((0, len(penalty))), none, none, penalty, loss, classes, scaling, trained.name, intercept)
 
@@ -264,15 +266,17 @@ def factored(hessians: np.ndarray, penalty: np.ndarray) -> Curvature:
 
     Raises LinAlgError where they are no curvature of anything.
     """
-    if hessians.ndim == 2:
-        diagonals = hessians + penalty
-        return Curvature([np.sqrt(each + FLOOR * max(float(each.mean()), 1e-300)) for each in diagonals])
     factors = []
     for each in hessians:
-        hessian = each + np.diag(penalty)
-        hessian[np.diag_indices(len(penalty))] += FLOOR * max(float(np.trace(hessian)) / len(penalty), 1e-300)
-        factors.append(np.linalg.cholesky(hessian))
+        bent = each if each.ndim == 1 else np.diagonal(each)
+        # Not of the penalties: that of a column in units of 1e-8 alone would be above all curvature of the others.
+        least = FLOOR * max(float(bent.mean()) or float(penalty.mean()), 1e-300)
+        factors.append(np.sqrt(each + penalty + least) if each.ndim == 1 else _lower(each, penalty + least))
     return Curvature(factors)
+
+
+def _lower(hessian: np.ndarray, ridge: np.ndarray) -> np.ndarray:
+    return np.linalg.cholesky(hessian + np.diag(ridge))
 
 
 @njit

@@ -48,13 +48,15 @@ def swap_medoids(space: Space, picks: np.ndarray, rounds: int) -> np.ndarray:
 
 
 def medoids_within(
-    arranged: Cells | Listed, multiplicity: np.ndarray, nearest: np.ndarray, picks: np.ndarray
+    arranged: Cells | Listed, multiplicity: np.ndarray, nearest: np.ndarray, picks: np.ndarray, numbers: np.ndarray
 ) -> np.ndarray:
     """The medoids (r,) int64 of the clusters of ``picks`` (r,), all positions in ``arranged``.
 
     nearest  (n,) int64 index of each row's pick, or -1 of a row that belongs to none of them
+    numbers  (n,) int64 of the rows in the data, in the order of which sparse ones are tried, as in memory
     """
-    members = np.argsort(nearest, kind="stable")
+    by_position = isinstance(arranged, Cells)
+    members = np.argsort(nearest, kind="stable") if by_position else np.lexsort((numbers, nearest))
     starts = np.searchsorted(nearest[members], np.arange(len(picks) + 1))
     exemplars = picks.copy()
     arrays: tuple[np.ndarray, ...] = (arranged.rows,) if isinstance(arranged, Cells) else arranged.arrays
