@@ -260,7 +260,8 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(folder, tmp_path, monkeypatch, 
 # --- what cannot be -----------------------------------------------------------------------------------------
 
 
-def test_a_model_of_too_many_parameters_is_not_followed(tmp_path):
+def test_a_model_of_too_many_parameters_is_not_followed(tmp_path, monkeypatch):
+    monkeypatch.setattr("craig_cli.guided.policy.FAR", -1.0)  # of so few rows it is at its optimum
     rows = np.random.default_rng(2).standard_normal((400, 250))
     labels = rows @ np.random.default_rng(3).standard_normal(250) > 0.0
     table = {**{f"x{k}": rows[:, k] for k in range(250)}, "label": labels.astype(np.int8)}
@@ -290,7 +291,7 @@ def test_of_few_picks_those_are_taken_that_cost_all_rows_least(folder, tmp_path,
     data = read_dataset([str(folder)], **reading_of("label", None))
     residual = _residual(data, "label", 1e-2)
     told = []
-    for seed in (0, 2):
+    for seed in (2, 8, 9):
         plan = replace(PLAN, purpose=purpose, fraction=None, size=9, seed=seed, l2=1e-2, block_size=1024)
         notes: list[str] = []
         taken = stream(folder, tmp_path, plan, leaf_rows=2000, note=notes.append)
