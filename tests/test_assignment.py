@@ -7,6 +7,7 @@ import pytest
 
 from craig_cli.jit import njit
 from craig_cli.registry import METRICS, load
+from craig_cli.selection.algorithms.swaps import medoids_within
 from craig_cli.selection.distances.assignment import nearest_of
 from craig_cli.selection.distances.bunches import BUNCH, arrange_points, regions_of
 from craig_cli.selection.distances.cells import build_cells
@@ -101,3 +102,19 @@ def test_bunches_lie_within_levels_and_clusters():
     own, _ = regions_of(rows, load(METRICS, "euclidean"))
     assert np.array_equal(own[points.order], np.repeat(points.region[:, None], BUNCH, axis=1))
     assert np.all(which[points.order] == which[points.order[:, :1]])
+
+
+def test_medoids_of_large_clusters_are_those_of_one_candidate_after_the_other():
+    """Equal rows too: of equals the pick itself, then the nearest to the mean."""
+    rng = np.random.default_rng(4)
+    rows = np.round(rng.standard_normal((400, 3)), 1)
+    cells = build_cells(rows, load(METRICS, "euclidean"), 400.0)
+    which, picks = rng.integers(0, 12, 400), np.array([0] * 12)
+    for j in range(12):
+        picks[j] = np.flatnonzero(which == j)[0]
+    moved = medoids_within(cells, np.ones(400), which, picks)
+    for j in range(12):
+        own = np.flatnonzero(which == j)
+        totals = {i: np.sqrt(((cells.rows[own] - cells.rows[i]) ** 2).sum(axis=1)).sum() for i in own}
+        assert totals[moved[j]] <= min(totals.values()) * (1 + 1e-12)
+        assert moved[j] == picks[j] or totals[moved[j]] < totals[picks[j]]
