@@ -11,13 +11,16 @@ from __future__ import annotations
 import numpy as np
 
 from craig_cli import jit
-from craig_cli.jit import njit
+from craig_cli.jit import inner, njit
 from craig_cli.selection.distances.cells import Cells
 from craig_cli.selection.distances.inverted_index import Index, Listed
+from craig_cli.selection.distances.metrics import block_sums, distance_of
 from craig_cli.selection.distances.pairwise import dense_distance, sparse_distance
+from craig_cli.selection.distances.simd import WIDTH
 from craig_cli.selection.distances.space import Space
 
 CANDIDATES = 48  # of a larger cluster only so many rows, those nearest to its mean, are tried
+SEVERAL = 16  # of those, from which on they are worth a block to the vector instructions
 
 
 def swap_medoids(space: Space, picks: np.ndarray, rounds: int) -> np.ndarray:
@@ -69,6 +72,8 @@ def medoids_within(
 def _dense_medoids(thread, threads, rows, metric, multiplicity, members, starts, picks):
     n_features = rows.shape[1]
     mean = np.empty(n_features)
+    block = np.empty((n_features, WIDTH))
+    candidates = np.empty(CANDIDATES + 1, dtype=np.int64)
     for j in range(thread, len(picks), threads):
         cluster = members[starts[j] : starts[j + 1]]
         tried = cluster
@@ -88,6 +93,11 @@ def _dense_medoids(thread, threads, rows, metric, multiplicity, members, starts,
                 apart[t] = total
             tried = cluster[np.argsort(apart, kind="mergesort")[:CANDIDATES]]
         # The pick itself comes first, so that only a better row takes its place.
+        if len(tried) >= SEVERAL:
+            candidates[0] = picks[j]
+            candidates[1 : len(tried) + 1] = tried
+            picks[j] = _best_of(candidates[: len(tried) + 1], cluster, rows, multiplicity, metric, block)
+            continue
         best = picks[j]
         least = np.inf
         for t in range(-1, len(tried)):
@@ -101,6 +111,20 @@ def _dense_medoids(thread, threads, rows, metric, multiplicity, members, starts,
                 least = total
                 best = candidate
         picks[j] = best
+
+
+@inner
+def _best_of(candidates, cluster, rows, multiplicity, metric, block):
+    """Of up to WIDTH candidates the first with the least total distance to the cluster, all of them at a time."""
+    for k in range(rows.shape[1]):
+        for t in range(WIDTH):
+            block[k, t] = rows[candidates[min(t, len(candidates) - 1)], k]
+    sums, totals = np.empty(WIDTH), np.zeros(WIDTH)
+    for i in cluster:
+        block_sums(block, rows[i], metric, sums)
+        for t in range(WIDTH):
+            totals[t] += multiplicity[i] * distance_of(sums[t], metric)
+    return candidates[np.argmin(totals[: len(candidates)])]
 
 
 @njit

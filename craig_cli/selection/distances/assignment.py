@@ -15,61 +15,40 @@ rounded up to a grid on which sums are exact: the loss stays an upper bound, and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import numpy as np
 import scipy.sparse as sp
 
 from craig_cli import jit
 from craig_cli.dataset import csr_arrays
-from craig_cli.jit import inner, lowest_bit, njit
-from craig_cli.selection.distances.bisection import split
+from craig_cli.jit import inner, lowest_bit, njit, prefetch
+from craig_cli.selection.distances.bunches import Points, apart, arrange_points
 from craig_cli.selection.distances.cells import Cells
 from craig_cli.selection.distances.metrics import (
     Metric,
-    add_term,
-    aim,
-    block_norms,
+    block_near,
+    block_norms_of_few,
     block_norms_within,
     distance_of_norm,
-    norm_of,
     reach_of,
     sum_of,
 )
 from craig_cli.selection.distances.pairwise import dense_distance, sparse_distance
-from craig_cli.selection.distances.simd import WIDTH, below, products
+from craig_cli.selection.distances.sieve import (
+    FARTHEST,
+    GROUP,
+    UNIT,
+    aim_at,
+    enter,
+    in_order,
+    limit_of,
+    look,
+    of_cell,
+    reaches,
+)
+from craig_cli.selection.distances.simd import LANES, WIDTH
+from craig_cli.selection.distances.single import AT_ONCE, at
 
-LEVEL = 3  # a level ends at so many times the rank it begins at
-FIRST_LEVEL = 64  # picks that all rows are held against
-BUNCH = WIDTH  # picks a bunch, so that it is a block to the vector instructions
-GROUP = 16  # cells that a bunch is held against while it is in the cache
-
-
-@dataclass(frozen=True)
-class Points:
-    """Picks in the units of cells, arranged for ``nearest_of``: in bunches of nearby ones, level by level.
-
-    coordinates (r, d) float64; ends (s,) int64 the sizes of the prefixes whose nearest are wanted, ascending, all last;
-    prefixes (l,) int64 which of these each level is of; the others see ``_bunches``, ``_arrange``
-    """
-
-    coordinates: np.ndarray
-    ends: np.ndarray
-    prefixes: np.ndarray
-    levels: np.ndarray
-    starts: np.ndarray
-    order: np.ndarray
-    bunched: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]
-
-
-def arrange_points(coordinates: np.ndarray, metric: Metric, ends: Sequence[int] = ()) -> Points:
-    """The picks with these ``coordinates`` (r, d) float64, in greedy order, and the ``ends`` of prefixes of them."""
-    wanted = np.unique(np.array([*ends, len(coordinates)], dtype=np.int64))
-    levels, starts, order = _bunches(coordinates, wanted)
-    prefixes = np.searchsorted(wanted, levels[1:])
-    bunched = _arrange(coordinates, order, starts, metric.code)
-    return Points(coordinates, wanted, prefixes, levels, starts, order, bunched)
+AHEAD = 16  # picks between the one that is asked for and the one that is read, which lie all over memory
 
 
 def nearest_of(cells: Cells, points: Points, constants: np.ndarray, grid: float) -> tuple[np.ndarray, np.ndarray]:
@@ -85,7 +64,8 @@ def nearest_of(cells: Cells, points: Points, constants: np.ndarray, grid: float)
     factor = constants[cells.order] * (cells.quantum / grid)
     jit.in_threads(
         _assign, n_rows, cells.blocks, cells.centres, cells.offsets, cells.metric.code, points.coordinates,
-        points.prefixes, points.levels, points.starts, points.order, *points.bunched, factor, nearest, change,
+        points.prefixes, points.levels, points.starts, np.diff(points.levels).max(), np.diff(points.starts).max(),
+        points.order, points.region, points.regions, *points.arrays, factor, nearest, change,
     )  # fmt: skip
     by_row = np.empty_like(nearest)
     by_row[:, cells.order] = nearest
@@ -109,205 +89,126 @@ def assign(cells: Cells, picks: np.ndarray, constants: np.ndarray, grid: float) 
     return nearest, np.cumsum(change) * grid
 
 
-def _bunches(points: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The picks of each level in bunches of nearby ones: (levels, starts, order). Levels end where prefixes do.
-
-    levels (l + 1,) int64 the ranks at which the levels begin, and the number of picks; starts (l + 1,) int64 the first
-    bunch of each level, and their number; order (b, BUNCH) int64 the picks of each bunch, the last one repeated
-    """
-    levels, starts, orders = [0], [0], []
-    while levels[-1] < len(points):
-        begin, next_end = levels[-1], int(ends[np.searchsorted(ends, levels[-1], side="right")])
-        end = min(next_end, max(FIRST_LEVEL, LEVEL * begin))
-        order = begin + split(points[begin:end], BUNCH, BUNCH)
-        count = -(-len(order) // BUNCH)
-        orders.append(np.pad(order, (0, count * BUNCH - len(order)), mode="edge").reshape(count, BUNCH))
-        levels.append(end)
-        starts.append(starts[-1] + count)
-    return np.array(levels), np.array(starts), np.concatenate(orders)
-
-
-@njit
-def _arrange(points, order, starts, metric):
-    """The bunches transposed (b, d, BUNCH), their centres (b, d), these in blocks (b', d, WIDTH), their radii (b,).
-
-    And the largest norm of a pick.
-    """
-    n_features = points.shape[1]
-    n_bunches = starts[-1]
-    bunches = np.empty((n_bunches, n_features, BUNCH))
-    centres = np.zeros((n_bunches, n_features))
-    centre_blocks = np.zeros(((n_bunches + WIDTH - 1) // WIDTH, n_features, WIDTH))
-    radii = np.zeros(n_bunches)
-    largest = 0.0
-    for b in range(n_bunches):
-        for k in range(n_features):
-            for t in range(BUNCH):
-                bunches[b, k, t] = points[order[b, t], k]
-            total = 0.0
-            for t in range(BUNCH):
-                total += bunches[b, k, t]
-            centres[b, k] = total / BUNCH
-            centre_blocks[b // WIDTH, k, b % WIDTH] = centres[b, k]
-        for t in range(BUNCH):
-            total = 0.0
-            from_centre = 0.0
-            for k in range(n_features):
-                total = add_term(total, bunches[b, k, t], metric)
-                from_centre = add_term(from_centre, bunches[b, k, t] - centres[b, k], metric)
-            largest = max(largest, norm_of(total, metric))
-            radii[b] = max(radii[b], norm_of(from_centre, metric))
-    return bunches, centres, centre_blocks, radii, largest
-
-
 @njit
 def _assign(
-    thread, threads, n_rows, blocks, cell_centres, offsets, metric, points, prefixes, levels, starts, order, bunches,
-    centres, centre_blocks, radii, largest, factor, nearest, change,
+    thread, threads, n_rows, blocks, cell_centres, offsets, metric, points, prefixes, levels, starts, most_picks,
+    most_bunches, order, region, regions, bunches, singles, centre_blocks, radii, origin, scale, factor, nearest,
+    change,
 ):  # fmt: skip
     n_cells, n_features, _ = blocks.shape
-    own_centres = np.empty((GROUP, n_features))
+    near_blocks = np.empty((GROUP, n_features, WIDTH), dtype=np.float32)
+    near_centres = np.empty((GROUP, n_features), dtype=np.float32)
+    middle = np.empty(n_features)
+    from_middle = np.empty((GROUP, WIDTH))
     current = np.empty((GROUP, WIDTH))
     limit = np.empty((GROUP, WIDTH))
+    near_limit = np.empty((GROUP, WIDTH), dtype=np.float32)
     value = np.empty((GROUP, WIDTH))
-    reach = np.empty(GROUP)
-    wanted = np.zeros((GROUP, len(points) + WIDTH), dtype=np.bool_)
-    any_wanted = np.zeros((GROUP, len(points) // WIDTH + 1), dtype=np.bool_)  # in each run of WIDTH picks
-    slack = _rounding(cell_centres, offsets, metric, n_cells, n_features, largest)
+    limits = np.empty((GROUP, WIDTH), dtype=np.float32)
+    along = np.empty((GROUP, WIDTH), dtype=np.float32)
+    n_regions = (len(regions) + AT_ONCE - 1) // AT_ONCE * AT_ONCE
+    directions = np.empty((n_regions, n_features), dtype=np.float32)
+    backs = np.empty((n_regions, GROUP), dtype=np.float32)
+    most = np.empty(n_regions, dtype=np.float32)
+    known = np.empty(n_regions // AT_ONCE, dtype=np.int64)
+    number = np.empty(most_bunches, dtype=np.int64)
+    found = np.empty((most_bunches, GROUP), dtype=np.uint64)
+    wanted = np.zeros(len(points) // WIDTH + 1, dtype=np.uint64)
+    place = np.empty(len(points), dtype=np.int64)
+    picks = np.empty(most_picks, dtype=np.int64)
+    slots = np.empty(len(picks), dtype=np.int64)
+    own_picks = np.empty(len(picks), dtype=np.int64)
+    flat = singles.reshape(-1)
     for group in range(thread, (n_cells + GROUP - 1) // GROUP, threads):
-        size = min(GROUP, n_cells - group * GROUP)
-        for c in range(size):
-            cell = group * GROUP + c
-            for k in range(n_features):
-                own_centres[c, k] = cell_centres[cell // WIDTH, k, cell % WIDTH]
-            for p in range(WIDTH):  # padding never asks for anything
-                current[c, p] = np.inf if cell * WIDTH + p < n_rows else 0.0
-                limit[c, p] = current[c, p]
-                value[c, p] = 0.0
-            reach[c] = np.inf
-        rows = slice(group * GROUP * WIDTH, min(n_rows, (group + 1) * GROUP * WIDTH))
+        begin = group * GROUP
+        size = min(GROUP, n_cells - begin)
+        own = blocks[begin : begin + size]
+        far = enter(own, cell_centres, begin, origin, scale, metric, near_blocks, near_centres, middle, from_middle)
+        aim_at(regions, middle, metric, directions)
+        known[:] = -1
+        slack = 1e-15 * (n_features + 8) * (apart(origin, np.zeros(n_features), metric) + far / scale)
+        _begin(begin * WIDTH, n_rows, current, limit, near_limit, value)
+        rows = slice(begin * WIDTH, min(n_rows, (begin + size) * WIDTH))
         for level in range(len(levels) - 1):
             prefix = prefixes[level]
             if level > 0 and prefix > prefixes[level - 1]:
                 nearest[prefix, rows] = nearest[prefix - 1, rows]
-            _look(
-                own_centres[:size], blocks[group * GROUP : group * GROUP + size], current, reach, level > 0,
-                starts[level], starts[level + 1], bunches, order, centres, centre_blocks, radii, metric, slack, wanted,
-                any_wanted,
+            reach = reaches(
+                current[:size], from_middle, offsets[begin * WIDTH :], scale, far, n_features, metric, limits, along
+            )
+            aims = level > 0 and far < FARTHEST
+            kept = look(
+                level, starts[level], starts[level + 1], bunches, region, centre_blocks, radii, metric, middle, reach,
+                slack, near_centres, limits, near_blocks, along[:size],
+                np.float32(8.0 * UNIT * (n_features + 8) * far if aims else np.inf), directions, backs, most, known,
+                number, found,
             )  # fmt: skip
+            count = in_order(number[:kept], found, order, levels[level], levels[level + 1], wanted, place, picks, slots)
             for c in range(size):
-                cell = group * GROUP + c
-                reach[c] = _take_all(
-                    levels[level], levels[level + 1], blocks[cell], points, metric, current[c], limit[c], value[c],
-                    reach[c], offsets, factor, nearest[prefix], change[thread], cell * WIDTH, wanted[c], any_wanted[c],
+                n_own = of_cell(c, picks[:count], slots, found, own_picks)
+                _take_all(
+                    own_picks[:n_own], own[c], near_blocks[c], points, singles, flat, metric, current[c],
+                    limit[c], near_limit[c : c + 1], value[c], factor, nearest[prefix], change[thread],
+                    (begin + c) * WIDTH, scale, far,
                 )  # fmt: skip
 
 
 @inner
-def _look(
-    own_centres, blocks, current, reach, aims, first, stop, bunches, order, centres, centre_blocks, radii, metric,
-    slack, wanted, any_wanted,
-):  # fmt: skip
-    """Mark for each cell of a group the picks of the bunches first .. stop that may be nearest to a row of it.
-
-    A bunch is held against one cell after the other while it is in the cache.
-    """
-    size = len(blocks)
-    direction = np.empty(own_centres.shape[1])
-    distance = np.empty(WIDTH)
-    to_bunches = np.empty((size, WIDTH))
-    for b in range(first, stop):
-        for c in range(size):
-            if b == first or b % WIDTH == 0:
-                block_norms(centre_blocks[b // WIDTH], own_centres[c], metric, to_bunches[c])
-            apart = to_bunches[c, b % WIDTH]
-            if (apart - radii[b]) * (1.0 - 1e-12) - slack >= reach[c]:
-                continue
-            block_norms(bunches[b], own_centres[c], metric, distance)
-            bits = below(distance, (reach[c] + slack) * (1.0 + 1e-12))
-            if bits == 0:
-                continue
-            if aims and aim(own_centres[c], centres[b], apart, metric, direction):
-                back = _back(blocks[c], direction, current[c], metric, distance) + slack
-                products(bunches[b], direction, distance)
-                bits &= below(distance, back)
-            while bits != 0:
-                t = lowest_bit(bits)
-                bits &= bits - np.uint64(1)
-                wanted[c, order[b, t]] = True
-                any_wanted[c, order[b, t] // WIDTH] = True
+def _begin(first, n_rows, current, limit, near_limit, value):
+    """No row from ``first`` on has a pick; padding never asks for one."""
+    for c in range(GROUP):
+        for p in range(WIDTH):
+            is_row = first + c * WIDTH + p < n_rows
+            current[c, p] = np.inf if is_row else 0.0
+            limit[c, p] = current[c, p]
+            near_limit[c, p] = np.inf if is_row else -1.0
+            value[c, p] = 0.0
 
 
 @inner
 def _take_all(
-    begin, end, block, points, metric, current, limit, value, reach, offsets, factor, nearest, changes, first, wanted,
-    any_wanted,
+    picks, block, near_block, points, singles, flat, metric, current, limit, near_limit, value, factor, nearest,
+    changes, begin, scale, far,
 ):  # fmt: skip
-    """Give the marked picks of ranks begin .. end the rows that are closer to them; the cell's reach from then on."""
+    """Give the ``picks`` the rows of a cell that are closer to them than to any before."""
+    n_features = len(block)
     distance = np.empty(WIDTH)
-    for run in range(begin // WIDTH, (end + WIDTH - 1) // WIDTH):
-        if not any_wanted[run]:
-            continue
-        any_wanted[run] = False
-        for j in range(run * WIDTH, (run + 1) * WIDTH):
-            if not wanted[j]:
-                continue
-            wanted[j] = False
-            if block_norms_within(block, points[j], metric, limit, distance) and _take(
-                j, metric, distance, current, limit, value, factor, nearest, changes, first
-            ):
-                reach = _reach(current, offsets, metric, first)
-    return reach
-
-
-@inner
-def _rounding(centres, offsets, metric, n_cells, n_features, largest):
-    """More than rounding can do to a difference of two products with a unit vector; ``largest`` is that of a pick."""
-    for c in range(n_cells):
-        total = 0.0
-        for k in range(n_features):
-            total = add_term(total, centres[c // WIDTH, k, c % WIDTH], metric)
-        largest = max(largest, norm_of(total, metric))
-    farthest = 0.0
-    for offset in offsets:
-        farthest = max(farthest, offset)
-    return 1e-15 * (n_features + 8) * (largest + farthest)
-
-
-@inner
-def _back(block, direction, current, metric, along):
-    """How far along the direction a pick may be and still be nearest to a row of the block."""
-    products(block, direction, along)
-    farthest = -np.inf
-    for p in range(WIDTH):
-        farthest = max(farthest, along[p] + reach_of(current[p], 0.0, metric))
-    return farthest
-
-
-@inner
-def _take(j, metric, distance, current, limit, value, factor, nearest, changes, first):
-    """Give pick ``j`` the rows that are closer to it than to any before; True where there are some."""
-    changed = False
-    for p in range(WIDTH):
-        apart = distance_of_norm(distance[p], metric)
-        if apart < current[p]:
-            current[p] = apart
-            limit[p] = sum_of(apart, metric)
-            nearest[first + p] = j
-            terms = np.ceil(factor[first + p] * apart)
-            changes[j] += terms - value[p]
-            value[p] = terms
-            changed = True
-    return changed
-
-
-@inner
-def _reach(current, offsets, metric, first):
-    farthest = 0.0
-    for p in range(WIDTH):
-        if current[p] > 0.0:
-            farthest = max(farthest, reach_of(current[p], offsets[first + p], metric))
-    return farthest
+    found = np.empty(AT_ONCE, dtype=np.uint64)
+    addresses = np.empty(2 * AT_ONCE, dtype=np.int64)
+    addresses[AT_ONCE:] = at(near_limit, 0)
+    for first in range(0, len(picks), AT_ONCE):
+        for i in range(AT_ONCE):
+            addresses[i] = at(singles, picks[min(first + i, len(picks) - 1)])
+            if first + i + AHEAD < len(picks):
+                start = picks[first + i + AHEAD] * n_features
+                for k in range(start, start + n_features, 16):
+                    prefetch(flat, k)
+        block_near(near_block, addresses, metric, found)
+        for i in range(min(AT_ONCE, len(picks) - first)):
+            bits, j = found[i], picks[first + i]
+            others = bits & (bits - np.uint64(1))
+            if others & (others - np.uint64(1)) != 0:
+                if not block_norms_within(block, points[j], metric, limit, distance):
+                    continue
+            elif bits != 0:
+                lane = lowest_bit(bits) // LANES * LANES
+                block_norms_of_few(block[:, lane:], points[j], metric, distance[lane:])
+                if others != 0:
+                    lane = lowest_bit(others) // LANES * LANES
+                    block_norms_of_few(block[:, lane:], points[j], metric, distance[lane:])
+            while bits != 0:
+                p = lowest_bit(bits)
+                bits &= bits - np.uint64(1)
+                apart = distance_of_norm(distance[p], metric)
+                if apart < current[p]:
+                    current[p] = apart
+                    limit[p] = sum_of(apart, metric)
+                    reach = reach_of(apart, 0.0, metric)
+                    near_limit[0, p] = limit_of(reach, scale, far, len(block), metric) if apart > 0.0 else -1.0
+                    nearest[begin + p] = j
+                    terms = np.ceil(factor[begin + p] * apart)
+                    changes[j] += terms - value[p]
+                    value[p] = terms
 
 
 def assigned_loss(

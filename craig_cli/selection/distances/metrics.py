@@ -22,7 +22,7 @@ import scipy.sparse as sp
 from craig_cli.errors import DataError
 from craig_cli.jit import inner
 from craig_cli.registry import METRICS, load
-from craig_cli.selection.distances import simd
+from craig_cli.selection.distances import simd, single
 
 # Kernels take the metric as one of these numbers: numba caches an if/elif, but no function as an argument.
 _EUCLIDEAN, _COSINE, _MANHATTAN, _CHEBYSHEV = range(4)
@@ -91,6 +91,12 @@ def _add_square(builder, total, value, coordinate):
     return simd.add_product(builder, total, difference, difference)
 
 
+def _add_square_alone(builder, total, value, coordinate):
+    """Rounded before it is added, as where nothing is fused."""
+    difference = builder.fsub(value, coordinate)
+    return builder.fadd(total, builder.fmul(difference, difference))
+
+
 def _add_absolute(builder, total, value, coordinate):
     return builder.fadd(total, _size(builder, builder.fsub(value, coordinate)))
 
@@ -139,9 +145,13 @@ _BY_CODE = (EUCLIDEAN, COSINE, MANHATTAN, CHEBYSHEV)
 _NORMS = [(metric.term, metric.norm_steps) for metric in _BY_CODE]
 _QUANTA = [(metric.term, metric.quanta_steps) for metric in _BY_CODE]
 block_norms = simd.by_metric(_NORMS)  # (block, point, metric, out)
+block_norms_of_few = simd.by_metric_of_few(_NORMS)  # as block_norms, of LANES rows
 block_norms_within = simd.by_metric_within(_NORMS)  # (block, point, metric, limit, out)
 block_quanta = simd.by_metric(_QUANTA)
 block_quanta_within = simd.by_metric_within(_QUANTA)
+# The sums themselves, to the bit those of ``pairwise.dense_distance``: (block, point, metric, out).
+block_sums = simd.by_metric([(_add_square_alone if metric.root else metric.term, ()) for metric in _BY_CODE])
+block_near = single.near_by_metric([(metric.term, ()) for metric in _BY_CODE])  # see there
 
 
 def check_fits(logarithm: float) -> None:
@@ -206,6 +216,12 @@ def sum_of(distance, metric):
     if metric == _EUCLIDEAN:
         return distance * distance
     return 2.0 * distance if metric == _COSINE else distance
+
+
+@inner
+def sum_of_norm(norm, metric):
+    """The sum over the coordinates that has this norm."""
+    return norm * norm if metric in (_EUCLIDEAN, _COSINE) else norm
 
 
 @inner

@@ -18,12 +18,12 @@ from craig_cli.jit import address_of, cpu_has, inner, intrinsic, ir, types
 
 WIDTH = 64  # rows a block
 STEP = 8  # coordinates between two looks at whether a block still holds anything near
-_LANES = 8  # float64 in a 512-bit register
+LANES = 8  # float64 in a 512-bit register
 GROUP = 64 if cpu_has("avx512f") else 32  # sums at a time
 
 _BIT, _INTEGER, _NUMBER = ir.IntType(1), ir.IntType(64), ir.DoubleType()
-_VECTOR = ir.VectorType(_NUMBER, _LANES)
-_ZEROS = ir.Constant(_VECTOR, [0.0] * _LANES)
+_VECTOR = ir.VectorType(_NUMBER, LANES)
+_ZEROS = ir.Constant(_VECTOR, [0.0] * LANES)
 
 
 Term = Callable  # see ``by_metric``
@@ -31,7 +31,7 @@ Steps = tuple[str, ...]
 Kind = tuple[Term, Steps]
 
 
-def _integer(value: int):
+def integer(value: int):
     return ir.Constant(_INTEGER, value)
 
 
@@ -40,30 +40,33 @@ def add_product(builder, total, a, b):
     return builder.fadd(total, builder.fmul(a, b, flags=["contract"]), flags=["contract"])
 
 
-class _Writer:
+class Writer:
     """Writes the body of a function of ``block``, ``point`` and ``sums``, int64 addresses, from its entry on.
 
-    ``term`` is that of ``by_metric``.
+    ``term`` is that of ``by_metric``, ``vector`` the type of some of a block's numbers.
     """
 
-    def __init__(self, function, term: Term) -> None:
-        self.function, self.term = function, term
+    def __init__(self, function, term: Term, vector: ir.VectorType = _VECTOR) -> None:
+        self.function, self.term, self.vector = function, term, vector
         self.builder = ir.IRBuilder(function.append_basic_block("entry"))
-        block, point, sums = (self.builder.inttoptr(address, _NUMBER.as_pointer()) for address in function.args[:3])
-        self.block, self.point, self.sums = block, point, sums
+        self.block, self.point, self.sums = (self.array(argument) for argument in function.args[:3])
+
+    def array(self, address):
+        """Pointer to its numbers."""
+        return self.builder.inttoptr(address, self.vector.element.as_pointer())
 
     def branch(self, name: str):
         return self.function.append_basic_block(name)
 
     def at(self, base, offset):
-        """Pointer to the _LANES numbers from ``offset`` on."""
-        return self.builder.bitcast(self.builder.gep(base, [offset]), _VECTOR.as_pointer())
+        """Pointer to the vector of numbers from ``offset`` on."""
+        return self.builder.bitcast(self.builder.gep(base, [offset]), self.vector.as_pointer())
 
     def load(self, base, lane: int):
-        return self.builder.load(self.at(base, _integer(lane)), align=8)
+        return self.builder.load(self.at(base, integer(lane)), align=4)
 
     def store(self, value, lane: int) -> None:
-        self.builder.store(value, self.at(self.sums, _integer(lane)), align=8)
+        self.builder.store(value, self.at(self.sums, integer(lane)), align=4)
 
     def accumulate(self, start, stop, lanes: list[int], before: list) -> list:
         """``before``, vectors of the sums of these lanes, with the coordinates start .. stop - 1 added."""
@@ -74,21 +77,21 @@ class _Writer:
 
         builder.position_at_end(loop)
         k = builder.phi(_INTEGER)
-        sums = [builder.phi(_VECTOR) for _ in lanes]
-        coordinate = _spread(builder, builder.load(builder.gep(self.point, [k])))
-        row = builder.mul(k, _integer(WIDTH))
+        sums = [builder.phi(self.vector) for _ in lanes]
+        coordinate = spread(builder, builder.load(builder.gep(self.point, [k])), self.vector)
+        row = builder.mul(k, integer(WIDTH))
         after = []
         for lane, total in zip(lanes, sums):
-            value = builder.load(self.at(self.block, builder.add(row, _integer(lane))), align=8)
+            value = builder.load(self.at(self.block, builder.add(row, integer(lane))), align=4)
             after.append(self.term(builder, total, value, coordinate))
-        following = builder.add(k, _integer(1))
+        following = builder.add(k, integer(1))
         for phi, initial, final in zip((k, *sums), (start, *before), (following, *after)):
             phi.add_incoming(initial, entry)
             phi.add_incoming(final, loop)
         builder.cbranch(builder.icmp_signed("<", following, stop), loop, done)
 
         builder.position_at_end(done)
-        results = [builder.phi(_VECTOR) for _ in lanes]
+        results = [builder.phi(self.vector) for _ in lanes]
         for result, initial, final in zip(results, before, after):
             result.add_incoming(initial, entry)
             result.add_incoming(final, loop)
@@ -99,42 +102,46 @@ class _Writer:
         builder = self.builder
         for step in steps:
             if step == "half square":
-                half = builder.fmul(ir.Constant(_VECTOR, [0.5] * _LANES), value)
+                half = builder.fmul(ir.Constant(_VECTOR, [0.5] * LANES), value)
                 value = builder.fmul(half, value)
                 continue
             kind = ir.FunctionType(_VECTOR, [_VECTOR])
-            value = builder.call(builder.module.declare_intrinsic(f"llvm.{step}.v{_LANES}f64", fnty=kind), [value])
+            value = builder.call(builder.module.declare_intrinsic(f"llvm.{step}.v{LANES}f64", fnty=kind), [value])
         return value
 
 
-_GROUPS = [list(range(first, first + GROUP, _LANES)) for first in range(0, WIDTH, GROUP)]
+_GROUPS = [list(range(first, first + GROUP, LANES)) for first in range(0, WIDTH, GROUP)]
 
 
-def _write_sums(function, term: Term, steps: Steps) -> None:
-    writer = _Writer(function, term)
-    for lanes in _GROUPS:
-        totals = writer.accumulate(_integer(0), function.args[3], lanes, [_ZEROS] * len(lanes))
+def _write_sums(function, term: Term, steps: Steps, groups: Sequence[list[int]] = _GROUPS) -> None:
+    writer = Writer(function, term)
+    for lanes in groups:
+        totals = writer.accumulate(integer(0), function.args[3], lanes, [_ZEROS] * len(lanes))
         for lane, total in zip(lanes, totals):
             writer.store(writer.finish(total, steps), lane)
-    writer.builder.ret(ir.Constant(_BIT, 1))
+    writer.builder.ret(integer(1))
+
+
+def _write_few_sums(function, term: Term, steps: Steps) -> None:
+    _write_sums(function, term, steps, [[0]])
 
 
 def _write_sums_within(function, term: Term, steps: Steps) -> None:
     """As ``_write_sums``, but returns 0, with sums of no use, as soon as no sum is below its limit."""
-    writer = _Writer(function, term)
+    writer = Writer(function, term)
     builder = writer.builder
     count = function.args[3]
-    limit = builder.inttoptr(function.args[4], _NUMBER.as_pointer())
+    limit = writer.array(function.args[4])
     entry = builder.block
     step, more, full, far = (writer.branch(name) for name in ("step", "more", "full", "far"))
     builder.branch(step)
 
     builder.position_at_end(step)
     start = builder.phi(_INTEGER)
-    start.add_incoming(_integer(0), entry)
-    next_step = builder.add(start, _integer(STEP))
+    start.add_incoming(integer(0), entry)
+    next_step = builder.add(start, integer(STEP))
     stop = builder.select(builder.icmp_signed("<", next_step, count), next_step, count)
-    first = builder.icmp_signed("==", start, _integer(0))
+    first = builder.icmp_signed("==", start, integer(0))
     below = None
     for lanes in _GROUPS:
         before = [builder.select(first, _ZEROS, writer.load(writer.sums, lane)) for lane in lanes]
@@ -142,7 +149,7 @@ def _write_sums_within(function, term: Term, steps: Steps) -> None:
             writer.store(total, lane)
             is_below = builder.fcmp_ordered("<", total, writer.load(limit, lane))
             below = is_below if below is None else builder.or_(below, is_below)
-    mask = builder.bitcast(below, ir.IntType(_LANES))
+    mask = builder.bitcast(below, ir.IntType(LANES))
     builder.cbranch(builder.icmp_unsigned("!=", mask, ir.Constant(mask.type, 0)), more, far)
 
     builder.position_at_end(more)
@@ -153,43 +160,37 @@ def _write_sums_within(function, term: Term, steps: Steps) -> None:
     for lanes in _GROUPS:
         for lane in lanes:
             writer.store(writer.finish(writer.load(writer.sums, lane), steps), lane)
-    builder.ret(ir.Constant(_BIT, 1))
+    builder.ret(integer(1))
 
     builder.position_at_end(far)
-    builder.ret(ir.Constant(_BIT, 0))
+    builder.ret(integer(0))
 
 
-def _compare(spread: bool):
-    """An intrinsic: the address of WIDTH sums and that of their limits, or one limit -> bits of those below it."""
+@intrinsic
+def _near(typing_context, sums, limit):
+    """The address of WIDTH sums and that of their limits -> bits of those below it."""
 
     def build(context, builder, signature, arguments):
-        sums = builder.inttoptr(arguments[0], _VECTOR.as_pointer())
-        limit = arguments[1] if spread else builder.inttoptr(arguments[1], _VECTOR.as_pointer())
-        limit_of_all = _spread(builder, limit) if spread else None
-        bits = _integer(0)
-        for vector in range(WIDTH // _LANES):
-            value = builder.load(builder.gep(sums, [_integer(vector)]), align=8)
-            most = limit_of_all if spread else builder.load(builder.gep(limit, [_integer(vector)]), align=8)
-            mask = builder.bitcast(builder.fcmp_ordered("<", value, most), ir.IntType(_LANES))
-            bits = builder.or_(bits, builder.shl(builder.zext(mask, _INTEGER), _integer(vector * _LANES)))
+        sums, limit = (builder.inttoptr(address, _VECTOR.as_pointer()) for address in arguments)
+        bits = integer(0)
+        for vector in range(WIDTH // LANES):
+            value = builder.load(builder.gep(sums, [integer(vector)]), align=8)
+            most = builder.load(builder.gep(limit, [integer(vector)]), align=8)
+            mask = builder.bitcast(builder.fcmp_ordered("<", value, most), ir.IntType(LANES))
+            bits = builder.or_(bits, builder.shl(builder.zext(mask, _INTEGER), integer(vector * LANES)))
         return bits
 
-    def typed(typing_context, sums, limit):
-        return types.uint64(types.int64, types.float64 if spread else types.int64), build
-
-    return intrinsic(typed)
+    return types.uint64(types.int64, types.int64), build
 
 
-_below = _compare(spread=True)
-_near = _compare(spread=False)
-
-
-def _spread(builder, number):
+def spread(builder, number, vector: ir.VectorType = _VECTOR):
     """A vector of the same number."""
-    undefined = ir.Constant(_VECTOR, ir.Undefined)
+    undefined = ir.Constant(vector, ir.Undefined)
     index = ir.IntType(32)
     single = builder.insert_element(undefined, number, ir.Constant(index, 0))
-    return builder.shuffle_vector(single, undefined, ir.Constant(ir.VectorType(index, _LANES), [0] * _LANES))
+    return builder.shuffle_vector(
+        single, undefined, ir.Constant(ir.VectorType(index, vector.count), [0] * vector.count)
+    )
 
 
 def _write_choice(function, functions: list) -> None:
@@ -199,7 +200,7 @@ def _write_choice(function, functions: list) -> None:
     choice = builder.switch(function.args[-1], cases[0])
     for number, (case, chosen) in enumerate(zip(cases, functions)):
         if number:
-            choice.add_case(_integer(number), case)
+            choice.add_case(integer(number), case)
         builder.position_at_end(case)
         builder.ret(builder.call(chosen, function.args, tail=True))
 
@@ -212,7 +213,7 @@ def _function(module, write, kinds: Sequence[Kind]):
     name = ".".join(["craig", write.__name__, *names])
     if name in module.globals:
         return module.globals[name]
-    function = ir.Function(module, ir.FunctionType(_BIT, [_INTEGER] * 6), name)
+    function = ir.Function(module, ir.FunctionType(_INTEGER, [_INTEGER] * 6), name)
     function.linkage = "internal"
     for attribute in ("alwaysinline" if len(kinds) > 1 else "noinline", "nounwind"):
         function.attributes.add(attribute)
@@ -223,7 +224,7 @@ def _function(module, write, kinds: Sequence[Kind]):
     return function
 
 
-def _calling(write, kinds: Sequence[Kind]):
+def calling(write, kinds: Sequence[Kind]):
     """Builds the call of such a function from a kernel, with arrays block, point, out, and limit before that."""
 
     def build(context, builder, signature, arguments):
@@ -231,29 +232,34 @@ def _calling(write, kinds: Sequence[Kind]):
         arrays = [context.make_array(kind)(context, builder, each) for kind, each in pairs if kind != types.int64]
         numbers = [each for kind, each in pairs if kind == types.int64]
         block, point, *limit, out = (builder.ptrtoint(each.data, _INTEGER) for each in arrays)
-        count = builder.extract_value(arrays[1].shape, 0)
-        passed = [block, point, out, count, *(limit or [_integer(0)]), *(numbers or [_integer(0)])]
-        return builder.call(_function(builder.module, write, kinds), passed)
+        count = builder.extract_value(arrays[0].shape, 0)
+        passed = [block, point, out, count, *(limit or [integer(0)]), *(numbers or [integer(0)])]
+        result = builder.call(_function(builder.module, write, kinds), passed)
+        return builder.trunc(result, _BIT) if signature.return_type == types.boolean else result
 
     return build
 
 
 # Of ``block`` (d, WIDTH), ``point`` (d,) and ``out`` (WIDTH,), C-contiguous float64 arrays of which nothing is checked:
 # out[p] is made of row p of the block and the point.
-@intrinsic
-def products(typing_context, block, point, out):
-    return types.boolean(block, point, out), _calling(_write_sums, [(add_product, ())])
-
-
 def by_metric(kinds: Sequence[Kind]):
-    """Like ``products``, with the number of the kind before ``out``: what its steps make of the sums of its term.
+    """(block, point, number of the kind, out): what its steps make of the sums of its term.
 
-    A term writes the instructions for (builder, total, value, coordinate), vectors of the _LANES: the total with the
+    A term writes the instructions for (builder, total, value, coordinate), vectors of the LANES: the total with the
     term of these coordinates of the rows and of the point, never below the total. Steps: "sqrt", "half square", "rint".
     """
 
     def typed(typing_context, block, point, metric, out):
-        return types.boolean(block, point, types.int64, out), _calling(_write_sums, kinds)
+        return types.boolean(block, point, types.int64, out), calling(_write_sums, kinds)
+
+    return intrinsic(typed)
+
+
+def by_metric_of_few(kinds: Sequence[Kind]):
+    """As ``by_metric``, of the first LANES rows only, or of the LANES from where a view of the block begins."""
+
+    def typed(typing_context, block, point, metric, out):
+        return types.boolean(block, point, types.int64, out), calling(_write_few_sums, kinds)
 
     return intrinsic(typed)
 
@@ -262,7 +268,7 @@ def by_metric_within(kinds: Sequence[Kind]):
     """As ``by_metric``, with ``limit`` (WIDTH,) before ``out``; False as soon as no sum can be below its limit."""
 
     def typed(typing_context, block, point, metric, limit, out):
-        return types.boolean(block, point, types.int64, limit, out), _calling(_write_sums_within, kinds)
+        return types.boolean(block, point, types.int64, limit, out), calling(_write_sums_within, kinds)
 
     return intrinsic(typed)
 
@@ -271,12 +277,6 @@ def by_metric_within(kinds: Sequence[Kind]):
 def near(distance, limit):
     """uint64, bit p set where distance[p] < limit[p]; (WIDTH,) each."""
     return _near(address_of(distance), address_of(limit))
-
-
-@inner
-def below(distance, limit):
-    """uint64, bit p set where distance[p], (WIDTH,), < limit."""
-    return _below(address_of(distance), limit)
 
 
 @intrinsic
@@ -289,18 +289,18 @@ def _dot(typing_context, row, direction, count):
         entry = builder.block
         loop = builder.append_basic_block("coordinates")
         done = builder.append_basic_block("done")
-        builder.cbranch(builder.icmp_signed("<", _integer(0), count), loop, done)
+        builder.cbranch(builder.icmp_signed("<", integer(0), count), loop, done)
 
         builder.position_at_end(loop)
         k, total = builder.phi(_INTEGER), builder.phi(_VECTOR)
-        k.add_incoming(_integer(0), entry)
+        k.add_incoming(integer(0), entry)
         total.add_incoming(_ZEROS, entry)
         left, right = (
             builder.load(builder.bitcast(builder.gep(base, [k]), _VECTOR.as_pointer()), align=8)
             for base in (row, direction)
         )
         after = builder.fadd(total, builder.fmul(left, right))
-        following = builder.add(k, _integer(_LANES))
+        following = builder.add(k, integer(LANES))
         k.add_incoming(following, loop)
         total.add_incoming(after, loop)
         builder.cbranch(builder.icmp_signed("<", following, count), loop, done)
@@ -309,7 +309,7 @@ def _dot(typing_context, row, direction, count):
         sums = builder.phi(_VECTOR)
         sums.add_incoming(_ZEROS, entry)
         sums.add_incoming(after, loop)
-        lanes = [builder.extract_element(sums, ir.Constant(ir.IntType(32), lane)) for lane in range(_LANES)]
+        lanes = [builder.extract_element(sums, ir.Constant(ir.IntType(32), lane)) for lane in range(LANES)]
         while len(lanes) > 1:
             half = len(lanes) // 2
             lanes = [builder.fadd(lanes[lane], lanes[lane + half]) for lane in range(half)]
@@ -321,7 +321,7 @@ def _dot(typing_context, row, direction, count):
 @inner
 def dot(row, direction):
     """<row, direction> of C-contiguous float64 arrays (d,), in sums of a fixed order: the same on every machine."""
-    whole = direction.size // _LANES * _LANES
+    whole = direction.size // LANES * LANES
     total = _dot(address_of(row), address_of(direction), whole)
     for k in range(whole, direction.size):
         total += row[k] * direction[k]
