@@ -112,7 +112,7 @@ def test_medoids_of_large_clusters_are_those_of_one_candidate_after_the_other():
     which, picks = rng.integers(0, 12, 400), np.array([0] * 12)
     for j in range(12):
         picks[j] = np.flatnonzero(which == j)[0]
-    moved = medoids_within(cells, np.ones(400), which, picks)
+    moved = medoids_within(cells, np.ones(400), which, picks, np.arange(400))
     for j in range(12):
         own = np.flatnonzero(which == j)
         totals = {i: np.sqrt(((cells.rows[own] - cells.rows[i]) ** 2).sum(axis=1)).sum() for i in own}
