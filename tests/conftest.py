@@ -69,6 +69,11 @@ class Craig:
         script = Path(sys.executable).with_name("craig")
         return [str(script)] if script.exists() else [sys.executable, "-m", "craig_cli"]
 
+    def start_limited(self, size: int, *args: object) -> subprocess.Popen:
+        """With files that may not grow beyond so many bytes; compiled modules would be cut as well, for who is next."""
+        limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))  # noqa: E731
+        return self.start(*args, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}, preexec_fn=limit)
+
     def start(self, *args: object, **options) -> subprocess.Popen:
         streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         return subprocess.Popen([*self.command(), *map(str, args)], cwd=self.folder, **{**streams, **options})

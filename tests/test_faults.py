@@ -10,7 +10,6 @@ import contextlib
 import gzip
 import os
 import random
-import resource
 import shutil
 import signal
 import subprocess
@@ -160,9 +159,7 @@ OUTPUTS = {
 @pytest.mark.parametrize("name", OUTPUTS)
 def test_files_may_not_grow(craig, coreset, name):
     """As on a full disk: the write fails in the middle."""
-    process = craig.start(
-        *OUTPUTS[name], "out", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))
-    )
+    process = craig.start_limited(500, *OUTPUTS[name], "out")
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 1
     assert stderr.decode() == "Error: out: cannot write: File too large\n"

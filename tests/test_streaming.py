@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 import shutil
 import signal
 import time
@@ -390,8 +389,7 @@ def test_a_folder_that_may_not_be_written_to_is_one_line(craig, folder, monkeypa
 @pytest.mark.parametrize("resume", [(), ("--resume",)])
 def test_files_of_the_scratch_folder_may_not_grow(craig, folder, resume):
     options = ("--fraction", "0.1", "--for", "distance", "--exclude", "weight,number", "--stream", "-q", "-o", "out")
-    limited = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))}
-    process = craig.start("select", folder, *options, "--scratch", ".", *resume, **limited)
+    process = craig.start_limited(10_000, "select", folder, *options, "--scratch", ".", *resume)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 1
     assert stderr.decode() == "Error: .out.scratch/run-000000000000000: cannot write: File too large\n"
