@@ -1,8 +1,8 @@
 """A model near the optimum of all rows, for the price of some passes: what rows are selected and weighed at.
 
 It is trained by Newton's method: of few rows on all of them, to the optimum. Of many rows it is trained on a random
-sample, class by class. Then one pass gives the gradient of all rows, and
-the sample is trained on with its gradient corrected by the difference,
+sample, class by class. Then one pass gives the gradient of all rows, and the sample is trained on with its gradient
+corrected by the difference,
 
     minimise  f_S(w) + <grad f(w0) - grad f_S(w0), w>
 

@@ -27,7 +27,7 @@ from craig_cli.selection.distances.metrics import Metric
 from craig_cli.streaming.scratch import Scratch
 from craig_cli.streaming.survey import chance
 from craig_cli.streaming.view import Matrix
-from craig_cli.training.design import CHUNK, HESSIAN_WORK, Curvature, Design, factored, moments
+from craig_cli.training.design import CHUNK, Curvature, Design, factored, moments, stride_of
 from craig_cli.training.labels import targets_of
 
 FILE = "rough"
@@ -128,8 +128,7 @@ class InPieces:
         slopes = rows.slopes(margins)
         second = rows.second_derivatives(slopes)
         count = rows.counts.sum()
-        work = 0 if is_csr(part.features) else self.n_rows * self.design.n_outputs * self.design.width**2
-        stride = slice(None, None, max(1, int(np.ceil(work / HESSIAN_WORK))))
+        stride = slice(None, None, stride_of(rows, self.n_rows))
         weights = second[stride] * rows.counts[stride, None]
         return [
             count,

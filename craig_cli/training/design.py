@@ -222,14 +222,19 @@ class Pooled:
         return scipy.linalg.cho_solve((self.factor, True), gradient.T, check_finite=False).T / self.scale[:, None]
 
 
+def stride_of(design: Design, n_rows: int) -> int:
+    """Every how many-th of so many rows, dense or sparse as the design's, make a curvature; of diagonals all do."""
+    if is_csr(design.rows) or design.width > WIDEST:
+        return 1
+    return max(1, int(np.ceil(n_rows * design.n_outputs * design.width**2 / HESSIAN_WORK)))
+
+
 def curvature(design: Design, second: np.ndarray) -> Curvature:
     """The curvature of the objective where the second derivatives of the loss are ``second`` (n, k).
 
     Of every second row, or every third, ... where all are more than HESSIAN_WORK.
     """
-    stride = 1
-    if not is_csr(design.rows) and design.width <= WIDEST:
-        stride = max(1, int(np.ceil(second.size * design.width**2 / HESSIAN_WORK)))
+    stride = stride_of(design, len(second))
     if stride > 1:
         design, second = design.take(slice(None, None, stride), design.counts[::stride]), second[::stride]
     weights = second * (design.counts / design.counts.sum())[:, None]
