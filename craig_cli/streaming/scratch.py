@@ -14,6 +14,7 @@ import json
 import os
 import secrets
 import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -132,15 +133,15 @@ class Scratch:
         yield pa.BufferReader(self._files[name])
 
 
-class Kept(Scratch):
+class Kept(Scratch, ABC):
     """Files that a run which ends early can leave to another; as text it is its name in a message."""
 
     _resume: bool
 
     @property
+    @abstractmethod
     def where(self) -> str:
         """The name under which another process finds it."""
-        raise NotImplementedError
 
     def begin(self, facts: dict, inputs: dict[str, list]) -> None:
         """Make the folder that of a run with these facts and inputs: what is there stays where it is to be resumed.
@@ -168,9 +169,9 @@ class Kept(Scratch):
         except ValueError as error:
             raise DataError(f"{self}/{MANIFEST}: cannot read: {first_line(error)}") from error
 
+    @abstractmethod
     def _clear(self) -> None:
         """Remove all but the lock."""
-        raise NotImplementedError
 
 
 class Folder(Kept):
