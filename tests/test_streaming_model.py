@@ -202,7 +202,7 @@ def test_it_is_as_good_as_in_memory_and_far_better_than_random_rows(folder, tmp_
     random = np.median([residual(rows, np.full(size, data.n_rows / size)) for rows in drawn])
     ours, theirs = (np.median([residual(each.index, each.weight) for each in those]) for those in (streamed, in_memory))
     assert ours < 0.01 * random
-    assert ours < 2.0 * max(theirs, 1e-12 * random)  # at the optimum both may be 0, as far as rounding shows
+    assert ours < 2.0 * max(theirs, 1e-8 * random)  # both may be at the optimum, as far as anyone can tell
     bounds = [np.median([each.epsilon[-1] for each in those]) for those in (streamed, in_memory)]
     assert bounds[0] < 1.3 * bounds[1]  # nothing that is minimised
     for each in streamed:

@@ -6,7 +6,9 @@ model feels of a row, and all that it feels. Other trainers see the features too
     J_i = (h_i / mean ||h||,  share * x_i / mean ||x||),        x centred, of a regression with the target beside it,
 
 rows are near each other that pull alike and look alike: the paper's distance, hedged with that of the features. With
-||h_i|| / mean ||h|| to a power below 1 in place of itself, rows that the model has very wrong stand out less.
+||h_i|| / mean ||h|| to a power below 1 in place of itself, rows that the model has very wrong stand out less. So do
+values far from the mean of their column, v deviations, which count as v / sqrt(1 + (v / REACH)^2): columns with heavy
+tails would else have most of the picks far out. A column of two values, such as one of a category, has no tail.
 """
 
 from __future__ import annotations
@@ -19,12 +21,14 @@ import numpy as np
 import scipy.sparse as sp
 
 from craig_cli.dataset import Dataset
-from craig_cli.scaling import CHUNK, Scaling, fit_scaling
+from craig_cli.scaling import CHUNK, Scaling, column_range, fit_scaling
 from craig_cli.selection.distances.inverted_index import sketch
 
 UNEVEN = (
     30.0  # deviations of columns that differ by more than this, the tenths at both ends aside, are no units to go by
 )
+REACH = 5.0  # deviations that no value counts more than
+TWO_VALUES = 1.0 + 1e-6  # times its variance, which no other column's (high - mean) (mean - low) is as little as
 
 
 @dataclass(frozen=True)
@@ -63,15 +67,39 @@ class AtModel:
 
 
 @dataclass(frozen=True)
+class Shrunk:
+    """Columns of features centred and in units, of which what is far out is shrunk.
+
+    reach  (d,) in those units, that no value counts more than; infinite where none is shrunk. None: nowhere
+    """
+
+    scaling: Scaling
+    reach: np.ndarray | None = None
+
+    def apply(self, features: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        """(n, d) float64 of the ``features`` (n, d), in ``out``."""
+        columns = self.scaling.apply(features, out=out)
+        if self.reach is not None:
+            for start in range(0, len(columns), CHUNK):
+                part = columns[start : start + CHUNK]
+                part /= np.sqrt(1.0 + np.square(part / self.reach))
+        return columns
+
+    def times(self, length: float) -> Shrunk:
+        """The same with all columns as many times as long."""
+        return Shrunk(self.scaling.times(length), None if self.reach is None else self.reach * length)
+
+
+@dataclass(frozen=True)
 class Joint:
     """What brings influence vectors and features of any rows into the joint space.
 
-    scaling  of the features (d,), to mean 0 and their share of the space
+    columns  the features (d,), with mean 0 and their share of the space
     target   of the targets of a regression likewise, else None
     unit     mean norm of an influence vector, whose norm counts to a ``power``
     """
 
-    scaling: Scaling
+    columns: Shrunk
     target: Scaling | None
     unit: float
     power: float = 1.0
@@ -80,7 +108,7 @@ class Joint:
         """Write rows of the space, (m, q + d) or with targets (m,) one more, into ``out``, from influence (m, q)."""
         width, beside = influence.shape[1], influence.shape[1] + features.shape[1]
         out[:, :width] = self._damped(influence)
-        self.scaling.apply(features, out=out[:, width:beside])
+        self.columns.apply(features, out=out[:, width:beside])
         if self.target is not None and targets is not None:
             self.target.apply(targets[:, None], out=out[:, beside:])
 
@@ -118,13 +146,12 @@ def joint(
     chosen = units_of(scale, standard, fit_scaling(scale, features, dataset.multiplicity))
     if sp.issparse(features):
         features = sketch(chosen.apply(features))
-        shift, factor = counts @ features / total, np.ones(features.shape[1])
+        columns = Shrunk(Scaling("joint", counts @ features / total, np.ones(features.shape[1])))
     else:
-        shift = counts @ features / total
-        factor = np.ones(features.shape[1]) if chosen.factor is None else chosen.factor
+        columns = shrunk(counts @ features / total, standard, chosen, *column_range(features))
     targets = dataset.labels if is_regression else None
     target = None if targets is None else fit_scaling("standard", targets[:, None], dataset.multiplicity)
-    parts = Scaling("joint", shift, factor), target
+    parts = columns, target
     size = float(counts @ norms(*parts, features, targets) / total)
     return Beside(features, targets, measured(*parts, size, influence, counts, share, power))
 
@@ -135,27 +162,39 @@ def units_of(scale: str, standard: Scaling, chosen: Scaling) -> Scaling:
     return standard if scale == "none" and _uneven(1.0 / standard.factor) else chosen
 
 
-def norms(scaling: Scaling, target: Scaling | None, features: np.ndarray, targets) -> np.ndarray:
+def shrunk(mean: np.ndarray, standard: Scaling, chosen: Scaling, low: np.ndarray, high: np.ndarray) -> Shrunk:
+    """Columns of this ``mean``, ``low`` and ``high`` (d,), in units of ``chosen``; ``standard`` has their deviations.
+
+    Which of them have two values their variance says (Bhatia and Davis 2000): that of any other is less than
+    (high - mean) (mean - low).
+    """
+    assert standard.factor is not None
+    factor = np.ones(len(mean)) if chosen.factor is None else chosen.factor
+    two = ((high - mean) * standard.factor) * ((mean - low) * standard.factor) <= TWO_VALUES
+    return Shrunk(Scaling("joint", mean, factor), np.where(two, np.inf, REACH * factor / standard.factor))
+
+
+def norms(columns: Shrunk, target: Scaling | None, features: np.ndarray, targets) -> np.ndarray:
     """(n,) of features (n, d) and targets (n,) that are brought to the same units."""
     squares = np.zeros(len(features)) if target is None else target.apply(targets[:, None])[:, 0] ** 2
     for start in range(0, len(features), CHUNK):
-        part = scaling.apply(features[start : start + CHUNK])
+        part = columns.apply(features[start : start + CHUNK])
         squares[start : start + CHUNK] += np.einsum("ij,ij->i", part, part)
     return np.sqrt(squares)
 
 
 def measured(
-    scaling: Scaling, target: Scaling | None, size: float, influence: np.ndarray, counts, share: float, power: float
+    columns: Shrunk, target: Scaling | None, size: float, influence: np.ndarray, counts, share: float, power: float
 ) -> Joint:
     """The joint space in which the features have ``share`` times the weight of the influence.
 
-    scaling, target  centre features and targets and bring them to the same units, in which ``size`` is their mean norm
+    columns, target  centre features and targets and bring them to the same units, in which ``size`` is their mean norm
     influence        (n, q) of the rows that its mean norm is taken of, which count ``counts`` (n,)
     """
     length = share / max(size, 1e-300)
     unit = float(counts @ np.sqrt(np.einsum("ij,ij->i", influence, influence)) / counts.sum())
     target = None if target is None else target.times(length)
-    return Joint(scaling.times(length), target, unit if unit > 0.0 else 1.0, power)
+    return Joint(columns.times(length), target, unit if unit > 0.0 else 1.0, power)
 
 
 def _uneven(deviations: np.ndarray) -> bool:

@@ -21,7 +21,7 @@ from craig_cli.guided.rough_model import LEAST, sample_size, sharp, trained
 from craig_cli.registry import LOSSES, RECIPES, load
 from craig_cli.scaling import Scaling
 from craig_cli.selection.algorithms.strata import whole_mass
-from craig_cli.selection.at_model import measured, units_of
+from craig_cli.selection.at_model import Shrunk, measured, shrunk, units_of
 from craig_cli.selection.bounds import gradient_bounds
 from craig_cli.selection.distances.inverted_index import sketch
 from craig_cli.selection.merge import Part, moved_bounds
@@ -88,9 +88,9 @@ def _features(survey: Survey, plan: Plan, design: Design) -> Features:
     mean = survey.features.mean
     if survey.features.sparse:
         mean = sketch(chosen.apply(sp.csr_matrix(mean[None])))[0]
-        return Features(Scaling("joint", mean, np.ones(len(mean))), target, chosen)
-    factor = np.ones(len(mean)) if chosen.factor is None else chosen.factor
-    return Features(Scaling("joint", mean, factor), target, None)
+        return Features(Shrunk(Scaling("joint", mean, np.ones(len(mean)))), target, chosen)
+    columns = shrunk(mean, survey.features.scaling("standard"), chosen, survey.features.low, survey.features.high)
+    return Features(columns, target, None)
 
 
 def _drawn(frame: Frame, survey: Survey) -> Labelled:
@@ -142,7 +142,7 @@ def at_rough_model(
     lift = lift_of(design, state.curvature, plan.seed)
     sample = placed(design, drawn)
     influence = lift.vectors(sample.rows, sample.slopes(sample.margins(state.coef)))
-    beside = rows.features.scaling, rows.features.target, state.size
+    beside = rows.features.columns, rows.features.target, state.size
     joint = measured(*beside, influence, drawn.counts, recipe.features, recipe.power)
     rough = Rough(design, state, lift, joint, rounds, rows.features.sketched)
     coordinates = rough.rows(drawn.features, drawn.labels)

@@ -21,7 +21,7 @@ from craig_cli.guided.rough_model import State
 from craig_cli.registry import LOSSES, METRICS, load
 from craig_cli.scaling import Scaling
 from craig_cli.selection.algorithms.strata import LEVERAGE, masses
-from craig_cli.selection.at_model import Joint, norms
+from craig_cli.selection.at_model import Joint, Shrunk, norms
 from craig_cli.selection.distances.inverted_index import sketch
 from craig_cli.selection.distances.metrics import Metric
 from craig_cli.streaming.scratch import Scratch
@@ -62,7 +62,7 @@ class Features:
     sketched  the scaling of sparse features of which the space has a sketch, else None
     """
 
-    scaling: Scaling
+    columns: Shrunk
     target: Scaling | None
     sketched: Scaling | None
 
@@ -71,7 +71,7 @@ class Features:
         return features if self.sketched is None else sketch(self.sketched.apply(features))
 
     def norms(self, part: Labelled) -> np.ndarray:
-        return norms(self.scaling, self.target, self.of(part.features.astype(np.float64)), part.labels)
+        return norms(self.columns, self.target, self.of(part.features.astype(np.float64)), part.labels)
 
 
 @dataclass(frozen=True)
@@ -204,8 +204,8 @@ class Rough:
 
     def seen(self, features: Matrix, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(the same, (m,) squares of the norms of the influence vectors)"""
-        assert self.joint.scaling.factor is not None
-        beside = len(self.joint.scaling.factor) + (self.joint.target is not None)
+        assert self.joint.columns.scaling.factor is not None
+        beside = len(self.joint.columns.scaling.factor) + (self.joint.target is not None)
         space, squares = np.empty((len(labels), self.lift.width + beside)), np.empty(len(labels))
         for start in range(0, len(labels), CHUNK):
             part = slice(start, start + CHUNK)
@@ -230,11 +230,13 @@ class Rough:
         arrays = {"coef": self.state.coef, "mean": self.state.mean, "penalty": self.design.penalty}
         arrays |= {f"factor {place}": each for place, each in enumerate(self.curvature.factors)}
         arrays |= {f"lift {place}": each for place, each in enumerate(self.lift.outputs)}
-        scalings = {"design": self.design.scaling, "joint": self.joint.scaling, "target": self.joint.target}
+        scalings = {"design": self.design.scaling, "joint": self.joint.columns.scaling, "target": self.joint.target}
         scalings["sketched"] = self.sketched
         for name, scaling in scalings.items():
             if scaling is not None and scaling.shift is not None and scaling.factor is not None:
                 arrays |= {f"{name} shift": scaling.shift, f"{name} factor": scaling.factor}
+        if self.joint.columns.reach is not None:
+            arrays["joint reach"] = self.joint.columns.reach
         numbers = ("objective", "left", "dispersion", "total", "size")
         scratch.save(
             FILE,
@@ -268,6 +270,6 @@ def load_rough(scratch: Scratch) -> Rough:
     design = Design(blank, none, none, arrays["penalty"], facts["loss"], classes, scaling("design"), facts["scale"])
     state = State(arrays["coef"], arrays["mean"], **facts["state"], curvature=Curvature(parts("factor")))
     target = scaling("target") if "target shift" in arrays else None
-    joint = Joint(scaling("joint"), target, facts["unit"], facts["power"])
+    joint = Joint(Shrunk(scaling("joint"), arrays.get("joint reach")), target, facts["unit"], facts["power"])
     lift = Lift(parts("lift"), facts["whole"])
     return Rough(design, state, lift, joint, facts["rounds"], scaling("sketched") if sparse else None)
