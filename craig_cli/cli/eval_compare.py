@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from craig_cli.cli import options
-from craig_cli.cli.options import Integer, Number, note
+from craig_cli.cli.options import Integer, Number, Share, note
 from craig_cli.cli.tables import Part, table
 from craig_cli.registry import DEFAULT_L2, RECIPES
 
@@ -62,8 +62,8 @@ _OPTIONS = {
     ),
     "within": click.option(
         "--within",
-        type=Number(0),
-        metavar="X",
+        type=Share(0),
+        metavar="X|P%",
         show_default=f"{WITHIN}",
         help="With --compare: rows are enough where their number is at most this share above that of all rows.",
     ),

@@ -10,7 +10,7 @@ import click
 
 from craig_cli.cli import options
 from craig_cli.cli.ignored import note_ignored
-from craig_cli.cli.options import Integer, Number, note
+from craig_cli.cli.options import Integer, Number, Share, note
 from craig_cli.cli.reading import data_argument, read_data, reading_options
 from craig_cli.cli.select_ahead import run_ahead, runs_ahead
 from craig_cli.cli.select_at import artifacts_of, reweighed, select_at
@@ -53,9 +53,9 @@ PICKING = (*OF_FEATURES, "epsilon", "algorithm", "exemplar", "per_class", "block
 @data_argument
 @click.option(
     "--fraction",
-    type=Number(0, 1, low_open=True),
-    metavar="F",
-    help="Select this fraction of the rows, greater than 0 and at most 1.",
+    type=Share(0, 1, low_open=True),
+    metavar="F|P%",
+    help="Select this fraction of the rows, such as 0.1 or 10%.",
 )
 @click.option("--size", type=Integer(1), metavar="N", help="Select this many rows.")
 @click.option(

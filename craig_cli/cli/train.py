@@ -9,7 +9,7 @@ import click
 
 from craig_cli.cli import options
 from craig_cli.cli.ignored import note_ignored
-from craig_cli.cli.options import Integer, Number, note
+from craig_cli.cli.options import Integer, Number, Share, note
 from craig_cli.cli.reading import data_argument, reading_again, reading_options
 from craig_cli.cli.rows import check_size, read_rows
 from craig_cli.cli.train_coreset import of_coreset
@@ -99,8 +99,8 @@ IN_TRAINING = 2.4  # times that all rows are in memory, by measurement
 )
 @click.option(
     "--resample",
-    type=Number(0, 1, low_open=True),
-    metavar="F",
+    type=Share(0, 1, low_open=True),
+    metavar="F|P%",
     show_default="all rows",
     help="Train each epoch on this fraction of the rows, drawn anew, each of weight n/r: the baseline of a coreset of "
     "that size. Not for saga and svrg.",
