@@ -15,7 +15,7 @@ from craig_cli.cli.reading import data_argument, read_data, reading_options
 from craig_cli.cli.select_ahead import run_ahead, runs_ahead
 from craig_cli.cli.select_at import artifacts_of, reweighed, select_at
 from craig_cli.cli.select_summary import finish
-from craig_cli.cli.streaming import select_in_pieces, stream_options
+from craig_cli.cli.streaming import check_streaming, select_in_pieces, stream_options
 from craig_cli.cli.two_parts import TwoPartCommand
 from craig_cli.registry import (
     ALGORITHMS,
@@ -283,7 +283,9 @@ def select(
     )
     started = time.perf_counter()
     chosen, model, encoding = artifacts_of(from_coreset, at_model)
-    check_first(data, reading, gradients)
+    if streaming is not None:
+        check_streaming([*data, *others], plan, streaming, output)
+    check_first(data, reading, gradients, streamed=streaming is not None)
     with Ahead(threads, note) as ahead:
         ahead.needs(*runs_ahead(plan, by_model))
         if streaming is not None or not (gradients or at_model or from_coreset):

@@ -19,7 +19,7 @@ from craig_cli.formats.folders import expand
 from craig_cli.formats.libsvm_pieces import Log, Mark
 from craig_cli.formats.libsvm_pieces import pieces as dataset_pieces
 from craig_cli.formats.parts import DENSE_CELLS_PER_NONZERO
-from craig_cli.formats.pieces import Piece, Pieces
+from craig_cli.formats.pieces import ONCE_ONLY, Piece, Pieces
 from craig_cli.formats.pipeline import Workers, cores
 from craig_cli.formats.restart import NotInPieces, ZeroBased
 from craig_cli.formats.state import State
@@ -140,12 +140,8 @@ def open_text(paths: Sequence[str], **reading) -> TextPieces | None:
     with opened(paths, reading.get("format")) as (kind, _, shown):
         if kind != "libsvm":
             return None
-        dialect = {name: reading.get(name) for name in ("zero_based", "delimiter", "header")}
-        particular_of(kind, shown, Asked.of(reading), n_features=None, **dialect)
-        if not addresses.are_files(paths):
-            raise UsageError(f"{shown}: --stream reads files, more than once; found what can be read once only")
+        weights = check_text(paths, shown, reading)
     states = [State.of(path) for path, *_ in expand(paths)]
-    weights = None if reading.get("weight_file") is None else _file_of(reading["weight_file"])
     threads = reading.get("threads") or cores()
     try:
         count, log = _counted(paths, reading.get("zero_based"), threads)
@@ -161,6 +157,15 @@ def open_text(paths: Sequence[str], **reading) -> TextPieces | None:
     weighting = count.any_weights or weights is not None, weights
     nonzeros = count.nonzeros if sparse else None
     return TextPieces([], states, chosen, *text, *weighting, count.width, log.zero_based, nonzeros)
+
+
+def check_text(paths: Sequence[str], shown: str, reading: dict) -> State | None:
+    """The file of weights, if there is one. Raises UsageError for a way to read LIBSVM that is none in pieces."""
+    dialect = {name: reading.get(name) for name in ("zero_based", "delimiter", "header")}
+    particular_of("libsvm", shown, Asked.of(reading), n_features=None, **dialect)
+    if not addresses.are_files(paths):
+        raise UsageError(f"{shown}: {ONCE_ONLY}")
+    return None if reading.get("weight_file") is None else _file_of(reading["weight_file"])
 
 
 def _file_of(weights: str | os.PathLike) -> State:
