@@ -179,9 +179,10 @@ def test_the_survey_scales_as_all_rows_do(folder):
         np.testing.assert_allclose(scaling.factor, expected.factor, rtol=1e-12)
         np.testing.assert_allclose(scaling.shift, expected.shift, rtol=1e-12, atol=1e-12)
     found.features.squares[0] = found.features.largest = np.inf
-    for name in ("unit", "standard"):
-        with pytest.raises(DataError, match="too large ones"):
-            found.features.scaling(name)
+    for name, named in (("unit", None), ("standard", "a.parquet: x{}".format)):
+        who = "feature" if named is None else "a.parquet: x"
+        with pytest.raises(DataError, match=f"^{who}.*: expected values whose .* fits in float64, found ones like "):
+            found.features.scaling(name, named)
 
 
 @pytest.mark.parametrize("layout", [np.array, sp.csr_matrix], ids=["dense", "sparse"])

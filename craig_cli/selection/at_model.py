@@ -19,7 +19,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from craig_cli.dataset import Dataset
-from craig_cli.scaling import CHUNK, Scaling, fit_scaling
+from craig_cli.scaling import CHUNK, LABELS, Scaling, fit_scaling, scaling_for
 from craig_cli.selection.distances.inverted_index import sketch
 
 UNEVEN = (
@@ -114,8 +114,7 @@ def joint(
     """
     counts, features = dataset.counts, dataset.features
     total = counts.sum()
-    standard = fit_scaling("standard", features, dataset.multiplicity)
-    chosen = units_of(scale, standard, fit_scaling(scale, features, dataset.multiplicity))
+    chosen = units_of(scale, scaling_for(dataset, "standard"), scaling_for(dataset, scale))
     if sp.issparse(features):
         features = sketch(chosen.apply(features))
         shift, factor = counts @ features / total, np.ones(features.shape[1])
@@ -123,7 +122,7 @@ def joint(
         shift = counts @ features / total
         factor = np.ones(features.shape[1]) if chosen.factor is None else chosen.factor
     targets = dataset.labels if is_regression else None
-    target = None if targets is None else fit_scaling("standard", targets[:, None], dataset.multiplicity)
+    target = None if targets is None else fit_scaling("standard", targets[:, None], dataset.multiplicity, LABELS)
     parts = Scaling("joint", shift, factor), target
     size = float(counts @ norms(*parts, features, targets) / total)
     return Beside(features, targets, measured(*parts, size, influence, counts, share, power))

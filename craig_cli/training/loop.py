@@ -93,7 +93,9 @@ def prepare(
     check_squares(dataset, plan.scale, the_loss.is_regression)
 
     def build(rows: Dataset, weights: np.ndarray, arrangement: np.ndarray | None) -> Problem:
-        scaling = fit_scaling(plan.scale, rows.features, weights) if isinstance(plan.scale, str) else plan.scale
+        scaling = plan.scale
+        if isinstance(scaling, str):
+            scaling = fit_scaling(scaling, rows.features, weights, dataset.column_text)
         return build_problem(
             rows, weights, the_loss, plan.l2, plan.intercept, scaling, plan.precondition, threads, arrangement
         )
