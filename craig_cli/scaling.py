@@ -27,6 +27,7 @@ ROUNDING = 1e-12  # of the square of its mean: a sparse column of less variance 
 UNEVEN = 100.0  # ranges that differ by more than this get a note
 Named = Callable[[int], str]
 LABELS: Named = lambda column: "labels"  # noqa: E731
+MOST_RANGES = 1_000_000  # of more features the ranges are not looked at
 SPREADS = {"minmax": "range", "standard": "deviation", "unit": "norm"}  # what a column is divided by
 
 
@@ -165,6 +166,13 @@ def column_range(features: np.ndarray | sp.csr_matrix) -> tuple[np.ndarray, np.n
     if is_csr(features):
         return features.min(axis=0).toarray().ravel(), features.max(axis=0).toarray().ravel()
     return features.min(axis=0), features.max(axis=0)
+
+
+def uneven_ranges(dataset: Dataset, so: str) -> list[str]:
+    """``on_uneven_ranges`` of the features of ``dataset``."""
+    if dataset.n_features > MOST_RANGES:
+        return []
+    return on_uneven_ranges(*column_range(dataset.features), so)
 
 
 def on_uneven_ranges(low: np.ndarray, high: np.ndarray, so: str) -> list[str]:

@@ -6,7 +6,7 @@ import shlex
 import numpy as np
 import pytest
 
-from craig_cli import select_coreset
+from craig_cli import select_coreset, train_model
 from craig_cli.artifacts.coreset import read_coreset
 from craig_cli.artifacts.model import Model
 from craig_cli.dataset import from_arrays
@@ -123,6 +123,10 @@ def test_columns_that_the_penalty_holds_back(craig):
     assert text in craig.ok("train", "u.libsvm", "--epochs", "5", "-o", "m.json").stderr
     assert text not in craig.ok("train", "u.libsvm", "--epochs", "5", "--scale", "standard", "-o", "m.json").stderr
     assert text not in craig.ok("train", "u.libsvm", "--epochs", "5", "--l2", "0", "-o", "m.json").stderr
+    for asked, expected in (({}, 1), ({"scale": "standard"}, 0), ({"l2": 0.0}, 0)):
+        said: list[str] = []
+        train_model(features, labels, epochs=5, note=said.append, **asked)
+        assert sum(text in line for line in said) == expected
 
 
 def _three_classes(n, rare):

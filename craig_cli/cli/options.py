@@ -182,16 +182,11 @@ def output_path(output: str | None, first_input: str, suffix: str, as_json: bool
     return output
 
 
-MOST_RANGES = 1_000_000  # of more features the ranges are not looked at
-
-
 def note_uneven_ranges(dataset, so: str) -> None:
     """A note where the ranges of the features differ so much that ``so``."""
-    from craig_cli.scaling import column_range, on_uneven_ranges
+    from craig_cli.scaling import uneven_ranges
 
-    if dataset.n_features > MOST_RANGES:
-        return
-    for text in on_uneven_ranges(*column_range(dataset.features), so):
+    for text in uneven_ranges(dataset, so):
         note(text)
 
 

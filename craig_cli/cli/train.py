@@ -236,15 +236,15 @@ def train(
 
     from craig_cli.compiling import Ahead
     from craig_cli.dataset import is_csr, task_in_words
-    from craig_cli.training.fit import fit
+    from craig_cli.training.fit import fit, notes_ahead
 
     words = None
     if settings["loss"] is None and dataset.label_names is None:
         words = task_in_words(dataset.labels, settings["task"])
     if words is not None:
         note(words)
-    if settings["scale"] == "none" and settings["l2"] > 0.0:
-        options.note_uneven_ranges(dataset, "the penalty holds the narrow ones back")
+    for text in notes_ahead(dataset, settings["scale"], settings["l2"]):
+        note(text)
     layout = "sparse" if is_csr(dataset.features) else "dense"
     with Ahead(settings["threads"], note) as ahead, options.progress_bar("train", "epoch") as progress:
         ahead.needs(f"train {settings['optimizer']} {layout}")
