@@ -52,6 +52,12 @@ def rows_of(amount: Amount, n_rows: int) -> int:
     return amount if isinstance(amount, int) else max(1, round(amount * n_rows))
 
 
+def per_cent(share: float) -> str:
+    """``0.35 %``, ``12 %``: two digits, and never 1e+02."""
+    number = 100.0 * share
+    return f"{number:.0f} %" if abs(number) >= 9.95 else f"{number:.2g} %"
+
+
 def in_words(size: int, n_rows: int) -> str:
     """``500 (1 %)``: how many rows, and what share of all."""
     return f"{size:,} ({100 * size / n_rows:.3g} %)"

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from craig_cli import select_coreset, train_model
+from craig_cli.amounts import per_cent
 from craig_cli.artifacts.coreset import read_coreset
 from craig_cli.artifacts.model import Model
 from craig_cli.dataset import from_arrays
@@ -87,6 +88,22 @@ def test_a_selection_in_words(craig):
     assert f"with a tenth of the picks {per_row[29]:.3g}" in plain
     assert "algorithm lazy" not in plain and "algorithm lazy, weights count; read " in verbose
     assert "round 1" not in craig.ok("select", BINARY, "--size", "300", "--for", "linear", "-o", "b.parquet").stderr
+
+
+def test_nothing_is_to_be_feared_of_all_rows(craig):
+    """They are what weights are to match, so what these leave of an error of none says nothing."""
+    for data in ((BINARY, "--for", "linear"), (SAMPLE / "people.csv", "--label", "paid")):
+        said = craig.ok("select", *data, "--fraction", "100%", "-o", "a.parquet").stderr
+        assert "(100 %)" in said
+        assert not [text for text in ("the weights leave", "has less", "are for linear models") if text in said]
+
+
+@pytest.mark.parametrize(
+    "share, text",
+    [(1.0, "100 %"), (0.998, "100 %"), (1.6, "160 %"), (0.123, "12 %"), (0.0996, "10 %"), (0.004, "0.4 %")],
+)
+def test_shares_are_in_readable_per_cent(share, text):
+    assert per_cent(share) == text
 
 
 def test_rows_picked_at_a_model_are_for_linear_models(craig):
