@@ -27,6 +27,7 @@ from craig_cli.guided.provenance import facts_at
 from craig_cli.guided.rough_model import RoughModel, few_picks, rough_model
 from craig_cli.registry import LOSSES, RECIPES, load
 from craig_cli.selection.at_model import AtModel, joint
+from craig_cli.selection.classes import check_classes
 from craig_cli.selection.limits import check_memory
 from craig_cli.selection.plan import Plan, algorithm_of, wants_rough_model
 from craig_cli.selection.select import Progress, select_dataset
@@ -53,6 +54,8 @@ def select_for(
     check_memory(dataset, None, plan.memory_limit)
     jit.set_threads(plan.threads)
     loss = plan.loss or guess_loss(dataset.labels, dataset.task(plan.task))
+    if not load(LOSSES, loss).is_regression:
+        check_classes(dataset)
     plan = replace(plan, algorithm=algorithm_of(plan))
     rough, why = _trained(dataset, plan, loss, picks)
     if rough is None:

@@ -12,6 +12,7 @@ from craig_cli.errors import DataError, UsageError
 from craig_cli.formats.pieces import Piece, Pieces
 from craig_cli.registry import METRICS, load
 from craig_cli.scaling import LABELS, Scaling
+from craig_cli.selection.classes import only_one_class
 from craig_cli.selection.distances.cells import widest_first
 from craig_cli.selection.distances.metrics import centre_of
 from craig_cli.selection.plan import Plan
@@ -254,10 +255,7 @@ def _groups(survey: Survey, plan: Plan, name: str, note) -> tuple[list, str | No
     if survey.many:
         raise DataError(f"{name}: expected labels of fewer classes, found too many different ones")
     if len(values) == 1:
-        raise DataError(
-            f"{name}: expected at least two classes, found only the label {values[0]}; "
-            "give --no-per-class to select from all rows together"
-        )
+        raise only_one_class(name, values[0])
     return values, plan.loss
 
 
