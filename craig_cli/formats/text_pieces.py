@@ -6,6 +6,7 @@ import os
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import scipy.sparse as sp
@@ -143,10 +144,11 @@ def open_text(paths: Sequence[str], **reading) -> TextPieces | None:
         weights = check_text(paths, shown, reading)
     states = [State.of(path) for path, *_ in expand(paths)]
     threads = reading.get("threads") or cores()
+    counted = partial(_counted, paths, reading.get("format"), threads)
     try:
-        count, log = _counted(paths, reading.get("zero_based"), threads)
+        count, log = counted(reading.get("zero_based"))
     except ZeroBased:
-        count, log = _counted(paths, True, threads)
+        count, log = counted(True)
     except NotInPieces as error:
         raise UsageError(f"{shown}: --stream takes no missing values so far, found nan") from error
     n_rows = sum(source.rows for source in log.sources)
@@ -163,8 +165,9 @@ def check_text(paths: Sequence[str], shown: str, reading: dict) -> State | None:
     """The file of weights, if there is one. Raises UsageError for a way to read LIBSVM that is none in pieces."""
     dialect = {name: reading.get(name) for name in ("zero_based", "delimiter", "header")}
     particular_of("libsvm", shown, Asked.of(reading), n_features=None, **dialect)
-    if not addresses.are_files(paths):
-        raise UsageError(f"{shown}: {ONCE_ONLY}")
+    for path in paths:
+        if path == STDIN or (addresses.exists(path) and not addresses.are_files([path])):
+            raise UsageError(f"{addresses.shown(path)}: {ONCE_ONLY}")
     return None if reading.get("weight_file") is None else _file_of(reading["weight_file"])
 
 
@@ -175,9 +178,9 @@ def _file_of(weights: str | os.PathLike) -> State:
     return State.of(os.fspath(weights))
 
 
-def _counted(paths: Sequence[str], zero_based: bool | None, threads: int) -> tuple[_Count, Log]:
+def _counted(paths: Sequence[str], form: str | None, threads: int, zero_based: bool | None) -> tuple[_Count, Log]:
     count, log = _Count(), Log()
-    with opened(paths, "libsvm") as (_, contents, _):
+    with opened(paths, form) as (_, contents, _):
         for piece in dataset_pieces(contents, threads=threads, zero_based=zero_based, log=log):
             count.add(piece)
     return count, log
