@@ -155,7 +155,8 @@ def test_what_is_not_like_it_is_refused_in_one_line(craig, folder):
         in craig("export", "v.parquet", *export[2:], "--like", "c").error
     )
     (folder / "t.libsvm").write_text("1 1:3\n")
-    assert "found LIBSVM data" in craig("export", "t.libsvm", *export[2:], "--like", "c").error
+    told = craig("export", "t.libsvm", *export[2:], "--like", "c").error
+    assert told.startswith('Error: t.libsvm: expected a table with a column "') and "found LIBSVM data" in told
     assert "u.parquet: expected a coreset" in craig(*export, "--like", "u.parquet").error
     assert "absent: cannot read: No such file" in craig(*export, "--like", "absent").error
     for more, said in (

@@ -142,8 +142,12 @@ def run(asked: dict, dataset, test, coresets: dict, reading: dict, loss, seed: i
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="craig-"))
             trainer = Command(asked["trainer"], train, test, kept, test_rows, reading["label"], folder)
         recipes = functools.partial(_recipes, asked, bool(coresets), shared | {"threads": threads})
-        ways = recipes(train) + [lib.stored(os.path.basename(name), each) for name, each in coresets.items()]
-        whole, runs = _trained(train, trainer, ways, recipes, _sizes(asked, train, coresets), seeds)
+        sizes = _sizes(asked, train, coresets)
+        there = [lib.stored(os.path.basename(name), each) for name, each in coresets.items()]
+        for way, size in itertools.product(there, sizes):  # a size that one lacks is refused before any training
+            way.choose(size, 0)
+        ways = recipes(train) + there
+        whole, runs = _trained(train, trainer, ways, recipes, sizes, seeds)
     within = WITHIN if asked["within"] is None else asked["within"]
     verdict = judge(whole, runs, within)
     score = "loss" if asked["trainer"] is None else "score"
