@@ -275,6 +275,21 @@ def test_what_workers_cannot_see_is_refused_before_there_are_any(craig, data, mo
     assert os.listdir(craig.folder) == []
 
 
+@needs_dask
+def test_workers_that_do_not_start_are_one_line(craig, data, monkeypatch):
+    import distributed
+
+    def fail(**options):
+        raise RuntimeError("Nanny failed to start.")
+
+    monkeypatch.setattr(distributed, "LocalCluster", fail)
+    monkeypatch.setattr(streaming, "rehearse", lambda *what: None)
+    result = craig("select", data, *OPTIONS, "--cluster", "local:1", "-o", "out")
+    said = "--cluster local:1: its worker processes did not start: RuntimeError: Nanny failed to start"
+    assert (result.status, result.error) == (1, f"Error: {said}")
+    assert os.listdir(craig.folder) == []
+
+
 _NO_MORE_KERNELS = """
 import importlib, pkgutil, sys
 from pathlib import Path

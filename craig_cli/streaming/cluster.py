@@ -89,7 +89,7 @@ def _local(count: int, memory: int) -> Iterator[str]:
     folder = tempfile.mkdtemp(prefix="craig-workers-")
     workers = None
     try:
-        with _deaf():
+        with _deaf(), _starting(count):
             workers = LocalCluster(
                 n_workers=count,
                 threads_per_worker=1,
@@ -110,6 +110,16 @@ def _local(count: int, memory: int) -> Iterator[str]:
             _end(lambda: workers.close(timeout=10))
         _restore(before)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _starting(count: int) -> Iterator[None]:
+    """Processes that do not come up, whatever Dask says of it, are one line."""
+    try:
+        yield
+    except Exception as error:
+        said = f"{type(error).__name__}: {first_line(error)}"
+        raise DataError(f"--cluster local:{count}: its worker processes did not start: {said}") from error
 
 
 @contextlib.contextmanager
