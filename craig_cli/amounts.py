@@ -26,13 +26,23 @@ def amount_of(value: object) -> Amount:
     return number
 
 
-def _of_text(text: str) -> Amount:
-    text = text.strip()
+def share_of(text: str) -> float:
+    """The number that a text is, of which 5% is 0.05; nan where it is none."""
+    number, per_cent = text.strip(), 1.0
+    if number.endswith("%"):
+        number, per_cent = number[:-1], 100.0
     try:
-        if text.endswith("%"):
-            return float(text[:-1]) / 100.0
-        share = float(text)
-        return share if 0.0 < share < 1.0 else int(text)
+        return float(number) / per_cent
+    except ValueError:
+        return math.nan
+
+
+def _of_text(text: str) -> Amount:
+    share = share_of(text)
+    if text.strip().endswith("%") or 0.0 < share < 1.0:
+        return share
+    try:
+        return int(text)
     except ValueError:
         return math.nan
 
@@ -40,6 +50,12 @@ def _of_text(text: str) -> Amount:
 def rows_of(amount: Amount, n_rows: int) -> int:
     """How many of ``n_rows`` an ``amount`` is: at least one; a number of rows is what it is."""
     return amount if isinstance(amount, int) else max(1, round(amount * n_rows))
+
+
+def per_cent(share: float) -> str:
+    """``0.35 %``, ``12 %``: two digits, and never 1e+02."""
+    number = 100.0 * share
+    return f"{number:.0f} %" if abs(number) >= 9.95 else f"{number:.2g} %"
 
 
 def in_words(size: int, n_rows: int) -> str:

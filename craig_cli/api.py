@@ -76,7 +76,7 @@ def train_model(features, labels, *, coreset: Coreset | None = None, sample_weig
     Raises UsageError and DataError, ValueErrors both, for what cannot be, TypeError for an argument that is none.
     """
     from craig_cli.errors import UsageError
-    from craig_cli.training.fit import fit
+    from craig_cli.training.fit import fit, notes_ahead
     from craig_cli.training.plan import TrainingPlan
 
     _check_names("train_model", asked.keys() - signature(fit).parameters.keys(), TrainingPlan)
@@ -89,8 +89,12 @@ def train_model(features, labels, *, coreset: Coreset | None = None, sample_weig
         rows, chosen, sample_weight = coreset.take(features, labels)
         dataset = dataset_of(rows, labels if isinstance(labels, str) else chosen, encoding=coreset.encoding)
         rank = coreset.rank
+    if note is not None:
+        ahead = notes_ahead(dataset, asked.get("scale", TrainingPlan.scale), asked.get("l2", TrainingPlan.l2))
+        for text in (*dataset.notes, *ahead):
+            note(text)
     fitted = fit(dataset, sample_weight, rank=rank, **asked)
-    for text in (*dataset.notes, *fitted.notes) if note is not None else ():
+    for text in fitted.notes if note is not None else ():
         note(text)
     return with_encoding(fitted.model, dataset.encoding)
 

@@ -144,6 +144,10 @@ class Dataset:
             raise DataError(f"{self.name}: expected numbers as labels of a regression, found {self.label_text(0)}")
         return "classification"
 
+    def column_text(self, column: int) -> str:
+        """A column of the features, counted from 0, for the start of a message."""
+        return column_in_words(column, self.name, self.encoding)
+
     def take(self, index: np.ndarray) -> Dataset:
         """The rows ``index`` (int64, positions in this data set), in that order."""
         return replace(
@@ -173,6 +177,14 @@ class Dataset:
             wide = np.zeros((self.n_rows, n_features))
             wide[:, : self.n_features] = self.features
         return replace(self, features=wide)
+
+
+def column_in_words(column: int, name: str, encoding: Encoding | None) -> str:
+    """Column number ``column`` (from 0) of the features of the data of this name, for the start of a message."""
+    from craig_cli.formats.messages import quoted  # which imports this file
+
+    names = [] if encoding is None else encoding.names
+    return f"{name}: column {quoted(names[column])}" if names else f"{name}: feature {column + 1}"
 
 
 def label_in_words(label: float | int | str | bool) -> str:

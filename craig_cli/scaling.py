@@ -11,12 +11,13 @@ feels the shift. Sparse data is never shifted, which would fill it: its zeros st
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
 
-from craig_cli.dataset import is_csr
+from craig_cli.dataset import Dataset, is_csr
 from craig_cli.errors import DataError
 
 CHUNK = 8192  # rows at a time
@@ -24,6 +25,9 @@ MOST_COLUMNS_KEPT = 10_000  # of a scaling in a coreset's metadata
 TINY = 1e-130  # values of less, and what they differ by, may have no squares in float64
 ROUNDING = 1e-12  # of the square of its mean: a sparse column of less variance is constant
 UNEVEN = 100.0  # ranges that differ by more than this get a note
+Named = Callable[[int], str]
+LABELS: Named = lambda column: "labels"  # noqa: E731
+MOST_RANGES = 1_000_000  # of more features the ranges are not looked at
 SPREADS = {"minmax": "range", "standard": "deviation", "unit": "norm"}  # what a column is divided by
 
 
@@ -91,8 +95,21 @@ def scaling_of(facts: dict, name: str) -> Scaling | None:
     return Scaling(name, shift, factor) if usable and np.isfinite(shift).all() and np.isfinite(factor).all() else None
 
 
-def fit_scaling(name: str, features: np.ndarray | sp.csr_matrix, multiplicity: np.ndarray | None = None) -> Scaling:
-    """The scaling ``name`` of these features (n, d); rows count ``multiplicity`` times in mean and deviation."""
+def scaling_for(dataset: Dataset, name: str) -> Scaling:
+    """The scaling ``name`` of the features of ``dataset``. Raises DataError as ``scaling_by``."""
+    return fit_scaling(name, dataset.features, dataset.multiplicity, dataset.column_text)
+
+
+def fit_scaling(
+    name: str,
+    features: np.ndarray | sp.csr_matrix,
+    multiplicity: np.ndarray | None = None,
+    named: Named | None = None,
+) -> Scaling:
+    """The scaling ``name`` of these features (n, d); rows count ``multiplicity`` times in mean and deviation.
+
+    Raises DataError as ``scaling_by``.
+    """
     if name == "none":
         return Scaling(name)
     n_features = features.shape[1]
@@ -104,7 +121,7 @@ def fit_scaling(name: str, features: np.ndarray | sp.csr_matrix, multiplicity: n
         else:
             squares = np.einsum("ij,ij->i", features, features)
         largest = np.sqrt(np.max(np.asarray(squares), initial=0.0))
-        return scaling_by(name, shift, np.full(n_features, largest))
+        return scaling_by(name, shift, np.full(n_features, largest), lambda: column_range(features), named)
     if name == "minmax":
         low, high = column_range(features)
         spread = high - low
@@ -114,17 +131,32 @@ def fit_scaling(name: str, features: np.ndarray | sp.csr_matrix, multiplicity: n
         mean, spread = _mean_and_deviation(features, multiplicity)
         if not sparse:
             shift = mean
-    return scaling_by(name, shift, spread)
+    return scaling_by(name, shift, spread, lambda: column_range(features), named)
 
 
-def scaling_by(name: str, shift: np.ndarray, spread: np.ndarray) -> Scaling:
+def scaling_by(
+    name: str,
+    shift: np.ndarray,
+    spread: np.ndarray,
+    ranges: Callable[[], tuple[np.ndarray, np.ndarray]],
+    named: Named | None = None,
+) -> Scaling:
     """The scaling that takes ``shift`` (d,) off and divides by ``spread`` (d,), but by 1 what is the same in all rows.
+
+    ranges  the (least, greatest) values of each column, (d,) each; named: what to call a column, by its number
 
     Raises DataError for values so large that there is no such spread.
     """
-    if not (np.isfinite(shift).all() and np.isfinite(spread).all()):
+    beyond = ~(np.isfinite(shift) & np.isfinite(spread))
+    if beyond.any():
+        low, high = ranges()
+        largest = np.where(beyond, np.maximum(high, -low), -1.0)
+        column = int(np.argmax(largest))
+        where = f"feature {column + 1}" if named is None else named(column)
         hint = "" if name == "minmax" else "; --scale minmax, and of select --for distance"
-        raise DataError(f"expected values whose {SPREADS[name]} fits in float64, found too large ones for that{hint}")
+        raise DataError(
+            f"{where}: expected values whose {SPREADS[name]} fits in float64, found ones like {largest[column]:g}{hint}"
+        )
     # What is less than the smallest normal number has no inverse.
     return Scaling(name, shift, 1.0 / np.where(spread >= np.finfo(np.float64).tiny, spread, 1.0))
 
@@ -134,6 +166,13 @@ def column_range(features: np.ndarray | sp.csr_matrix) -> tuple[np.ndarray, np.n
     if is_csr(features):
         return features.min(axis=0).toarray().ravel(), features.max(axis=0).toarray().ravel()
     return features.min(axis=0), features.max(axis=0)
+
+
+def uneven_ranges(dataset: Dataset, so: str) -> list[str]:
+    """``on_uneven_ranges`` of the features of ``dataset``."""
+    if dataset.n_features > MOST_RANGES:
+        return []
+    return on_uneven_ranges(*column_range(dataset.features), so)
 
 
 def on_uneven_ranges(low: np.ndarray, high: np.ndarray, so: str) -> list[str]:

@@ -32,7 +32,10 @@ def mixed(n_rows: int = N_ROWS, seed: int = 0) -> pa.Table:
             "job": pa.array(some(job.tolist())).dictionary_encode(),
             "town": [f"town {k % 60}" for k in rng.zipf(1.5, n_rows)],
             "born": pa.array(some(born)),
-            "home": [{"zip": f"{row % 7:02d}", "own": bool(row % 2)} for row in rng.integers(0, 99, n_rows)],
+            "home": pa.array(
+                [{"zip": f"{row % 7:02d}", "own": bool(row % 2)} for row in rng.integers(0, 99, n_rows)],
+                pa.struct([("zip", pa.string()), ("own", pa.bool_())]),
+            ),
             "two": rng.normal(size=(n_rows, 2)).tolist(),
             "note": [" ".join(rng.choice([f"w{k}" for k in range(40)], 6)) for _ in range(n_rows)],
             "photo": [b"jpeg"] * n_rows,

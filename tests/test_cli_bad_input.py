@@ -136,6 +136,11 @@ def test_a_damaged_parquet_file(craig):
 def test_one_class_only(craig):
     (craig.folder / "in.data").write_text("1 1:2\n1 1:3\n1 1:4\n")
     check_refused(craig, craig("train", "in.data", "-q"), 1, "in.data", "class")
+    expected = "in.data: expected at least two classes, found only the label 1; give --no-per-class to select from all"
+    for more in ("--for any", "--for linear", "--for distance", "--stream", "--algorithm random", "--weights equal"):
+        check_refused(craig, craig("select", "in.data", "--size", "2", "-q", *more.split()), 1, expected)
+        if more != "--weights equal":
+            craig.ok("select", "in.data", "--size", "2", "--no-per-class", "-o", "in.coreset", "-q", *more.split())
     result = craig("select", "in.data", "--size", "2", "--loss", "logistic", "--radius", "1", "-q")
     check_refused(craig, result, 1, "in.data", "class")
 

@@ -101,6 +101,8 @@ def test_help_ends_in_examples_that_run(name, tmp_path, craig):
         (("select", "a", "--fraction", "1.5"), "found '1.5'"),
         (("select", "a", "--fraction", "nan"), "found 'nan'"),
         (("select", "a", "--fraction", "ten"), "found 'ten'"),
+        (("select", "a", "--fraction", "0%"), "greater than 0 and at most 1, found '0%'"),
+        (("select", "a", "--fraction", "101%"), "found '101%'"),
         (("select", "a", "--fraction"), "--fraction"),
         (("select", "a", "--size", "0"), "at least 1, found '0'"),
         (("select", "a", "--size", "1.5"), "found '1.5'"),

@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from craig_cli import read_dataset
+from craig_cli import compiling, read_dataset
 from craig_cli.errors import DataError, UsageError
 from craig_cli.formats import libsvm, libsvm_pieces, weight_file
 from craig_cli.formats.text_pieces import open_text
@@ -31,6 +31,7 @@ from craig_cli.selection.plan import Plan
 from craig_cli.selection.select import select_dataset
 from craig_cli.streaming import cluster, picking
 from craig_cli.streaming import select as streaming
+from craig_cli.streaming.scheduler import address_of, local_workers
 from craig_cli.streaming.spans import spans_of
 from tests import faulty
 
@@ -232,14 +233,14 @@ def test_where_the_scheduler_is(tmp_path):
     (tmp_path / "text").write_text("tls://host:8786\n")
     (tmp_path / "other").write_text("host and port")
     (tmp_path / "bytes").write_bytes(b"\xff\xfe://")
-    assert cluster.address_of("tcp://a:1") == "tcp://a:1"
-    assert cluster.address_of(str(tmp_path / "json")) == "tcp://10.0.0.1:8786"
-    assert cluster.address_of(str(tmp_path / "text")) == "tls://host:8786"
+    assert address_of("tcp://a:1") == "tcp://a:1"
+    assert address_of(str(tmp_path / "json")) == "tcp://10.0.0.1:8786"
+    assert address_of(str(tmp_path / "text")) == "tls://host:8786"
     for name in ("other", "bytes"):
         with pytest.raises(DataError, match="expected local, local:N, tcp"):
-            cluster.address_of(str(tmp_path / name))
-    assert cluster.local_workers("local:3") == 3 and cluster.local_workers("locals") is None
-    assert cluster.local_workers("local") >= 1
+            address_of(str(tmp_path / name))
+    assert local_workers("local:3") == 3 and local_workers("locals") is None
+    assert local_workers("local") >= 1
 
 
 @pytest.mark.parametrize(
@@ -255,6 +256,37 @@ def test_one_line(craig, data, monkeypatch, name, status, says):
     monkeypatch.setitem(sys.modules, "distributed", None)
     result = craig("select", data, *OPTIONS, "--cluster", name, "-o", "out")
     assert says in result.error and result.status == status
+    assert os.listdir(craig.folder) == []
+
+
+@needs_dask
+@pytest.mark.parametrize("places", [("memory://data",), ("{data}", "--scratch", "memory://place")])
+def test_what_workers_cannot_see_is_refused_before_there_are_any(craig, data, monkeypatch, places):
+    monkeypatch.setattr(compiling, "not_there", list)
+    monkeypatch.setattr(streaming, "connected", None)
+    files = pytest.importorskip("fsspec", reason="fsspec is not installed").filesystem("memory")
+    files.pipe_file("/data", data.read_bytes())
+    result = craig(
+        "select", *(place.format(data=data) for place in places), *OPTIONS[:-1], "--cluster", "local:1", "-o", "out"
+    )
+    files.store.clear()
+    expected = "expected what the workers of --cluster can see, found the memory of this process"
+    assert (result.status, result.error.partition(": ")[2].partition(": ")[2]) == (2, expected)
+    assert os.listdir(craig.folder) == []
+
+
+@needs_dask
+def test_workers_that_do_not_start_are_one_line(craig, data, monkeypatch):
+    import distributed
+
+    def fail(**options):
+        raise RuntimeError("Nanny failed to start.")
+
+    monkeypatch.setattr(distributed, "LocalCluster", fail)
+    monkeypatch.setattr(streaming, "rehearse", lambda *what: None)
+    result = craig("select", data, *OPTIONS, "--cluster", "local:1", "-o", "out")
+    said = "--cluster local:1: its worker processes did not start: RuntimeError: Nanny failed to start"
+    assert (result.status, result.error) == (1, f"Error: {said}")
     assert os.listdir(craig.folder) == []
 
 

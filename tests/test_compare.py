@@ -11,6 +11,7 @@ import pytest
 
 from craig_cli.dataset import from_arrays
 from craig_cli.errors import DataError
+from craig_cli.evaluation import compare
 from craig_cli.evaluation.compare import ALL, RANDOM, Judged, Linear, Run, held_out, train_all
 from craig_cli.evaluation.reference import Objective, measure
 from craig_cli.evaluation.verdict import judge, paired, sentences
@@ -200,6 +201,14 @@ def test_compare_of_a_coreset_with_its_sizes(craig):
     assert "3,000 rows of binary.libsvm to train on, judged by 1,000" in result.stderr
     pytest.importorskip("matplotlib")
     assert (craig.folder / "p.svg").read_bytes().startswith(b"<?xml")
+
+
+def test_a_size_that_a_coreset_lacks_is_refused_before_any_training(craig, monkeypatch):
+    craig.ok("select", DATA, "--size", "150", "--algorithm", "random", "-q", "-o", "c.parquet")
+    monkeypatch.setattr(compare, "warm_up", None)
+    result = craig("eval", DATA, "--compare", "--coreset", "c.parquet", "--test", TEST, "--sizes", "10%", "-q")
+    assert result.status == 2
+    assert "c.parquet has one size only, 150 (5 %), found 300 (10 %)" in result.error
 
 
 TRAINER = """

@@ -54,6 +54,23 @@ def test_of_select(small, asked, expected):
     assert ignored(small.ok("select", SMALL, "--size", "12", *asked.split(), "-o", "c", "-q")) == []
 
 
+@pytest.mark.parametrize(
+    "asked, why",
+    [
+        ("--metric cosine", "rows are selected at a model; --for distance goes by it"),
+        ("--metric cosine --for linear", "rows are selected at a model; --for distance goes by it"),
+        ("--metric cosine --algorithm random", "rows are drawn at random"),
+        ("--metric cosine --for distance", None),
+        ("--metric cosine --no-per-class", None),
+        ("--for linear", None),
+    ],
+)
+def test_of_a_metric_that_measures_epsilon_alone(small, asked, why):
+    result = small.ok("select", SMALL, "--size", "12", *asked.split(), "-o", "c")
+    said = [line for line in result.stderr.splitlines() if line.startswith("--metric ")]
+    assert said == ([] if why is None else [f"--metric is for epsilon alone: {why}"])
+
+
 def test_of_select_at_a_model_and_at_gradients(small):
     small.ok("train", SMALL, "--epochs", "2", "-o", "m", "-q")
     at = small.ok("select", SMALL, "--size", "12", "--at", "m", "--l2", ".1", "--rounds", "2", "-o", "c")

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
@@ -64,6 +65,29 @@ def test_rows_like_those_of_a_coreset_come_in_pieces(folder):
     found = np.vstack([piece.features.toarray() for piece in pieces])
     assert np.array_equal(found, dense(expected)) and prepared.n_features == known.width
     assert np.array_equal(np.concatenate([piece.labels for piece in pieces]), expected.labels)
+
+
+@pytest.mark.parametrize("made", ["csv", "parquet"])
+def test_text_of_digits_stays_text_as_the_coreset_has_it(craig, folder, made):
+    """Whatever the first rows of the other file look like: 107 is a number there, and 007 comes late."""
+    codes, labels = ["007", "107", "21"] * 20, ["007", "107"] * 30
+    table = pa.table({"x": range(60), "code": codes, "label": labels})
+    if made == "csv":
+        pyarrow.csv.write_csv(table, "made", pyarrow.csv.WriteOptions(quoting_style="none"))
+    else:
+        pq.write_table(table, "made")
+    craig.ok("select", "made", "--size", "9", "--algorithm", "random", "-o", "d", "-q")
+    late = ["107"] * 300 + ["007"]
+    for rows in (late[:2], late):
+        lines = "".join(f"{row},{code},{code}\n" for row, code in enumerate(rows))
+        (folder / "other.csv").write_text(f"x,code,label\n{lines}")
+        export = ("export", "other.csv", "--like", "d", "--to", "encoded-csv", "--normalize", "none", "-q", "-o", "out")
+        craig.ok(*export)
+        found = np.loadtxt("out", delimiter=",", skiprows=1, ndmin=2)
+        assert found[:, -3:].tolist() == [[0, 1, 0] if code == "107" else [1, 0, 0] for code in rows]
+        assert found[:, 0].tolist() == [float(code == "107") for code in rows]
+    craig.ok("train", "made", "-q", "-o", "m", "--epochs", "1")
+    assert json.loads(craig.ok("eval", "m", "other.csv", "--json").text)["rows"] == 301
 
 
 @pytest.mark.parametrize("target, piped", [("libsvm", False), ("xgboost", False), ("vw", False), ("encoded-csv", True)])
@@ -131,7 +155,8 @@ def test_what_is_not_like_it_is_refused_in_one_line(craig, folder):
         in craig("export", "v.parquet", *export[2:], "--like", "c").error
     )
     (folder / "t.libsvm").write_text("1 1:3\n")
-    assert "found LIBSVM data" in craig("export", "t.libsvm", *export[2:], "--like", "c").error
+    told = craig("export", "t.libsvm", *export[2:], "--like", "c").error
+    assert told.startswith('Error: t.libsvm: expected a table with a column "') and "found LIBSVM data" in told
     assert "u.parquet: expected a coreset" in craig(*export, "--like", "u.parquet").error
     assert "absent: cannot read: No such file" in craig(*export, "--like", "absent").error
     for more, said in (

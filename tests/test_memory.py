@@ -12,6 +12,7 @@ import pytest
 import scipy.sparse as sp
 
 from craig_cli.dataset import from_arrays
+from craig_cli.errors import UsageError
 from craig_cli.guided.policy import select_for
 from craig_cli.selection.limits import estimate
 from craig_cli.selection.plan import Plan
@@ -28,6 +29,15 @@ def test_the_estimate_of_memory_is_about_what_is_taken(layout, block):
 def test_the_estimate_of_memory_counts_the_vectors_at_a_model():
     taken, estimated = _in_a_process(_at_a_model)
     assert 0.6 * taken - 20e6 < estimated < 1.7 * taken + 20e6
+
+
+def test_a_rough_model_of_very_many_columns_is_refused_before_it_is_begun():
+    rows, columns = np.arange(40), np.resize([0, 399_999], 40)
+    dataset = from_arrays(sp.csr_matrix((np.arange(1.0, 41.0), (rows, columns))), np.arange(40) % 2)
+    expected = "data: a rough model of 400,000 columns needs about 1.1 GiB, .* 0.19 GiB; give --for distance"
+    with pytest.raises(UsageError, match=expected):
+        select_for(dataset, Plan(size=4, memory_limit=200_000_000))
+    assert len(select_for(dataset, Plan(size=4, purpose="distance", memory_limit=200_000_000))) == 4
 
 
 def _by_the_paper(layout, block):

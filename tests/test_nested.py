@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import click
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,6 +13,7 @@ import pytest
 from craig_cli import Plan, select_coreset
 from craig_cli.amounts import amount_of, rows_of
 from craig_cli.artifacts.coreset import METADATA_KEY, SCHEMA, read_coreset
+from craig_cli.cli import cli
 from craig_cli.dataset import from_arrays
 from craig_cli.deep.gradients import select_gradients
 from craig_cli.errors import DataError, UsageError
@@ -268,6 +270,16 @@ def test_a_size_that_is_not_there_names_those_that_are(nested):
 def test_amounts(text, amount):
     assert amount_of(text) == amount
     assert type(amount_of(text)) is type(amount)
+
+
+@pytest.mark.parametrize("command, option", [("select", "fraction"), ("train", "resample"), ("eval", "within")])
+def test_a_share_is_a_number_or_per_cent(command, option):
+    context = click.Context(cli)
+    kind = next(each for each in cli.get_command(context, command).params if each.name == option).type
+    assert [kind.convert(text, None, None) for text in ("0.1", "10%", " 10 %")] == [0.1] * 3
+    for wrong in ("-1%", "%", "10%%", "nan%", "ten"):
+        with pytest.raises(click.BadParameter, match=r"expected a share such as 0\.1 or 10%, .*found "):
+            kind.convert(wrong, None, None)
 
 
 # --- the commands -------------------------------------------------------------------------------------------

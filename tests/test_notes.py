@@ -6,7 +6,8 @@ import shlex
 import numpy as np
 import pytest
 
-from craig_cli import select_coreset
+from craig_cli import select_coreset, train_model
+from craig_cli.amounts import per_cent
 from craig_cli.artifacts.coreset import read_coreset
 from craig_cli.artifacts.model import Model
 from craig_cli.dataset import from_arrays
@@ -89,6 +90,22 @@ def test_a_selection_in_words(craig):
     assert "round 1" not in craig.ok("select", BINARY, "--size", "300", "--for", "linear", "-o", "b.parquet").stderr
 
 
+def test_nothing_is_to_be_feared_of_all_rows(craig):
+    """They are what weights are to match, so what these leave of an error of none says nothing."""
+    for data in ((BINARY, "--for", "linear"), (SAMPLE / "people.csv", "--label", "paid")):
+        said = craig.ok("select", *data, "--fraction", "100%", "-o", "a.parquet").stderr
+        assert "(100 %)" in said
+        assert not [text for text in ("the weights leave", "has less", "are for linear models") if text in said]
+
+
+@pytest.mark.parametrize(
+    "share, text",
+    [(1.0, "100 %"), (0.998, "100 %"), (1.6, "160 %"), (0.123, "12 %"), (0.0996, "10 %"), (0.004, "0.4 %")],
+)
+def test_shares_are_in_readable_per_cent(share, text):
+    assert per_cent(share) == text
+
+
 def test_rows_picked_at_a_model_are_for_linear_models(craig):
     assert "are for linear models" in craig.ok("select", BINARY, "--size", "300", "--pilot", "-o", "p.parquet").stderr
     assert "are for linear models" not in craig.ok("select", BINARY, "--size", "300", "-o", "a.parquet").stderr
@@ -123,6 +140,10 @@ def test_columns_that_the_penalty_holds_back(craig):
     assert text in craig.ok("train", "u.libsvm", "--epochs", "5", "-o", "m.json").stderr
     assert text not in craig.ok("train", "u.libsvm", "--epochs", "5", "--scale", "standard", "-o", "m.json").stderr
     assert text not in craig.ok("train", "u.libsvm", "--epochs", "5", "--l2", "0", "-o", "m.json").stderr
+    for asked, expected in (({}, 1), ({"scale": "standard"}, 0), ({"l2": 0.0}, 0)):
+        said: list[str] = []
+        train_model(features, labels, epochs=5, note=said.append, **asked)
+        assert sum(text in line for line in said) == expected
 
 
 def _three_classes(n, rare):

@@ -1,12 +1,18 @@
 """``--for``: what a coreset is for, and what that sets; the same from Python."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from craig_cli import CoresetSampler, evaluate_model, read_coreset, select_coreset, train_model
+from craig_cli.dataset import from_arrays
 from craig_cli.errors import UsageError
 from craig_cli.registry import RECIPES
+from craig_cli.selection.at_model import AtModel
+from craig_cli.selection.plan import Plan, resolve
+from craig_cli.streaming.asked import resolved, streamed_algorithm
 from tests.conftest import SAMPLE
 from tests.paper import paper_coreset
 
@@ -50,6 +56,28 @@ def test_who_says_a_part_overrides_it(craig):
     found = picked(craig, "--for", "distance", "--exemplar", "member")
     assert found.metadata["exemplar"] == "member" and found.metadata["weights"] == "count"
     assert picked(craig, "--for", "distance", "--algorithm", "random").metadata["exemplar"] is None
+
+
+@pytest.mark.parametrize(
+    "asked, at_model, exemplar, swaps",
+    [
+        ({}, False, "member", 1),
+        ({}, True, "member", 0),
+        ({"exemplar": "medoid"}, True, "medoid", 1),
+        ({"purpose": "distance"}, False, "medoid", 1),
+        ({"purpose": "distance", "exemplar": "member", "swaps": 3}, True, "member", 3),
+        ({"epsilon": 9.0, "size": None}, False, "medoid", 1),
+        ({"purpose": "linear"}, True, None, 0),
+        ({"algorithm": "strata"}, False, None, 0),
+    ],
+)
+def test_what_is_left_open_is_the_same_in_memory_and_in_pieces(data, asked, at_model, exemplar, swaps):
+    plan = Plan(**{"size": 150, **asked})
+    dataset = from_arrays(*data)
+    at = AtModel(data[0]) if at_model else None
+    in_memory, _ = resolve(replace(plan, algorithm=streamed_algorithm(plan), weights="count"), dataset, at)
+    in_pieces = resolved(plan, at_model)
+    assert [(each.exemplar, each.swaps) for each in (in_memory, in_pieces)] == [(exemplar, swaps)] * 2
 
 
 def test_python_selects_as_the_command_does(craig):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from craig_cli.dataset import Dataset
+from craig_cli.dataset import Dataset, Source, from_arrays
 from craig_cli.errors import DataError
 from craig_cli.registry import SCALES
-from craig_cli.scaling import column_range, fit_scaling
+from craig_cli.scaling import SPREADS, column_range, fit_scaling, scaling_for
+from craig_cli.selection.groups import scaled_features
+from craig_cli.tables.encoding import Column, Encoding
 from craig_cli.training.fit import fit
 
 
@@ -100,13 +103,28 @@ def test_constant_columns_give_finite_factors(name):
         assert np.isfinite(scaling.apply(table)).all()
 
 
+@pytest.mark.parametrize("wide", [False, True])
+def test_a_column_that_is_too_large_to_scale_is_named(wide):
+    rows, columns, values = [0, 1, 3, 5, 6], [2, 90, 7, 7, 9], [1.0, 1.0, 1e200, -3e200, 2e200]
+    features = sp.csr_matrix((values, (rows, columns)), shape=(40, 20_000 if wide else 300))
+    dataset = replace(from_arrays(features), sources=(Source("a.libsvm", 0, 40, ""),))
+    with np.errstate(all="ignore"), pytest.raises(DataError, match=r"^a.libsvm: feature 8: .* like 3e\+200; "):
+        scaled_features(dataset, "standard")
+    column = Column("pay", "number", {"missing": False})
+    table = replace(dataset, features=np.array([[1e200], [-1e200]]), encoding=Encoding((column,)))
+    with np.errstate(all="ignore"), pytest.raises(DataError, match=r'^a.libsvm: column "pay": expected '):
+        scaling_for(table, "unit")
+
+
 @pytest.mark.parametrize("name, large", [("standard", 1e200), ("unit", 1e200), ("minmax", 1.7e308)])
 @pytest.mark.parametrize("sparse", [False, True])
 def test_values_too_large_to_scale_are_refused_and_too_small_ones_are_all_the_same(features, name, large, sparse):
     """A spread that overflows is no reason to make a column 0, as dividing by infinity would."""
     features[3, 1], features[4, 1] = large, -large
     features[:, 2] *= 1e-310
-    with np.errstate(all="ignore"), pytest.raises(DataError, match="too large ones"):
+    like = re.escape(f"{large:g}")
+    found = rf"^feature 2: expected values whose {SPREADS[name]} fits in float64, found ones like {like}"
+    with np.errstate(all="ignore"), pytest.raises(DataError, match=found):
         fit_scaling(name, sp.csr_matrix(features) if sparse else features)
     scaled = fit_scaling(name, features[:, 2:3]).apply(features[:, 2:3])
     assert np.isfinite(scaled).all()

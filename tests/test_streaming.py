@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import os
 import shutil
 import signal
@@ -12,11 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 import scipy.sparse as sp
 
-from craig_cli import read_dataset
+from craig_cli import compiling, read_dataset
 from craig_cli.errors import DataError, UsageError
 from craig_cli.formats.pieces import open_pieces
 from craig_cli.scaling import fit_scaling
@@ -177,9 +179,10 @@ def test_the_survey_scales_as_all_rows_do(folder):
         np.testing.assert_allclose(scaling.factor, expected.factor, rtol=1e-12)
         np.testing.assert_allclose(scaling.shift, expected.shift, rtol=1e-12, atol=1e-12)
     found.features.squares[0] = found.features.largest = np.inf
-    for name in ("unit", "standard"):
-        with pytest.raises(DataError, match="too large ones"):
-            found.features.scaling(name)
+    for name, named in (("unit", None), ("standard", "a.parquet: x{}".format)):
+        who = "feature" if named is None else "a.parquet: x"
+        with pytest.raises(DataError, match=f"^{who}.*: expected values whose .* fits in float64, found ones like "):
+            found.features.scaling(name, named)
 
 
 @pytest.mark.parametrize("layout", [np.array, sp.csr_matrix], ids=["dense", "sparse"])
@@ -498,11 +501,40 @@ def test_what_it_cannot_do_is_refused(craig, folder, options, says):
     assert os.listdir(craig.folder) == []
 
 
-def test_what_cannot_be_read_in_pieces_is_refused(craig):
+@pytest.mark.parametrize(
+    "name, says",
+    [
+        ("a.csv", "a.csv: --stream reads Parquet and LIBSVM files so far, found csv data"),
+        ("a.csv.gz", "found csv data"),
+        ("a.arrow", "a.arrow: --stream reads Parquet and LIBSVM files so far, found arrow data"),
+        ("a.parquet.gz", "a.parquet.gz: --stream reads Parquet and LIBSVM files so far, found gzip around Parquet"),
+        ("a.libsvm absent", "absent: cannot read: No such file"),
+        ("a.libsvm a.parquet", "a.parquet: expected libsvm data, as in a.libsvm, found parquet"),
+        ("a.libsvm pipe", "pipe: --stream reads files, more than once; found what can be read once only"),
+        ("-", "-: --stream reads files, more than once; found what can be read once only"),
+        ("pipe", "pipe: --stream reads files, more than once; found what can be read once only"),
+        ("a.parquet --header", "--stream: does not go with --header so far"),
+        ("a.libsvm --weight-file pipe", "pipe: --stream reads weights from a file, more than once"),
+        ("a.libsvm --delimiter ;", "--delimiter: LIBSVM data has no named columns"),
+        ("a.libsvm --weights equal", "--stream: selects by partition or strata so far, found --weights equal"),
+    ],
+)
+def test_what_cannot_be_read_in_pieces_is_refused_before_anything_compiles(craig, monkeypatch, name, says):
+    """Kernels that are to be compiled are noted when that begins."""
+    monkeypatch.setattr(compiling, "not_there", list)
+    table = pa.table({"x": [1.0, 2.0], "label": [0, 1]})
+    pq.write_table(table, craig.folder / "a.parquet")
+    pyarrow.feather.write_feather(table, craig.folder / "a.arrow")
     (craig.folder / "a.csv").write_text("x,label\n1,0\n2,1\n")
-    options = ("--size", "2", "--for", "distance", "--stream", "-q", "-o", "out")
-    assert "reads Parquet and LIBSVM files so far, found csv data" in craig("select", "a.csv", *options).error
-    assert os.listdir(craig.folder) == ["a.csv"]
+    (craig.folder / "a.libsvm").write_text("0 1:1\n1 1:2\n")
+    for packed in ("a.csv", "a.parquet"):
+        (craig.folder / f"{packed}.gz").write_bytes(gzip.compress((craig.folder / packed).read_bytes()))
+    os.mkfifo(craig.folder / "pipe")
+    there = sorted(os.listdir(craig.folder))
+    result = craig("select", *name.split(), "--size", "2", "--stream", "-o", "out")
+    assert says in result.stderr.splitlines()[-1] and result.status in (1, 2)
+    assert ("compiling" in result.stderr) == (name in ("a.libsvm absent", "a.libsvm a.parquet"))  # seen when it is read
+    assert sorted(os.listdir(craig.folder)) == there
 
 
 def test_rows_unlike_those_before_are_named_with_their_file(craig):

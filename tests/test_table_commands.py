@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,7 @@ import pytest
 from craig_cli.artifacts.coreset import read_coreset
 from craig_cli.artifacts.model import read_model
 from craig_cli.formats import read_dataset
+from craig_cli.tables.storage import _cast
 from tests.mixed import N_ROWS, mixed
 
 
@@ -182,6 +184,14 @@ def test_csv_comes_back(craig):
         'column "x": expected what a line of CSV can hold, found list'
         in craig("export", "l.parquet", "--to", "csv", "-o", "x").error
     )
+
+
+def test_what_arrow_cannot_cast_is_cast_value_by_value():
+    def cast(kind):
+        raise pa.ArrowNotImplementedError("Unsupported cast from string_view to utf8")
+
+    column = SimpleNamespace(chunks=[pa.array(["a", None]), pa.array([], pa.string())], cast=cast)
+    assert _cast(column, pa.string()).to_pylist() == ["a", None]
 
 
 @pytest.mark.parametrize("target", ["feather", "parquet"])

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from craig_cli.cli import options
-from craig_cli.cli.options import Integer, Number, note
+from craig_cli.cli.options import Integer, Number, Share, note
 from craig_cli.cli.tables import Part, table
 from craig_cli.registry import DEFAULT_L2, RECIPES
 
@@ -62,8 +62,8 @@ _OPTIONS = {
     ),
     "within": click.option(
         "--within",
-        type=Number(0),
-        metavar="X",
+        type=Share(0),
+        metavar="X|P%",
         show_default=f"{WITHIN}",
         help="With --compare: rows are enough where their number is at most this share above that of all rows.",
     ),
@@ -142,8 +142,12 @@ def run(asked: dict, dataset, test, coresets: dict, reading: dict, loss, seed: i
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="craig-"))
             trainer = Command(asked["trainer"], train, test, kept, test_rows, reading["label"], folder)
         recipes = functools.partial(_recipes, asked, bool(coresets), shared | {"threads": threads})
-        ways = recipes(train) + [lib.stored(os.path.basename(name), each) for name, each in coresets.items()]
-        whole, runs = _trained(train, trainer, ways, recipes, _sizes(asked, train, coresets), seeds)
+        sizes = _sizes(asked, train, coresets)
+        there = [lib.stored(os.path.basename(name), each) for name, each in coresets.items()]
+        for way, size in itertools.product(there, sizes):  # a size that one lacks is refused before any training
+            way.choose(size, 0)
+        ways = recipes(train) + there
+        whole, runs = _trained(train, trainer, ways, recipes, sizes, seeds)
     within = WITHIN if asked["within"] is None else asked["within"]
     verdict = judge(whole, runs, within)
     score = "loss" if asked["trainer"] is None else "score"

@@ -1,4 +1,4 @@
-"""Options that have no effect beside others: the table of them, by command, and the note that says so.
+"""Options that have no effect beside others, or less than one may think: the table of them, by command, and the note.
 
 What cannot be meant is an error of its command; this is for what a user may think has changed something.
 """
@@ -16,14 +16,20 @@ from craig_cli.registry import RECIPES
 
 
 class Rule(NamedTuple):
-    """parameter: of the option; holds: whether it has no effect, by all parameters of the command and what it adds."""
+    """parameter: of the option; holds: whether it has no effect, by all parameters of the command and what it adds.
+
+    what  of an option that has some effect, all that it does
+    """
 
     parameter: str
     holds: Callable[[SimpleNamespace], bool]
     why: str
+    what: str = "has no effect"
 
 
 _NO_ROUGH_MODEL = "no rough model is trained here"
+_AT_MODEL = "rows are selected at a model; --for distance goes by it"
+_EPSILON = "is for epsilon alone"
 
 # ``method`` is the record of select's algorithm, train's optimizer, export's target. select adds ``rough``, whether
 # there is a rough model, and ``open``, whether exact greedy or partition is for the data to say: exact is what a block
@@ -35,6 +41,8 @@ RULES = {
         Rule("swaps", lambda it: not it.method.greedy, "it is for the greedy algorithms"),
         Rule("rounds", lambda it: not it.rough, _NO_ROUGH_MODEL),
         Rule("l2", lambda it: not it.rough, _NO_ROUGH_MODEL),
+        Rule("metric", lambda it: it.rough or it.at_model is not None, _AT_MODEL, _EPSILON),
+        Rule("metric", lambda it: it.method.baseline, "rows are drawn at random", _EPSILON),
         Rule("purpose", lambda it: it.method.baseline, "random rows are the same for all"),
         Rule("purpose", lambda it: RECIPES[it.purpose].features is not None and not it.rough, _NO_ROUGH_MODEL),
     ),
@@ -54,13 +62,13 @@ RULES = {
 def note_ignored(command: str, **more) -> None:
     """A note for each option on the command line that has no effect; ``more``: what the rules go by beside it."""
     it = SimpleNamespace(**click.get_current_context().params, **more)
-    whys: dict[str, str] = {}
+    said: dict[str, str] = {}
     for rule in RULES[command]:
         if rule.holds(it):
-            whys.setdefault(rule.parameter, rule.why)
-    for parameter, why in whys.items():
+            said.setdefault(rule.parameter, f"{rule.what}: {rule.why}")
+    for parameter, text in said.items():
         for option in given([parameter]):
-            note(f"{option} has no effect: {why}")
+            note(f"{option} {text}")
 
 
 def note_other_columns(encoding, reading: dict) -> None:

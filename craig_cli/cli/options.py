@@ -24,6 +24,7 @@ class Number(click.ParamType):
     """A finite number between ``low`` and ``high``; nan and inf are refused, and so is an open end."""
 
     name = "number"
+    expected = "a number"
 
     def __init__(
         self, low: float = -math.inf, high: float = math.inf, low_open: bool = False, high_open: bool = False
@@ -31,16 +32,19 @@ class Number(click.ParamType):
         self.low, self.high, self.low_open, self.high_open = low, high, low_open, high_open
 
     def convert(self, value, param, ctx) -> float:
-        try:
-            number = float(value)
-        except ValueError:
-            number = math.nan
+        number = self._number(value)
         inside = (self.low < number if self.low_open else self.low <= number) and (
             number < self.high if self.high_open else number <= self.high
         )
         if not inside or not math.isfinite(number):
-            self.fail(f"expected a number{self._range()}, found {value!r}", param, ctx)
+            self.fail(f"expected {self.expected}{self._range()}, found {value!r}", param, ctx)
         return number
+
+    def _number(self, value) -> float:
+        try:
+            return float(value)
+        except ValueError:
+            return math.nan
 
     def _range(self) -> str:
         ends = []
@@ -49,6 +53,18 @@ class Number(click.ParamType):
         if self.high < math.inf:
             ends.append(f"{'less than' if self.high_open else 'at most'} {self.high:g}")
         return " " + " and ".join(ends) if ends else ""
+
+
+class Share(Number):
+    """A ``Number`` that is a share of something, such as 0.1 or 10%."""
+
+    name = "share"
+    expected = "a share such as 0.1 or 10%,"
+
+    def _number(self, value) -> float:
+        from craig_cli.amounts import share_of
+
+        return share_of(value) if isinstance(value, str) else float(value)
 
 
 class Integer(click.ParamType):
@@ -166,16 +182,11 @@ def output_path(output: str | None, first_input: str, suffix: str, as_json: bool
     return output
 
 
-MOST_RANGES = 1_000_000  # of more features the ranges are not looked at
-
-
 def note_uneven_ranges(dataset, so: str) -> None:
     """A note where the ranges of the features differ so much that ``so``."""
-    from craig_cli.scaling import column_range, on_uneven_ranges
+    from craig_cli.scaling import uneven_ranges
 
-    if dataset.n_features > MOST_RANGES:
-        return
-    for text in on_uneven_ranges(*column_range(dataset.features), so):
+    for text in uneven_ranges(dataset, so):
         note(text)
 
 

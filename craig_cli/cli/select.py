@@ -10,12 +10,12 @@ import click
 
 from craig_cli.cli import options
 from craig_cli.cli.ignored import note_ignored
-from craig_cli.cli.options import Integer, Number, note
+from craig_cli.cli.options import Integer, Number, Share, note
 from craig_cli.cli.reading import data_argument, read_data, reading_options
 from craig_cli.cli.select_ahead import run_ahead, runs_ahead
 from craig_cli.cli.select_at import artifacts_of, reweighed, select_at
 from craig_cli.cli.select_summary import finish
-from craig_cli.cli.streaming import select_in_pieces, stream_options
+from craig_cli.cli.streaming import check_streaming, select_in_pieces, stream_options
 from craig_cli.cli.two_parts import TwoPartCommand
 from craig_cli.registry import (
     ALGORITHMS,
@@ -53,9 +53,9 @@ PICKING = (*OF_FEATURES, "epsilon", "algorithm", "exemplar", "per_class", "block
 @data_argument
 @click.option(
     "--fraction",
-    type=Number(0, 1, low_open=True),
-    metavar="F",
-    help="Select this fraction of the rows, greater than 0 and at most 1.",
+    type=Share(0, 1, low_open=True),
+    metavar="F|P%",
+    help="Select this fraction of the rows, such as 0.1 or 10%.",
 )
 @click.option("--size", type=Integer(1), metavar="N", help="Select this many rows.")
 @click.option(
@@ -283,7 +283,9 @@ def select(
     )
     started = time.perf_counter()
     chosen, model, encoding = artifacts_of(from_coreset, at_model)
-    check_first(data, reading, gradients)
+    if streaming is not None:
+        check_streaming([*data, *others], plan, streaming, output)
+    check_first(data, reading, gradients, streamed=streaming is not None)
     with Ahead(threads, note) as ahead:
         ahead.needs(*runs_ahead(plan, by_model))
         if streaming is not None or not (gradients or at_model or from_coreset):

@@ -129,14 +129,16 @@ def tell(summary: dict) -> None:
         f"algorithm {summary['algorithm']}, weights {summary['weights']}; read {seconds['read']:.2f} s, "
         f"select {seconds['select']:.2f}, write {seconds['write']:.2f}; peak memory {memory:.0f} MB"
     )
-    if summary["at_model"]:
+    if summary["at_model"] and size < n:
         note("these rows are for linear models; boosters, kernel machines and neighbours want those of the default")
 
 
 def _weights_of(entry: dict) -> str:
+    from craig_cli.amounts import per_cent
+
     if "left" not in entry:
         return f", weights {entry['weights']}"
-    left = f", which leave {100 * entry['left']:.2g} % of the error of the gradient" if entry["left"] > LEFT else ""
+    left = f", which leave {per_cent(entry['left'])} of the error of the gradient" if entry["left"] > LEFT else ""
     return f", weights {entry['weights']}{left}"
 
 
@@ -151,7 +153,8 @@ def _bound_in_words(summary: dict) -> str:
         text += f"a row is {per_row:.3g} from what stands for it on average"
     if tenth is not None and tenth > 1.01 * per_row:
         text += f", with a tenth of the picks {tenth:.3g}"
-    return text if summary["weights"] in ("count", None) else f"{text}; --for distance has less"
+    least = summary["weights"] in ("count", None) or summary["size"] == summary["n"]
+    return text if least else f"{text}; --for distance has less"
 
 
 def what_next(summary: dict, data: tuple[str, ...], again: list[str]) -> None:
@@ -179,13 +182,16 @@ def _objective_again(coreset, scale: str, at) -> list[str]:
 
 def warn(coreset, by_epsilon: bool) -> None:
     """What may go wrong without a word: weights that could not be fitted, an epsilon that takes most of the rows."""
+    from craig_cli.amounts import per_cent
+
     facts = coreset.facts
     n, calibration = facts.n, facts.calibration
-    if calibration is not None and calibration.left > LEFT:
+    all_rows = all(each.quota == each.count for each in facts.classes)  # whose gradient is the one to be matched
+    if calibration is not None and calibration.left > LEFT and not all_rows:
         what = "the gradient at the model" if calibration.at == "the model" else "the means of the classes"
         by_features = not facts.at_a_file and facts.purpose != "linear"
         note(
-            f"the weights leave {100 * calibration.left:.2g} % of the error of {what} "
+            f"the weights leave {per_cent(calibration.left)} of the error of {what} "
             f"({len(coreset):,} picks, {calibration.totals:,} totals): a linear model trained on them may be no "
             f"better than on random rows; take more{', or --for linear' if by_features else ''}"
         )

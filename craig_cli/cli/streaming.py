@@ -60,6 +60,34 @@ def stream_options(command: Callable) -> Callable:
     return collect
 
 
+def check_streaming(inputs, plan, asked: dict, output: str) -> None:
+    """Refuse what --stream cannot do, before anything that takes time is begun."""
+    from craig_cli.streaming.asked import check
+
+    check(plan)
+    scratch = _scratch(asked, output)
+    if asked["cluster"] is not None:
+        from craig_cli.streaming.scheduler import check_cluster
+
+        check_cluster(asked["cluster"], [*inputs, scratch])
+
+
+def _scratch(asked: dict, output: str) -> str:
+    """The scratch folder, or its address. Raises DataError where there is no folder to make it in."""
+    from craig_cli.errors import DataError
+    from craig_cli.formats.addresses import is_address
+
+    target = Path(output)
+    if output == options.STDIO or (target.exists() and not target.is_file()):  # a pipe, or /dev/null
+        target = Path("craig")
+    folder, name = asked["scratch"] or str(target.parent), f".{target.name}.scratch"
+    if is_address(folder):
+        return f"{folder.removesuffix('/')}/{name}"
+    if not Path(folder).is_dir():
+        raise DataError(f"{folder}: expected a folder for --scratch, found none")
+    return str(Path(folder) / name)
+
+
 def reason_to_stream(data, reading: dict, plan) -> str | None:
     """Why to stream where nobody said so; None where all is to be read into memory."""
     from craig_cli.errors import CraigError
@@ -81,19 +109,11 @@ def select_in_pieces(data, reading: dict, plan, streaming: dict | None, output: 
     if streaming is None and reason is None:
         return None
     from craig_cli.artifacts.coreset import write_coreset
-    from craig_cli.errors import DataError
-    from craig_cli.formats.addresses import is_address
     from craig_cli.streaming.asked import NotStreamed
     from craig_cli.streaming.places import is_begun
     from craig_cli.streaming.select import select_streamed
 
-    target = Path(output)
-    if output == options.STDIO or (target.exists() and not target.is_file()):  # a pipe, or /dev/null
-        target = Path("craig")
-    folder, name = asked["scratch"] or str(target.parent), f".{target.name}.scratch"
-    if not is_address(folder) and not Path(folder).is_dir():
-        raise DataError(f"{folder}: expected a folder for --scratch, found none")
-    scratch = f"{folder.removesuffix('/')}/{name}" if is_address(folder) else str(Path(folder) / name)
+    scratch = _scratch(asked, output)
     try:
         selected = select_streamed(
             list(data),

@@ -9,7 +9,7 @@ import click
 
 from craig_cli.cli import options
 from craig_cli.cli.ignored import note_ignored
-from craig_cli.cli.options import Integer, Number, note
+from craig_cli.cli.options import Integer, Number, Share, note
 from craig_cli.cli.reading import data_argument, reading_again, reading_options
 from craig_cli.cli.rows import check_size, read_rows
 from craig_cli.cli.train_coreset import of_coreset
@@ -99,8 +99,8 @@ IN_TRAINING = 2.4  # times that all rows are in memory, by measurement
 )
 @click.option(
     "--resample",
-    type=Number(0, 1, low_open=True),
-    metavar="F",
+    type=Share(0, 1, low_open=True),
+    metavar="F|P%",
     show_default="all rows",
     help="Train each epoch on this fraction of the rows, drawn anew, each of weight n/r: the baseline of a coreset of "
     "that size. Not for saga and svrg.",
@@ -236,15 +236,15 @@ def train(
 
     from craig_cli.compiling import Ahead
     from craig_cli.dataset import is_csr, task_in_words
-    from craig_cli.training.fit import fit
+    from craig_cli.training.fit import fit, notes_ahead
 
     words = None
     if settings["loss"] is None and dataset.label_names is None:
         words = task_in_words(dataset.labels, settings["task"])
     if words is not None:
         note(words)
-    if settings["scale"] == "none" and settings["l2"] > 0.0:
-        options.note_uneven_ranges(dataset, "the penalty holds the narrow ones back")
+    for text in notes_ahead(dataset, settings["scale"], settings["l2"]):
+        note(text)
     layout = "sparse" if is_csr(dataset.features) else "dense"
     with Ahead(settings["threads"], note) as ahead, options.progress_bar("train", "epoch") as progress:
         ahead.needs(f"train {settings['optimizer']} {layout}")

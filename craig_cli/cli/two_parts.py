@@ -16,7 +16,7 @@ class TwoPartCommand(click.Command):
         """The two parts, the first in the order of ``first``."""
         options = [each for each in self.get_params(ctx) if isinstance(each, click.Option)]
         records = {each.name: record for each in options if (record := each.get_help_record(ctx)) is not None}
-        names = [name for name in (*self.first, "help") if name in records]
+        names = [name for name in self.first if name in records]
         parts = {"Options": names, "Fine tuning": [name for name in records if name not in names]}
         for title, names in parts.items():
             with formatter.section(title):

@@ -25,7 +25,7 @@ from craig_cli.evaluation.residual import residual
 from craig_cli.guided.policy import select_for
 from craig_cli.guided.samples import draw_random
 from craig_cli.registry import RECIPES
-from craig_cli.scaling import fit_scaling
+from craig_cli.scaling import scaling_for
 from craig_cli.selection.plan import Plan
 from craig_cli.training.design import build_design
 from craig_cli.training.labels import guess_loss
@@ -107,7 +107,7 @@ class Linear:
         self.design = build_design(train, loss, l2, scale=scale)
         classes = self.design.classes
         self.objective = Objective(loss, classes, train.n_features, l2, scale, True)
-        self.scaling = fit_scaling(scale, train.features, train.multiplicity)
+        self.scaling = scaling_for(train, scale)
         # The labels are numbers here, and only compared with each other.
         train, test = replace(train, encoding=None), replace(test, encoding=None)
         self.train = train

@@ -19,7 +19,7 @@ from craig_cli.dataset import Dataset
 from craig_cli.errors import DataError
 from craig_cli.evaluation.pointwise import encode_targets, slopes
 from craig_cli.registry import SCALES
-from craig_cli.scaling import fit_scaling
+from craig_cli.scaling import scaling_for
 
 GRADIENT_NORM = "gradient norm"
 ROUNDING = 1e-9  # of the norms that are subtracted, and of the radius
@@ -61,7 +61,7 @@ class GradientProbe:
         bound = float(coreset.epsilon[-1])
         bounded = facts.units == GRADIENT_NORM and np.isfinite(bound) and self.radius is not None
         self.bound = bound if bounded else None
-        self.scaling = fit_scaling(facts.scale, dataset.features, dataset.multiplicity)
+        self.scaling = scaling_for(dataset, facts.scale)
         self.features = self.scaling.apply(dataset.features)
         self.full_weight = dataset.counts
         self.difference = self.full_weight.copy()

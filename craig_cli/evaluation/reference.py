@@ -20,7 +20,7 @@ from craig_cli.dataset import Dataset
 from craig_cli.errors import DataError
 from craig_cli.evaluation.pointwise import encode_targets, losses, slopes
 from craig_cli.registry import SCALES
-from craig_cli.scaling import Scaling, fit_scaling
+from craig_cli.scaling import Scaling, scaling_for
 from craig_cli.training.design import build_design
 from craig_cli.training.newton import newton
 
@@ -50,7 +50,7 @@ class Objective:
 
     def scaling(self, dataset: Dataset) -> Scaling:
         """The scaling in whose units the penalty is measured, fitted to all rows."""
-        return fit_scaling(self.scale, dataset.features, dataset.multiplicity)
+        return scaling_for(dataset, self.scale)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from craig_cli.errors import DataError, UsageError
 from craig_cli.formats.choose import LABEL, Asked
 from craig_cli.formats.content import STDIN, Content, open_content
 from craig_cli.formats.folders import expand
+from craig_cli.formats.messages import quoted
 from craig_cli.formats.pipeline import cores
 from craig_cli.formats.restart import NotInPieces
 from craig_cli.formats.sniff import foreign, is_delimited
@@ -133,6 +134,12 @@ TITLES = {"libsvm": "LIBSVM", "parquet": "Parquet", "csv": "CSV", "arrow": "Arro
 def _check_libsvm(shown: str, asked: Asked, delimiter: str | None, header: bool | None) -> None:
     if asked.gradients:
         raise DataError(f"{shown}: expected gradients as columns of Parquet data, found libsvm data")
+    encoding = asked.encoding
+    if encoding is not None and encoding.columns and not encoding.is_plain and encoding.columns[0].kind != "numbered":
+        column = quoted(encoding.columns[0].name)
+        raise DataError(
+            f"{shown}: expected a table with a column {column}, as the training data was, found LIBSVM data"
+        )
     given = {
         "--weight-column": asked.weight is not None,
         "--features": asked.features is not None,

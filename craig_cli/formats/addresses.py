@@ -40,6 +40,11 @@ def is_address(path: str | os.PathLike) -> TypeGuard[str]:
     return isinstance(path, str) and "://" in path and PROTOCOL.match(path) is not None
 
 
+def in_memory(path: str) -> bool:
+    """Whether it is an address that means another file in each process."""
+    return is_address(path) and "memory" in (name.lower() for name in PROTOCOL.findall(path))
+
+
 def shown(path: str | os.PathLike) -> str:
     """For a message and for whoever reads the name of an input: printable, without passwords and signatures."""
     text = os.fspath(path)

@@ -1,11 +1,14 @@
 """Between numpy and Arrow, by their buffers: pyarrow's own conversions import pandas wherever it is installed, which
-takes longer than to read a file of 100,000 rows.
+takes longer than to read a file of 100,000 rows; older versions do so for a type alone, and fail where it is not.
 """
 
 from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+
+_NAMES = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64")
+_DTYPES = {pa.from_numpy_dtype(name): np.dtype(name) for name in _NAMES}
 
 
 def to_numpy(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
@@ -27,7 +30,7 @@ def to_arrow(values: np.ndarray) -> pa.Array:
 
 
 def _dtype(kind: pa.DataType) -> np.dtype:
-    return np.dtype(np.uint8 if pa.types.is_boolean(kind) else kind.to_pandas_dtype())
+    return np.dtype(np.uint8) if pa.types.is_boolean(kind) else _DTYPES[kind]
 
 
 def _of_chunk(chunk: pa.Array) -> np.ndarray:

@@ -5,7 +5,8 @@ Empty fields are missing, and so are ?, NA and nan where all else is numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import BinaryIO
 
@@ -23,18 +24,23 @@ from craig_cli.formats.parquet import table_of
 from craig_cli.formats.sniff import Dialect, dialect_of
 from craig_cli.formats.table import TableInput, pieces_of_tables, read_tables, refusals
 
+_NUMBER = re.compile("u?int|float|double")  # a type of Arrow
 MISSING = [*dict.fromkeys((*pa.csv.ConvertOptions().null_values, "?", " ?"))]
 
 
 def look(
-    content: Content, kept: bytearray | None, delimiter: str | None = None, header: bool | None = None
+    content: Content,
+    kept: bytearray | None,
+    delimiter: str | None = None,
+    header: bool | None = None,
+    text: Sequence[str] = (),
 ) -> TableInput:
-    """The table: all of it is read, as its types are known at its end."""
+    """The table: all of it is read, as its types are known at its end; columns ``text`` hold no numbers."""
     shown = content.shown
     head = bytes(kept[: 1 << 16]) if kept is not None else content.head
     if not head:
         raise DataError(f"{shown}: expected CSV data, found an empty file")
-    table = _table(content.path, shown, kept, dialect_of(shown, head, delimiter, header))
+    table = _table(content.path, shown, kept, dialect_of(shown, head, delimiter, header), text)
     return TableInput(shown, "CSV", table.schema, len(table), partial(_pieces, table))
 
 
@@ -43,7 +49,7 @@ def _pieces(table: pa.Table, columns, wanted, threads: int):
         yield 0, table if columns is None else table.select(columns)
 
 
-def _table(path: str, shown: str, kept: bytearray | None, dialect: Dialect) -> pa.Table:
+def _table(path: str, shown: str, kept: bytearray | None, dialect: Dialect, text: Sequence[str]) -> pa.Table:
     convert = pa.csv.ConvertOptions(
         null_values=MISSING,
         column_types=dict.fromkeys(dialect.text, pa.string()),
@@ -55,6 +61,10 @@ def _table(path: str, shown: str, kept: bytearray | None, dialect: Dialect) -> p
             table = _read(path, kept, dialect, convert, simple)
         except pa.ArrowInvalid:
             simple = False
+            table = _read(path, kept, dialect, convert, simple)
+        digits = [each.name for each in table.schema if each.name in text and _NUMBER.match(str(each.type))]
+        if digits:
+            convert.column_types = {**convert.column_types, **dict.fromkeys(digits, pa.string())}
             table = _read(path, kept, dialect, convert, simple)
     table = _with_all_digits(table, partial(_read, path, kept, dialect, simple=simple), convert)
     for number, field in enumerate(table.schema):
@@ -102,7 +112,7 @@ def read(
     header: bool | None = None,
 ) -> Dataset:
     """The rows of all ``contents`` as one Dataset; see ``craig_cli.formats.read_dataset``."""
-    return read_tables(contents, partial(look, delimiter=delimiter, header=header), asked, rows, threads)
+    return read_tables(contents, _look_of(asked, delimiter, header), asked, rows, threads)
 
 
 def pieces(
@@ -114,7 +124,17 @@ def pieces(
     header: bool | None = None,
 ) -> Iterator[Dataset]:
     """The same, a file at a time; see ``craig_cli.formats.pieces_of``."""
-    return pieces_of_tables(contents, partial(look, delimiter=delimiter, header=header), asked, threads)
+    return pieces_of_tables(contents, _look_of(asked, delimiter, header), asked, threads)
+
+
+def _look_of(asked: Asked, delimiter: str | None, header: bool | None) -> Callable[..., TableInput]:
+    """``look``, where what has to be text by a known encoding, such as 007, is no number."""
+    text, encoding = [], asked.encoding
+    if encoding is not None:
+        text = [column.name for column in encoding.columns if column.kind in ("category", "text")]
+        if asked.label and encoding.labels and all(isinstance(label, str) for label in encoding.labels):
+            text.append(asked.label)
+    return partial(look, delimiter=delimiter, header=header, text=text)
 
 
 def write(stream: BinaryIO, features: np.ndarray, labels: np.ndarray) -> None:

@@ -7,25 +7,46 @@ from dataclasses import replace
 
 import pyarrow as pa
 
+from craig_cli.errors import UsageError
 from craig_cli.formats import addresses, opened
 from craig_cli.formats.choose import Asked, check_label
 from craig_cli.formats.content import STDIN, Content
 from craig_cli.formats.sniff import dialect_of
 
 
-def check_first(paths: Sequence[str], reading: dict, gradients: bool = False) -> None:
+def check_first(paths: Sequence[str], reading: dict, gradients: bool = False, streamed: bool = False) -> None:
     """Raise DataError where the first input is not there, or is a table without the label or the weight asked for.
 
     reading, gradients  as ``formats.read_dataset`` takes them
+    streamed            they are to be read in pieces: UsageError where they cannot
 
-    A pipe, which can be read once, passes.
+    A pipe, which can be read once, passes, but where all is to be read in pieces.
     """
-    if any(path == STDIN or (addresses.exists(path) and not addresses.are_files([path])) for path in paths):
-        return
+    for path in paths:
+        if path == STDIN or (addresses.exists(path) and not addresses.are_files([path])):
+            if not streamed:
+                return
+            from craig_cli.formats.pieces import ONCE_ONLY
+
+            raise UsageError(f"{addresses.shown(path)}: {ONCE_ONLY}")
     with opened(paths, reading.get("format")) as (kind, contents, shown):
-        schema = _schema(kind, next(contents), shown, reading)
+        content = next(contents)
+        if streamed:
+            _check_streamed(paths, kind, content, reading)
+        schema = _schema(kind, content, shown, reading)
         if schema is not None:
             check_label(shown, schema, replace(Asked.of(reading), gradients=gradients))
+
+
+def _check_streamed(paths: Sequence[str], kind: str, content: Content, reading: dict) -> None:
+    if kind == "libsvm":
+        from craig_cli.formats.text_pieces import check_text
+
+        check_text(paths, content.shown, reading)
+    else:
+        from craig_cli.formats.pieces import check_input
+
+        check_input(kind, content, reading)
 
 
 def _schema(kind: str, content: Content, shown: str, reading: dict) -> pa.Schema | None:

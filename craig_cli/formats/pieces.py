@@ -21,6 +21,7 @@ from craig_cli.dataset import Source
 from craig_cli.errors import DataError, UsageError
 from craig_cli.formats import addresses, opened, parquet
 from craig_cli.formats.choose import Asked, Chosen, choose
+from craig_cli.formats.content import Content
 from craig_cli.formats.pipeline import Workers
 from craig_cli.formats.state import State
 from craig_cli.formats.table import TableInput, declared_in, refusals, source_of, sources_of, weights_in
@@ -35,6 +36,7 @@ from craig_cli.tables.suspects import Counting
 
 TEXTS = 32  # numbers that take as much as a value of text, about, on its way to the others
 QUARTERS = 4
+ONCE_ONLY = "--stream reads files, more than once; found what can be read once only"
 NARROW = {pa.float32(), pa.float16(), pa.bool_(), pa.int8(), pa.int16(), pa.uint8(), pa.uint16()}  # exact in float32
 
 
@@ -301,21 +303,26 @@ class Pieces:
         return Piece(first, matrix, labels, names, weight, widths, place, values, features.counting)
 
 
+def check_input(kind: str, content: Content, reading: dict) -> None:
+    """Raise UsageError for an input of tables, or a way to read it, that goes with reading into memory only."""
+    if kind != "parquet" or not content.whole_file:
+        what = f"{kind} data" if kind != "parquet" else f"{content.compression or 'a pipe'} around Parquet"
+        raise UsageError(f"{content.shown}: --stream reads Parquet and LIBSVM files so far, found {what}")
+    for name in ("weight_file", "delimiter", "header", "zero_based"):
+        if reading.get(name) is not None:
+            raise UsageError(f"--stream: does not go with --{name.replace('_', '-')} so far")
+
+
 def open_pieces(paths: Sequence[str], **reading) -> Pieces:
     """The inputs of ``paths``, which are to be Parquet files that can be read again.
 
     reading  as ``formats.read_dataset`` takes it. Raises UsageError for what only reading into memory can do.
     """
-    for name in ("weight_file", "delimiter", "header", "zero_based"):
-        if reading.get(name) is not None:
-            raise UsageError(f"--stream: does not go with --{name.replace('_', '-')} so far")
     asked = Asked.of(reading)
     inputs, states = [], []
-    with opened(paths, reading.get("format")) as (kind, contents, shown):
+    with opened(paths, reading.get("format")) as (kind, contents, _):
         for content in contents:
-            if kind != "parquet" or not content.whole_file:
-                what = f"{kind} data" if content.whole_file else "what can be read once only"
-                raise UsageError(f"{shown}: --stream reads Parquet and LIBSVM files so far, found {what}")
+            check_input(kind, content, reading)
             one = parquet.look(content, None)
             inputs.append(replace(one, source=source_of(content, None, one.n_rows), fixed=content.fixed or None))
             states.append(State.of(content.path))

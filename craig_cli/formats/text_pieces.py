@@ -6,6 +6,7 @@ import os
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import scipy.sparse as sp
@@ -19,7 +20,7 @@ from craig_cli.formats.folders import expand
 from craig_cli.formats.libsvm_pieces import Log, Mark
 from craig_cli.formats.libsvm_pieces import pieces as dataset_pieces
 from craig_cli.formats.parts import DENSE_CELLS_PER_NONZERO
-from craig_cli.formats.pieces import Piece, Pieces
+from craig_cli.formats.pieces import ONCE_ONLY, Piece, Pieces
 from craig_cli.formats.pipeline import Workers, cores
 from craig_cli.formats.restart import NotInPieces, ZeroBased
 from craig_cli.formats.state import State
@@ -140,17 +141,14 @@ def open_text(paths: Sequence[str], **reading) -> TextPieces | None:
     with opened(paths, reading.get("format")) as (kind, _, shown):
         if kind != "libsvm":
             return None
-        dialect = {name: reading.get(name) for name in ("zero_based", "delimiter", "header")}
-        particular_of(kind, shown, Asked.of(reading), n_features=None, **dialect)
-        if not addresses.are_files(paths):
-            raise UsageError(f"{shown}: --stream reads files, more than once; found what can be read once only")
+        weights = check_text(paths, shown, reading)
     states = [State.of(path) for path, *_ in expand(paths)]
-    weights = None if reading.get("weight_file") is None else _file_of(reading["weight_file"])
     threads = reading.get("threads") or cores()
+    counted = partial(_counted, paths, reading.get("format"), threads)
     try:
-        count, log = _counted(paths, reading.get("zero_based"), threads)
+        count, log = counted(reading.get("zero_based"))
     except ZeroBased:
-        count, log = _counted(paths, True, threads)
+        count, log = counted(True)
     except NotInPieces as error:
         raise UsageError(f"{shown}: --stream takes no missing values so far, found nan") from error
     n_rows = sum(source.rows for source in log.sources)
@@ -163,6 +161,16 @@ def open_text(paths: Sequence[str], **reading) -> TextPieces | None:
     return TextPieces([], states, chosen, *text, *weighting, count.width, log.zero_based, nonzeros)
 
 
+def check_text(paths: Sequence[str], shown: str, reading: dict) -> State | None:
+    """The file of weights, if there is one. Raises UsageError for a way to read LIBSVM that is none in pieces."""
+    dialect = {name: reading.get(name) for name in ("zero_based", "delimiter", "header")}
+    particular_of("libsvm", shown, Asked.of(reading), n_features=None, **dialect)
+    for path in paths:
+        if path == STDIN or (addresses.exists(path) and not addresses.are_files([path])):
+            raise UsageError(f"{addresses.shown(path)}: {ONCE_ONLY}")
+    return None if reading.get("weight_file") is None else _file_of(reading["weight_file"])
+
+
 def _file_of(weights: str | os.PathLike) -> State:
     """The file of weights, which is read in every pass."""
     if (addresses.exists(weights) and not addresses.isfile(weights)) or os.fspath(weights) == STDIN:
@@ -170,9 +178,9 @@ def _file_of(weights: str | os.PathLike) -> State:
     return State.of(os.fspath(weights))
 
 
-def _counted(paths: Sequence[str], zero_based: bool | None, threads: int) -> tuple[_Count, Log]:
+def _counted(paths: Sequence[str], form: str | None, threads: int, zero_based: bool | None) -> tuple[_Count, Log]:
     count, log = _Count(), Log()
-    with opened(paths, "libsvm") as (_, contents, _):
+    with opened(paths, form) as (_, contents, _):
         for piece in dataset_pieces(contents, threads=threads, zero_based=zero_based, log=log):
             count.add(piece)
     return count, log

@@ -27,6 +27,7 @@ from craig_cli.training.design import CHUNK, Curvature, Design, build_design, cu
 
 EXACT = 256
 SKETCH = 128
+LIFTS = 3  # times that it is in memory while it is made
 
 
 @dataclass(frozen=True)

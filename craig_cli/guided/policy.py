@@ -23,11 +23,13 @@ import numpy as np
 from craig_cli import jit
 from craig_cli.artifacts.coreset import Coreset
 from craig_cli.dataset import Dataset
+from craig_cli.guided.influence import EXACT, LIFTS, SKETCH
 from craig_cli.guided.provenance import facts_at
 from craig_cli.guided.rough_model import RoughModel, few_picks, rough_model
 from craig_cli.registry import LOSSES, RECIPES, load
 from craig_cli.selection.at_model import AtModel, joint
-from craig_cli.selection.limits import check_memory
+from craig_cli.selection.classes import check_classes
+from craig_cli.selection.limits import check_memory, check_needed
 from craig_cli.selection.plan import Plan, algorithm_of, wants_rough_model
 from craig_cli.selection.select import Progress, select_dataset
 from craig_cli.selection.weights.weigh import TRUSTED
@@ -51,8 +53,14 @@ def select_for(
         return select_dataset(dataset, plan, progress=progress, note=note)
     recipe, picks = RECIPES[plan.purpose], plan.budget(dataset)
     check_memory(dataset, None, plan.memory_limit)
+    if dataset.n_features >= EXACT:  # of sparse rows there may be very many
+        columns = 8.0 * LIFTS * SKETCH * dataset.n_features
+        what = f"{dataset.name}: a rough model of {dataset.n_features:,} columns"
+        check_needed(what, columns, plan.memory_limit, "--for distance")
     jit.set_threads(plan.threads)
     loss = plan.loss or guess_loss(dataset.labels, dataset.task(plan.task))
+    if not load(LOSSES, loss).is_regression:
+        check_classes(dataset)
     plan = replace(plan, algorithm=algorithm_of(plan))
     rough, why = _trained(dataset, plan, loss, picks)
     if rough is None:

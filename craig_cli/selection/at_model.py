@@ -21,7 +21,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from craig_cli.dataset import Dataset
-from craig_cli.scaling import CHUNK, Scaling, column_range, fit_scaling
+from craig_cli.scaling import CHUNK, LABELS, Scaling, column_range, fit_scaling, scaling_for
 from craig_cli.selection.distances.inverted_index import sketch
 
 UNEVEN = (
@@ -142,15 +142,15 @@ def joint(
     """
     counts, features = dataset.counts, dataset.features
     total = counts.sum()
-    standard = fit_scaling("standard", features, dataset.multiplicity)
-    chosen = units_of(scale, standard, fit_scaling(scale, features, dataset.multiplicity))
+    standard = scaling_for(dataset, "standard")
+    chosen = units_of(scale, standard, scaling_for(dataset, scale))
     if sp.issparse(features):
         features = sketch(chosen.apply(features))
         columns = Shrunk(Scaling("joint", counts @ features / total, np.ones(features.shape[1])))
     else:
         columns = shrunk(counts @ features / total, standard, chosen, *column_range(features))
     targets = dataset.labels if is_regression else None
-    target = None if targets is None else fit_scaling("standard", targets[:, None], dataset.multiplicity)
+    target = None if targets is None else fit_scaling("standard", targets[:, None], dataset.multiplicity, LABELS)
     parts = columns, target
     size = float(counts @ norms(*parts, features, targets) / total)
     return Beside(features, targets, measured(*parts, size, influence, counts, share, power))

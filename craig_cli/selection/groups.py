@@ -8,9 +8,9 @@ from functools import partial
 import numpy as np
 import scipy.sparse as sp
 
-from craig_cli.dataset import Dataset
+from craig_cli.dataset import Dataset, is_csr
 from craig_cli.registry import METRICS, load
-from craig_cli.scaling import MOST_COLUMNS_KEPT, Scaling, fit_scaling
+from craig_cli.scaling import LABELS, MOST_COLUMNS_KEPT, Scaling, fit_scaling, scaling_for
 from craig_cli.selection.algorithms.strata import masses
 from craig_cli.selection.at_model import AtModel
 from craig_cli.selection.bounds import (
@@ -70,10 +70,12 @@ class Group:
 
 def scaled_features(dataset: Dataset, scale: str) -> tuple[np.ndarray | sp.csr_matrix, Scaling]:
     """(features, the scaling that distances see them in): of very many sparse columns only those that occur."""
-    features = dataset.features
-    if dataset.is_sparse and dataset.n_features > MOST_COLUMNS_KEPT:
-        features = occurring_columns(features)
-    return features, fit_scaling(scale, features, dataset.multiplicity)
+    rows = dataset.features
+    if not is_csr(rows) or dataset.n_features <= MOST_COLUMNS_KEPT:
+        return rows, scaling_for(dataset, scale)
+    features, indices = occurring_columns(rows), rows.indices
+    named = lambda column: dataset.column_text(int(np.unique(indices)[column]))  # noqa: E731
+    return features, fit_scaling(scale, features, dataset.multiplicity, named)
 
 
 def build_groups(
@@ -173,6 +175,6 @@ def _merged(part, multiplicity: np.ndarray, merge: bool) -> tuple[np.ndarray, np
 
 def _label_column(labels: np.ndarray, scale: str) -> tuple[np.ndarray, float]:
     """The label as one more coordinate, scaled as the features are: (column (n,), what 1 in it stands for)."""
-    scaling = fit_scaling(scale, labels[:, None])
+    scaling = fit_scaling(scale, labels[:, None], named=LABELS)
     unit = 1.0 if scaling.factor is None else 1.0 / float(scaling.factor[0])
     return scaling.apply(labels[:, None])[:, 0], unit

@@ -33,10 +33,15 @@ def estimate_of(n_rows: int, n_features: int, width: int = 0) -> float:
 def check_memory(dataset: Dataset, block: int | None, limit: float | None, width: int = 0) -> None:
     """Raise UsageError where the estimate exceeds ``limit`` bytes (None: what is available)."""
     needed = estimate(dataset, block, width)
+    smaller = "a smaller --block-size, " if block is not None and 8.0 * block * block > 0.5 * needed else ""
+    check_needed(f"{dataset.name}: selecting", needed, limit, f"{smaller}fewer rows")
+
+
+def check_needed(what: str, needed: float, limit: float | None, instead: str) -> None:
+    """Raise UsageError where ``what`` needs more bytes than ``limit`` (None: what is available)."""
     allowed = available_memory() if limit is None else float(limit)
     if needed > allowed:
-        smaller = "a smaller --block-size, " if block is not None and 8.0 * block * block > 0.5 * needed else ""
         raise UsageError(
-            f"{dataset.name}: selecting needs about {needed / _GIB:.2g} GiB, the memory limit is "
-            f"{allowed / _GIB:.2g} GiB; give {smaller}fewer rows, or a higher --memory-limit"
+            f"{what} needs about {needed / _GIB:.2g} GiB, the memory limit is {allowed / _GIB:.2g} GiB; "
+            f"give {instead}, or a higher --memory-limit"
         )

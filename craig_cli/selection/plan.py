@@ -217,29 +217,26 @@ def resolve(plan: Plan, dataset: Dataset, at: AtModel | None = None, note: Note 
             )
         plan = replace(plan, per_class=False)
     plan = _with_task(plan, dataset, note)
-    if method.greedy:
-        recipe = RECIPES[plan.purpose]
-        plan = replace(plan, exemplar=plan.exemplar or recipe.exemplar, weights=plan.weights or recipe.weights)
-    weights, exemplar = plan.weights, plan.exemplar
-    if weights is None:
-        weights = "count" if at is None else "calibrated"
-    if exemplar is None and method.greedy:
-        exemplar = "member" if plan.epsilon is None else "medoid"
-    if exemplar is None and weights == "equal" and method.name == "strata":
-        exemplar = "medoid"
+    usual = RECIPES[plan.purpose].weights if method.greedy else None
+    weights = plan.weights or usual or ("count" if at is None else "calibrated")
     check_metric(plan.metric, is_csr(dataset.features), dataset.name)
     parts = class_parts(dataset, plan.loss, plan.radius, plan.per_class)
-    plan = replace(
-        plan,
-        algorithm=_algorithm(dataset, parts, at, note) if plan.algorithm == "auto" else plan.algorithm,
-        exemplar=exemplar,
-        weights=weights,
-    )
+    algorithm = _algorithm(dataset, parts, at, note) if plan.algorithm == "auto" else plan.algorithm
+    plan = with_exemplar(replace(plan, algorithm=algorithm, weights=weights), at is not None)
     _check_together(plan, at)
-    if plan.swaps is None:  # which medoid a member is drawn around matters little
-        swaps = 0 if at is not None and plan.exemplar == "member" else plan.method.swaps
-        plan = replace(plan, swaps=swaps)
     return plan, parts
+
+
+def with_exemplar(plan: Plan, at_model: bool) -> Plan:
+    """The plan, whose algorithm is known, with the exemplar and the swaps that it leaves open."""
+    method, exemplar, swaps = plan.method, plan.exemplar, plan.swaps
+    if exemplar is None and method.greedy:
+        exemplar = RECIPES[plan.purpose].exemplar or ("member" if plan.epsilon is None else "medoid")
+    elif exemplar is None and (plan.algorithm, plan.weights) == ("strata", "equal"):
+        exemplar = "medoid"
+    if swaps is None:  # which medoid a member is drawn around matters little
+        swaps = 0 if at_model and exemplar == "member" else method.swaps
+    return replace(plan, exemplar=exemplar, swaps=swaps)
 
 
 def _with_task(plan: Plan, dataset: Dataset, note: Note) -> Plan:

@@ -13,7 +13,7 @@ from craig_cli.formats.pieces import Pieces, open_pieces
 from craig_cli.formats.state import State
 from craig_cli.memory import available_memory
 from craig_cli.registry import RECIPES
-from craig_cli.selection.plan import Plan, algorithm_of, wants_rough_model
+from craig_cli.selection.plan import Plan, algorithm_of, wants_rough_model, with_exemplar
 from craig_cli.streaming.limits import in_memory
 from craig_cli.version import __version__
 
@@ -48,16 +48,8 @@ def streamed_algorithm(plan: Plan) -> str:
 
 
 def resolved(plan: Plan, at_model: bool) -> Plan:
-    """The plan with algorithm, exemplars and swaps, as ``selection.plan.resolve`` has them."""
-    algorithm = streamed_algorithm(plan)
-    usual = "member" if plan.epsilon is None else "medoid"
-    exemplar: str | None = plan.exemplar or RECIPES[plan.purpose].exemplar or usual
-    swaps = 1
-    if algorithm == "strata":
-        exemplar, swaps = None, 0
-    elif at_model and exemplar == "member":
-        swaps = 0
-    return replace(plan, algorithm=algorithm, exemplar=exemplar, swaps=swaps if plan.swaps is None else plan.swaps)
+    """The plan with algorithm, exemplars and swaps."""
+    return with_exemplar(replace(plan, algorithm=streamed_algorithm(plan)), at_model)
 
 
 def facts_of(plan: Plan, reading: dict, leaf_rows: int | None) -> dict:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import logging
 import math
 import os
@@ -24,17 +23,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import astuple, is_dataclass
 from functools import partial
 from multiprocessing import resource_tracker
-from pathlib import Path
 
-from craig_cli.errors import DataError, UsageError, os_error
+from craig_cli.errors import DataError, UsageError
 from craig_cli.formats.messages import first_line
-from craig_cli.formats.pipeline import cores
+from craig_cli.streaming.scheduler import address_of, local_workers, packages
 from craig_cli.streaming.scratch import Kept
 from craig_cli.streaming.task import work_on
 from craig_cli.streaming.work import Clock, Order, Part, to_do
 from craig_cli.version import __version__
 
-LOCAL = "local"
 BASE = 256 << 20  # bytes of a worker before its first row: interpreter, libraries, kernels
 SHARE = 0.6  # of a worker's memory that is planned with; Dask stops giving it work at 0.8 and kills it at 0.95
 ANSWER = 20.0  # seconds in which a scheduler answers
@@ -45,35 +42,6 @@ _TASK = f"__import__({work_on.__module__!r}, fromlist=['work_on']).work_on(*argu
 _TALKATIVE = ("distributed", "tornado", "asyncio", "bokeh")  # loggers
 
 Note = Callable[[str], None] | None
-
-
-def local_workers(cluster: str) -> int | None:
-    """How many worker processes ``local`` or ``local:N`` asks for; None where it is something else."""
-    name, _, count = cluster.partition(":")
-    if name != LOCAL:
-        return None
-    if count and not (count.isascii() and count.isdigit() and int(count)):
-        raise UsageError(f"--cluster: expected local:N with N workers, at least 1, found {cluster!r}")
-    return int(count) if count else cores()
-
-
-def address_of(cluster: str) -> str:
-    """The address of the scheduler, such as tcp://10.0.0.1:8786, which ``cluster`` is or names a file of."""
-    if "://" in cluster:
-        return cluster
-    try:
-        text = Path(cluster).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise os_error(error, f"--cluster {cluster}", "read") from error
-    except UnicodeDecodeError:
-        text = ""
-    with contextlib.suppress(ValueError, TypeError, KeyError):
-        text = json.loads(text)["address"]
-    if not isinstance(text, str) or "://" not in text or len(text.split()) != 1:
-        raise DataError(
-            f"--cluster {cluster}: expected local, local:N, tcp://HOST:PORT, or a file with the address of a scheduler"
-        )
-    return text
 
 
 @contextlib.contextmanager
@@ -88,14 +56,7 @@ def connected(cluster: str, memory: float, resume: bool, note: Note, prepare: Ca
     """
     count = local_workers(cluster)
     address = None if count is not None else address_of(cluster)
-    try:
-        import dask
-        import distributed
-    except ImportError:
-        raise UsageError(
-            "--cluster needs distributed, which is not installed; install craig with its extra: "
-            "pip install 'craig[dask]'"
-        ) from None
+    dask, distributed = packages()
     with contextlib.ExitStack() as stack:
         stack.enter_context(_quiet())
         stack.enter_context(dask.config.set({"distributed.comm.timeouts.connect": ANSWER}))
@@ -128,7 +89,7 @@ def _local(count: int, memory: int) -> Iterator[str]:
     folder = tempfile.mkdtemp(prefix="craig-workers-")
     workers = None
     try:
-        with _deaf():
+        with _deaf(), _starting(count):
             workers = LocalCluster(
                 n_workers=count,
                 threads_per_worker=1,
@@ -149,6 +110,16 @@ def _local(count: int, memory: int) -> Iterator[str]:
             _end(lambda: workers.close(timeout=10))
         _restore(before)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _starting(count: int) -> Iterator[None]:
+    """Processes that do not come up, whatever Dask says of it, are one line."""
+    try:
+        yield
+    except Exception as error:
+        said = f"{type(error).__name__}: {first_line(error)}"
+        raise DataError(f"--cluster local:{count}: its worker processes did not start: {said}") from error
 
 
 @contextlib.contextmanager

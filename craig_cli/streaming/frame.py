@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
-from craig_cli.dataset import Source, is_csr, look_like_classes, stacked
+from craig_cli.dataset import Source, column_in_words, is_csr, look_like_classes, stacked
 from craig_cli.errors import DataError, UsageError
 from craig_cli.formats.pieces import Piece, Pieces
 from craig_cli.registry import METRICS, load
-from craig_cli.scaling import Scaling
+from craig_cli.scaling import LABELS, Scaling
+from craig_cli.selection.classes import only_one_class
 from craig_cli.selection.distances.cells import widest_first
 from craig_cli.selection.distances.metrics import centre_of
 from craig_cli.selection.plan import Plan
@@ -195,8 +197,10 @@ def frame_of(survey: Survey, plan: Plan, pieces: Pieces, leaf_rows: int, note) -
     counts = [(survey.features.rows, survey.features.mass) if whole else survey.counts[value] for value in values]
     features, labels, codes = sample_of(survey, values)
     regression = replace(plan, loss=loss).is_regression
-    of_labels = survey.labels.scaling(plan.scale) if regression else None
-    view = View(survey.features.scaling(plan.scale), load(METRICS, plan.metric), of_labels)
+    encoding = _encoding(survey, pieces)
+    named = partial(column_in_words, name=name, encoding=encoding)
+    of_labels = survey.labels.scaling(plan.scale, LABELS) if regression else None
+    view = View(survey.features.scaling(plan.scale, named), load(METRICS, plan.metric), of_labels)
     sample = view.rows(features, labels)
     space = space_of(view, survey, values, sample)
     return Frame(
@@ -212,7 +216,7 @@ def frame_of(survey: Survey, plan: Plan, pieces: Pieces, leaf_rows: int, note) -
         tree=grow(routed_by(sample), codes, [-(-rows // leaf_rows) for rows, _ in counts]),
         largest_label=float(max(abs(survey.labels.low[0]), abs(survey.labels.high[0]))),
         loss=loss,
-        encoding=_encoding(survey, pieces),
+        encoding=encoding,
         sources=sources,
         name=name,
     )
@@ -251,10 +255,7 @@ def _groups(survey: Survey, plan: Plan, name: str, note) -> tuple[list, str | No
     if survey.many:
         raise DataError(f"{name}: expected labels of fewer classes, found too many different ones")
     if len(values) == 1:
-        raise DataError(
-            f"{name}: expected at least two classes, found only the label {values[0]}; "
-            "give --no-per-class to select from all rows together"
-        )
+        raise only_one_class(name, values[0])
     return values, plan.loss
 
 

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import scipy.sparse as sp
 
 from craig_cli.artifacts.coreset import Coreset
-from craig_cli.dataset import label_in_words, stacked
+from craig_cli.dataset import column_in_words, label_in_words, stacked
 from craig_cli.evaluation.gradient_error import norm_of
 from craig_cli.guided.influence import lift_of
 from craig_cli.guided.policy import tell_why, too_far
 from craig_cli.guided.provenance import facts_of
 from craig_cli.guided.rough_model import LEAST, sample_size, sharp, trained
 from craig_cli.registry import LOSSES, RECIPES, load
-from craig_cli.scaling import Scaling
+from craig_cli.scaling import LABELS, Scaling
 from craig_cli.selection.algorithms.strata import whole_mass
 from craig_cli.selection.at_model import Shrunk, measured, shrunk, units_of
 from craig_cli.selection.bounds import gradient_bounds
@@ -75,7 +76,8 @@ def everyone_of(frame: Frame, survey: Survey, plan: Plan, by_pass: Pass) -> InPi
         classes = tuple(float(value) for value in values if value is not None)
         text_of = lambda value: label_in_words(frame.label_value(value))  # noqa: E731
         check_classes(load(LOSSES, loss), np.array(classes), frame.name, text_of)
-    scalings = survey.features.scaling("standard"), survey.features.scaling(plan.scale)
+    named = partial(column_in_words, name=frame.name, encoding=frame.encoding)
+    scalings = survey.features.scaling("standard", named), survey.features.scaling(plan.scale, named)
     design = blank_design(*scalings, loss, plan.l2, classes)
     if survey.features.sparse:
         design = replace(design, rows=sp.csr_matrix(design.rows))
@@ -84,7 +86,7 @@ def everyone_of(frame: Frame, survey: Survey, plan: Plan, by_pass: Pass) -> InPi
 
 def _features(survey: Survey, plan: Plan, design: Design) -> Features:
     chosen = units_of(plan.scale, survey.features.scaling("standard"), survey.features.scaling(plan.scale))
-    target = None if design.classes else survey.labels.scaling("standard")
+    target = None if design.classes else survey.labels.scaling("standard", LABELS)
     mean = survey.features.mean
     if survey.features.sparse:
         mean = sketch(chosen.apply(sp.csr_matrix(mean[None])))[0]

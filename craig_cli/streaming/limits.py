@@ -7,7 +7,7 @@ import math
 from craig_cli import jit
 from craig_cli.dataset import is_csr
 from craig_cli.formats.pieces import Pieces
-from craig_cli.guided.influence import EXACT, SKETCH
+from craig_cli.guided.influence import EXACT, LIFTS, SKETCH
 from craig_cli.selection.distances import inverted_index
 from craig_cli.selection.limits import estimate_of
 from craig_cli.selection.plan import Plan, wants_rough_model
@@ -17,7 +17,6 @@ from craig_cli.tables.text import BUCKETS
 SPARSE = 12.0  # bytes of a number of sparse rows
 WIDEST = {NUMBER: 2, TIME: 2, TEXT: BUCKETS + 1}  # columns that one of the table becomes, at most
 MOMENTS = 5  # of each column, of every piece that is worked on
-LIFTS = 3  # times the sketch of a rough model
 
 
 def of_columns(pieces: Pieces, plan: Plan, outputs: int = 1) -> float:

@@ -18,7 +18,7 @@ from craig_cli.errors import DataError
 from craig_cli.formats.messages import quoted
 from craig_cli.formats.pieces import Piece
 from craig_cli.formats.pipeline import Workers
-from craig_cli.scaling import ROUNDING, TINY, Scaling, column_range, scaling_by
+from craig_cli.scaling import ROUNDING, TINY, Named, Scaling, column_range, scaling_by
 from craig_cli.tables.encoding import Encoding
 from craig_cli.tables.fingerprint import Fingerprint
 from craig_cli.tables.fitting import suspects_of
@@ -91,18 +91,19 @@ class Moments:
         self.rows += other.rows
         self.plain = self.plain + (other.plain - self.plain) * (other.rows / self.rows)
 
-    def scaling(self, name: str) -> Scaling:
+    def scaling(self, name: str, named: Named | None = None) -> Scaling:
         """As ``scaling.fit_scaling`` makes it of all rows."""
+        ranges = lambda: (self.low, self.high)  # noqa: E731
         width = len(self.mean)
         if name == "none":
             return Scaling(name)
         if name == "unit":
-            return scaling_by(name, np.zeros(width), np.full(width, np.sqrt(self.largest)))
+            return scaling_by(name, np.zeros(width), np.full(width, np.sqrt(self.largest)), ranges, named)
         if name == "minmax":
             shift, spread = self.low, self.high - self.low
         else:
             shift, spread = self.mean, self._deviation()
-        return scaling_by(name, np.zeros(width) if self.sparse else shift, spread)
+        return scaling_by(name, np.zeros(width) if self.sparse else shift, spread, ranges, named)
 
     def _deviation(self) -> np.ndarray:
         variance = self.squares / self.mass

@@ -38,11 +38,8 @@ def encoded(matrix: Matrix, rows: np.ndarray | None, encoding: Encoding | None, 
 
 
 def width_of(encoding: Encoding) -> int:
-    """The number of features in the data. Raises DataError for the encoding of a table."""
-    column = encoding.columns[0]
-    if column.kind != "numbered":
-        raise DataError(f"expected a table with a column {column.name!r}, as the training data was, found LIBSVM data")
-    return column.facts["width"]
+    """The number of features in the data, where it was no table."""
+    return encoding.columns[0].facts["width"]
 
 
 def missing_in(matrix: Matrix) -> tuple[np.ndarray, np.ndarray]:

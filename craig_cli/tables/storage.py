@@ -71,7 +71,15 @@ def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
             for chunk in few
         ]
         return pa.chunked_array(chunks, target)
-    return column.cast(pa.string()).dictionary_encode()
+    return _cast(column, pa.string()).dictionary_encode()
+
+
+def _cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    """``column`` as this ``kind``; of views, which not every pyarrow can cast, value by value."""
+    try:
+        return column.cast(kind)
+    except pa.ArrowNotImplementedError:
+        return pa.chunked_array([pa.array(chunk.to_pylist(), kind) for chunk in column.chunks], kind)
 
 
 def without_views(table: pa.Table) -> pa.Table:
@@ -79,7 +87,7 @@ def without_views(table: pa.Table) -> pa.Table:
     kinds = [_without_views(field.type) for field in table.schema]
     for number, (field, kind) in enumerate(zip(table.schema, kinds)):
         if kind != field.type:
-            table = table.set_column(number, field.with_type(kind), table.column(number).cast(kind))
+            table = table.set_column(number, field.with_type(kind), _cast(table.column(number), kind))
     return table
 
 

@@ -20,7 +20,7 @@ from craig_cli.artifacts.model import Model
 from craig_cli.dataset import Dataset, is_csr
 from craig_cli.jit import njit
 from craig_cli.registry import LOSSES, load
-from craig_cli.scaling import Scaling, fit_scaling
+from craig_cli.scaling import Scaling, scaling_for
 from craig_cli.training.labels import encode_labels
 from craig_cli.training.losses import second_derivatives, to_slopes, value
 
@@ -150,8 +150,8 @@ def build_design(
     """
     if targets is None:
         classes, targets = encode_labels(load(LOSSES, loss), dataset)
-    scaling = fit_scaling("standard", dataset.features, dataset.multiplicity)
-    trained = scaling if scale == "standard" else fit_scaling(scale, dataset.features, dataset.multiplicity)
+    scaling = scaling_for(dataset, "standard")
+    trained = scaling if scale == "standard" else scaling_for(dataset, scale)
     if not intercept:  # the margins are 0 where those of a model trained with ``scale`` are
         scaling = replace(scaling, shift=np.zeros(dataset.n_features) if trained.shift is None else trained.shift)
     design = blank_design(scaling, trained, loss, l2, tuple(classes), intercept)

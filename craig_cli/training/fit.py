@@ -16,6 +16,7 @@ import numpy as np
 from craig_cli.artifacts.model import Model
 from craig_cli.dataset import Dataset
 from craig_cli.errors import DataError, UsageError
+from craig_cli.scaling import Scaling, uneven_ranges
 from craig_cli.training.loop import Result, Setup, prepare, train
 from craig_cli.training.plan import TrainingPlan
 from craig_cli.training.refine import check_refinable
@@ -88,6 +89,13 @@ def fit(
     if tries:
         result.history[0]["tries"] = tries
     return Fit(_model(dataset, plan, setup, result), result.history, result.kept, result.notes)
+
+
+def notes_ahead(dataset: Dataset, scale: str | Scaling, l2: float) -> list[str]:
+    """What there is to say to people before ``fit`` with this ``scale`` and ``l2``."""
+    if scale != "none" or l2 == 0.0:
+        return []
+    return uneven_ranges(dataset, "the penalty holds the narrow ones back")
 
 
 def _model(dataset: Dataset, plan: TrainingPlan, setup: Setup, result: Result) -> Model:

@@ -6,7 +6,6 @@ import numpy as np
 
 from craig_cli.dataset import Dataset, is_csr
 from craig_cli.errors import DataError
-from craig_cli.formats.messages import quoted
 from craig_cli.scaling import Scaling, column_range
 
 LARGEST = 1e150  # the squares of a hundred million of them still have a sum
@@ -27,9 +26,7 @@ def check_squares(dataset: Dataset, scale: str | Scaling, is_regression: bool) -
     low, high = column_range(features)
     largest = np.maximum(high, -low)
     column = int(np.argmax(largest))
-    names = [] if dataset.encoding is None else dataset.encoding.names
-    shown = f"column {quoted(names[column])}" if names else f"feature {column + 1}"
     raise DataError(
-        f"{dataset.name}: {shown}: expected values of at most {LARGEST:g}, whose squares fit in float64, "
+        f"{dataset.column_text(column)}: expected values of at most {LARGEST:g}, whose squares fit in float64, "
         f"found {largest[column]:g}; give --scale minmax"
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from craig_cli.amounts import per_cent
 from craig_cli.artifacts.model import Model
 from craig_cli.dataset import Dataset
 from craig_cli.errors import DataError, UsageError
@@ -93,7 +94,9 @@ def prepare(
     check_squares(dataset, plan.scale, the_loss.is_regression)
 
     def build(rows: Dataset, weights: np.ndarray, arrangement: np.ndarray | None) -> Problem:
-        scaling = fit_scaling(plan.scale, rows.features, weights) if isinstance(plan.scale, str) else plan.scale
+        scaling = plan.scale
+        if isinstance(scaling, str):
+            scaling = fit_scaling(scaling, rows.features, weights, dataset.column_text)
         return build_problem(
             rows, weights, the_loss, plan.l2, plan.intercept, scaling, plan.precondition, threads, arrangement
         )
@@ -215,7 +218,7 @@ class _Watch:
     def _far_in_words(self, left: float) -> str:
         """What it means that ``left`` of the norm of the gradient is there at the end."""
         setup, norm = self._setup, float(np.sqrt(self._setup.problem.ball @ (self._coef**2).sum(axis=0)))
-        text = f"the gradient still has {100 * left:.2g} % of the norm it began with, "
+        text = f"the gradient still has {per_cent(left)} of the norm it began with, "
         if setup.options["radius"] > 0.0 and norm >= AT_THE_BALL * setup.options["radius"]:
             return text + "as the radius holds the model back: without it the objective would go on falling"
         text += "so this is no optimum: "
