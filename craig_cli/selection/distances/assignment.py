@@ -49,7 +49,8 @@ from craig_cli.selection.distances.simd import LANES, WIDTH
 from craig_cli.selection.distances.single import AT_ONCE, at
 
 AHEAD = 16  # picks between the one that is asked for and the one that is read, which lie all over memory
-FEW = 3e8  # coordinates of all pairs, up to which these are held against each other: loading the search takes as long
+FEW = 300_000_000  # coordinates of all pairs, which take no longer than it takes to load the search
+THREAD = 5_000_000  # of those are worth a thread
 
 
 def nearest_of(cells: Cells, points: Points, constants: np.ndarray, grid: float) -> tuple[np.ndarray, np.ndarray]:
@@ -85,7 +86,7 @@ def assign(cells: Cells, picks: np.ndarray, constants: np.ndarray, grid: float) 
     position[cells.order] = np.arange(len(cells.order))
     points = cells.rows[position[picks]]
     del position
-    if float(len(cells.order)) * points.size <= FEW:
+    if len(cells.order) * points.size <= FEW:
         nearest, change = nearest_of_few(cells, points, constants, grid)
     else:
         (nearest,), change = nearest_of(cells, arrange_points(points, cells.metric), constants, grid)
@@ -100,7 +101,8 @@ def nearest_of_few(
     change = np.zeros((jit.threads_in_force(), len(points)))
     nearest = np.empty(len(cells.order), dtype=np.int64)
     factor = constants[cells.order] * (cells.quantum / grid)
-    jit.in_threads(_assign_few, cells.blocks, cells.metric.code, points, factor, nearest, change)
+    worth = len(factor) * points.size // THREAD
+    jit.in_threads(_assign_few, cells.blocks, cells.metric.code, points, factor, nearest, change, most=worth)
     by_row = np.empty_like(nearest)
     by_row[cells.order] = nearest
     return by_row, change.sum(axis=0)

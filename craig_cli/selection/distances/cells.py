@@ -30,6 +30,8 @@ from craig_cli.selection.distances.metrics import (
 )
 from craig_cli.selection.distances.simd import WIDTH
 
+FEW = 100_000  # numbers that one thread may as well arrange
+
 
 @dataclass(frozen=True)
 class Cells:
@@ -115,7 +117,8 @@ def build_cells(
     blocks = np.empty((n_cells, n_features, WIDTH))
     centres = np.zeros((-(-n_cells // WIDTH), n_features, WIDTH))
     offsets = np.zeros(n_cells * WIDTH)
-    jit.in_threads(_arrange, rows, ruler.columns, ruler.factor, metric.code, blocks, centres, offsets)
+    worth = rows.size // FEW  # threads: one takes less time to do a little than to start another
+    jit.in_threads(_arrange, rows, ruler.columns, ruler.factor, metric.code, blocks, centres, offsets, most=worth)
     return Cells(order, rows, blocks, centres, offsets, ruler.quantum, metric, ruler.diameter)
 
 
