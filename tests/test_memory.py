@@ -5,6 +5,7 @@ takes less than it would.
 """
 
 import multiprocessing
+import tracemalloc
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
@@ -28,6 +29,22 @@ def test_the_estimate_of_memory_is_about_what_is_taken(layout, block):
 def test_the_estimate_of_memory_counts_the_vectors_at_a_model():
     taken, estimated = _in_a_process(_at_a_model)
     assert 0.6 * taken - 20e6 < estimated < 1.7 * taken + 20e6
+
+
+@pytest.mark.parametrize("purpose, most", [("any", 4.6), ("linear", 3.8), ("distance", 2.2)])
+def test_of_one_class_at_a_time_there_are_copies(purpose, most):
+    """At a model the influence of all rows as well, and of a class what it is arranged as, twice; as numpy counts."""
+    rng = np.random.default_rng(5)
+    data = from_arrays(rng.standard_normal((30_000, 50)), rng.integers(0, 2, 30_000).astype(float))
+    plan = Plan(size=1500, purpose=purpose, scale="minmax", threads=1)
+    select_for(data, plan)  # compiling takes memory, and is slow while that is counted
+    tracemalloc.start()
+    try:
+        select_for(data, plan)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < most * data.features.nbytes
 
 
 def _by_the_paper(layout, block):

@@ -94,7 +94,6 @@ def build_groups(
     merge         for greedy algorithms: of equal rows keep the first, with the multiplicities of all
     at            the rows at a model: greedy algorithms search among their vectors, strata are of equal ones
     """
-    by_model = merge and at is not None
     multiplicity = dataset.counts
     column, label_unit = _label_column(dataset.labels, plan.scale) if plan.is_regression else (None, 1.0)
     constants, steepest = _constants(dataset, features, plan, scaling, label_unit)
@@ -106,16 +105,13 @@ def build_groups(
         kept = members[unique]
         if len(twins):
             part, source = part[unique], partial(_taken, features, kept, scaling, column)
-        vectors, influence = None, 1.0
-        if at is not None:
-            if not by_model:
-                vectors = part if at.influence is features else at.vectors(kept)
-            influence = float(masses(at.influence[kept], counts).sum())
-        space = build_space(source, plan.metric, counts, None if by_model else block, made=part)
+        influence = 1.0 if at is None else float(masses(at.influence[kept], counts).sum())
+        space = build_space(source, plan.metric, counts, block if at is None or not merge else None, made=part)
         del part  # before the next class has its own
-        search = replace(space, vectors=vectors)
-        if by_model and at is not None:  # made when a class has its turn: of all classes they would be twice the data
-            search = build_space(partial(at.vectors, kept), "euclidean", counts, block)
+        search = space
+        if at is not None:  # made when a class has its turn: of all classes they would be twice the data
+            vectors = partial(at.vectors, kept)
+            search = build_space(vectors, "euclidean", counts, block) if merge else replace(space, vectors=vectors)
         group = Group(
             label=label,
             rows=kept,

@@ -70,7 +70,7 @@ class Space:
     arrangement: Arrangement
     multiplicity: np.ndarray
     block: int | None = None
-    vectors: np.ndarray | None = None  # (n, q) influence vectors, for algorithms that go by them
+    vectors: Callable[[], np.ndarray] | None = None  # makes (n, q) influence vectors, for algorithms that go by them
 
     @property
     def n_rows(self) -> int:
