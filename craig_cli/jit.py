@@ -274,13 +274,13 @@ def threads_in_force() -> int:
     return numba.get_num_threads()
 
 
-def in_threads(kernel, *arguments) -> None:
-    """Run ``kernel(thread, threads, *arguments)`` once in each thread, thread = 0 .. threads - 1.
+def in_threads(kernel, *arguments, most: int | None = None) -> None:
+    """Run ``kernel(thread, threads, *arguments)`` once in each thread, thread = 0 .. threads - 1, at ``most`` so many.
 
     For work that is cut into few large pieces: such a kernel compiles several times faster than one with ``prange``.
     It has to release the GIL, as all kernels here do.
     """
-    threads = threads_in_force()
+    threads = threads_in_force() if most is None else max(1, min(most, threads_in_force()))
     if threads == 1:
         kernel(0, 1, *arguments)
         return

@@ -84,6 +84,10 @@ def note(dispatcher, *arguments, **keywords):
     return found
 
 Dispatcher._compile_for_args = note
+if "partition" in sys.argv:  # is for larger data
+    from craig_cli.selection.distances import assignment
+
+    assignment.FEW = 0
 try:
     main(sys.argv[2:])
 except SystemExit as done:

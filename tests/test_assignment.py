@@ -8,11 +8,13 @@ import pytest
 from craig_cli.jit import njit
 from craig_cli.registry import METRICS, load
 from craig_cli.selection.algorithms.swaps import medoids_within
-from craig_cli.selection.distances.assignment import nearest_of
+from craig_cli.selection.distances import assignment
+from craig_cli.selection.distances.assignment import nearest_of, nearest_of_few
 from craig_cli.selection.distances.bunches import BUNCH, arrange_points, regions_of
 from craig_cli.selection.distances.cells import build_cells
 from craig_cli.selection.distances.metrics import block_norms, distance_of_norm
 from craig_cli.selection.distances.simd import WIDTH
+from craig_cli.selection.distances.space import build_space
 
 
 @njit
@@ -85,6 +87,21 @@ def test_the_search_finds_what_all_distances_say_to_the_bit(kind, metric):
     expected, changes = of_all(cells, points, constants, grid)
     assert np.array_equal(nearest, expected)
     assert np.array_equal(change, changes)
+    nearest, change = nearest_of_few(cells, points, constants, grid)
+    assert np.array_equal(nearest, expected)
+    assert np.array_equal(change, changes)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_few_picks_and_many_are_assigned_to_the_same_bits(metric, monkeypatch):
+    rng = np.random.default_rng(6)
+    space = build_space(np.round(clusters(rng, 1500, 5, 8), 1), metric, np.ones(1500))
+    picks, constants = rng.permutation(1500)[:300], rng.random(1500) + 0.5
+    few = space.assign(picks, constants, 2.0**-36)
+    monkeypatch.setattr(assignment, "FEW", 0.0)
+    many = space.assign(picks, constants, 2.0**-36)
+    assert np.array_equal(few[0], many[0])
+    assert np.array_equal(few[1], many[1])
 
 
 def test_bunches_lie_within_levels_and_clusters():

@@ -5,6 +5,7 @@ takes less than it would.
 """
 
 import multiprocessing
+import tracemalloc
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
@@ -38,6 +39,22 @@ def test_a_rough_model_of_very_many_columns_is_refused_before_it_is_begun():
     with pytest.raises(UsageError, match=expected):
         select_for(dataset, Plan(size=4, memory_limit=200_000_000))
     assert len(select_for(dataset, Plan(size=4, purpose="distance", memory_limit=200_000_000))) == 4
+
+
+@pytest.mark.parametrize("purpose, most", [("any", 4.6), ("linear", 3.8), ("distance", 2.2)])
+def test_of_one_class_at_a_time_there_are_copies(purpose, most):
+    """At a model the influence of all rows as well, and of a class what it is arranged as, twice; as numpy counts."""
+    rng = np.random.default_rng(5)
+    data = from_arrays(rng.standard_normal((30_000, 50)), rng.integers(0, 2, 30_000).astype(float))
+    plan = Plan(size=1500, purpose=purpose, scale="minmax", threads=1)
+    select_for(data, plan)  # compiling takes memory, and is slow while that is counted
+    tracemalloc.start()
+    try:
+        select_for(data, plan)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < most * data.features.nbytes
 
 
 def _by_the_paper(layout, block):

@@ -15,7 +15,7 @@ from craig_cli.selection.algorithms.strata import Strata, masses, stratify
 from craig_cli.selection.distances import simd
 from craig_cli.selection.distances.space import build_space
 from craig_cli.selection.plan import Plan
-from craig_cli.selection.weights.calibrate import HIGHEST, LOWEST, calibrate
+from craig_cli.selection.weights.calibrate import HIGHEST, LOWEST, _Dual, calibrate
 from tests.naive import selection as naive
 from tests.paper import LAYOUTS, paper_coreset
 
@@ -152,6 +152,24 @@ def test_calibrated_weights_solve_the_problem_they_say(direct, monkeypatch):
         options={"maxiter": 200, "ftol": 1e-14},
     )
     assert np.allclose(found, slow.x, rtol=1e-4)
+
+
+def test_newtons_method_finds_weights_that_are_mostly_at_their_bounds(monkeypatch):
+    """There plain steps get stuck between the pieces of the dual; the slow way there is L-BFGS to the end."""
+    rng = np.random.default_rng(7)
+    weights, groups = rng.exponential(size=300) + 0.5, np.repeat([0, 1, 2], 100)
+    vectors = rng.standard_t(2, (300, 100)) * np.geomspace(1.0, 1e-2, 100)
+    group_totals = np.bincount(groups, weights=weights)
+    dual = _Dual(weights, groups, group_totals, vectors, weights @ vectors + 40.0 * rng.standard_normal(100))
+    slow = dual.weights_at(dual._descend(np.zeros(103)))
+    monkeypatch.setattr(_Dual, "_descend", None)
+    point = dual.solve()
+    found = dual.weights_at(point)
+    at_bounds = (found <= LOWEST * weights * (1 + 1e-9)) | (found >= HIGHEST * weights * (1 - 1e-9))
+    assert at_bounds.mean() > 0.5
+    assert np.linalg.norm(dual._gradient(point, dual.forward(point))) < 1e-7 * np.linalg.norm(dual.target)
+    assert np.allclose(found, slow, rtol=1e-3)
+    assert dual._value(point, dual.forward(point)) <= 0.0
 
 
 def test_what_cannot_be_matched_is_reported_and_never_turns_negative():

@@ -93,6 +93,7 @@ def read_tables(
             _read_one(one, tops, first, rows, target, fingerprints[-1], threads)
             first += one.n_rows
         dataset = target.finish(inputs[0].shown)
+    pa.default_memory_pool().release_unused()  # of pieces that were read, which it would keep to the end
     if asked.original:
         dataset = replace(dataset, original=partial(original_rows, inputs, rows, threads))
     used = [column.name for column in dataset.encoding.columns] if dataset.encoding is not None else []

@@ -25,6 +25,7 @@ from craig_cli.evaluation.pointwise import encode_targets
 from craig_cli.registry import SCALES
 from craig_cli.training.design import CHUNK, Curvature, Design, build_design, curvature
 
+AT_ONCE = 1024  # rows, whose images of one output after the other are added up in the cache
 EXACT = 256
 SKETCH = 128
 LIFTS = 3  # times that it is in memory while it is made
@@ -102,7 +103,14 @@ class Lift:
 
     def vectors(self, rows: np.ndarray | sp.csr_matrix, slopes: np.ndarray) -> np.ndarray:
         """(m, q) of rows (m, w) of a design, at which the loss has these slopes (m, k)."""
-        return sum(np.asarray(rows @ each) * slopes[:, output, None] for output, each in enumerate(self.outputs))
+        vectors = np.zeros((len(slopes), self.width))
+        for start in range(0, len(slopes), AT_ONCE):
+            part = slice(start, start + AT_ONCE)
+            for output, each in enumerate(self.outputs):
+                images = np.asarray(rows[part] @ each)
+                images *= slopes[part, output, None]
+                vectors[part] += images
+        return vectors
 
 
 def lift_of(design: Design, bent: Curvature, seed: int) -> Lift:

@@ -23,6 +23,9 @@ def representatives(rows: np.ndarray | sp.csr_matrix) -> np.ndarray:
     _hashes(bits, columns, starts, hashes)
     order = np.argsort(hashes, kind="stable")
     result = np.arange(len(order))
+    sorted_hashes = hashes[order]
+    if (sorted_hashes[1:] != sorted_hashes[:-1]).all():
+        return result
     _first_equal(bits, columns, starts, hashes, order, result)
     return result
 

@@ -91,35 +91,29 @@ def build_groups(
 ) -> tuple[list[Group], str]:
     """(the groups, the units of epsilon).
 
-    features      (n, d) of which the distances are, scaled class by class, for memory is dear, by ``scaling``
+    features      (n, d) of which the distances are, scaled by ``scaling`` when a class has its turn, for memory is dear
     plan          its metric, scale, loss and radius are what distances and bounds go by
     merge         for greedy algorithms: of equal rows keep the first, with the multiplicities of all
     at            the rows at a model: greedy algorithms search among their vectors, strata are of equal ones
     """
-    by_model = merge and at is not None
     multiplicity = dataset.counts
-    label_unit = 1.0
-    if plan.is_regression:
-        column, label_unit = _label_column(dataset.labels, plan.scale)
+    column, label_unit = _label_column(dataset.labels, plan.scale) if plan.is_regression else (None, 1.0)
     constants, steepest = _constants(dataset, features, plan, scaling, label_unit)
     groups = []
     for label, members in parts:
-        part = _taken(features, members, scaling)
-        if plan.is_regression:
-            sparse, more = sp.issparse(part), column[members, None]
-            part = sp.hstack([part, more], format="csr") if sparse else np.column_stack([part, more])
+        source = _source(features, members, scaling, column)
+        part = source() if callable(source) else source
         unique, twins, twin_of, counts = _merged(part, multiplicity[members], merge)
-        part = part[unique] if len(twins) else part
         kept = members[unique]
-        vectors, influence = None, 1.0
-        if at is not None:
-            if not by_model:
-                vectors = part if at.influence is features else at.vectors(kept)
-            influence = float(masses(at.influence[kept], counts).sum())
-        space = build_space(part, plan.metric, counts, None if by_model else block)
-        search = replace(space, vectors=vectors)
-        if by_model and at is not None:  # made when a class has its turn: of all classes they would be twice the data
-            search = build_space(partial(at.vectors, kept), "euclidean", counts, block)
+        if len(twins):
+            part, source = part[unique], partial(_taken, features, kept, scaling, column)
+        influence = 1.0 if at is None else float(masses(at.influence[kept], counts).sum())
+        space = build_space(source, plan.metric, counts, block if at is None or not merge else None, made=part)
+        del part  # before the next class has its own
+        search = space
+        if at is not None:  # made when a class has its turn: of all classes they would be twice the data
+            vectors = partial(at.vectors, kept)
+            search = build_space(vectors, "euclidean", counts, block) if merge else replace(space, vectors=vectors)
         group = Group(
             label=label,
             rows=kept,
@@ -149,14 +143,23 @@ def _constants(
     return constants, gradient_bounds(rows, dataset.labels, plan.loss, plan.radius)
 
 
-def _taken(features, members: np.ndarray, scaling: Scaling | None):
-    """The rows ``members``, scaled; of all rows no copy where none is needed."""
-    if len(members) == features.shape[0]:
-        return features if scaling is None else scaling.apply(features)
+def _source(features, members: np.ndarray, scaling: Scaling | None, column: np.ndarray | None):
+    """The rows ``members`` as distances take them, or what makes them; no copy of all rows as they are."""
+    as_they_are = column is None and (scaling is None or scaling.factor is None)
+    if as_they_are and len(members) == features.shape[0]:
+        return features
+    return partial(_taken, features, members, scaling, column)
+
+
+def _taken(features, members: np.ndarray, scaling: Scaling | None, column: np.ndarray | None):
+    """The rows ``members``, scaled, of a regression with their labels, the ``column`` (n,), as one more coordinate."""
     part = features[members]
-    if scaling is None:
+    if scaling is not None:
+        part = scaling.apply(part) if sp.issparse(part) else scaling.apply(part, out=part)
+    if column is None:
         return part
-    return scaling.apply(part) if sp.issparse(part) else scaling.apply(part, out=part)
+    more = column[members, None]
+    return sp.hstack([part, more], format="csr") if sp.issparse(part) else np.column_stack([part, more])
 
 
 def _merged(part, multiplicity: np.ndarray, merge: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -70,7 +70,7 @@ class Blocks:
         Gains are whole numbers of ``unit``, the first one inf. A thread takes one after another.
         """
         results = []
-        with ThreadPoolExecutor(jit.threads_in_force()) as pool:
+        with ThreadPoolExecutor(max(1, min(len(tasks), jit.threads_in_force()))) as pool:
             try:
                 for done in pool.map(self._greedy, *zip(*tasks)) if tasks else ():
                     results.append(done)

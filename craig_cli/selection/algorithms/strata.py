@@ -279,7 +279,8 @@ def begin(space: Space, options: Options, generator: np.random.Generator, progre
 def at_vectors(space: Space, generator: np.random.Generator) -> Strata:
     """The same of strata of equal mass by the vectors of the ``space``."""
     assert space.vectors is not None
-    return Strata(space.vectors, masses(space.vectors, space.multiplicity, LEVERAGE), space, generator)
+    vectors = space.vectors()
+    return Strata(vectors, masses(vectors, space.multiplicity, LEVERAGE), space, generator)
 
 
 STRATA = Algorithm("strata", begin, greedy=False, influence=True)

@@ -49,6 +49,8 @@ from craig_cli.selection.distances.simd import LANES, WIDTH
 from craig_cli.selection.distances.single import AT_ONCE, at
 
 AHEAD = 16  # picks between the one that is asked for and the one that is read, which lie all over memory
+FEW = 300_000_000  # coordinates of all pairs, which take no longer than it takes to load the search
+THREAD = 5_000_000  # of those are worth a thread
 
 
 def nearest_of(cells: Cells, points: Points, constants: np.ndarray, grid: float) -> tuple[np.ndarray, np.ndarray]:
@@ -82,11 +84,46 @@ def assign(cells: Cells, picks: np.ndarray, constants: np.ndarray, grid: float) 
     """
     position = np.empty(len(cells.order), dtype=np.int64)
     position[cells.order] = np.arange(len(cells.order))
-    points = arrange_points(cells.rows[position[picks]], cells.metric)
+    points = cells.rows[position[picks]]
     del position
-    (nearest,), change = nearest_of(cells, points, constants, grid)
+    if len(cells.order) * points.size <= FEW:
+        nearest, change = nearest_of_few(cells, points, constants, grid)
+    else:
+        (nearest,), change = nearest_of(cells, arrange_points(points, cells.metric), constants, grid)
     nearest[picks] = np.arange(len(picks))
     return nearest, np.cumsum(change) * grid
+
+
+def nearest_of_few(
+    cells: Cells, points: np.ndarray, constants: np.ndarray, grid: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """(nearest, change) as ``nearest_of``, of all ``points`` (r, d), each of which every row is held against."""
+    change = np.zeros((jit.threads_in_force(), len(points)))
+    nearest = np.empty(len(cells.order), dtype=np.int64)
+    factor = constants[cells.order] * (cells.quantum / grid)
+    worth = len(factor) * points.size // THREAD
+    jit.in_threads(_assign_few, cells.blocks, cells.metric.code, points, factor, nearest, change, most=worth)
+    by_row = np.empty_like(nearest)
+    by_row[cells.order] = nearest
+    return by_row, change.sum(axis=0)
+
+
+@njit
+def _assign_few(thread, threads, blocks, metric, points, factor, nearest, change):
+    distance, current, limit, value = np.empty(WIDTH), np.empty(WIDTH), np.empty(WIDTH), np.empty(WIDTH)
+    for c in range(thread, len(blocks), threads):
+        begin = c * WIDTH
+        for p in range(WIDTH):  # padding never asks for one
+            current[p] = np.inf if begin + p < len(factor) else 0.0
+            limit[p] = current[p]
+            value[p] = 0.0
+        for j in range(len(points)):
+            if not block_norms_within(blocks[c], points[j], metric, limit, distance):
+                continue
+            for p in range(WIDTH):
+                apart = distance_of_norm(distance[p], metric)
+                if apart < current[p]:
+                    _take(j, p, apart, metric, current, limit, value, factor, nearest, change[thread], begin)
 
 
 @njit
@@ -201,14 +238,23 @@ def _take_all(
                 bits &= bits - np.uint64(1)
                 apart = distance_of_norm(distance[p], metric)
                 if apart < current[p]:
-                    current[p] = apart
-                    limit[p] = sum_of(apart, metric)
+                    _take(j, p, apart, metric, current, limit, value, factor, nearest, changes, begin)
                     reach = reach_of(apart, 0.0, metric)
                     near_limit[0, p] = limit_of(reach, scale, far, len(block), metric) if apart > 0.0 else -1.0
-                    nearest[begin + p] = j
-                    terms = np.ceil(factor[begin + p] * apart)
-                    changes[j] += terms - value[p]
-                    value[p] = terms
+
+
+@inner
+def _take(j, p, apart, metric, current, limit, value, factor, nearest, changes, begin):
+    """Row ``p`` of the cell that begins at position ``begin`` is ``apart`` from pick ``j``, less than from any before.
+
+    Sums up to ``limit`` may have a smaller root; what is further than that has not.
+    """
+    current[p] = apart
+    limit[p] = sum_of(apart, metric) * (1.0 + 1e-15)
+    nearest[begin + p] = j
+    terms = np.ceil(factor[begin + p] * apart)
+    changes[j] += terms - value[p]
+    value[p] = terms
 
 
 def assigned_loss(

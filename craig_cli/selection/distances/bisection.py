@@ -32,7 +32,7 @@ def split(rows: np.ndarray, width: int, block: int) -> np.ndarray:
         split_up = middles > 0
         bounds = np.stack([bounds[split_up, 0], middles[split_up], bounds[split_up, 1]], axis=1)
         bounds = np.concatenate([bounds[:, :2], bounds[:, 1:]])
-    jit.in_threads(_split, rows, order, keys, bounds, width, block)
+    jit.in_threads(_split, rows, order, keys, bounds, width, block, most=len(bounds))
     return order
 
 

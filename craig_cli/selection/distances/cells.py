@@ -12,6 +12,7 @@ in float64 in any order, so ties are real ties and neither skipping nor threads 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,8 @@ from craig_cli.selection.distances.metrics import (
     quantum_for,
 )
 from craig_cli.selection.distances.simd import WIDTH
+
+FEW = 100_000  # numbers that one thread may as well arrange
 
 
 @dataclass(frozen=True)
@@ -91,30 +94,32 @@ def widest_first(rows: np.ndarray) -> np.ndarray:
 
 
 def build_cells(
-    rows: np.ndarray,
+    source: np.ndarray | Callable[[], np.ndarray],
     metric: Metric,
     total: float,
     block: int | None = None,
     ruler: Ruler | None = None,
     order: np.ndarray | None = None,
 ) -> Cells:
-    """Arrange ``rows`` (n, d) float64 in cells. ``total`` is the sum of the multiplicities.
+    """Arrange rows (n, d) float64 in cells. ``total`` is the sum of the multiplicities.
 
-    They are prepared for the metric already. With ``block``, a multiple of WIDTH, each run of that many rows is a
-    group of nearby rows as well, so that cells lie within blocks. ``ruler`` is that of the rows that these are some
-    of, ``order`` (n,) that of cells of the same rows before.
+    ``source`` has the rows, prepared for the metric already, or makes them: what it made is let go of half way. With
+    ``block``, a multiple of WIDTH, each run of that many rows is a group of nearby rows as well, so that cells lie
+    within blocks. ``ruler`` is that of the rows that these are some of, ``order`` (n,) that of cells of the same rows
+    before.
     """
+    rows = np.ascontiguousarray(source() if callable(source) else source, dtype=np.float64)
     ruler = ruler or ruler_of(rows, metric, total)
-    rows = np.ascontiguousarray(rows, dtype=np.float64)
     order = split(rows, WIDTH, block or WIDTH) if order is None else order
+    rows = rows.take(order, axis=0)
     n_rows, n_features = rows.shape
     n_cells = -(-n_rows // WIDTH)
-    scaled = np.empty((n_rows, n_features))
     blocks = np.empty((n_cells, n_features, WIDTH))
     centres = np.zeros((-(-n_cells // WIDTH), n_features, WIDTH))
     offsets = np.zeros(n_cells * WIDTH)
-    jit.in_threads(_arrange, rows, order, ruler.columns, ruler.factor, metric.code, scaled, blocks, centres, offsets)
-    return Cells(order, scaled, blocks, centres, offsets, ruler.quantum, metric, ruler.diameter)
+    worth = rows.size // FEW  # threads: one takes less time to do a little than to start another
+    jit.in_threads(_arrange, rows, ruler.columns, ruler.factor, metric.code, blocks, centres, offsets, most=worth)
+    return Cells(order, rows, blocks, centres, offsets, ruler.quantum, metric, ruler.diameter)
 
 
 def _variances(rows: np.ndarray) -> np.ndarray:
@@ -127,19 +132,22 @@ def _variances(rows: np.ndarray) -> np.ndarray:
 
 
 @njit
-def _arrange(thread, threads, rows, order, columns, unit, metric, scaled, blocks, centres, offsets):
-    """The rows in order, their columns too and in the unit, transposed cell by cell, with the centres and offsets."""
+def _arrange(thread, threads, rows, columns, unit, metric, blocks, centres, offsets):
+    """The columns of the rows in order and in the unit, in place; transposed cell by cell, with centres and offsets."""
     n_rows, n_features = rows.shape
+    before = np.empty(n_features)
     for c in range(thread, len(blocks), threads):
         first = c * WIDTH
         count = min(WIDTH, n_rows - first)
         for p in range(count):
+            row = rows[first + p]
+            before[:] = row
             for k in range(n_features):
-                scaled[first + p, k] = rows[order[first + p], columns[k]] * unit
+                row[k] = before[columns[k]] * unit
         for k in range(n_features):
             total = 0.0
             for p in range(WIDTH):
-                value = scaled[first + min(p, count - 1), k]
+                value = rows[first + min(p, count - 1), k]
                 blocks[c, k, p] = value
                 if p < count:
                     total += value

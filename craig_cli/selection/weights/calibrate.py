@@ -6,8 +6,9 @@ over 1/3 <= g_j / gamma_j <= 3, with t = sum_i m_i f_i of all rows, and the weig
 (Deville and Saerndal 1992; the soft version is Chambers' ridge calibration, 1996). With f_j the influence vectors at a
 model, the weighted gradient there is the full one. The solution is g_j = gamma_j clip(1 + <lambda, f_j>), where lambda
 minimises the dual, strongly convex and of quadratic pieces: up to DIRECT totals by Newton's method with exact steps.
-Beyond by L-BFGS (Liu and Nocedal 1989), which needs no more than products with the f_j, so that these are never written
-down; where many weights are at their bounds, Newton's steps by conjugate gradients get stuck between the pieces.
+Where many weights end at their bounds it gets stuck between the pieces. Then it starts again with a large rho, which
+hardly moves a weight, and rho falls in stages, with steps as long as the dual falls along them. Beyond DIRECT totals
+by L-BFGS (Liu and Nocedal 1989), which needs no more than products with the f_j, so that these are never written down.
 
 rho is small, the smaller the more picks there are for each total: what can be matched, is. It keeps weights from going
 to their bounds for directions that the picks hardly span, which matters where there are about as many totals as picks.
@@ -24,6 +25,8 @@ SOFTNESS = 1e-3  # rho for as many totals as picks, in units of the mean eigenva
 CLASS_SOFTNESS = 1e-12  # the same of the classes' sums
 DIRECT = 1024  # totals
 ROUNDS = 50  # of Newton's method
+STAGES = 4.0 ** np.arange(8, -1, -1)  # times rho
+STEPS, LAST_STEPS = 3, 200  # in each of them, and in the last
 EVALUATIONS = 400  # of the dual and its gradient by L-BFGS, and of up to DIRECT totals, where they cost less,
 MORE = 4000
 MEMORY = 10  # steps that it goes by
@@ -112,9 +115,7 @@ class _Dual:
             first = size if first is None else first
             if size <= TOLERANCE * first:
                 return point
-            ratio = 1.0 + reach
-            free = self.weights * ((ratio >= LOWEST) & (ratio <= HIGHEST))
-            step = self._exact(free, -gradient)
+            step = self._exact(self._free(reach), -gradient)
             if step is None:
                 break
             moved = self.forward(step)
@@ -128,7 +129,54 @@ class _Dual:
             if not following < value:
                 break
             point, reach, value = point + length * step, reach + length * moved, following
-        return self._descend(point)
+        staged = self._in_stages()
+        return self._descend(point) if staged is None else staged
+
+    def _in_stages(self) -> np.ndarray | None:
+        """Newton's method in stages of a falling ridge; None where it does not get there."""
+        whole, of_totals = self.ridge, np.arange(len(self.target)) < self.vectors.shape[1]
+        point, reach = np.zeros(len(self.target)), np.zeros(len(self.weights))
+        enough = TOLERANCE * float(np.linalg.norm(self._gradient(point, reach)))
+        try:
+            for scale in STAGES:
+                self.ridge = np.where(of_totals, scale, 1.0) * whole
+                for _ in range(STEPS if scale > 1.0 else LAST_STEPS):
+                    gradient = self._gradient(point, reach)
+                    if np.linalg.norm(gradient) <= enough:
+                        break
+                    step = self._exact(self._free(reach), -gradient)
+                    if step is None:
+                        return None
+                    moved = self.forward(step)
+                    length = self._least_along(step, reach, moved, float(gradient @ step))
+                    point, reach = point + length * step, reach + length * moved
+            return point if np.linalg.norm(self._gradient(point, reach)) <= enough else None
+        finally:
+            self.ridge = whole
+
+    def _free(self, reach: np.ndarray) -> np.ndarray:
+        """(r,) the weights, but 0 where one is beyond its bounds."""
+        ratio = 1.0 + reach
+        return self.weights * ((ratio >= LOWEST) & (ratio <= HIGHEST))
+
+    def _least_along(self, step: np.ndarray, reach: np.ndarray, moved: np.ndarray, slope: float) -> float:
+        """How many times a ``step``, along which the dual falls with ``slope``, it is least: there its slope is 0.
+
+        The slope is made of straight pieces, which meet where a weight comes to its bound or leaves it.
+        """
+        moves = np.flatnonzero(moved)
+        bounds = (np.array([[LOWEST], [HIGHEST]]) - 1.0 - reach[moves]) / moved[moves]
+        leaves, arrives = bounds.max(axis=0), bounds.min(axis=0)
+        bend = self.weights[moves] * moved[moves] ** 2
+        at, more = np.concatenate([arrives, leaves]), np.concatenate([bend, -bend])
+        ahead = np.flatnonzero(at > 0.0)
+        ahead = ahead[np.argsort(at[ahead], kind="stable")]
+        bends = (self.ridge * step) @ step + bend[(arrives <= 0.0) & (leaves > 0.0)].sum()
+        bends = bends + np.concatenate([[0.0], np.cumsum(more[ahead])])
+        knots = np.concatenate([[0.0], at[ahead]])
+        slopes = slope + np.concatenate([[0.0], np.cumsum(bends[:-1] * np.diff(knots))])
+        piece = max(0, int(np.searchsorted(slopes, 0.0)) - 1)
+        return float(knots[piece] - slopes[piece] / max(bends[piece], 1e-300))
 
     def _descend(self, point: np.ndarray) -> np.ndarray:
         from scipy.optimize import minimize
