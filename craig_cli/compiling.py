@@ -95,28 +95,36 @@ def cores() -> int:
 
 
 def compile_all(kernels: Iterable[Kernel], threads: int, progress: Callable[[float, float], None] | None) -> list[str]:
-    """Compile them in as many processes as ``threads``; a line for each that could not be."""
-    waiting = sorted(kernels, key=lambda kernel: len(kernel[1]))  # the large ones first, from the end
-    total, wrong = len(waiting), []
+    """Compile them in as many processes as ``threads``; a line for each that could not be.
+
+    One process has all types of a kernel: two at once would each leave it to the other.
+    """
+    kernels = list(dict.fromkeys(kernels))
+    names: dict[str, list[Kernel]] = {}
+    for kernel in sorted(kernels, key=lambda kernel: len(kernel[1])):  # the large ones first, from the end
+        names.setdefault(kernel[0], []).append(kernel)
+    waiting, wrong, done = list(names.values()), [], []
 
     def keep_busy(worker: subprocess.Popen) -> None:
         assert worker.stdout is not None
         while waiting:
-            kernel = waiting.pop()
-            send(worker, [kernel])
-            answer = worker.stdout.readline()
-            said = json.loads(answer) if answer else "its process ended"
-            if said is not None:
-                wrong.append(f"{kernel[0]}: {said}")
-            if progress is not None:
-                progress(total - len(waiting), total)
+            group = waiting.pop()
+            send(worker, group)
+            for kernel in reversed(group):
+                answer = worker.stdout.readline()
+                said = json.loads(answer) if answer else "its process ended"
+                if said is not None:
+                    wrong.append(f"{kernel[0]}: {said}")
+                done.append(kernel)
+                if progress is not None:
+                    progress(len(done), len(kernels))
 
     with contextlib.ExitStack() as stack:
-        workers = [stack.enter_context(start_worker(subprocess.PIPE)) for _ in range(min(threads, total))]
+        workers = [stack.enter_context(start_worker(subprocess.PIPE)) for _ in range(min(threads, len(names)))]
         pool = stack.enter_context(ThreadPoolExecutor(max(1, len(workers))))
         try:
-            for done in [pool.submit(keep_busy, worker) for worker in workers]:
-                done.result()
+            for each in [pool.submit(keep_busy, worker) for worker in workers]:
+                each.result()
         finally:
             waiting.clear()
             for worker in workers:

@@ -19,8 +19,10 @@ import numpy as np
 import craig_cli
 
 TARGET = Path(craig_cli.__file__).with_name("kernels.json")
-SAMPLE = Path(__file__).parents[1] / "sample_data" / "binary.libsvm"
+SAMPLES = Path(__file__).parents[1] / "sample_data"
 DATA = {"dense": "dense.libsvm", "sparse": "sparse.libsvm"}
+READING = ("craig_cli.formats.", "craig_cli.tables.")
+TABLES = {"dense": 2, "sparse": 30}  # values of each of their categories
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "adam", "saga", "svrg")
 
 
@@ -36,17 +38,28 @@ def runs() -> dict[str, list[str]]:
         for optimizer in OPTIMIZERS:
             found[f"train {optimizer} {layout}"] = ["train", data, "--optimizer", optimizer, "--epochs", "2"]
         found[f"eval {layout}"] = ["eval", f"{layout}.model.json", data, "--coreset", f"{layout}.coreset.parquet"]
+        found[f"read table {layout}"] = ["columns", f"{layout}.csv"]
+    found["train sgd table"] = ["train", "sparse.csv", "--epochs", "2"]
+    found["train sgd classes"] = ["train", "multiclass.libsvm", "--epochs", "2"]
     return found
 
 
 def prepare_data(folder: Path) -> None:
-    shutil.copy(SAMPLE, folder / DATA["dense"])
+    shutil.copy(SAMPLES / "binary.libsvm", folder / DATA["dense"])
+    shutil.copy(SAMPLES / "multiclass.libsvm", folder)
     generator = np.random.default_rng(0)
     lines = []
-    for row in generator.standard_normal((3000, 200)):
+    for row in generator.standard_normal((3000, 300)):
         kept = np.flatnonzero(generator.random(len(row)) < 0.02)
         lines.append(" ".join([f"{1 if row[0] > 0 else -1}", *(f"{k + 1}:{row[k]:.4f}" for k in kept)]))
     (folder / DATA["sparse"]).write_text("\n".join(lines) + "\n")
+    for layout, values in TABLES.items():
+        lines = [f"{x:.3f},{chr(65 + a)},v{b},{int(x > 0)}" for x, a, b in _columns(generator, values)]
+        (folder / f"{layout}.csv").write_text("\n".join(["x,a,b,label", *lines]) + "\n")
+
+
+def _columns(generator: np.random.Generator, values: int):
+    return zip(generator.standard_normal(3000), *generator.integers(0, values, (2, 3000)))
 
 
 def prepare(folder: Path) -> None:
@@ -62,7 +75,9 @@ def prepare(folder: Path) -> None:
 
 def calls_of(command: list[str], folder: Path) -> list[list[str]]:
     """The kernels that Python calls in the command, with the types of their arguments, in order."""
-    subprocess.run([sys.executable, "-c", _RECORD, "calls.json", *command, "-q"], cwd=folder, check=True)
+    subprocess.run(
+        [sys.executable, "-c", _RECORD, "calls.json", *command, "-q"], cwd=folder, check=True, stdout=subprocess.DEVNULL
+    )
     return list(map(list, dict.fromkeys(map(tuple, json.loads((folder / "calls.json").read_text())))))
 
 
@@ -105,9 +120,13 @@ def main(wanted: list[str]) -> None:
             if wanted and run not in wanted:
                 continue
             calls = calls_of(command, Path(name))
-            reading = [call for call in calls if call[0].startswith("craig_cli.formats.")]
+            if run.startswith("read table"):
+                recorded[run] = calls
+                continue
+            reading = [call for call in calls if call[0].startswith(READING)]
             recorded[run] = [call for call in calls if call not in reading]
-            recorded[f"read {run.split()[2 if run[:4] != 'eval' else 1]}"] = reading
+            if (layout := run.split()[2 if run[:4] != "eval" else 1]) in DATA:
+                recorded[f"read {layout}"] = reading
             print(f"{run}: {len(recorded[run])}")
     lines = [f'"{run}": [\n  ' + ",\n  ".join(map(json.dumps, recorded[run])) + "\n]" for run in sorted(recorded)]
     TARGET.write_text("{\n" + ",\n".join(lines) + "\n}\n")

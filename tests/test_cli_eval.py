@@ -167,6 +167,13 @@ def test_a_damaged_model_is_one_line(trained, craig):
     assert "cut.json: expected a model file" in result.error
 
 
+def test_a_model_after_the_data_is_told_where_models_go(trained, craig):
+    result = craig("eval", DATA, trained.folder / "full.json", "--coreset", trained.folder / "c.parquet")
+    assert result.status == 1
+    assert "full.json: expected LIBSVM, CSV, Parquet or Arrow data, found JSON" in result.error
+    assert "MODEL... DATA..." in result.error
+
+
 def test_a_broken_bound_fails_loudly(trained, craig):
     coreset = read_coreset(trained.folder / "c.parquet")
     write_coreset(craig.folder / "broken", replace(coreset, epsilon=coreset.epsilon * 1e-9))

@@ -56,7 +56,8 @@ def test_what_csv_means(tmp_path):
 @pytest.mark.parametrize(
     "text, found",
     [
-        ("a,b,a\n1,2,0\n", 'expected one column "a", found 2'),
+        ("a,b,a\n1,2,0\n", 'expected one column "a", found 2 in its first line; --no-header if that is a row'),
+        ("a,b,a\n", 'expected one column "a", found 2'),
         ("a,b,label\n1,2,0\n1,2\n", "Expected 3 columns, got 2"),
         ("a,b,label\n", "expected at least one row"),
         ("a,b,c\n1,2,3\n", 'no column "label"; found: a, b, c (name it with --label)'),
@@ -69,6 +70,19 @@ def test_csv_that_cannot_be_read(tmp_path, text, found):
     with pytest.raises(DataError) as refusal:
         read_dataset([tmp_path / "a.csv"])
     assert str(refusal.value).startswith(f"{tmp_path / 'a.csv'}: ") and found in str(refusal.value)
+
+
+def test_a_first_line_of_values_that_repeat_is_no_header(tmp_path):
+    """As in the UCI's files of mushrooms, votes and chess, in which all is text and nothing has a name."""
+    rows = ["y,n,y,democrat", "n,n,y,republican", "y,y,n,democrat"]
+    (tmp_path / "votes.data").write_text("\n".join(rows) + "\n")
+    found = read_dataset([tmp_path / "votes.data"], label="f3")
+    assert found.n_rows == 3 and found.label_names == ("democrat", "republican")
+    assert [column.name for column in found.encoding.columns] == ["f0", "f1", "f2"]
+    (tmp_path / "names.csv").write_text("a,b,a,label\na,b,c,label\nb,b,a,label\n")  # c is a name of none
+    with pytest.raises(DataError, match="--no-header"):
+        read_dataset([tmp_path / "names.csv"], header=True)
+    assert read_dataset([tmp_path / "names.csv"], label="f3").n_rows == 3
 
 
 @pytest.mark.parametrize("note", ["plain", "of two\nlines"])

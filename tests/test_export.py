@@ -346,7 +346,7 @@ def test_renumbered_labels_are_said(folder, capsys):
         (("in.data", "--to", "libsvm", "-o", "-"), 2, "writes two files"),
         (("in.data", "--to", "lightgbm", "-o", "/dev/null"), 2, "writes two files"),
         (("in.data", "in.data", "--to", "liblinear"), 2, "expected one model"),
-        (("in.model", "--to", "liblinear", "--coreset", "x"), 2, "--coreset is for rows"),
+        (("in.model", "--to", "liblinear", "--coreset", "x"), 2, "--coreset is for rows; rows for it: --to libsvm"),
         (("in.data", "--to", "libsvm", "-o", "in"), 2, "in.wgt: is also an input"),
         (("in.data", "--to", "svmlight"), 2, "svmlight"),
         (("in.data", "--to", "vw", "--categorical", "x1"), 2, "--categorical is for catboost"),

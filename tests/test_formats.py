@@ -262,10 +262,12 @@ def foreign_files() -> dict[str, tuple[bytes, str]]:
         "orc": (table.getvalue().to_pybytes(), "ORC data"),
         "pickle": (pickle.dumps([0.0, 1.0]), "a Python pickle"),
         "arff": (b"@RELATION r\n@attribute x numeric\n@data\n1\n", "ARFF data"),
+        "json": (b'{\n  "format": 1}', "JSON, such as a model (craig eval MODEL... DATA...)"),
+        "json rows": (b'[{"x": 1}, {"x": 2}]', "JSON"),
     }
 
 
-@pytest.mark.parametrize("kind", ["npy", "npz", "orc", "pickle", "arff"])
+@pytest.mark.parametrize("kind", ["npy", "npz", "orc", "pickle", "arff", "json", "json rows"])
 def test_a_file_of_another_kind_is_called_by_its_name(tmp_path, kind):
     content, name = foreign_files()[kind]
     (tmp_path / "rows").write_bytes(content)

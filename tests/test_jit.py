@@ -114,6 +114,9 @@ def test_a_run_calls_the_recorded_kernels(tmp_path):
     known = recorded()
     expected = {(name, *types) for run in ("read dense", "select any dense partition") for name, types in known[run]}
     assert {tuple(call) for call in calls} == expected
+    calls = calls_of(["train", "sparse.csv", "--epochs", "2"], tmp_path)  # of few columns, most of it zero
+    expected = {(name, *types) for run in ("read table sparse", "train sgd table") for name, types in known[run]}
+    assert {tuple(call) for call in calls} == expected
 
 
 def test_compiling_in_other_processes(tmp_path, monkeypatch):
@@ -127,6 +130,17 @@ def test_compiling_in_other_processes(tmp_path, monkeypatch):
     assert kernel_folder() == tmp_path
     assert kernels_there() == {"lines.has_index_zero"}
     assert not_there([KERNEL, *missing]) == missing
+
+
+def test_all_types_of_a_kernel_are_compiled_though_one_process_at_a_time_may(tmp_path, monkeypatch):
+    """Two processes with one kernel each left it to the other, which had other types, and nobody compiled these."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    sent, send = [], compiling.send
+    monkeypatch.setattr(compiling, "send", lambda worker, kernels: (sent.append(kernels), send(worker, kernels)))
+    other = (KERNEL[0], ("uint8 1 C readonly",))
+    assert compile_all([KERNEL, other], threads=2, progress=None) == []
+    assert [sorted(kernels) for kernels in sent] == [sorted([KERNEL, other])]
+    assert len(list(tmp_path.rglob("lines.has_index_zero*.nbc"))) == 2
 
 
 def test_a_cold_run_says_so_once_and_starts_a_process(tmp_path, monkeypatch):

@@ -52,7 +52,7 @@ def test_codes_of_three_pairs_of_digits_are_no_dates():
 def test_dates_as_text_are_said_so_and_what_was_made_of_them(tmp_path):
     often = [DAYS[row % 8].isoformat() for row in range(N)]
     once = [day.strftime("%d/%m/%Y") for day in DAYS]
-    columns = {"x": range(0, 3 * N, 3), "since": often, "born": once, "day": pa.array(DAYS)}
+    columns = {"x": [3 * (row % 7) for row in range(N)], "since": often, "born": once, "day": pa.array(DAYS)}
     assert told(tmp_path, columns) == (
         'left out: "born": 60 different dates as text; as columns of dates (in CSV: 2024-12-31) they are days',
         '"since": dates, taken as text; as columns of dates (in CSV: 2024-12-31) they are days',
@@ -90,20 +90,34 @@ def test_identifiers_are_features_and_said_so(tmp_path):
 
 
 def test_counting_goes_on_from_piece_to_piece():
-    def counts(*pieces) -> bool:
+    def sorted_(*pieces) -> tuple[bool, bool]:
         counting, joined = Counting("x"), Counting("x")
         for piece in pieces:
             counting.add(np.array(piece))
             part = Counting("x")
             part.add(np.array(piece))
             joined.join(part)
-        found = counting.counts and counting.whole
-        assert (joined.counts and joined.whole) == found and joined.rows == counting.rows
+        found = counting.whole and counting.rises, counting.whole and counting.falls
+        assert (joined.whole and joined.rises, joined.whole and joined.falls) == found and joined.rows == counting.rows
         return found
 
-    assert counts([3, 4], [5], np.empty(0, np.int64), [6, 7])
-    assert not counts([3, 4], [6]) and not counts([3, 5, 4, 6]) and not counts([1.0, 2.0])
-    assert not counts(np.array([2, 1], np.uint64))
+    assert sorted_([3, 4], [5], np.empty(0, np.int64), [6, 9]) == (True, False)
+    assert sorted_([9], [7, 2], [-1]) == (False, True)
+    assert sorted_([3, 4], [4]) == sorted_([3, 5, 4, 6]) == sorted_([1.0, 2.0]) == (False, False)
+    assert sorted_([3, 4], [2, 5]) == sorted_([9, 8], [9, 7]) == (False, False)
+    assert sorted_(np.array([2, 1], np.uint64)) == (False, True)
+    assert sorted_(np.array([2**64 - 2, 2**64 - 1], np.uint64)) == (True, False)
+
+
+def test_row_numbers_of_a_sample_are_identifiers_in_its_order_or_by_their_name(tmp_path):
+    """As a held-out part of a table has them, which R and pandas wrote with the numbers of its rows."""
+    rng = np.random.default_rng(0)
+    kept = np.sort(rng.permutation(10 * N)[:N])
+    names = ["rownames", "Unnamed: 0", "row_number", "index", "uid", "id_str"]
+    columns = {"anything": kept, "other": kept[::-1]} | {name: rng.permutation(kept) for name in names}
+    others = {"unindexed": rng.permutation(kept), "x": rng.normal(size=N), "year": np.sort(rng.integers(1990, 2020, N))}
+    (note,) = told(tmp_path, columns | others)
+    assert note.endswith(f"--exclude {','.join(columns)} if they are")
 
 
 @pytest.mark.parametrize("most", [50, 400, 1 << 18])

@@ -82,6 +82,29 @@ def test_labels_of_other_data(craig):
     assert "expected numbers as labels of a regression" in craig("train", "a", "--task", "regression", "-o", "x").error
     write("many", [f"name{k}" for k in range(2000)])
     assert "at most 1000 classes, found 2,000" in craig("train", "many", "-o", "x").error
+    assert "at most 1000 classes, such as no, yes, found 2,000" in craig("eval", "m", "many").error
+    pq.write_table(pa.table({"x": [1.0, 2.0], "label": ["no", None]}), craig.folder / "some")
+    assert "row 1 (from 0): expected a label, found null; take rows without one" in craig("train", "some").error
+
+
+def test_another_label_than_rows_were_selected_by(craig):
+    """It is a feature of the coreset, and a model of it has its answer among what it goes by."""
+    rng = np.random.default_rng(0)
+    values = {name: [f"{name}{code}" for code in rng.integers(0, 3, 200)] for name in ("cut", "clarity")}
+    pq.write_table(pa.table({"x": rng.normal(size=200), **values, "size": rng.normal(size=200)}), craig.folder / "a")
+    craig.ok("select", "a", "--label", "cut", "--size", "50", "-o", "c", "-q")
+    craig.ok("train", "a", "--label", "cut", "--coreset", "c", "-o", "m", "-q")
+    for label in ("clarity", "size"):
+        for command in (
+            ["train", "a", "--coreset", "c", "-o", "x"],
+            ["eval", "m", "a"],
+            ["select", "a", "--from", "c"],
+        ):
+            result = craig(*command, "--label", label)
+            assert result.status == 1
+            expected = "expected a feature, as in the training data (labels there: cut0, cut1, cut2), found the label"
+            assert f'column "{label}": {expected}' in result.error
+    assert not (craig.folder / "x").exists()
 
 
 def test_a_coreset_that_misses_a_class(craig):

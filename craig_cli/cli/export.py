@@ -223,7 +223,8 @@ def _check_options(exporter, target, paths, coreset, categorical, like) -> None:
     if exporter.takes_model and len(paths) != 1:
         raise click.UsageError(f"--to {target}: expected one model, found {len(paths)} files")
     if exporter.takes_model and coreset is not None:
-        raise click.UsageError(f"--to {target}: exports a model; --coreset is for rows")
+        rows = "; rows for it: --to libsvm" if target == "liblinear" else ""
+        raise click.UsageError(f"--to {target}: exports a model; --coreset is for rows{rows}")
     if like is not None and coreset is not None:
         raise click.UsageError("expected one of --coreset and --like, found both")
     if like == options.STDIO:

@@ -236,6 +236,7 @@ def train(
 
     from craig_cli.compiling import Ahead
     from craig_cli.dataset import is_csr, task_in_words
+    from craig_cli.training.coordinates import MOST_COLUMNS_FULL
     from craig_cli.training.fit import fit, notes_ahead
 
     words = None
@@ -245,9 +246,9 @@ def train(
         note(words)
     for text in notes_ahead(dataset, settings["scale"], settings["l2"]):
         note(text)
-    layout = "sparse" if is_csr(dataset.features) else "dense"
+    stays_sparse = is_csr(dataset.features) and dataset.n_features > MOST_COLUMNS_FULL
     with Ahead(settings["threads"], note) as ahead, options.progress_bar("train", "epoch") as progress:
-        ahead.needs(f"train {settings['optimizer']} {layout}")
+        ahead.needs(f"train {settings['optimizer']} {'sparse' if stays_sparse else 'dense'}")
         result = fit(
             dataset,
             init=start,

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from craig_cli.dataset import labels_in_words
 from craig_cli.errors import DataError, UsageError
 from craig_cli.formats.messages import listed, printable, quoted
 from craig_cli.formats.roles import roles_of
@@ -88,7 +89,7 @@ def choose(inputs: Sequence[tuple[str, pa.Schema]], asked: Asked) -> Chosen:
     used = {label, weight, *roles.values()}
     others = [name for name in contents if name not in used and tops[name] not in used]
     if asked.encoding is not None and asked.encoding.columns:
-        features, left_out, notes = _of_encoding(shown, contents, others, asked.encoding)
+        features, left_out, notes = _of_encoding(shown, contents, label, others, asked.encoding)
     else:
         features, left_out = _fresh(shown, contents, tops, others, asked)
         notes = [
@@ -193,12 +194,18 @@ def _fresh(shown: str, contents: dict, tops: dict, others: list[str], asked: Ask
     return features, left_out
 
 
-def _of_encoding(shown: str, contents: dict, others: list[str], encoding: Encoding):
+def _of_encoding(shown: str, contents: dict, label: str | None, others: list[str], encoding: Encoding):
     """(features, left out, notes) of a table that is encoded as other data was."""
     if encoding.columns[0].kind == "numbered":
         raise DataError(f"{shown}: expected LIBSVM data or an array, as the training data was, found a table")
     for column in encoding.columns:
         content = contents.get(column.name)
+        if column.name == label:
+            there = "" if encoding.labels is None else f" (labels there: {labels_in_words(encoding.labels)})"
+            raise DataError(
+                f"{shown}: column {quoted(column.name)}: expected a feature, as in the training data{there}, "
+                "found the label"
+            )
         if content is None:
             raise DataError(
                 f"{shown}: no column {quoted(column.name)}, which the training data has; "

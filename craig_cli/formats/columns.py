@@ -61,11 +61,13 @@ def matrix_of(shown: str, name: str, column: pa.ChunkedArray, where: Callable[[i
     return values.reshape(n_rows, width)
 
 
-def refuse_nulls(shown: str, name: str, column: pa.ChunkedArray, where: Callable[[int], int], what="a number") -> None:
+def refuse_nulls(
+    shown: str, name: str, column: pa.ChunkedArray, where: Callable[[int], int], what="a number", advice=""
+) -> None:
     """DataError for the first row of the column that has no value."""
     if column.null_count:
         row = int(np.argmax(to_numpy(column.is_null())))
-        raise _refusal(shown, name, where(row), what, "null")
+        raise _refusal(shown, name, where(row), what, f"null{advice}")
 
 
 def _refusal(shown: str, name: str, row: int, expected: str, value: str) -> DataError:

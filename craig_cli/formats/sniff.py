@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import re
 from dataclasses import dataclass
+from operator import contains
 
 from craig_cli.errors import DataError
 from craig_cli.formats.messages import quoted
@@ -20,6 +21,7 @@ NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 ZERO_FIRST = re.compile(r"[+-]?0\d+")
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 LIBSVM = re.compile(rb"\s*[+-]?[\d.]+([eE][+-]?\d+)?(:\S+)?(\s+(qid|\d+):\S*)*\s*(#.*)?|[\d.,+-]+(\s+\d+:\S*)+")
+JSON = re.compile(rb'\s*(\[\s*)?\{\s*"')
 
 FOREIGN = {
     b"\x93NUMPY": "a NumPy array (.npy)",
@@ -48,6 +50,8 @@ def foreign(head: bytes) -> str | None:
     """What content that begins with ``head`` is, where it is of a common kind that is not read; None of all others."""
     if head[:9].lower() == b"@relation":
         return "ARFF data"
+    if JSON.match(head):
+        return "JSON, such as a model (craig eval MODEL... DATA...)"
     if b"\0" not in head:  # text
         return None
     return next((name for magic, name in FOREIGN.items() if head.startswith(magic)), None)
@@ -76,16 +80,23 @@ def dialect_of(shown: str, head: bytes, delimiter: str | None, header: bool | No
     rows = list(csv.reader(lines, delimiter=delimiter))
     first = [field.strip() for field in rows[0]]
     if header is None:
-        header = not any(NUMBER.fullmatch(field) for field in first)
+        header = not (any(NUMBER.fullmatch(field) for field in first) or _is_a_row(first, rows[1:]))
     names = first if header else [f"f{number}" for number in range(len(first))]
     for name in names:
         if names.count(name) > 1:
-            raise DataError(f"{shown}: expected one column {quoted(name)}, found {names.count(name)}")
+            found = f"{names.count(name)} in its first line; --no-header if that is a row"
+            raise DataError(f"{shown}: expected one column {quoted(name)}, found {found}")
     body = rows[1:] if header else rows
     columns = list(zip(*(row for row in body if len(row) == len(names))))
     text_columns = [name for name, values in zip(names, columns) if any(ZERO_FIRST.fullmatch(each) for each in values)]
     comma = delimiter != "," and any(DECIMAL_COMMA.fullmatch(each.strip()) for row in body for each in row)
     return Dialect(delimiter, header, names, text_columns, "," if comma else ".")
+
+
+def _is_a_row(first: list[str], others: list[list[str]]) -> bool:
+    """Whether the first line of a text is none of names: they repeat, and each is a value of its column as well."""
+    columns = list(zip(*([field.strip() for field in row] for row in others if len(row) == len(first))))
+    return len(set(first)) < len(first) == len(columns) and all(map(contains, columns, first))
 
 
 def _delimiter(lines: list[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from craig_cli.dataset import MOST_CLASSES
+from craig_cli.dataset import MOST_CLASSES, labels_in_words
 from craig_cli.errors import DataError
 from craig_cli.formats.arrow import to_numpy
 from craig_cli.formats.columns import refuse_nulls, vector_of
@@ -35,7 +35,7 @@ class Labels:
         column = unwrapped(column)
         end = self.filled + (len(column) if kept is None else len(kept))
         rows = slice(None) if kept is None else kept
-        refuse_nulls(shown, self.name, column, where, "a label")
+        refuse_nulls(shown, self.name, column, where, "a label", "; take rows without one out first")
         if self._is_plain(shown, column):
             labels: Values = (numbers := vector_of(shown, self.name, column, where))
             self.numbers[self.filled : end] = vector = numbers[rows]
@@ -84,13 +84,14 @@ class Labels:
         if not self.codes:
             return self.numbers, None
         values = [value for _, value in self.values]
-        if len(values) > MOST_CLASSES:
-            raise DataError(
-                f"{shown}: column {quoted(self.name)}: expected labels of at most {MOST_CLASSES} classes, "
-                f"found {len(values):,} different ones; name the column with --label"
-            )
         known: list = list(names or ())
         keys = {_keyed(value): code for code, value in enumerate(known)}
+        if len(values) > MOST_CLASSES:
+            such = f", such as {labels_in_words(known)}" if known else ""
+            raise DataError(
+                f"{shown}: column {quoted(self.name)}: expected labels of at most {MOST_CLASSES} classes{such}, "
+                f"found {len(values):,} different ones; name the column with --label"
+            )
         for value in sorted((each for each in values if _keyed(each) not in keys), key=_keyed):
             keys[_keyed(value)] = len(known)
             known.append(value)

@@ -26,7 +26,10 @@ _DATES = (
     rf"{_MONTH} {_DAY},? \d{{4}}",
 )
 DATE = re.compile(rf"(?:{'|'.join(_DATES)})(?:[T ,]+\d\d?:\d\d.*)?", re.IGNORECASE)
-IDENTIFIER = re.compile(r"(.*[_\-. ])?[iI][dD]|.*[a-z]I[dD]")
+IDENTIFIER = re.compile(
+    r"(.*[_\-. ])?(?:[iI][dD]|uid|UID)(_str)?|.*[a-z]I[dD]"
+    r"|(?i:row[_\-. ]?(?:name|number|num|nr|index)s?|index|unnamed: 0)"  # as R, pandas and others write row numbers
+)
 
 
 def look_like_dates(values: Iterable[str]) -> bool:
@@ -38,13 +41,13 @@ def look_like_dates(values: Iterable[str]) -> bool:
 class Counting:
     """What the numbers of the column ``name`` are, told piece by piece.
 
-    whole  whether all of them are whole; counts: whether they go up by one from row to row
+    whole  whether all of them are whole; rises, falls: whether each is above, or below, the one of the row before
     """
 
     def __init__(self, name: str) -> None:
-        self.whole = self.counts = True
+        self.whole = self.rises = self.falls = True
         self.rows = 0
-        self._ends: tuple[int, int] | None = None  # the first and the last, while they count
+        self._ends: tuple[int, int] | None = None  # the first and the last, while they rise or fall
         self._different = Different() if IDENTIFIER.fullmatch(name) else None
 
     def add(self, numbers: np.ndarray) -> None:
@@ -55,30 +58,32 @@ class Counting:
             return
         if self._different is not None:
             self._different.add(numbers)
-        if self.counts:
-            first, last = int(numbers[0]), int(numbers[-1])
-            self._go_on(first, last)
-            self.counts = self.counts and last - first == len(numbers) - 1 and bool((np.diff(numbers) == 1).all())
+        if self.rises or self.falls:
+            one, next_one = numbers[:-1], numbers[1:]
+            rises, falls = bool((one < next_one).all()), bool((one > next_one).all())
+            self._go_on(int(numbers[0]), int(numbers[-1]), rises, falls)
 
     def join(self, other: Counting) -> None:
         """What another has been told of the rows that follow."""
         self.rows += other.rows
-        self.whole, self.counts = self.whole and other.whole, self.counts and other.counts
+        self.whole = self.whole and other.whole
         if self.whole and self._different is not None and other._different is not None:
             self._different.join(other._different)
-        if self.counts and other._ends is not None:
-            self._go_on(*other._ends)
+        if (self.rises or self.falls) and other._ends is not None:
+            self._go_on(*other._ends, other.rises, other.falls)
 
-    def _go_on(self, first: int, last: int) -> None:
-        self.counts = self._ends is None or first == self._ends[1] + 1
-        self._ends = (first if self._ends is None else self._ends[0]), last
+    def _go_on(self, first: int, last: int, rises: bool, falls: bool) -> None:
+        before = self._ends
+        self.rises = self.rises and rises and (before is None or before[1] < first)
+        self.falls = self.falls and falls and (before is None or before[1] > first)
+        self._ends = (first if before is None else before[0]), last
 
     @property
     def is_identifier(self) -> bool:
-        """Whether they are all different and whole, and count the rows or are called so."""
+        """Whether they are all different and whole: they rise or fall from row to row, or are called so."""
         if not self.whole or self.rows < LEAST_ROWS:
             return False
-        return self.counts or (self._different is not None and self._different.all)
+        return self.rises or self.falls or (self._different is not None and self._different.all)
 
 
 class Different:
