@@ -202,15 +202,15 @@ def labels_in_words(labels, most: int = 10) -> str:
 def from_arrays(features, labels=None, multiplicity=None, missing: bool = False) -> Dataset:
     """A Dataset from arrays: ``features`` (n, d) array-like or scipy sparse, ``labels`` (n,), ``multiplicity`` (n,).
 
-    ``missing``: nan among the features stays, for whoever fills it in. Raises UsageError for shapes that do not fit
-    and DataError for values that are not finite.
+    ``missing``: nan among the features stays, for whoever fills it in. What a masked array masks is nan. Raises
+    UsageError for shapes that do not fit and DataError for values that are not finite.
     """
     if sp.issparse(features):
         matrix = sp.csr_matrix(features, dtype=np.float64, copy=True)
         matrix.sum_duplicates()
         values = matrix.data
     else:
-        matrix = np.ascontiguousarray(features, dtype=np.float64)
+        matrix = _floats(features)
         if matrix.ndim != 2:
             raise UsageError(f"features: expected a matrix (n, d), found {matrix.ndim} dimension(s)")
         values = matrix
@@ -227,8 +227,15 @@ def from_arrays(features, labels=None, multiplicity=None, missing: bool = False)
     return Dataset(matrix, labels, multiplicity)
 
 
+def _floats(values) -> np.ndarray:
+    """C-ordered float64 numbers, nan where a masked array has none: what lies beneath its mask is no data."""
+    if isinstance(values, np.ma.MaskedArray):
+        values = np.ma.filled(values.astype(np.float64), np.nan)
+    return np.ascontiguousarray(values, dtype=np.float64)
+
+
 def _vector(values, n_rows: int, what: str) -> np.ndarray:
-    vector = np.ascontiguousarray(values, dtype=np.float64)
+    vector = _floats(values)
     if vector.shape != (n_rows,):
         raise UsageError(f"{what}: expected {n_rows} numbers, found shape {vector.shape}")
     if not np.isfinite(vector).all():

@@ -87,3 +87,25 @@ def test_labels_of_any_kind(holed, kind):
     model = train_model(rows, given, coreset=select_coreset(rows, given, size=40))
     assert model.labels == expected
     assert evaluate_model(model, rows, given)["error_rate"] < 0.3
+
+
+def test_what_is_masked_is_missing(holed):
+    rows, labels = holed
+    masked = np.ma.masked_array(np.where(np.isnan(rows), 9.97e36, rows), mask=np.isnan(rows))
+    here, there = dataset_of(masked, labels), dataset_of(rows, labels)
+    np.testing.assert_array_equal(here.features, there.features)
+    assert here.encoding == there.encoding
+    whole = np.ma.masked_array(np.nan_to_num(rows))
+    np.testing.assert_array_equal(dataset_of(whole, labels).features, np.nan_to_num(rows))
+    assert dataset_of(masked[:, 1:2].astype(np.float32), labels).features.max() < 100
+
+
+def test_masked_labels_and_counts_are_refused(holed):
+    rows, _ = holed
+    rows, some = np.nan_to_num(rows), np.ma.masked_array(np.ones(400, dtype=int), mask=np.arange(400) == 3)
+    with pytest.raises(CraigError, match=r"labels: row 3 \(from 0\): expected a label, found none"):
+        select_coreset(rows, some, size=60)
+    with pytest.raises(CraigError, match="labels: row 3"):
+        select_coreset(rows, np.ma.masked_array(np.full(400, "yes"), mask=some.mask), size=60)
+    with pytest.raises(CraigError, match="multiplicity: expected finite numbers, found nan"):
+        dataset_of(rows, None, some)

@@ -100,6 +100,8 @@ def _labels(labels, known: tuple | None):
     values = np.asarray(labels)
     if values.ndim != 1:
         return labels, None
+    if np.ma.is_masked(labels):
+        raise DataError(f"labels: row {np.ma.getmaskarray(labels).argmax()} (from 0): expected a label, found none")
     beyond = values.dtype.kind in "iu" and len(values) and (values.max() > EXACT or values.min() < -EXACT)
     if values.dtype.kind not in "OUSTb" and not beyond and known is None:
         return values, None
