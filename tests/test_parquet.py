@@ -212,7 +212,7 @@ def test_holes_are_told_by_column_and_row(read, tmp_path, value, found):
         ({"x": pa.array([[1.0, 2], [1, 1], [1, value], [1, 1]], pa.list_(pa.float64(), 2))}, {}),
     ):
         message = refusal(read, columns, **options)
-        assert "row 2 (from 0): expected a" in message and message.endswith(f"found {found}"), message
+        assert "row 2 (from 0): expected a" in message and f"found {found}" in message, message
     # The row is that of the whole ground set, as in a coreset, also when only some rows are read.
     read({"x": good}, name="a.parquet")
     read({"x": pa.array([[1.0]] * 4)}, name="a.parquet")
