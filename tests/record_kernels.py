@@ -39,6 +39,7 @@ def runs() -> dict[str, list[str]]:
             found[f"train {optimizer} {layout}"] = ["train", data, "--optimizer", optimizer, "--epochs", "2"]
         found[f"eval {layout}"] = ["eval", f"{layout}.model.json", data, "--coreset", f"{layout}.coreset.parquet"]
         found[f"read table {layout}"] = ["columns", f"{layout}.csv"]
+        found[f"select search {layout}"] = [*select, "--algorithm", "partition"]
     found["train sgd table"] = ["train", "sparse.csv", "--epochs", "2"]
     found["train sgd classes"] = ["train", "multiclass.libsvm", "--epochs", "2"]
     return found
@@ -73,10 +74,14 @@ def prepare(folder: Path) -> None:
             subprocess.run([sys.executable, "-m", "craig_cli", *command, "-q"], cwd=folder, check=True)
 
 
-def calls_of(command: list[str], folder: Path) -> list[list[str]]:
-    """The kernels that Python calls in the command, with the types of their arguments, in order."""
+def calls_of(command: list[str], folder: Path, many: bool = False) -> list[list[str]]:
+    """The kernels that Python calls in the command, with the types of their arguments, in order.
+
+    many  as if there were too many rows and picks for each row to be held against all of them
+    """
+    record = _RECORD.replace("MOST_PAIRS", "0" if many else "assignment.FEW")
     subprocess.run(
-        [sys.executable, "-c", _RECORD, "calls.json", *command, "-q"], cwd=folder, check=True, stdout=subprocess.DEVNULL
+        [sys.executable, "-c", record, "calls.json", *command, "-q"], cwd=folder, check=True, stdout=subprocess.DEVNULL
     )
     return list(map(list, dict.fromkeys(map(tuple, json.loads((folder / "calls.json").read_text())))))
 
@@ -99,10 +104,10 @@ def note(dispatcher, *arguments, **keywords):
     return found
 
 Dispatcher._compile_for_args = note
-if "partition" in sys.argv:  # is for larger data
+if sys.argv[2] == "select":
     from craig_cli.selection.distances import assignment
 
-    assignment.FEW = 0
+    assignment.FEW = MOST_PAIRS
 try:
     main(sys.argv[2:])
 except SystemExit as done:
@@ -119,7 +124,11 @@ def main(wanted: list[str]) -> None:
         for run, command in runs().items():
             if wanted and run not in wanted:
                 continue
-            calls = calls_of(command, Path(name))
+            calls = calls_of(command, Path(name), many="search" in run)
+            if "search" in run:
+                few = calls_of(command, Path(name))
+                recorded[run] = [call for call in calls if call not in few]
+                continue
             if run.startswith("read table"):
                 recorded[run] = calls
                 continue

@@ -12,7 +12,7 @@ from craig_cli.cli import options
 from craig_cli.cli.ignored import note_ignored
 from craig_cli.cli.options import Integer, Number, Share, note
 from craig_cli.cli.reading import data_argument, read_data, reading_options
-from craig_cli.cli.select_ahead import run_ahead, runs_ahead
+from craig_cli.cli.select_ahead import run_ahead, runs_ahead, search_ahead
 from craig_cli.cli.select_at import artifacts_of, reweighed, select_at
 from craig_cli.cli.select_summary import finish
 from craig_cli.cli.streaming import check_streaming, select_in_pieces, stream_options
@@ -288,6 +288,8 @@ def select(
     check_first(data, reading, gradients, streamed=streaming is not None)
     with Ahead(threads, note) as ahead:
         ahead.needs(*runs_ahead(plan, by_model))
+        if streaming is not None:
+            ahead.needs("select search dense")
         if streaming is not None or not (gradients or at_model or from_coreset):
             with options.progress_bar("select") as progress:
                 streamed = select_in_pieces(data, reading, plan, streaming, output, progress)
@@ -305,6 +307,7 @@ def select(
             check_matches(chosen, from_coreset, dataset)
         elif not gradients:
             ahead.needs(run_ahead(plan, by_model, dataset))
+            ahead.needs(search_ahead(plan, dataset))
         by_distance = not (gradients or by_model or wants_rough_model(plan)) and chosen is None and plan.method.greedy
         if scale == "none" and by_distance:
             options.note_uneven_ranges(dataset, "the widest decide the distance")

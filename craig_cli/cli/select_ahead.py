@@ -27,6 +27,16 @@ def run_ahead(plan, by_model: bool, dataset) -> str:
     return _run(plan, by_model, "sparse" if is_csr(dataset.features) else "dense", algorithm)
 
 
+def search_ahead(plan, dataset) -> str:
+    """The search of many rows for the nearest of many picks, beside it; empty where each is held against all."""
+    from craig_cli.dataset import is_csr
+    from craig_cli.selection.distances.assignment import FEW
+
+    coordinates = dataset.n_features * dataset.n_rows * plan.budget(dataset)
+    layout = "sparse" if is_csr(dataset.features) else "dense"
+    return f"select search {layout}" if coordinates / 4 > FEW and plan.method.greedy else ""
+
+
 def _run(plan, by_model: bool, layout: str, algorithm: str) -> str:
     from craig_cli.selection.plan import wants_rough_model
 
