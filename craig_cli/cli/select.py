@@ -288,8 +288,7 @@ def select(
     check_first(data, reading, gradients, streamed=streaming is not None)
     with Ahead(threads, note) as ahead:
         ahead.needs(*runs_ahead(plan, by_model))
-        if streaming is not None:
-            ahead.needs("select search dense")
+        ahead.needs("select search dense" if streaming is not None else "")
         if streaming is not None or not (gradients or at_model or from_coreset):
             with options.progress_bar("select") as progress:
                 streamed = select_in_pieces(data, reading, plan, streaming, output, progress)
@@ -300,7 +299,6 @@ def select(
         reading |= {"encoding": encoding, "threads": threads, "gradients": gradients}
         dataset = read_data(data, "--for distance --stream selects in pieces", **reading)
         read = time.perf_counter()
-
         if chosen is not None:
             from craig_cli.artifacts.coreset import check_matches
 
