@@ -73,16 +73,18 @@ def check_streaming(inputs, plan, asked: dict, output: str) -> None:
 
 
 def _scratch(asked: dict, output: str) -> str:
-    """The scratch folder, or its address. Raises DataError where there is no folder to make it in."""
+    """The scratch folder, or its address. Raises DataError where there is no folder, UsageError where no package."""
     from craig_cli.errors import DataError
-    from craig_cli.formats.addresses import is_address
+    from craig_cli.formats.addresses import is_address, located
 
     target = Path(output)
     if output == options.STDIO or (target.exists() and not target.is_file()):  # a pipe, or /dev/null
         target = Path("craig")
     folder, name = asked["scratch"] or str(target.parent), f".{target.name}.scratch"
     if is_address(folder):
-        return f"{folder.removesuffix('/')}/{name}"
+        address = f"{folder.removesuffix('/')}/{name}"
+        located(address)  # by the package that is to do it
+        return address
     if not Path(folder).is_dir():
         raise DataError(f"{folder}: expected a folder for --scratch, found none")
     return str(Path(folder) / name)
