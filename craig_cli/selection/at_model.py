@@ -148,7 +148,7 @@ def joint(
         features = sketch(chosen.apply(features))
         columns = Shrunk(Scaling("joint", counts @ features / total, np.ones(features.shape[1])))
     else:
-        columns = shrunk(counts @ features / total, standard, chosen, *column_range(features))
+        columns = shrunk(standard, chosen, *column_range(features))
     targets = dataset.labels if is_regression else None
     target = None if targets is None else fit_scaling("standard", targets[:, None], dataset.multiplicity, LABELS)
     parts = columns, target
@@ -162,13 +162,14 @@ def units_of(scale: str, standard: Scaling, chosen: Scaling) -> Scaling:
     return standard if scale == "none" and _uneven(1.0 / standard.factor) else chosen
 
 
-def shrunk(mean: np.ndarray, standard: Scaling, chosen: Scaling, low: np.ndarray, high: np.ndarray) -> Shrunk:
-    """Columns of this ``mean``, ``low`` and ``high`` (d,), in units of ``chosen``; ``standard`` has their deviations.
+def shrunk(standard: Scaling, chosen: Scaling, low: np.ndarray, high: np.ndarray) -> Shrunk:
+    """Dense columns from ``low`` to ``high`` (d,), whose ``standard`` scaling is this, in the units of ``chosen``.
 
     Which of them have two values their variance says (Bhatia and Davis 2000): that of any other is less than
     (high - mean) (mean - low).
     """
-    assert standard.factor is not None
+    assert standard.shift is not None and standard.factor is not None
+    mean = standard.shift
     factor = np.ones(len(mean)) if chosen.factor is None else chosen.factor
     two = ((high - mean) * standard.factor) * ((mean - low) * standard.factor) <= TWO_VALUES
     return Shrunk(Scaling("joint", mean, factor), np.where(two, np.inf, REACH * factor / standard.factor))

@@ -85,14 +85,13 @@ def everyone_of(frame: Frame, survey: Survey, plan: Plan, by_pass: Pass) -> InPi
 
 
 def _features(survey: Survey, plan: Plan, design: Design) -> Features:
-    chosen = units_of(plan.scale, survey.features.scaling("standard"), survey.features.scaling(plan.scale))
+    standard = survey.features.scaling("standard")
+    chosen = units_of(plan.scale, standard, survey.features.scaling(plan.scale))
     target = None if design.classes else survey.labels.scaling("standard", LABELS)
-    mean = survey.features.mean
     if survey.features.sparse:
-        mean = sketch(chosen.apply(sp.csr_matrix(mean[None])))[0]
+        mean = sketch(chosen.apply(sp.csr_matrix(survey.features.mean[None])))[0]
         return Features(Shrunk(Scaling("joint", mean, np.ones(len(mean)))), target, chosen)
-    columns = shrunk(mean, survey.features.scaling("standard"), chosen, survey.features.low, survey.features.high)
-    return Features(columns, target, None)
+    return Features(shrunk(standard, chosen, survey.features.low, survey.features.high), target, None)
 
 
 def _drawn(frame: Frame, survey: Survey) -> Labelled:
